@@ -1,0 +1,280 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What each path of the programs costs: nanoseconds per packet by BPF_PROG_TEST_RUN, the median
+ * of several rounds, next to an empty program and to the bare minimum (one hash look-up and
+ * bpf_redirect_peer). Needs root; works in namespaces of its own. "-o json" for machines.
+ *
+ * Paths whose packet comes out changed (ARP, ND, another network) are left out: a repeated run
+ * would judge its own answer.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <bpf/bpf.h>
+#include <linux/bpf.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "dp/dp.h"
+#include "lab.h"
+#include "packet.h"
+#include "world.h"
+
+#define ROUNDS 9
+#define REPEAT 300000
+
+/* Enough other addresses that the table is not in the nearest cache by itself. */
+#define MORE_ADDRESSES 20000
+
+struct path {
+	const char *name;
+	__u32 slot;
+	bool egress;
+	__u32 observe;
+	struct packet_spec packet;
+};
+
+static const struct path paths[] = {
+	{ "tcp4",
+	  1,
+	  false,
+	  0,
+	  { .src_mac = 1, .dst_mac = 2, .src = "10.1.0.11", .dst = "10.1.0.12" } },
+	{ "tcp6",
+	  1,
+	  false,
+	  0,
+	  { .src_mac = 1, .dst_mac = 2, .src = "fd01::11", .dst = "fd01::12" } },
+	{ "udp4",
+	  1,
+	  false,
+	  0,
+	  { .src_mac = 1,
+	    .dst_mac = 2,
+	    .src = "10.1.0.11",
+	    .dst = "10.1.0.12",
+	    .proto = 17,
+	    .payload = 20 } },
+	{ "tcp4 first packets observed",
+	  1,
+	  false,
+	  WF_OBSERVE_FIRST,
+	  { .src_mac = 1, .dst_mac = 2, .src = "10.1.0.11", .dst = "10.1.0.12" } },
+	{ "tcp4 to gateway",
+	  1,
+	  false,
+	  0,
+	  { .src_mac = 1, .dst_mac = 0xff01, .src = "10.1.0.11", .dst = "10.1.0.1" } },
+	{ "tcp4 to outside",
+	  1,
+	  false,
+	  0,
+	  { .src_mac = 1, .dst_mac = 0xff01, .src = "10.1.0.11", .dst = "192.0.2.1" } },
+	{ "tcp4 from host",
+	  0,
+	  false,
+	  0,
+	  { .src_mac = 0xff01, .dst_mac = 0xff01, .src = "10.1.0.1", .dst = "10.1.0.11" } },
+	{ "tcp4 through the guard",
+	  1,
+	  true,
+	  0,
+	  { .src_mac = 0xff01, .dst_mac = 1, .src = "10.1.0.1", .dst = "10.1.0.11" } },
+	{ "drop of a spoofed source",
+	  1,
+	  false,
+	  0,
+	  { .src_mac = 1, .dst_mac = 2, .src = "10.1.0.99", .dst = "10.1.0.12" } },
+	{ "drop of a spoofed source observed",
+	  1,
+	  false,
+	  WF_OBSERVE_DROPS,
+	  { .src_mac = 1, .dst_mac = 2, .src = "10.1.0.99", .dst = "10.1.0.12" } },
+};
+
+static struct wf_dp *dp;
+
+static void check(int r, const char *what)
+{
+	if (r >= 0)
+		return;
+	(void)fprintf(stderr, "%s: %s\n", what, strerror(-r));
+	exit(EXIT_FAILURE);
+}
+
+static void put_endpoint(__u32 slot, const struct wf_ep_value *value, void *context)
+{
+	check(wf_dp_endpoint_set(dp, slot, value, NULL), "endpoint");
+}
+
+static void put_address(__u32 network, const struct wf_addr *addr,
+			const struct wf_addr_value *value, void *context)
+{
+	check(wf_dp_address_set(dp, network, addr, value, NULL), "address");
+}
+
+static void put_network(__u32 number, const struct wf_net_value *value, void *context)
+{
+	check(wf_dp_network_set(dp, number, value, NULL), "network");
+}
+
+static void put_config(const struct wf_config_value *value, void *context)
+{
+	check(wf_dp_config_set(dp, value, NULL), "config");
+}
+
+static void build(void)
+{
+	const struct world_maps maps = { put_endpoint, put_address, put_network, put_config, NULL };
+	const struct wf_addr_value value = { .slot = 9 };
+	struct wf_err err = WF_ERR_INIT;
+
+	for (unsigned int slot = 0; slot < 2; slot++)
+		lab_run("ip link add wf%u index %u type veth peer name c%u", slot,
+			WF_IFINDEX_BASE + slot, slot);
+	if (wf_dp_open(LAB_BPF_DIR, &dp, &err) < 0) {
+		(void)fprintf(stderr, "%s\n", err.message);
+		exit(EXIT_FAILURE);
+	}
+	world_fill(&maps);
+	for (__u32 i = 0; i < MORE_ADDRESSES; i++) {
+		const struct wf_addr addr = { .words = { 1, 2, 3, i } };
+
+		put_address(100, &addr, &value, NULL);
+	}
+}
+
+static int compare(const void *a, const void *b)
+{
+	const __u32 x = *(const __u32 *)a, y = *(const __u32 *)b;
+
+	return (x > y) - (x < y);
+}
+
+static __u32 measure(int prog_fd, __u32 ifindex, const struct packet *packet)
+{
+	struct __sk_buff context = { .ifindex = ifindex };
+	LIBBPF_OPTS(bpf_test_run_opts, options);
+	__u32 rounds[ROUNDS];
+
+	options.data_in = packet->bytes;
+	options.data_size_in = (__u32)packet->len;
+	options.ctx_in = &context;
+	options.ctx_size_in = sizeof(context);
+	options.repeat = REPEAT;
+	for (int i = 0; i < ROUNDS; i++) {
+		check(bpf_prog_test_run_opts(prog_fd, &options) < 0 ? -errno : 0, "test run");
+		rounds[i] = options.duration;
+	}
+	qsort(rounds, ROUNDS, sizeof(rounds[0]), compare);
+	return rounds[ROUNDS / 2];
+}
+
+#define INSN(op, dst, src, offset, value)                                                         \
+	{                                                                                         \
+		.code = (op), .dst_reg = (dst), .src_reg = (src), .off = (offset), .imm = (value) \
+	}
+
+static int load(const struct bpf_insn *insns, size_t count)
+{
+	int fd = bpf_prog_load(BPF_PROG_TYPE_SCHED_CLS, "bench", "GPL", insns, count, NULL);
+
+	check(fd < 0 ? -errno : 0, "bench program");
+	return fd;
+}
+
+static int load_empty(void)
+{
+	const struct bpf_insn insns[] = {
+		INSN(BPF_ALU64 | BPF_MOV | BPF_K, 0, 0, 0, 0),
+		INSN(BPF_JMP | BPF_EXIT, 0, 0, 0, 0),
+	};
+
+	return load(insns, WF_ARRAY_LEN(insns));
+}
+
+/* Looks 10.1.0.12 of network 1 up and redirects to its peer: no check at all. */
+static int load_bare(void)
+{
+	_cleanup_close_ int map_fd = bpf_obj_get(LAB_BPF_DIR "/v1/maps/wf_addresses");
+	const struct bpf_insn insns[] = {
+		INSN(BPF_ST | BPF_MEM | BPF_DW, 10, 0, -24, 1),
+		INSN(BPF_ST | BPF_MEM | BPF_DW, 10, 0, -16, 0),
+		INSN(BPF_ST | BPF_MEM | BPF_W, 10, 0, -8, (__s32)__builtin_bswap32(0xffff)),
+		INSN(BPF_ST | BPF_MEM | BPF_W, 10, 0, -4, (__s32)__builtin_bswap32(0x0a01000c)),
+		INSN(BPF_ALU64 | BPF_MOV | BPF_X, 2, 10, 0, 0),
+		INSN(BPF_ALU64 | BPF_ADD | BPF_K, 2, 0, 0, -24),
+		INSN(BPF_LD | BPF_DW | BPF_IMM, 1, BPF_PSEUDO_MAP_FD, 0, map_fd),
+		INSN(0, 0, 0, 0, 0),
+		INSN(BPF_JMP | BPF_CALL, 0, 0, 0, BPF_FUNC_map_lookup_elem),
+		INSN(BPF_JMP | BPF_JEQ | BPF_K, 0, 0, 4, 0),
+		INSN(BPF_LDX | BPF_MEM | BPF_W, 1, 0, 0, 0),
+		INSN(BPF_ALU64 | BPF_ADD | BPF_K, 1, 0, 0, WF_IFINDEX_BASE),
+		INSN(BPF_ALU64 | BPF_MOV | BPF_K, 2, 0, 0, 0),
+		INSN(BPF_JMP | BPF_CALL, 0, 0, 0, BPF_FUNC_redirect_peer),
+		INSN(BPF_JMP | BPF_EXIT, 0, 0, 0, 0),
+	};
+
+	return load(insns, WF_ARRAY_LEN(insns));
+}
+
+static void print(bool json, const char *name, __u32 ns, bool is_last)
+{
+	if (json)
+		(void)printf("  {\"path\": \"%s\", \"ns\": %u}%s\n", name, ns, is_last ? "" : ",");
+	else
+		(void)printf("%-36s %6u ns\n", name, ns);
+}
+
+static void measure_path(const struct path *path, bool json, bool is_last)
+{
+	const struct wf_config_value config = { .observe = path->observe,
+						.host_ifindex = WORLD_HOST_DEVICE };
+	enum wf_dp_program program = path->egress ? WF_DP_TO_CONTAINER : WF_DP_FROM_CONTAINER;
+	struct packet packet;
+
+	packet_build(&path->packet, &packet);
+	put_config(&config, NULL);
+	print(json, path->name,
+	      measure(wf_dp_program_fd(dp, program), WF_IFINDEX_BASE + path->slot, &packet),
+	      is_last);
+}
+
+static void measure_open(bool json)
+{
+	__u64 started = wf_clock_monotonic_ns();
+	struct wf_dp *again = NULL;
+
+	check(wf_dp_open(LAB_BPF_DIR, &again, NULL), "open");
+	print(json, "opening, adopted", (__u32)(wf_clock_monotonic_ns() - started), false);
+	wf_dp_close(&again);
+}
+
+int main(int argc, char **argv)
+{
+	bool json = argc == 3 && strcmp(argv[1], "-o") == 0 && strcmp(argv[2], "json") == 0;
+	struct packet packet;
+
+	if (argc > 1 && !json) {
+		(void)fprintf(stderr, "usage: %s [-o json]\n", argv[0]);
+		return 2;
+	}
+	lab_enter();
+	build();
+	if (json)
+		(void)printf("[\n");
+	measure_open(json);
+	packet_build(&paths[0].packet, &packet);
+	print(json, "empty program", measure(load_empty(), WF_IFINDEX_BASE + 1, &packet), false);
+	print(json, "bare hash look-up and redirect_peer",
+	      measure(load_bare(), WF_IFINDEX_BASE + 1, &packet), false);
+	for (size_t i = 0; i < WF_ARRAY_LEN(paths); i++)
+		measure_path(&paths[i], json, i + 1 == WF_ARRAY_LEN(paths));
+	if (json)
+		(void)printf("]\n");
+	(void)wf_dp_remove(LAB_BPF_DIR, NULL);
+	wf_dp_close(&dp);
+	return 0;
+}

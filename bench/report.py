@@ -1,0 +1,168 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The goals, and what was measured against them, as Markdown. Used by bench/run; only computes.
+
+Takes {"cni": ..., "samehost": ..., "daemon": ..., "programs": ...}, the JSON of the scripts; what
+was not measured has no rows.
+"""
+from benchlib import short
+
+# A path of a program that got dearer by more than this, next to the bare program of the same
+# run, is a regression.
+TOLERANCE = 1.15
+
+FAMILIES = {4: "IPv4", 6: "IPv6"}
+
+# metric, name, the other path, the least ratio
+SAME_HOST = [
+    ("stream-split", "TCP stream, two CPUs", "veth-tuned", 0.97),
+    ("stream", "TCP stream, one CPU", "veth-tuned", 0.97),
+    ("rr", "TCP request-response", "veth-tuned", 0.94),
+    ("crr", "TCP connect-request-close", "veth-tuned", 0.95),
+    ("udp", "UDP packets received", "veth-tuned", 0.92),
+    ("stream-split", "TCP stream, two CPUs", "veth", 1.10),
+    ("stream", "TCP stream, one CPU", "veth", 1.10),
+    ("rr", "TCP request-response", "netfilter", 1.6),
+]
+
+PATH_NAMES = {"veth-tuned": "bare veth, same settings", "veth": "bare veth, default settings",
+              "netfilter": "bridge with netfilter"}
+
+
+class Row:
+    """One goal: is_met is None where only a number is recorded."""
+
+    def __init__(self, name, goal, measured, is_met=None):
+        self.name = name
+        self.goal = goal
+        self.measured = measured
+        self.is_met = is_met
+
+    def cells(self):
+        verdict = {True: "met", False: "**not met**", None: ""}[self.is_met]
+        return f"| {self.name} | {self.goal} | {self.measured} | {verdict} |"
+
+
+def at_most(name, unit, value, limit, more=""):
+    return Row(name, f"<= {limit:g}{unit}", f"{short(value)}{unit}{more}", value <= limit)
+
+
+def ratio_row(name, value, limit, is_least, more):
+    sign = ">=" if is_least else "<="
+    is_met = value >= limit if is_least else value <= limit
+    return Row(name, f"{sign} {limit:.2f} x", f"{value:.3f} x {more}", is_met)
+
+
+def cni_rows(rows):
+    weft, bridge, floor = rows["weft"], rows.get("bridge"), rows.get("nlfloor")
+    p50 = weft["ADD"]["p50_ms"]
+    if bridge:
+        more = f"({p50:.2f} ms, bridge {bridge['ADD']['p50_ms']:.2f} ms"
+        if floor:
+            more += f", bare netlink {floor['ADD']['p50_ms']:.2f} ms"
+        yield ratio_row("CNI ADD, sequential, p50, of reference bridge",
+                        p50 / bridge["ADD"]["p50_ms"], 0.22, False, more + ")")
+    yield at_most("CNI ADD, sequential, p99", " ms", weft["ADD"]["p99_ms"], 3)
+    if not bridge:
+        return
+    mine, other = weft["DEL"]["p50_ms"], bridge["DEL"]["p50_ms"]
+    yield ratio_row("CNI DEL, p50, of reference bridge", mine / other, 0.07, False,
+                    f"({mine:.2f} ms, bridge {other:.2f} ms)")
+    for key in sorted((key for key in weft if key.startswith("pairs_")),
+                      key=lambda key: int(key.split("_")[1])):
+        yield ratio_row(f"{key.split('_')[1]}-way ADD+DEL, pairs/s, of reference bridge",
+                        weft[key] / bridge[key], 5, True,
+                        f"({weft[key]:.0f} /s, bridge {bridge[key]:.0f} /s)")
+    yield Row("concurrent ADD+DEL, errors", "none", str(weft["failed"]), weft["failed"] == 0)
+
+
+def same_host_rows(report):
+    paths = report["paths"]
+    for metric, name, other, least in SAME_HOST:
+        for family, family_name in FAMILIES.items():
+            mine, theirs = paths.get(f"weft/{family}"), paths.get(f"{other}/{family}")
+            if not mine or not theirs or metric not in mine or metric not in theirs:
+                continue
+            yield ratio_row(f"{name}, {family_name}, of {PATH_NAMES[other]}",
+                            theirs[metric]["weft_by_this"], least, True,
+                            f"({short(mine[metric]['median'])}, "
+                            f"other {short(theirs[metric]['median'])})")
+
+
+def daemon_rows(report):
+    for stage, limit in zip(report["stages"], (8, 20)):
+        many = f"{stage['endpoints']} endpoints"
+        start, memory, idle = stage["start_ms"], stage["memory"], stage["idle"]
+        yield at_most(f"weftd, start to ready, {many} pinned", " ms", start["median"], 50,
+                      f" [{short(start['min'])}-{short(start['max'])}], "
+                      f"CPU {short(stage['start_cpu_ms']['median'])} ms")
+        yield at_most(f"weftd, resident, {many}", " MiB", memory["rss_mib"], limit,
+                      f" (proportional {short(memory['pss_mib'])})")
+        yield Row(f"weftd, wake-ups in {idle['seconds']} s, {many}", "none",
+                  f"{idle['switches']} context switches, {short(idle['cpu_us'])} us of CPU",
+                  idle["switches"] == 0)
+        yield Row(f"CNI ADD with {many}", "recorded",
+                  f"p50 {stage['ADD']['p50_ms']:.2f} ms, p99 {stage['ADD']['p99_ms']:.2f} ms")
+
+
+def relative_costs(programs):
+    """{path: cost next to the bare program of the same run}; what is no packet is left out."""
+    costs = {row["path"]: row["ns"] for row in programs}
+    bare = costs["bare hash look-up and redirect_peer"]
+    return {path: ns / bare for path, ns in costs.items()
+            if not path.startswith(("opening", "empty", "bare"))}
+
+
+def program_rows(programs, baseline):
+    costs = {row["path"]: row["ns"] for row in programs}
+    for path, cost in relative_costs(programs).items():
+        before = baseline.get(path)
+        yield Row(f"program, {path}",
+                  f"<= {before * TOLERANCE:.2f} x bare" if before else "recorded",
+                  f"{costs[path]} ns, {cost:.2f} x bare redirect",
+                  cost <= before * TOLERANCE if before else None)
+
+
+def size_rows(report):
+    for name, size in report.get("programs", {}).items():
+        yield Row(f"program {name}, size", "recorded",
+                  f"{size['instructions']} instructions, {size['jited_bytes']} bytes of code")
+
+
+def rows(reports, baseline):
+    found = []
+    if "cni" in reports:
+        found += cni_rows(reports["cni"])
+    if "samehost" in reports:
+        found += same_host_rows(reports["samehost"])
+    if "daemon" in reports:
+        found += daemon_rows(reports["daemon"])
+    if "programs" in reports:
+        found += program_rows(reports["programs"], baseline)
+    if "samehost" in reports:
+        found += size_rows(reports["samehost"])
+    return found
+
+
+def goal_table(found):
+    return "\n".join(["| what | goal | measured | |", "| --- | --- | --- | --- |",
+                      *(row.cells() for row in found)])
+
+
+def same_host_table(report):
+    """Medians with extremes of every path."""
+    metrics = list(next(iter(report["paths"].values())))
+    lines = ["| path | " + " | ".join(metrics) + " |", "| --- " * (len(metrics) + 1) + "|"]
+    for name, row in report["paths"].items():
+        cells = [f"{short(row[m]['median'])} [{short(row[m]['min'])}-{short(row[m]['max'])}]"
+                 for m in metrics]
+        lines.append(f"| {name.replace('/', ' IPv')} | " + " | ".join(cells) + " |")
+    lines.append("")
+    lines.append("stream in Gbit/s, rr in us per round trip, crr in connections/s, udp in 1000 "
+                 "packets/s received; client and server on one CPU, -split on two.")
+    return "\n".join(lines)
+
+
+def describe(machine):
+    return (f"{machine['cpus']} CPUs ({machine['cpu']}), {machine['memory_gib']} GiB, "
+            f"Linux {machine['kernel']}, virtualisation: {machine['virtualisation']}, "
+            f"load at the start {' '.join(f'{value:.2f}' for value in machine['load'])}")

@@ -1,0 +1,118 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""Container to container on one host: weft beside veth pairs and bridges, in the same run.
+
+The paths (paths.py) take turns for every single value, and who is first changes each round. With
+client and server on one CPU the whole cost of a path is seen; stream-split has them on two. Ratios
+are medians over the rounds of weft's value by the other's of the same round; greater is better.
+Needs root. $WEFT_BUILD: the build to measure.
+"""
+import json
+import os
+import sys
+
+from benchlib import (columns, finish, machine, need_root, paired_ratio, parser, short, spread,
+                      stop_politely)
+from lib.netns import execute
+import paths as ways
+
+ORDER = ["weft", "veth-tuned", "veth", "floor", "bridge", "netfilter"]
+
+# metric: (mode of nettool, member of its answer, whether the server has a CPU of its own)
+METRICS = {
+    "stream": ("stream", "gbit_s", False),
+    "stream-split": ("stream", "gbit_s", True),
+    "rr": ("rr", "p50_us", False),
+    "crr": ("crr", "per_s", False),
+    "udp": ("udp", "kpps", False),
+}
+UNITS = {"stream": "Gbit/s", "stream-split": "Gbit/s, two CPUs", "rr": "us, p50",
+         "crr": "connections/s", "udp": "1000 packets/s"}
+
+
+def wanted_pairs(every):
+    """(path, family) in the order of measuring; IPv6 where weft has to answer for it."""
+    pairs = [(path, 4) for path in every]
+    return pairs + [(path, 6) for path in every if path.name in ("weft", "veth-tuned", "veth")]
+
+
+def measure_one(path, family, metric, args):
+    mode, member, is_split = METRICS[metric]
+    port = ways.PORT_SPLIT if is_split else ways.PORT_SAME
+    done = execute(path.client.command(
+        [str(ways.NETTOOL), mode, "-c", args.cpu, "-t", args.secs, path.addresses[family], port]),
+        timeout=args.secs + 30)
+    answer = json.loads(done.stdout)
+    # of a round trip the rate: then greater is better everywhere
+    return answer[member], answer.get("p99_us")
+
+
+def measure(every, args):
+    """{path/family: {metric: [values]}}"""
+    pairs = wanted_pairs(every)
+    values = {f"{path.name}/{family}": {} for path, family in pairs}
+    for number in range(args.rounds):
+        turn = number % len(pairs)
+        for metric in args.metrics:
+            for path, family in pairs[turn:] + pairs[:turn]:
+                value, p99 = measure_one(path, family, metric, args)
+                mine = values[f"{path.name}/{family}"]
+                mine.setdefault(metric, []).append(value)
+                if metric == "rr":
+                    mine.setdefault("rr-p99", []).append(p99)
+    return values
+
+
+def ratio(values, mine, other, metric):
+    """How much better `mine` is, above 1, or worse; None when one was not measured."""
+    a, b = values.get(mine, {}).get(metric), values.get(other, {}).get(metric)
+    if not a or not b:
+        return None
+    return paired_ratio(b, a) if metric.startswith("rr") else paired_ratio(a, b)
+
+
+def summary(values):
+    """Spreads of every value, and weft's ratio to every other path of the same family."""
+    return {name: {metric: {**spread(row[metric]),
+                            "weft_by_this": ratio(values, f"weft/{name[-1]}", name, metric)}
+                   for metric in row}
+            for name, row in values.items()}
+
+
+def show(report):
+    rows = report["paths"]
+    for metric in next(iter(rows.values())):
+        lines = [[f"{metric} ({UNITS.get(metric, 'us')})", "median", "min", "max", "weft by this"]]
+        for name, row in rows.items():
+            cell = row.get(metric)
+            if cell:
+                lines.append([name.replace("/", " IPv"), short(cell["median"]),
+                              short(cell["min"]), short(cell["max"]),
+                              f"{cell['weft_by_this']:.3f}" if cell["weft_by_this"] else ""])
+        print(columns(lines), end="\n\n")
+
+
+def main():
+    options = parser(__doc__)
+    options.add_argument("--rounds", type=int, default=10, help="turns of every path (10)")
+    options.add_argument("--secs", type=float, default=0.7, help="seconds of each value (0.7)")
+    options.add_argument("--cpu", type=int, default=os.cpu_count() - 1,
+                         help="CPU of the client, and of the server unless split (the last)")
+    options.add_argument("--metrics", nargs="*", choices=list(METRICS), default=list(METRICS))
+    options.add_argument("--paths", nargs="*", choices=ORDER, default=ORDER)
+    args = options.parse_args()
+    need_root()
+    stop_politely()
+    complaints = []
+    report = {"machine": machine(), "rounds": args.rounds, "secs": args.secs}
+    split = (args.cpu + 1) % os.cpu_count()
+    with ways.prepared(args.paths, complaints, args.cpu, split) as every:
+        values = measure(every, args)
+        report["programs"] = {name: size for path in every for name, size in path.programs.items()}
+    report["paths"] = summary(values)
+    report["values"] = values
+    return finish(report, args.output, show, complaints)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/*
+ * Every map of the datapath. All are pinned by the daemon and outlive it. They are weak because
+ * each object file holds the definitions and the linker keeps one of each.
+ */
+#ifndef WEFT_BPF_MAPS_H
+#define WEFT_BPF_MAPS_H
+
+#include <linux/bpf.h>
+
+#include <bpf/bpf_helpers.h>
+
+#include <weft/abi/event.h>
+#include <weft/abi/limits.h>
+#include <weft/abi/reason.h>
+#include <weft/abi/types.h>
+
+/*
+ * Endpoints by slot. Written by the daemon, read by every program for every packet.
+ * Bound: WF_MAX_SLOTS; an array is never full, the daemon runs out of slots and refuses ADD.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, WF_MAX_SLOTS);
+	__type(key, __u32);
+	__type(value, struct wf_ep_value);
+} wf_endpoints __weak SEC(".maps");
+
+/*
+ * Exact addresses per network, and the host's view of all of them as network 0. Written by the
+ * daemon, read by every program. Bound: WF_MAX_ADDRESSES; when full the daemon gets -E2BIG and
+ * refuses the endpoint, and what is in goes on working.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, WF_MAX_ADDRESSES);
+	__type(key, struct wf_addr_key);
+	__type(value, struct wf_addr_value);
+} wf_addresses __weak SEC(".maps");
+
+/*
+ * Networks by number. Written by the daemon; read on the slow paths (ARP, ND, other networks,
+ * what the host sends). Bound: WF_MAX_NETWORKS; an array is never full.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, WF_MAX_NETWORKS);
+	__type(key, __u32);
+	__type(value, struct wf_net_value);
+} wf_networks __weak SEC(".maps");
+
+/* Drops by reason. Written by the programs, read by the daemon. One entry per reason. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, WF_REASON_COUNT);
+	__type(key, __u32);
+	__type(value, struct wf_counter);
+} wf_drops __weak SEC(".maps");
+
+/*
+ * Packets and bytes by slot. Written by the programs, read and zeroed by the daemon.
+ * Bound: WF_MAX_SLOTS, 48 bytes per slot and CPU.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, WF_MAX_SLOTS);
+	__type(key, __u32);
+	__type(value, struct wf_traffic_value);
+} wf_traffic __weak SEC(".maps");
+
+/* Settings. Written by the daemon while it runs, read by the programs. One entry. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct wf_config_value);
+} wf_config __weak SEC(".maps");
+
+/*
+ * Flows seen lately, by hash. Written and read by the programs alone, only while first packets
+ * are observed. Bound: WF_FLOW_FILTER_SLOTS per CPU; a slot that is taken is overwritten, which
+ * makes a flow appear as new once more.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, WF_FLOW_FILTER_SLOTS);
+	__type(key, __u32);
+	__type(value, struct wf_flow_seen);
+} wf_flow_filter __weak SEC(".maps");
+
+/*
+ * Events. Written by the programs, only while observed; consumed by the daemon.
+ * Bound: WF_EVENT_RING_BYTES; when full new events are lost, counters are not.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, WF_EVENT_RING_BYTES);
+} wf_events __weak SEC(".maps");
+
+/*
+ * Stages reached by tail calls (enum wf_stage). Written by the daemon when it loads programs;
+ * the pin keeps the entries when the daemon is gone. An empty entry drops with INTERNAL_ERROR.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_PROG_ARRAY);
+	__uint(max_entries, WF_STAGE_COUNT);
+	__uint(key_size, sizeof(__u32));
+	__uint(value_size, sizeof(__u32));
+} wf_progs __weak SEC(".maps");
+
+/* Identity of the pinned programs. Written and read by the daemon alone. One entry. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct wf_build_value);
+} wf_build __weak SEC(".maps");
+
+#endif

@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/*
+ * The way of a packet that a container sent and that has passed all checks: to another
+ * container, to the host, or nowhere. The bulk goes through wf_deliver() and wf_to_peer() with
+ * one hash look-up and without a byte changed.
+ */
+#ifndef WEFT_BPF_DELIVER_H
+#define WEFT_BPF_DELIVER_H
+
+#include "endpoint.h"
+
+/* The two addresses at the front of a frame. */
+struct wf_macs {
+	__u8 dst[ETH_ALEN];
+	__u8 src[ETH_ALEN];
+};
+
+/* Hands over to an endpoint whose frame is as it should be; returns the action or -reason. */
+static __always_inline int wf_to_peer(struct wf_ctx *ctx, __u32 from, __u32 to,
+				      const struct wf_ep_value *peer)
+{
+	if (wf_ctx_set_type_host(ctx) < 0)
+		return -WF_REASON_INTERNAL_ERROR;
+	wf_traffic_count(from, to, wf_ctx_len(ctx));
+	return wf_redirect_peer(peer->ifindex);
+}
+
+/*
+ * Hands over to the host's stack, as received on weft0. Not by bpf_redirect_peer(): that refuses
+ * a peer in the namespace the packet is in. The stack looks at the destination MAC again, so it
+ * has to be weft0's; the daemon lets gateways have that one and nothing is written here.
+ */
+static __always_inline int wf_to_host(struct wf_ctx *ctx, const struct ethhdr *eth, __u32 from)
+{
+	struct wf_config_value *config = wf_map_config();
+	int reason = -WF_REASON_NOT_READY;
+	struct wf_ep_value *host = wf_endpoint_ready(WF_SLOT_HOST, &reason);
+
+	if (!host || !config || !config->host_ifindex)
+		return reason;
+	if (!wf_mac_same(eth->h_dest, host->mac) && wf_ctx_store(ctx, 0, host->mac, ETH_ALEN) < 0)
+		return -WF_REASON_INTERNAL_ERROR;
+	wf_traffic_count(from, WF_SLOT_HOST, wf_ctx_len(ctx));
+	return wf_redirect_ingress(config->host_ifindex);
+}
+
+/* To an endpoint of another network, as if its gateway had forwarded it. */
+static __always_inline int wf_to_other_network(struct wf_ctx *ctx, __u32 from,
+					       const struct wf_net_value *network, __u32 to)
+{
+	int reason = -WF_REASON_INTERNAL_ERROR;
+	struct wf_ep_value *peer = wf_endpoint_ready(to, &reason);
+	struct wf_net_value *other;
+	struct wf_macs macs;
+	__u32 flags;
+
+	if (!peer)
+		return reason;
+	other = wf_network_valid(peer->network);
+	if (!other)
+		return -WF_REASON_NO_NETWORK;
+	flags = network->flags | other->flags;
+	if (other != network && flags & WF_NET_ISOLATED)
+		return -WF_REASON_NETWORK_ISOLATED;
+	if (other != network && flags & WF_NET_INTERNAL)
+		return -WF_REASON_NETWORK_INTERNAL;
+	__builtin_memcpy(macs.dst, peer->mac, ETH_ALEN);
+	__builtin_memcpy(macs.src, other->gateway_mac, ETH_ALEN);
+	if (wf_ctx_store(ctx, 0, &macs, sizeof(macs)) < 0)
+		return -WF_REASON_INTERNAL_ERROR;
+	return wf_to_peer(ctx, from, to, peer);
+}
+
+/* The destination is no address of the sender's own network. */
+static __always_inline int wf_deliver_elsewhere(struct wf_ctx *ctx, const struct ethhdr *eth,
+						__u32 slot, const struct wf_ep_value *endpoint,
+						const struct wf_ip *ip)
+{
+	struct wf_net_value *network;
+	struct wf_addr_value *value;
+	int r = wf_classify(ip);
+
+	if (r < 0)
+		return r;
+	network = wf_network_valid(endpoint->network);
+	if (!network)
+		return -WF_REASON_NO_NETWORK;
+	r = wf_classify_subnet(network, ip);
+	if (r < 0)
+		return r;
+	value = wf_address_find(WF_NETWORK_HOST, &ip->dst);
+	if (value && !(value->flags & WF_ADDR_GATEWAY) && value->slot != WF_SLOT_HOST)
+		return wf_to_other_network(ctx, slot, network, value->slot);
+	if (network->flags & WF_NET_INTERNAL)
+		return -WF_REASON_NETWORK_INTERNAL;
+	return wf_to_host(ctx, eth, slot);
+}
+
+/*
+ * The endpoint that was sent to last, if this packet is for it as well; NULL otherwise. Spares the
+ * address look-up for most packets. The endpoint table alone decides: an endpoint in service that
+ * has the destination is what the address table would have named.
+ */
+static __always_inline struct wf_ep_value *
+wf_peer_guess(__u32 to, const struct wf_ep_value *endpoint, const struct wf_ip *ip)
+{
+	struct wf_ep_value *peer = wf_map_endpoint(to);
+	const struct wf_addr *own;
+	__u32 flags;
+
+	if (!peer)
+		return NULL;
+	own = ip->version == 4 ? &peer->ip4 : &peer->ip6;
+	flags = WF_EP_READY | (ip->version == 4 ? WF_EP_IPV4 : WF_EP_IPV6);
+	if ((peer->flags & (flags | WF_EP_HOST)) != flags || peer->network != endpoint->network ||
+	    !wf_addr_same(own, &ip->dst))
+		return NULL;
+	return peer;
+}
+
+/* Returns the action or -reason. */
+static __always_inline int wf_deliver(struct wf_ctx *ctx, const struct ethhdr *eth, __u32 slot,
+				      const struct wf_ep_value *endpoint, const struct wf_ip *ip)
+{
+	struct wf_traffic_value *traffic = wf_map_traffic(slot);
+	int reason = -WF_REASON_INTERNAL_ERROR;
+	struct wf_addr_value *value;
+	struct wf_ep_value *peer;
+	__u32 to;
+
+	if (!traffic)
+		return reason;
+	to = traffic->peer;
+	peer = wf_peer_guess(to, endpoint, ip);
+	if (wf_unlikely(!peer)) {
+		value = wf_address_find(endpoint->network, &ip->dst);
+		if (!value)
+			return wf_deliver_elsewhere(ctx, eth, slot, endpoint, ip);
+		to = value->slot;
+		if (value->flags & WF_ADDR_GATEWAY || to == WF_SLOT_HOST)
+			return wf_to_host(ctx, eth, slot);
+		peer = wf_endpoint_ready(to, &reason);
+		if (!peer)
+			return reason;
+		traffic->peer = to;
+	}
+	if (wf_unlikely(!wf_mac_same(eth->h_dest, peer->mac)) &&
+	    wf_ctx_store(ctx, 0, peer->mac, ETH_ALEN) < 0)
+		return -WF_REASON_INTERNAL_ERROR;
+	return wf_to_peer(ctx, slot, to, peer);
+}
+
+#endif

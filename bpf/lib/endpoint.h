@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/* Endpoints, their addresses and their counters. */
+#ifndef WEFT_BPF_ENDPOINT_H
+#define WEFT_BPF_ENDPOINT_H
+
+#include "classify.h"
+#include "packet.h"
+
+/* The slot of the device the program runs on; WF_MAX_SLOTS or more when it is none of ours. */
+static __always_inline __u32 wf_slot_of(const struct wf_ctx *ctx)
+{
+	return wf_ctx_ifindex(ctx) - WF_IFINDEX_BASE;
+}
+
+/* The endpoint of a slot; NULL, with the reason, unless it is in service. */
+static __always_inline struct wf_ep_value *wf_endpoint_ready(__u32 slot, int *ret_reason)
+{
+	struct wf_ep_value *endpoint = wf_map_endpoint(slot);
+
+	if (wf_likely(endpoint && endpoint->flags & WF_EP_READY))
+		return endpoint;
+	*ret_reason = endpoint && endpoint->ifindex ? -WF_REASON_NOT_READY : -WF_REASON_NO_ENDPOINT;
+	return NULL;
+}
+
+static __always_inline struct wf_addr_value *wf_address_find(__u32 network,
+							     const struct wf_addr *addr)
+{
+	struct wf_addr_key key = { .network = network, .addr = *addr };
+
+	return wf_map_address(&key);
+}
+
+/* The network of a number, NULL unless it is valid. */
+static __always_inline struct wf_net_value *wf_network_valid(__u32 number)
+{
+	struct wf_net_value *network = wf_map_network(number);
+
+	return network && network->flags & WF_NET_VALID ? network : NULL;
+}
+
+/* Whether the address is one of the endpoint's further ones. */
+static __always_inline int wf_endpoint_has_more(const struct wf_ep_value *endpoint, __u32 slot,
+						const struct wf_addr *addr)
+{
+	struct wf_addr_value *value;
+
+	if (!(endpoint->flags & WF_EP_MORE_ADDRS))
+		return 0;
+	value = wf_address_find(endpoint->network, addr);
+	return value && value->slot == slot && !(value->flags & WF_ADDR_GATEWAY);
+}
+
+/* Whether the address, of IP version 4 or 6, is the endpoint's. */
+static __always_inline int wf_endpoint_has(const struct wf_ep_value *endpoint, __u32 slot,
+					   __u32 version, const struct wf_addr *addr)
+{
+	const struct wf_addr *own = version == 4 ? &endpoint->ip4 : &endpoint->ip6;
+	__u32 flag = version == 4 ? WF_EP_IPV4 : WF_EP_IPV6;
+
+	if (wf_likely(endpoint->flags & flag && wf_addr_same(own, addr)))
+		return 1;
+	return wf_endpoint_has_more(endpoint, slot, addr);
+}
+
+static __always_inline void wf_counter_add(struct wf_counter *counter, __u32 len)
+{
+	counter->packets++;
+	counter->bytes += len;
+}
+
+/* A packet that went from one slot to another. A packet still to be segmented counts once. */
+static __always_inline void wf_traffic_count(__u32 from, __u32 to, __u32 len)
+{
+	struct wf_traffic_value *sender = wf_map_traffic(from);
+	struct wf_traffic_value *receiver = wf_map_traffic(to);
+
+	if (sender)
+		wf_counter_add(&sender->sent, len);
+	if (receiver)
+		wf_counter_add(&receiver->received, len);
+}
+
+/*
+ * Whether a packet from the host may enter the endpoint's network by its source. An isolated
+ * network takes nothing from endpoints of other networks, nor does anyone from an isolated one.
+ * An internal network takes only what comes from its own gateways and its own subnets: its
+ * containers could answer no one else.
+ */
+static __always_inline int wf_check_host_source(const struct wf_ep_value *endpoint,
+						const struct wf_net_value *network,
+						const struct wf_ip *ip)
+{
+	struct wf_addr_value *value = wf_address_find(WF_NETWORK_HOST, &ip->src);
+	struct wf_ep_value *source = NULL;
+	struct wf_net_value *from;
+
+	if (value && !(value->flags & WF_ADDR_GATEWAY) && value->slot != WF_SLOT_HOST)
+		source = wf_map_endpoint(value->slot);
+	if (source && source->network != endpoint->network) {
+		from = wf_network_valid(source->network);
+		if (!from || (from->flags | network->flags) & WF_NET_ISOLATED)
+			return -WF_REASON_NETWORK_ISOLATED;
+		if (from->flags & WF_NET_INTERNAL)
+			return -WF_REASON_NETWORK_INTERNAL;
+	}
+	if (!(network->flags & WF_NET_INTERNAL) || wf_address_find(endpoint->network, &ip->src))
+		return 0;
+	for (__u32 i = 0; i < WF_MAX_SUBNETS; i++)
+		if (i < network->subnet_count && wf_subnet_has(&network->subnets[i], &ip->src))
+			return 0;
+	return -WF_REASON_NETWORK_INTERNAL;
+}
+
+#endif

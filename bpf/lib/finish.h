@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/*
+ * The one exit of every program: counts a drop and tells observers. It reads the packet again
+ * from its first byte, so that no program carries anything along for the sake of events; while
+ * nobody observes, it costs one array look-up.
+ */
+#ifndef WEFT_BPF_FINISH_H
+#define WEFT_BPF_FINISH_H
+
+#include <weft/abi/event.h>
+
+#include "endpoint.h"
+#include "ipv4.h"
+#include "ipv6.h"
+#include "transport.h"
+
+/* Positive results of the logic beyond the actions of tc: continue in a stage. */
+#define WF_NEXT(stage) (0x100 + (stage))
+
+#define WF_FLOW_MEMORY_S 30
+
+#define WF_TCP_FLAGS_OFFSET 13
+#define WF_TCP_SYN          0x02
+
+/* What wf_finish() is about. */
+struct wf_subject {
+	__u32 slot;
+	__u32 hook; /* enum wf_hook */
+};
+
+static __always_inline void wf_event_fill_l4(struct wf_ctx *ctx, const struct wf_ip *ip,
+					     struct wf_event *event)
+{
+	struct wf_l4 l4;
+
+	if (ip->fragment == WF_FRAGMENT_LATER || wf_ctx_load(ctx, ip->l4, &l4, sizeof(l4)) < 0)
+		return;
+	switch (ip->proto) {
+	case IPPROTO_TCP:
+		(void)wf_ctx_load(ctx, ip->l4 + WF_TCP_FLAGS_OFFSET, &event->tcp_flags, 1);
+		event->sport = l4.sport;
+		event->dport = l4.dport;
+		break;
+	case IPPROTO_UDP:
+	case IPPROTO_SCTP:
+		event->sport = l4.sport;
+		event->dport = l4.dport;
+		break;
+	case IPPROTO_ICMP:
+	case IPPROTO_ICMPV6: event->sport = l4.sport; break;
+	default: break;
+	}
+}
+
+/* The endpoint at the other end, as far as addresses tell. */
+static __always_inline __u32 wf_event_peer(const struct wf_event *event)
+{
+	struct wf_addr_value *value = wf_address_find(event->network, &event->dst);
+
+	if (!value && event->network != WF_NETWORK_HOST)
+		value = wf_address_find(WF_NETWORK_HOST, &event->dst);
+	return value ? value->slot : WF_SLOT_HOST;
+}
+
+/*
+ * Reads what can be read; a packet that was dropped as malformed leaves fields empty, and one
+ * with IPv6 extension headers shows the first of them as its protocol: walking them once more
+ * would double what the verifier has to look at.
+ */
+static __always_inline void wf_event_fill(struct wf_ctx *ctx, struct wf_event *event)
+{
+	struct wf_ip ip = {};
+	struct wf_cursor cursor;
+	struct ethhdr *eth;
+	int proto;
+
+	wf_cursor_start(ctx, &cursor);
+	proto = wf_parse_eth(&cursor, &eth);
+	if (proto < 0)
+		return;
+	event->ethertype = bpf_htons(proto);
+	/* a parser that fails has filled in the addresses, or nothing */
+	if (proto == ETH_P_IP)
+		(void)wf_parse_ipv4(ctx, &cursor, &ip);
+	else if (proto == ETH_P_IPV6)
+		(void)wf_parse_ipv6_header(ctx, &cursor, &ip);
+	if (!ip.version)
+		return;
+	event->src = ip.src;
+	event->dst = ip.dst;
+	event->proto = ip.proto;
+	event->peer_slot = wf_event_peer(event);
+	wf_event_fill_l4(ctx, &ip, event);
+}
+
+/* Whether the flow was not seen within WF_FLOW_MEMORY_S; from now on it was. */
+static __always_inline int wf_flow_is_new(struct wf_ctx *ctx)
+{
+	__u32 hash = wf_ctx_hash(ctx);
+	__u32 now = wf_now_coarse_s();
+	struct wf_flow_seen *seen = wf_map_flow(hash & (WF_FLOW_FILTER_SLOTS - 1));
+	int known;
+
+	if (!seen)
+		return 1;
+	known = seen->hash == hash && seen->stamp_s && now - seen->stamp_s < WF_FLOW_MEMORY_S;
+	if (!known) {
+		seen->hash = hash;
+		seen->stamp_s = now;
+	}
+	return !known;
+}
+
+static __always_inline void wf_observe(struct wf_ctx *ctx, const struct wf_subject *subject,
+				       __u32 reason)
+{
+	struct wf_ep_value *endpoint = wf_map_endpoint(subject->slot);
+	struct wf_event event = {};
+	int is_new = reason || wf_flow_is_new(ctx);
+
+	event.time_ns = wf_now_ns();
+	event.len = wf_ctx_len(ctx);
+	event.slot = subject->slot;
+	event.network = endpoint ? endpoint->network : WF_NETWORK_HOST;
+	event.type = reason ? WF_EVENT_DROP : WF_EVENT_FIRST;
+	event.reason = reason;
+	event.hook = subject->hook;
+	wf_event_fill(ctx, &event);
+	if (is_new || event.tcp_flags & WF_TCP_SYN)
+		wf_event_send(&event);
+}
+
+/* Counts a drop for its reason and for the endpoint. */
+static __always_inline void wf_drop_count(const struct wf_subject *subject, __u32 reason, __u32 len)
+{
+	struct wf_counter *drop = wf_map_drop(reason);
+	struct wf_traffic_value *traffic = wf_map_traffic(subject->slot);
+
+	if (drop)
+		wf_counter_add(drop, len);
+	if (traffic)
+		wf_counter_add(&traffic->dropped, len);
+}
+
+/*
+ * Ends a program with what its logic decided: an action of tc (>= 0) or -reason. Every drop of
+ * the datapath passes here. `observable`: enum wf_observe_flag of what is worth an event.
+ */
+static __always_inline int wf_finish_as(struct wf_ctx *ctx, __u32 hook, int decision,
+					__u32 observable)
+{
+	struct wf_subject subject = { .slot = wf_slot_of(ctx), .hook = hook };
+	struct wf_config_value *config = wf_map_config();
+	__u32 reason = decision < 0 ? -decision : 0;
+	__u32 observe = config ? config->observe & observable : 0;
+
+	if (reason)
+		wf_drop_count(&subject, reason, wf_ctx_len(ctx));
+	if (wf_unlikely(observe & (reason ? WF_OBSERVE_DROPS : WF_OBSERVE_FIRST)))
+		wf_observe(ctx, &subject, reason);
+	return reason ? TC_ACT_SHOT : decision;
+}
+
+static __always_inline int wf_finish(struct wf_ctx *ctx, __u32 hook, int decision)
+{
+	return wf_finish_as(ctx, hook, decision, WF_OBSERVE_DROPS | WF_OBSERVE_FIRST);
+}
+
+/* For ARP and ND, which are no flows. */
+static __always_inline int wf_finish_link(struct wf_ctx *ctx, int decision)
+{
+	return wf_finish_as(ctx, WF_HOOK_FROM_CONTAINER, decision, WF_OBSERVE_DROPS);
+}
+
+#endif

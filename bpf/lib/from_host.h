@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/* What the host sends through weft0: to the container that has the address. */
+#ifndef WEFT_BPF_FROM_HOST_H
+#define WEFT_BPF_FROM_HOST_H
+
+#include "deliver.h"
+#include "ipv4.h"
+#include "ipv6.h"
+#include "transport.h"
+
+/* Takes the headers of a packet of the host's stack: 0 or -reason. */
+static __always_inline int wf_parse_host_packet(struct wf_ctx *ctx, struct wf_ip *ret_ip)
+{
+	struct wf_cursor cursor;
+	struct ethhdr *eth;
+	int r;
+
+	wf_cursor_start(ctx, &cursor);
+	r = wf_parse_eth(&cursor, &eth);
+	if (r < 0)
+		return r;
+	if (wf_ctx_has_vlan(ctx))
+		return -WF_REASON_VLAN_TAGGED;
+	switch (r) {
+	case ETH_P_IP: r = wf_parse_ipv4(ctx, &cursor, ret_ip); break;
+	case ETH_P_IPV6: r = wf_parse_ipv6(ctx, &cursor, ret_ip); break;
+	case ETH_P_ARP: return -WF_REASON_ARP_NOT_REQUEST;
+	case ETH_P_8021Q:
+	case ETH_P_8021AD: return -WF_REASON_VLAN_TAGGED;
+	default: return -WF_REASON_UNSUPPORTED_L3;
+	}
+	if (r == 0)
+		r = wf_check_options(ctx, ret_ip);
+	return r < 0 ? r : wf_check_host_transport(ctx, ret_ip);
+}
+
+/* To an endpoint that is in service. Action or -reason. */
+static __always_inline int wf_host_to_endpoint(struct wf_ctx *ctx, const struct wf_ip *ip, __u32 to,
+					       const struct wf_ep_value *endpoint)
+{
+	struct wf_net_value *network = wf_network_valid(endpoint->network);
+	struct wf_macs macs;
+	int r;
+
+	if (!network)
+		return -WF_REASON_NO_NETWORK;
+	r = wf_check_host_source(endpoint, network, ip);
+	if (r < 0)
+		return r;
+	__builtin_memcpy(macs.dst, endpoint->mac, ETH_ALEN);
+	__builtin_memcpy(macs.src, network->gateway_mac, ETH_ALEN);
+	if (wf_ctx_store(ctx, 0, &macs, sizeof(macs)) < 0)
+		return -WF_REASON_INTERNAL_ERROR;
+	return wf_to_peer(ctx, WF_SLOT_HOST, to, endpoint);
+}
+
+/* The stage's logic: action or -reason. */
+static __always_inline int wf_from_host(struct wf_ctx *ctx)
+{
+	struct wf_ep_value *endpoint = NULL;
+	struct wf_addr_value *value;
+	struct wf_ip ip;
+	int r = wf_parse_host_packet(ctx, &ip);
+
+	if (r < 0)
+		return r;
+	value = wf_address_find(WF_NETWORK_HOST, &ip.dst);
+	if (!value || value->flags & WF_ADDR_GATEWAY || value->slot == WF_SLOT_HOST) {
+		r = wf_classify(&ip);
+		return r < 0 ? r : -WF_REASON_NO_SUCH_ADDRESS;
+	}
+	endpoint = wf_endpoint_ready(value->slot, &r);
+	if (!endpoint)
+		return r;
+	return wf_host_to_endpoint(ctx, &ip, value->slot, endpoint);
+}
+
+#endif

@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/* The IPv4 header and its options. */
+#ifndef WEFT_BPF_IPV4_H
+#define WEFT_BPF_IPV4_H
+
+#include "packet.h"
+
+#define WF_IP4_MIN_BYTES   20
+#define WF_IP4_MORE        0x2000 /* more fragments follow */
+#define WF_IP4_OFFSET      0x1fff
+#define WF_IP4_MAX_OPTIONS 40 /* bytes, so also the largest number of options */
+
+#define WF_IP4_OPTION_END         0
+#define WF_IP4_OPTION_NOP         1
+#define WF_IP4_OPTION_LOOSE_ROUTE 131
+#define WF_IP4_OPTION_STRICT      137
+
+/*
+ * Looks at every option; 0 or -reason. The options are copied first and then walked byte by byte
+ * with constant indices: the verifier would follow a moving offset through millions of states.
+ */
+static __always_inline int wf_walk_options(const __u8 options[WF_IP4_MAX_OPTIONS + 1], __u32 bytes)
+{
+	__u32 next = 0;
+
+	WF_UNROLL
+	for (__u32 i = 0; i < WF_IP4_MAX_OPTIONS; i++) {
+		__u32 kind = options[i], units = options[i + 1];
+
+		if (i != next || i >= bytes)
+			continue;
+		if (kind == WF_IP4_OPTION_END)
+			return 0;
+		if (kind == WF_IP4_OPTION_LOOSE_ROUTE || kind == WF_IP4_OPTION_STRICT)
+			return -WF_REASON_SOURCE_ROUTE;
+		if (kind == WF_IP4_OPTION_NOP)
+			units = 1;
+		else if (units < 2)
+			return -WF_REASON_MALFORMED_IPV4;
+		next = i + units;
+	}
+	return next == bytes ? 0 : -WF_REASON_MALFORMED_IPV4;
+}
+
+/* Checks the options of a packet whose header was taken, if it has any; 0 or -reason. */
+static __always_inline int wf_check_options(struct wf_ctx *ctx, const struct wf_ip *ip)
+{
+	__u32 bytes = ip->l4 - ETH_HLEN - WF_IP4_MIN_BYTES;
+	__u8 options[WF_IP4_MAX_OPTIONS + 4] = {};
+
+	if (wf_likely(ip->version != 4 || !bytes))
+		return 0;
+	WF_UNROLL
+	for (__u32 i = 0; i < WF_IP4_MAX_OPTIONS; i += 4)
+		if (i < bytes &&
+		    wf_ctx_load(ctx, ETH_HLEN + WF_IP4_MIN_BYTES + i, &options[i], 4) < 0)
+			return -WF_REASON_MALFORMED_IPV4;
+	return wf_walk_options(options, bytes);
+}
+
+/*
+ * Takes the IPv4 header, options unseen: 0 or -reason. A total length of 0 is what a packet of more than 64 KiB
+ * that is still to be segmented carries (BIG TCP).
+ */
+static __always_inline int wf_parse_ipv4(struct wf_ctx *ctx, struct wf_cursor *cursor,
+					 struct wf_ip *ret_ip)
+{
+	const struct iphdr *header = cursor->pos;
+	__u32 len = wf_ctx_len(ctx);
+	__u32 header_bytes, total, fragment;
+
+	if ((void *)(header + 1) > cursor->end)
+		return -WF_REASON_MALFORMED_IPV4;
+	header_bytes = header->ihl * 4;
+	total = bpf_ntohs(header->tot_len);
+	fragment = bpf_ntohs(header->frag_off);
+	if (header->version != 4 || header_bytes < WF_IP4_MIN_BYTES)
+		return -WF_REASON_MALFORMED_IPV4;
+	if (wf_unlikely(!total) && wf_ctx_is_gso(ctx))
+		total = len - ETH_HLEN;
+	if (total < header_bytes || ETH_HLEN + total > len)
+		return -WF_REASON_MALFORMED_IPV4;
+	wf_addr_set_ip4(&ret_ip->src, header->saddr);
+	wf_addr_set_ip4(&ret_ip->dst, header->daddr);
+	ret_ip->version = 4;
+	ret_ip->proto = header->protocol;
+	ret_ip->l4 = ETH_HLEN + header_bytes;
+	ret_ip->end = ETH_HLEN + total;
+	ret_ip->extension = 0;
+	ret_ip->fragment = WF_FRAGMENT_NONE;
+	if (wf_unlikely(fragment & (WF_IP4_MORE | WF_IP4_OFFSET)))
+		ret_ip->fragment = fragment & WF_IP4_OFFSET ? WF_FRAGMENT_LATER : WF_FRAGMENT_FIRST;
+	return 0;
+}
+
+#endif

@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/*
+ * A packet as the programs see it: addresses in the one format, the place of the transport
+ * header, and the cursor that the header parsers move. Knows no map and no verdict.
+ */
+#ifndef WEFT_BPF_PACKET_H
+#define WEFT_BPF_PACKET_H
+
+#include <linux/if_ether.h>
+#include <linux/in.h>
+#include <linux/ip.h>
+#include <linux/ipv6.h>
+
+#include <weft/abi/reason.h>
+#include <weft/abi/types.h>
+
+#include "port.h"
+
+/* Ethernet and IPv6 headers: what the parsers read directly. */
+#define WF_DIRECT_BYTES (sizeof(struct ethhdr) + sizeof(struct ipv6hdr))
+
+enum wf_fragment {
+	WF_FRAGMENT_NONE,
+	WF_FRAGMENT_FIRST, /* or whole, but with a fragment header */
+	WF_FRAGMENT_LATER, /* has no transport header */
+};
+
+/* What the headers of an IP packet say, both families alike. */
+struct wf_ip {
+	struct wf_addr src;
+	struct wf_addr dst;
+	__u32 l4;        /* offset of the transport header in the frame; unset in later fragments */
+	__u32 end;       /* offset behind the packet as its own header declares it */
+	__u32 version;   /* 4 or 6 */
+	__u32 proto;     /* IPPROTO_* of the transport header */
+	__u32 fragment;  /* enum wf_fragment */
+	__u32 extension; /* whether IPv6 extension headers were passed */
+};
+
+/* A position in the linear part of the packet; end is exclusive. */
+struct wf_cursor {
+	void *pos;
+	void *end;
+};
+
+static __always_inline int wf_addr_same(const struct wf_addr *a, const struct wf_addr *b)
+{
+	return !((a->halves[0] ^ b->halves[0]) | (a->halves[1] ^ b->halves[1]));
+}
+
+/* Two stores of 64 bits: the address is read again as such, and 32-bit stores would stall that. */
+static __always_inline void wf_addr_set_ip4(struct wf_addr *addr, __be32 ip4)
+{
+	const __u64 mark = bpf_htonl(0xffff);
+
+	addr->halves[0] = 0;
+	if (__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__)
+		addr->halves[1] = mark | (__u64)ip4 << 32;
+	else
+		addr->halves[1] = mark << 32 | ip4;
+}
+
+static __always_inline void wf_addr_set_ip6(struct wf_addr *addr, const struct in6_addr *ip6)
+{
+	__builtin_memcpy(addr, ip6, sizeof(*addr));
+}
+
+/* fe80::/10 */
+static __always_inline int wf_addr_is_link_local6(const struct wf_addr *addr)
+{
+	return (addr->words[0] & bpf_htonl(0xffc00000)) == bpf_htonl(0xfe800000);
+}
+
+static __always_inline int wf_mac_same(const void *a, const void *b)
+{
+	const __u16 *x = a, *y = b;
+
+	return !((x[0] ^ y[0]) | (x[1] ^ y[1]) | (x[2] ^ y[2]));
+}
+
+/*
+ * Starts at the frame's first byte. Headers beyond the linear part are brought in first: the
+ * kernel's own packets never need that, those of packet sockets with a ring do.
+ */
+static __always_inline void wf_cursor_start(struct wf_ctx *ctx, struct wf_cursor *ret_cursor)
+{
+	void *data = wf_ctx_data(ctx);
+
+	if (wf_unlikely(data + WF_DIRECT_BYTES > wf_ctx_end(ctx))) {
+		__u32 len = wf_ctx_len(ctx);
+
+		(void)wf_ctx_pull(ctx, len < WF_DIRECT_BYTES ? len : WF_DIRECT_BYTES);
+	}
+	ret_cursor->pos = wf_ctx_data(ctx);
+	ret_cursor->end = wf_ctx_end(ctx);
+}
+
+/* Takes the Ethernet header; returns its EtherType in host order, or -reason. */
+static __always_inline int wf_parse_eth(struct wf_cursor *cursor, struct ethhdr **ret_eth)
+{
+	struct ethhdr *eth = cursor->pos;
+
+	if ((void *)(eth + 1) > cursor->end)
+		return -WF_REASON_MALFORMED_L2;
+	cursor->pos = eth + 1;
+	*ret_eth = eth;
+	return bpf_ntohs(eth->h_proto);
+}
+
+#endif

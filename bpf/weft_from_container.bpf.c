@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/*
+ * Filter of the shared block WF_BLOCK_INGRESS: everything that containers send, and, by a tail
+ * call, everything that the host sends to them. ARP and ND are stages of their own, which keeps
+ * the fast path small.
+ */
+#include "lib/from_container.h"
+
+#include "lib/arp.h"
+#include "lib/nd.h"
+
+char LICENSE[] SEC("license") = "Dual BSD/GPL";
+
+SEC("tc")
+int weft_from_container(struct __sk_buff *skb)
+{
+	int r = wf_from_container(skb);
+
+	/* constant indices: the compiler of the kernel makes direct jumps of them */
+	switch (r) {
+	case WF_NEXT(WF_STAGE_FROM_HOST):
+		bpf_tail_call_static(skb, &wf_progs, WF_STAGE_FROM_HOST);
+		r = -WF_REASON_INTERNAL_ERROR;
+		break;
+	case WF_NEXT(WF_STAGE_ARP):
+		bpf_tail_call_static(skb, &wf_progs, WF_STAGE_ARP);
+		r = -WF_REASON_INTERNAL_ERROR;
+		break;
+	case WF_NEXT(WF_STAGE_ND):
+		bpf_tail_call_static(skb, &wf_progs, WF_STAGE_ND);
+		r = -WF_REASON_INTERNAL_ERROR;
+		break;
+	}
+	return wf_finish(skb, WF_HOOK_FROM_CONTAINER, r);
+}
+
+SEC("tc")
+int weft_arp(struct __sk_buff *skb)
+{
+	return wf_finish_link(skb, wf_arp(skb));
+}
+
+SEC("tc")
+int weft_nd(struct __sk_buff *skb)
+{
+	return wf_finish_link(skb, wf_nd(skb));
+}

@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/* Stage WF_STAGE_FROM_HOST: what the host sent through weft0 and weft0p, slot 0, received. */
+#include "lib/from_host.h"
+
+#include "lib/finish.h"
+
+SEC("tc")
+int weft_from_host(struct __sk_buff *skb)
+{
+	return wf_finish(skb, WF_HOOK_FROM_HOST, wf_from_host(skb));
+}

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/*
+ * Records of the event ring, written by the programs only while somebody observes
+ * (wf_config_value.observe) and read by the daemon.
+ */
+#ifndef WEFT_ABI_EVENT_H
+#define WEFT_ABI_EVENT_H
+
+#include <weft/abi/types.h>
+
+enum wf_event_type {
+	WF_EVENT_DROP = 1,
+	WF_EVENT_FIRST = 2, /* first packet of a flow; may repeat, never missing */
+	WF_EVENT_COUNT,
+};
+
+/* Which program saw the packet. */
+enum wf_hook {
+	WF_HOOK_FROM_CONTAINER = 1,
+	WF_HOOK_TO_CONTAINER = 2,
+	WF_HOOK_FROM_HOST = 3,
+};
+
+struct wf_event {
+	__u64 time_ns;   /* CLOCK_MONOTONIC */
+	__u32 len;       /* bytes of the packet */
+	__u32 network;   /* of the subject */
+	__u32 slot;      /* the endpoint whose device saw the packet */
+	__u32 peer_slot; /* the other endpoint, WF_SLOT_HOST when none or the host */
+	struct wf_addr src;
+	struct wf_addr dst;
+	__be16 ethertype;
+	__be16 sport; /* or ICMP type in the first byte, code in the second */
+	__be16 dport;
+	__u8 type;   /* enum wf_event_type */
+	__u8 reason; /* enum wf_reason, 0 unless dropped */
+	__u8 hook;   /* enum wf_hook */
+	__u8 proto;  /* IP protocol, 0 when unknown */
+	__u8 tcp_flags;
+	__u8 pad[5];
+};
+
+_Static_assert(sizeof(struct wf_event) == 72, "wf_event");
+
+#endif

@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/*
+ * Every reason for which a packet is dropped. One list gives the enum of the programs, the names
+ * on the terminal, the labels of the metrics and docs/drops.md. Numbers are never reused.
+ *
+ * X(SYMBOL, number, "label", class, "what happened", "what to do about it")
+ * class: attack  - refused because it could harm others
+ *        error   - a sign that something is wrong with the sender, the set-up or weft
+ *        policy  - refused because somebody asked for it
+ *        noise   - harmless background of any network stack
+ */
+#ifndef WEFT_ABI_REASON_H
+#define WEFT_ABI_REASON_H
+
+#define WF_REASON_LIST(X)                                                                          \
+	X(NO_ENDPOINT, 1, "no_endpoint", error, "the device belongs to no endpoint",               \
+	  "the endpoint was removed or is being repaired; see 'weft endpoint ls'")                 \
+	X(NOT_READY, 2, "not_ready", error, "the endpoint is not in service",                      \
+	  "it is being attached or detached; if it stays so, see the log of weftd")                \
+	X(MALFORMED_L2, 3, "malformed_l2", error, "frame shorter than an Ethernet header", "")     \
+	X(VLAN_TAGGED, 4, "vlan_tagged", error, "frame with a VLAN tag",                           \
+	  "weft networks carry untagged frames only")                                              \
+	X(UNSUPPORTED_L3, 5, "unsupported_l3", noise, "neither IPv4, IPv6 nor ARP", "")            \
+	X(SPOOFED_MAC, 6, "spoofed_mac", attack, "source MAC is not the endpoint's",               \
+	  "give the endpoint this MAC with --mac, or stop the sender")                             \
+	X(SPOOFED_IP, 7, "spoofed_ip", attack, "source address is not the endpoint's",             \
+	  "the container may only send from the addresses in 'weft endpoint inspect'")             \
+	X(SPOOFED_ARP, 8, "spoofed_arp", attack, "ARP claims an address or MAC of another", "")    \
+	X(ARP_NOT_REQUEST, 9, "arp_not_request", noise, "ARP other than a request", "")            \
+	X(ARP_NO_TARGET, 10, "arp_no_target", noise, "ARP asks for an address nobody has",         \
+	  "check the address with 'weft ip why ADDR'")                                             \
+	X(MALFORMED_IPV4, 11, "malformed_ipv4", error, "IPv4 header is not valid", "")             \
+	X(MALFORMED_IPV6, 12, "malformed_ipv6", error, "IPv6 header is not valid", "")             \
+	X(SOURCE_ROUTE, 13, "source_route", attack, "source routing is refused", "")               \
+	X(MULTICAST, 14, "multicast", noise, "multicast is not forwarded", "")                     \
+	X(BROADCAST, 15, "broadcast", noise, "broadcast is not forwarded", "")                     \
+	X(NO_SUCH_ADDRESS, 16, "no_such_address", error, "nobody has the destination address",     \
+	  "check the address with 'weft ip why ADDR'")                                             \
+	X(NETWORK_ISOLATED, 17, "network_isolated", policy, "the two networks are isolated",       \
+	  "set spec.isolated: false on both networks, or attach the container to both")            \
+	X(NETWORK_INTERNAL, 18, "network_internal", policy, "the network is internal",             \
+	  "an internal network reaches its own subnets only; recreate it without --internal")      \
+	X(ROUTER_ADVERT, 19, "router_advert", attack, "router advertisement from a container", "") \
+	X(ND_REDIRECT, 20, "nd_redirect", attack, "ICMP redirect from a container", "")            \
+	X(NEIGHBOUR_ADVERT, 21, "neighbour_advert", noise, "neighbour advertisement ignored", "")  \
+	X(ROUTER_SOLICIT, 22, "router_solicit", noise, "router solicitation ignored", "")          \
+	X(MALFORMED_ND, 23, "malformed_nd", error, "neighbour discovery message is not valid", "") \
+	X(ND_NO_TARGET, 24, "nd_no_target", noise, "ND asks for an address nobody has",            \
+	  "check the address with 'weft ip why ADDR'")                                             \
+	X(SPOOFED_ND, 25, "spoofed_nd", attack, "ND claims an address or MAC of another", "")      \
+	X(DHCP_SERVER, 26, "dhcp_server", attack, "DHCP server reply from a container", "")        \
+	X(LINK_LOCAL, 27, "link_local", noise, "link-local address is not forwarded", "")          \
+	X(FAMILY_DISABLED, 28, "family_disabled", noise,                                           \
+	  "the network does not carry this address family",                                        \
+	  "give the network a subnet of that family")                                              \
+	X(GROUP_MEMBERSHIP, 29, "group_membership", noise, "IGMP or MLD report ignored", "")       \
+	X(NOT_FOR_ENDPOINT, 30, "not_for_endpoint", error,                                         \
+	  "the host sent this endpoint a packet for another address",                              \
+	  "look for a route of the host that points at the endpoint's device")                     \
+	X(MARTIAN, 31, "martian", attack, "loopback, zero or reserved address", "")                \
+	X(EXTENSION_HEADER, 32, "extension_header", attack,                                        \
+	  "IPv6 extension headers are not acceptable", "")                                         \
+	X(NO_NETWORK, 33, "no_network", error, "the endpoint's network is unknown",                \
+	  "the network is being removed or repaired; see 'weft network ls'")                       \
+	X(INTERNAL_ERROR, 34, "internal_error", error, "a helper of the kernel failed",            \
+	  "please report it with the output of 'weft doctor'")
+
+enum wf_reason {
+	WF_REASON_NONE = 0,
+#define WF_REASON_ENUM(symbol, number, label, class, text, hint) WF_REASON_##symbol = (number),
+	WF_REASON_LIST(WF_REASON_ENUM)
+#undef WF_REASON_ENUM
+	WF_REASON_COUNT,
+};
+
+#endif

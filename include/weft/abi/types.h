@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/*
+ * Keys and values of the pinned maps, as both the programs in bpf/ and the daemon see them.
+ * Fixed-width types only, explicit padding, sizes asserted. Changing anything here means
+ * raising WF_ABI_VERSION.
+ */
+#ifndef WEFT_ABI_TYPES_H
+#define WEFT_ABI_TYPES_H
+
+#include <linux/types.h>
+
+/* One address format for both families: IPv4 is held as ::ffff:a.b.c.d. Network byte order. */
+struct wf_addr {
+	union {
+		__u8 bytes[16];
+		__be32 words[4];
+		__u64 halves[2];
+	};
+};
+
+/* struct wf_ep_value.flags; a slot without WF_EP_READY drops everything in both directions. */
+enum wf_ep_flag {
+	WF_EP_READY = 1 << 0, /* data complete, traffic may pass */
+	WF_EP_HOST = 1 << 1,  /* the node's own device: run the from_host stage */
+	WF_EP_IPV4 = 1 << 2,  /* ip4 is valid */
+	WF_EP_IPV6 = 1 << 3,  /* ip6 is valid */
+	WF_EP_MORE_ADDRS =
+		1 << 4, /* further addresses: ask the address table when ip4/ip6 differ */
+};
+
+/* Value of wf_endpoints, indexed by slot. Written by the daemon, read by every program. */
+struct wf_ep_value {
+	__u32 flags;        /* enum wf_ep_flag */
+	__u32 ifindex;      /* host side device, 0 when the slot is free */
+	__u32 network;      /* index into wf_networks */
+	__u32 class_id;     /* policy class, 0 until policy exists */
+	struct wf_addr ip4; /* first IPv4 address, mapped */
+	struct wf_addr ip6; /* first IPv6 address */
+	__u8 mac[6];        /* the container's MAC; slot 0: the MAC of weft0 */
+	__u8 pad[2];
+};
+
+/* struct wf_addr_value.flags */
+enum wf_addr_flag {
+	WF_ADDR_GATEWAY = 1 << 0, /* the network's gateway: answered by the host */
+};
+
+/* Key of wf_addresses: an exact address in a network (WF_NETWORK_HOST for the host's view). */
+struct wf_addr_key {
+	__u32 network;
+	__u32 pad; /* zero: the key is compared as bytes */
+	struct wf_addr addr;
+};
+
+/* Value of wf_addresses. */
+struct wf_addr_value {
+	__u32 slot;  /* owner: index into wf_endpoints, WF_SLOT_HOST for gateways */
+	__u32 flags; /* enum wf_addr_flag */
+};
+
+/* struct wf_net_value.flags */
+enum wf_net_flag {
+	WF_NET_VALID = 1 << 0,
+	WF_NET_ISOLATED = 1 << 1, /* no traffic to or from endpoints of other networks */
+	WF_NET_INTERNAL = 1 << 2, /* no traffic beyond the network's own subnets and the host */
+	WF_NET_IPV4 = 1 << 3,
+	WF_NET_IPV6 = 1 << 4,
+};
+
+/* One subnet of a network: an address is inside when (address & mask) == base. */
+struct wf_subnet_value {
+	struct wf_addr base;
+	struct wf_addr mask;
+};
+
+/* Value of wf_networks, indexed by network number. Read on the slow paths only. */
+struct wf_net_value {
+	__u32 flags; /* enum wf_net_flag */
+	__u32 subnet_count;
+	__u8 gateway_mac[6]; /* what ARP and ND answer for the gateway */
+	__u8 pad[2];
+	__u32 pad2;
+	struct wf_subnet_value subnets[8];
+};
+
+/* Value of wf_drops (per CPU, indexed by enum wf_reason). */
+struct wf_counter {
+	__u64 packets;
+	__u64 bytes;
+};
+
+/* Value of wf_traffic (per CPU, indexed by slot); directions as the container sees them. */
+struct wf_traffic_value {
+	struct wf_counter sent;
+	struct wf_counter received;
+	struct wf_counter dropped;
+	__u32 peer; /* slot of the endpoint this one sent to last: a guess, always checked */
+	__u32 pad[3];
+};
+
+/* struct wf_config_value.observe: what is put into the event ring. 0 costs nothing. */
+enum wf_observe_flag {
+	WF_OBSERVE_DROPS = 1 << 0,
+	WF_OBSERVE_FIRST = 1 << 1, /* first packets of flows */
+};
+
+/* Value of wf_config (one entry). Written by the daemon while it runs. */
+struct wf_config_value {
+	__u32 observe;      /* enum wf_observe_flag */
+	__u32 host_ifindex; /* weft0, the peer of slot 0's device: what the host receives on */
+};
+
+/* Value of wf_flow_filter (per CPU): a lossy memory of flows seen lately. */
+struct wf_flow_seen {
+	__u32 hash;
+	__u32 stamp_s; /* coarse seconds since boot when last reported */
+};
+
+/* Indices of wf_progs: stages that a program reaches by a tail call. Never renumbered. */
+enum wf_stage {
+	WF_STAGE_FROM_HOST,
+	WF_STAGE_ARP,
+	WF_STAGE_ND,
+	WF_STAGE_COUNT,
+};
+
+/* Value of wf_build (one entry): which object the pinned programs came from; the daemon's only. */
+struct wf_build_value {
+	__u64 hash; /* of the object file; 0 while programs are being replaced */
+	__u32 abi;  /* WF_ABI_VERSION */
+	__u32 pad;
+};
+
+_Static_assert(sizeof(struct wf_addr) == 16, "wf_addr");
+_Static_assert(sizeof(struct wf_ep_value) == 56, "wf_ep_value");
+_Static_assert(sizeof(struct wf_addr_key) == 24, "wf_addr_key");
+_Static_assert(sizeof(struct wf_addr_value) == 8, "wf_addr_value");
+_Static_assert(sizeof(struct wf_net_value) == 24 + 8 * 32, "wf_net_value");
+_Static_assert(sizeof(struct wf_traffic_value) == 64, "wf_traffic_value");
+_Static_assert(sizeof(struct wf_config_value) == 8, "wf_config_value");
+_Static_assert(sizeof(struct wf_flow_seen) == 8, "wf_flow_seen");
+_Static_assert(sizeof(struct wf_build_value) == 16, "wf_build_value");
+
+#endif

@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The handlers and their table. Each is a few lines: take apart, call control, answer. */
+#include <errno.h>
+
+#include "api/server_priv.h"
+#include "base/json.h"
+
+static int nothing_or(json_t *answer, json_t **ret_answer, struct wf_err *err)
+{
+	if (!answer)
+		return wf_fail(err, -ENOMEM, "out of memory");
+	*ret_answer = answer;
+	return 0;
+}
+
+static int get_status(struct api_request *request, json_t **ret_answer, struct wf_err *err)
+{
+	return nothing_or(wf_control_status(request->server->control), ret_answer, err);
+}
+
+static int get_config(struct api_request *request, json_t **ret_answer, struct wf_err *err)
+{
+	const struct wf_server_config *config = &request->server->config;
+
+	return nothing_or(config->show_config(config->context), ret_answer, err);
+}
+
+static int post_reload(struct api_request *request, json_t **ret_answer, struct wf_err *err)
+{
+	const struct wf_server_config *config = &request->server->config;
+
+	return config->reload(config->context, ret_answer, err);
+}
+
+static int post_apply(struct api_request *request, json_t **ret_answer, struct wf_err *err)
+{
+	json_t *results;
+	int r;
+
+	r = wf_control_apply(request->server->control, json_object_get(request->body, "documents"),
+			     wf_api_query_is_true(request, "dryRun"), &results, err);
+	return r < 0 ? r : nothing_or(json_pack("{s:o}", "results", results), ret_answer, err);
+}
+
+static int get_documents(struct api_request *request, json_t **ret_answer, struct wf_err *err)
+{
+	return wf_control_list(request->server->control, request->segments[0], ret_answer, err);
+}
+
+static int get_document(struct api_request *request, json_t **ret_answer, struct wf_err *err)
+{
+	return wf_control_get(request->server->control, request->segments[0], request->segments[1],
+			      ret_answer, err);
+}
+
+static int delete_document(struct api_request *request, json_t **ret_answer, struct wf_err *err)
+{
+	int r = wf_control_delete(request->server->control, request->segments[0],
+				  request->segments[1], err);
+
+	return r < 0 ? r
+		     : nothing_or(json_pack("{s:o}", "deleted",
+					    json_sprintf("%s/%s", request->segments[0],
+							 request->segments[1])),
+				  ret_answer, err);
+}
+
+static int get_networks(struct api_request *request, json_t **ret_answer, struct wf_err *err)
+{
+	return nothing_or(wf_control_network_list(request->server->control), ret_answer, err);
+}
+
+static int get_network(struct api_request *request, json_t **ret_answer, struct wf_err *err)
+{
+	return wf_control_network_inspect(request->server->control, request->segments[0],
+					  ret_answer, err);
+}
+
+static int get_endpoints(struct api_request *request, json_t **ret_answer, struct wf_err *err)
+{
+	return nothing_or(wf_control_endpoint_list(request->server->control), ret_answer, err);
+}
+
+static int get_endpoint(struct api_request *request, json_t **ret_answer, struct wf_err *err)
+{
+	return wf_control_endpoint_inspect(request->server->control, request->segments[0],
+					   ret_answer, err);
+}
+
+static int post_endpoint(struct api_request *request, json_t **ret_answer, struct wf_err *err)
+{
+	request->status = 201;
+	return wf_control_attach(request->server->control, request->body, ret_answer, err);
+}
+
+static int delete_endpoint(struct api_request *request, json_t **ret_answer, struct wf_err *err)
+{
+	int r = wf_control_detach(request->server->control, request->segments[0], err);
+
+	return r < 0 ? r
+		     : nothing_or(json_pack("{s:o}", "deleted",
+					    json_sprintf("endpoint/%s", request->segments[0])),
+				  ret_answer, err);
+}
+
+static int post_detach(struct api_request *request, json_t **ret_answer, struct wf_err *err)
+{
+	const char *container_id = wf_json_str(request->body, "containerID", NULL);
+	const char *ifname = wf_json_str(request->body, "ifname", NULL);
+	json_t *names;
+	int r;
+
+	if (!container_id || !ifname)
+		return wf_fail_field(err, -EINVAL, container_id ? "ifname" : "containerID",
+				     "is required");
+	r = wf_control_detach_container(request->server->control, container_id, ifname,
+					wf_json_str(request->body, "network", NULL), &names, err);
+	return r < 0 ? r : nothing_or(json_pack("{s:o}", "deleted", names), ret_answer, err);
+}
+
+static int post_check(struct api_request *request, json_t **ret_answer, struct wf_err *err)
+{
+	int r = wf_control_check(request->server->control, request->body, err);
+
+	return r < 0 ? r : nothing_or(json_object(), ret_answer, err);
+}
+
+static int post_gc(struct api_request *request, json_t **ret_answer, struct wf_err *err)
+{
+	return wf_control_gc(request->server->control, request->body, ret_answer, err);
+}
+
+static int get_cni_status(struct api_request *request, json_t **ret_answer, struct wf_err *err)
+{
+	const char *network = wf_api_query(request, "network");
+	int r;
+
+	if (!network)
+		return wf_fail_field(err, -EINVAL, "network", "is required");
+	r = wf_control_attachable(request->server->control, network, err);
+	return r < 0 ? r : nothing_or(json_object(), ret_answer, err);
+}
+
+static int get_addresses(struct api_request *request, json_t **ret_answer, struct wf_err *err)
+{
+	json_t *items;
+	int r = wf_control_address_list(request->server->control, wf_api_query(request, "network"),
+					&items, err);
+
+	return r < 0 ? r : nothing_or(json_pack("{s:o}", "items", items), ret_answer, err);
+}
+
+static int get_address(struct api_request *request, json_t **ret_answer, struct wf_err *err)
+{
+	return wf_control_address_why(request->server->control, request->segments[0], ret_answer,
+				      err);
+}
+
+const struct api_route wf_api_routes[] = {
+	{ EVHTTP_REQ_GET, "/v1/status", get_status, NULL },
+	{ EVHTTP_REQ_GET, "/v1/config", get_config, NULL },
+	{ EVHTTP_REQ_POST, "/v1/reload", post_reload, NULL },
+	{ EVHTTP_REQ_GET, "/metrics", NULL, wf_api_metrics },
+	{ EVHTTP_REQ_POST, "/v1/apply", post_apply, NULL },
+	{ EVHTTP_REQ_GET, "/v1/documents/*", get_documents, NULL },
+	{ EVHTTP_REQ_GET, "/v1/documents/*/*", get_document, NULL },
+	{ EVHTTP_REQ_DELETE, "/v1/documents/*/*", delete_document, NULL },
+	{ EVHTTP_REQ_GET, "/v1/networks", get_networks, NULL },
+	{ EVHTTP_REQ_GET, "/v1/networks/*", get_network, NULL },
+	{ EVHTTP_REQ_GET, "/v1/endpoints", get_endpoints, NULL },
+	{ EVHTTP_REQ_POST, "/v1/endpoints", post_endpoint, NULL },
+	{ EVHTTP_REQ_POST, "/v1/endpoints/detach", post_detach, NULL },
+	{ EVHTTP_REQ_POST, "/v1/endpoints/check", post_check, NULL },
+	{ EVHTTP_REQ_POST, "/v1/endpoints/gc", post_gc, NULL },
+	{ EVHTTP_REQ_GET, "/v1/endpoints/*", get_endpoint, NULL },
+	{ EVHTTP_REQ_DELETE, "/v1/endpoints/*", delete_endpoint, NULL },
+	{ EVHTTP_REQ_GET, "/v1/cni/status", get_cni_status, NULL },
+	{ EVHTTP_REQ_GET, "/v1/addresses", get_addresses, NULL },
+	{ EVHTTP_REQ_GET, "/v1/addresses/*", get_address, NULL },
+	{ EVHTTP_REQ_GET, "/v1/observe", NULL, wf_api_observe },
+	{ EVHTTP_REQ_GET, NULL, NULL, NULL },
+};

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Shared by the files of the API server. */
+#ifndef WEFT_API_SERVER_PRIV_H
+#define WEFT_API_SERVER_PRIV_H
+
+#include <event2/buffer.h>
+#include <event2/http.h>
+#include <event2/keyvalq_struct.h>
+
+#include "api/server.h"
+#include "base/str.h"
+
+struct api_observer;
+
+struct wf_server {
+	struct wf_server_config config;
+	struct wf_control *control;
+	struct event_base *loop;
+	struct evhttp *http;
+	char *socket_path; /* owned */
+	gid_t group;
+	bool has_group;
+	struct api_observer *observers;
+};
+
+/* One request on its way through a handler. */
+struct api_request {
+	struct wf_server *server;
+	struct evhttp_request *http;
+	struct evkeyvalq query;
+	char *segments[3];  /* decoded path segments that the route captures; owned */
+	const json_t *body; /* borrowed; NULL when the request has none */
+	int status;         /* of the answer; a handler may change it from 200 */
+};
+
+/* A handler sets *ret_answer (new reference) or fails. */
+typedef int (*api_handler)(struct api_request *request, json_t **ret_answer, struct wf_err *err);
+
+/* One row; a star in the path captures one segment. */
+struct api_route {
+	enum evhttp_cmd_type method;
+	const char *path;
+	api_handler handler; /* NULL: the request is answered by stream instead */
+	void (*stream)(struct api_request *request);
+};
+
+extern const struct api_route wf_api_routes[]; /* ends with path NULL */
+
+/* Query parameter as text, NULL when absent. Borrowed. */
+const char *wf_api_query(const struct api_request *request, const char *key);
+bool wf_api_query_is_true(const struct api_request *request, const char *key);
+
+void wf_api_answer_json(struct evhttp_request *http, int status, const json_t *value);
+void wf_api_answer_error(struct evhttp_request *http, int code, const struct wf_err *err);
+
+/* observe.c and metrics: answers that are not one JSON value. */
+void wf_api_observe(struct api_request *request);
+void wf_api_metrics(struct api_request *request);
+void wf_api_observers_end(struct wf_server *server);
+
+#endif

@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * weft doctor, weft cleanup: modes of weftd's own program, which must work without a daemon and
+ * need its knowledge of the kernel. weft becomes that program.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "api/client.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "cli/cli.h"
+
+/* Where weftd keeps things; passed on as they are. */
+struct mode_options {
+	struct wf_cli_global global;
+	char *config;
+	char *run_dir;
+	char *state_dir;
+	char *bpf_dir;
+	char *cgroup;
+	bool yes;
+};
+
+#define OPTION(member) .offset = offsetof(struct mode_options, member)
+
+#define PATH_OPTIONS                                                                        \
+	{ .name = "config",                                                                 \
+	  .type = WF_OPTION_STRING,                                                         \
+	  OPTION(config),                                                                   \
+	  .value = "FILE",                                                                  \
+	  .help = "configuration file of weftd",                                            \
+	  .complete = "file" },                                                             \
+		{ .name = "run-dir",                                                        \
+		  .type = WF_OPTION_STRING,                                                 \
+		  OPTION(run_dir),                                                          \
+		  .value = "DIR",                                                           \
+		  .help = "directory of the socket, as weftd was given",                    \
+		  .complete = "dir" },                                                      \
+		{ .name = "state-dir",                                                      \
+		  .type = WF_OPTION_STRING,                                                 \
+		  OPTION(state_dir),                                                        \
+		  .value = "DIR",                                                           \
+		  .help = "directory of the store, as weftd was given",                     \
+		  .complete = "dir" },                                                      \
+		{ .name = "bpf-dir",                                                        \
+		  .type = WF_OPTION_STRING,                                                 \
+		  OPTION(bpf_dir),                                                          \
+		  .value = "DIR",                                                           \
+		  .help = "directory of the pinned maps, as weftd was given",               \
+		  .complete = "dir" },                                                      \
+	{                                                                                   \
+		.name = "cgroup", .type = WF_OPTION_STRING, OPTION(cgroup), .value = "DIR", \
+		.help = "root of the cgroup v2 tree, as weftd was given", .complete = "dir" \
+	}
+
+static const struct wf_option doctor_options[] = { PATH_OPTIONS, WF_OPTION_END };
+
+static const struct wf_option cleanup_options[] = {
+	{ .name = "yes", .type = WF_OPTION_BOOL, OPTION(yes), .help = "do not ask" },
+	PATH_OPTIONS,
+	WF_OPTION_END,
+};
+
+/* Room for every option with its value, the mode, and the end. */
+#define MAX_WORDS 20
+
+struct words {
+	const char *items[MAX_WORDS];
+	size_t count;
+};
+
+static void add_word(struct words *words, const char *name, const char *value)
+{
+	if (!value)
+		return;
+	words->items[words->count++] = name;
+	words->items[words->count++] = value;
+}
+
+/* Beside weft itself, where packages and the build tree put it, or in PATH. */
+static int exec_weftd(const struct words *words)
+{
+	static const char *const places[] = { "", "../sbin/", "../libexec/weft/" };
+	char self[512], path[600];
+	ssize_t len = readlink("/proc/self/exe", self, sizeof(self) - 1);
+	char **argv = (char **)words->items;
+	char *slash;
+
+	if (len > 0) {
+		self[len] = '\0';
+		slash = strrchr(self, '/');
+		for (size_t i = 0; slash && i < WF_ARRAY_LEN(places); i++) {
+			(void)snprintf(path, sizeof(path), "%.*s%sweftd", (int)(slash + 1 - self),
+				       self, places[i]);
+			(void)execv(path, argv);
+		}
+	}
+	(void)execvp("weftd", argv);
+	return -errno;
+}
+
+static int become_weftd(struct wf_cli *cli, const char *mode, struct wf_err *err)
+{
+	const struct mode_options *options = cli->options;
+	const char *socket = options->global.socket;
+	struct words words = { .items = { "weftd", mode }, .count = 2 };
+	int r;
+
+	if (options->yes)
+		words.items[words.count++] = "--yes";
+	add_word(&words, "--output", options->global.output);
+	if (strcmp(socket, WF_CLIENT_DEFAULT_SOCKET) != 0)
+		add_word(&words, "--socket", socket);
+	add_word(&words, "--config", options->config);
+	add_word(&words, "--run-dir", options->run_dir);
+	add_word(&words, "--state-dir", options->state_dir);
+	add_word(&words, "--bpf-dir", options->bpf_dir);
+	add_word(&words, "--cgroup", options->cgroup);
+	(void)fflush(NULL);
+	r = exec_weftd(&words);
+	return wf_fail(err, r,
+		       "cannot run weftd: %s; it is looked for beside weft, in ../sbin, "
+		       "../libexec/weft and PATH",
+		       strerror(-r));
+}
+
+static int doctor(struct wf_cli *cli, struct wf_err *err)
+{
+	return become_weftd(cli, "--doctor", err);
+}
+
+static int cleanup(struct wf_cli *cli, struct wf_err *err)
+{
+	return become_weftd(cli, "--cleanup", err);
+}
+
+const struct wf_cli_command wf_cli_doctor_commands[] = {
+	{ .name = "doctor",
+	  .run = doctor,
+	  .options = doctor_options,
+	  .options_bytes = sizeof(struct mode_options),
+	  .summary = "check this host and say what to do about what is wrong",
+	  .description = "Looks at the kernel, the file systems, the daemon, the datapath and what "
+			 "other programs have set up. Exit status 1 when something is wrong.",
+	  .examples = "weft doctor\n"
+		      "weft doctor -o json" },
+	{ .name = NULL },
+};
+
+const struct wf_cli_command wf_cli_cleanup_commands[] = {
+	{ .name = "cleanup",
+	  .run = cleanup,
+	  .options = cleanup_options,
+	  .options_bytes = sizeof(struct mode_options),
+	  .summary = "remove everything that weft has made on this host",
+	  .description = "Takes away links, routes, maps and programs, and the store with all "
+			 "networks. Endpoints lose their connections. Stop weftd before.",
+	  .examples = "weft cleanup\n"
+		      "# in a script: asks nothing\n"
+		      "weft cleanup --yes" },
+	{ .name = NULL },
+};

@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* weft endpoint: ls, inspect. */
+#include <errno.h>
+#include <string.h>
+
+#include "api/client.h"
+#include "base/json.h"
+#include "base/mem.h"
+#include "cli/network.h"
+#include "cli/output.h"
+
+struct list_options {
+	struct wf_cli_global global;
+	char *network;
+};
+
+static const struct wf_option list_options[] = {
+	{ .name = "network",
+	  .type = WF_OPTION_STRING,
+	  .offset = offsetof(struct list_options, network),
+	  .value = "NAME",
+	  .help = "only endpoints of this network",
+	  .complete = "network" },
+	WF_OPTION_END,
+};
+
+const struct wf_cli_column wf_cli_endpoint_columns[] = {
+	{ .header = "NAME", .path = "metadata.name" },
+	{ .header = "NETWORK", .path = "spec.network" },
+	{ .header = "INTERFACE", .path = "spec.interface" },
+	{ .header = "ADDRESSES", .path = "status.addresses[].address" },
+	{ .header = "PHASE", .path = "status.phase" },
+	{ .header = "MAC", .path = "status.mac", .wide = true },
+	{ .header = "MTU", .path = "status.mtu", .wide = true },
+	{ .header = "HOST SIDE", .path = "status.hostInterface.name", .wide = true },
+	{ .header = "OWNER", .path = "spec.owner", .wide = true },
+	{ .header = "NAMESPACE", .path = "spec.netns", .wide = true },
+	{ .header = "CONTAINER", .path = "spec.containerID", .wide = true },
+	{ .header = "SENT", .path = "status.traffic.sent.bytes", .wide = true },
+	{ .header = "RECEIVED", .path = "status.traffic.received.bytes", .wide = true },
+	{ .header = "DROPPED", .path = "status.traffic.dropped.packets", .wide = true },
+	{ .header = "AGE", .format = wf_cli_format_age },
+	{ .header = NULL },
+};
+
+static const struct wf_cli_view list_view = { .shape = WF_CLI_TABLE,
+					      .items = "items",
+					      .name = "metadata.name",
+					      .columns = wf_cli_endpoint_columns,
+					      .documents = true };
+
+/* Takes out the endpoints of other networks. */
+static void keep_network(json_t *items, const char *network)
+{
+	for (size_t i = json_array_size(items); i-- > 0;) {
+		const json_t *spec = json_object_get(json_array_get(items, i), "spec");
+
+		if (strcmp(wf_json_str(spec, "network", ""), network) != 0)
+			(void)json_array_remove(items, i);
+	}
+}
+
+static int list(struct wf_cli *cli, struct wf_err *err)
+{
+	const struct list_options *options = cli->options;
+	_cleanup_json_ json_t *answer = NULL;
+	int r = wf_cli_call(cli, "GET", "/v1/endpoints", NULL, &answer, err);
+
+	if (r < 0)
+		return r;
+	if (options->network)
+		keep_network(json_object_get(answer, "items"), options->network);
+	return wf_cli_print(cli, &list_view, answer, err);
+}
+
+/* What inspect has gathered: a path and a list. */
+static int inspect_one(struct wf_cli *cli, const char *path, const char *name, json_t *items,
+		       struct wf_err *err)
+{
+	json_t *document = NULL;
+	int r = wf_cli_call_named(cli, "GET", path, name, &document, err);
+
+	if (r < 0)
+		return r;
+	if (json_array_append_new(items, document) < 0)
+		return wf_fail(err, -ENOMEM, "out of memory");
+	return 0;
+}
+
+int wf_cli_inspect(struct wf_cli *cli, const char *path, const struct wf_cli_column *columns,
+		   struct wf_err *err)
+{
+	struct wf_cli_view view = {
+		.shape = WF_CLI_JSON, .name = "metadata.name", .columns = columns, .documents = true
+	};
+	_cleanup_json_ json_t *items = json_array();
+	_cleanup_json_ json_t *value = json_pack("{s:O}", "items", items);
+
+	if (!value)
+		return wf_fail(err, -ENOMEM, "out of memory");
+	for (size_t i = 0; i < cli->count && cli->failed != WF_CLI_UNREACHABLE; i++) {
+		struct wf_err fault = WF_ERR_INIT;
+
+		if (inspect_one(cli, path, cli->args[i], items, &fault) < 0)
+			wf_cli_report(cli, NULL, &fault);
+	}
+	if (!json_array_size(items))
+		return 0;
+	if (cli->count == 1)
+		return wf_cli_print(cli, &view, json_array_get(items, 0), err);
+	view.items = "items";
+	return wf_cli_print(cli, &view, value, err);
+}
+
+static int inspect(struct wf_cli *cli, struct wf_err *err)
+{
+	return wf_cli_inspect(cli, "/v1/endpoints/", wf_cli_endpoint_columns, err);
+}
+
+const struct wf_cli_command wf_cli_endpoint_commands[] = {
+	{ .name = "endpoint ls",
+	  .run = list,
+	  .options = list_options,
+	  .options_bytes = sizeof(struct list_options),
+	  .summary = "list endpoints",
+	  .examples = "weft endpoint ls --network blue\n"
+		      "weft endpoint ls -o wide" },
+	{ .name = "endpoint inspect",
+	  .args = "NAME...",
+	  .min_args = 1,
+	  .max_args = SIZE_MAX,
+	  .complete = "endpoint",
+	  .run = inspect,
+	  .summary = "show endpoints with their addresses, traffic and drops",
+	  .description = "Prints the document with its status as JSON, or as -o says.",
+	  .examples = "weft endpoint inspect web" },
+	{ .name = NULL },
+};

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Network documents from the options of `weft network create`, and what other commands share. */
+#ifndef WEFT_CLI_NETWORK_H
+#define WEFT_CLI_NETWORK_H
+
+#include "cli/output.h"
+
+struct wf_cli_network_options {
+	struct wf_cli_global global;
+	char *driver;
+	struct wf_option_list subnets;
+	struct wf_option_list gateways;
+	struct wf_option_list ranges;
+	struct wf_option_list excluded;
+	bool ipv6;
+	bool internal;
+	bool isolated;
+	uint64_t mtu; /* 0: not given */
+	struct wf_option_list labels;
+	char *parent;
+	char *mode;
+	char *cool_down;
+	bool sticky;
+	bool host_access;
+	bool if_not_exists;
+	bool dry_run;
+};
+
+/* Builds the document. Errors name the option. *ret_document is a new reference. */
+int wf_cli_network_document(const char *name, const struct wf_cli_network_options *options,
+			    json_t **ret_document, struct wf_err *err);
+
+/* {"key": "value"} from --label options; labels may be empty. */
+int wf_cli_labels(const struct wf_option_list *labels, json_t **ret_labels, struct wf_err *err);
+
+extern const struct wf_cli_column wf_cli_network_columns[];
+extern const struct wf_cli_column wf_cli_endpoint_columns[];
+
+/*
+ * Prints the documents of all arguments: one as it is, several as a list. path ends with '/'.
+ * Names that fail are reported and left out.
+ */
+int wf_cli_inspect(struct wf_cli *cli, const char *path, const struct wf_cli_column *columns,
+		   struct wf_err *err);
+
+#endif

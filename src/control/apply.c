@@ -1,0 +1,462 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Applying documents, all or nothing: every document is checked and completed first (a later one
+ * sees the earlier ones), then the effects are made, then one transaction stores all; when an
+ * effect or the transaction fails, the effects are undone.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/json.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "control/control_priv.h"
+#include "model/document.h"
+
+WF_LOG_MODULE(apply);
+
+static void plan_done(struct ctl_plan *plan)
+{
+	for (size_t i = 0; i < plan->count; i++) {
+		struct ctl_change *change = &plan->items[i];
+
+		json_decref(change->document);
+		json_decref(change->before);
+		wf_network_done(&change->network);
+		wf_reservation_done(&change->reservation);
+	}
+	free(plan->items);
+}
+
+static bool is_network(const struct ctl_change *change)
+{
+	return strcmp(change->kind, WF_KIND_NETWORK) == 0;
+}
+
+static bool is_planned(const struct ctl_plan *plan, const char *kind, const char *name)
+{
+	for (size_t i = 0; i < plan->count; i++)
+		if (strcmp(plan->items[i].kind, kind) == 0 &&
+		    strcmp(plan->items[i].name, name) == 0)
+			return true;
+	return false;
+}
+
+/* What the store adds; comparing without it tells whether anything changed. */
+static json_t *without_store_fields(const json_t *document)
+{
+	static const char *const added[] = { "uid", "resourceVersion", "creationTimestamp" };
+	json_t *copy = json_deep_copy(document);
+
+	for (size_t i = 0; copy && i < WF_ARRAY_LEN(added); i++)
+		(void)json_object_del(json_object_get(copy, "metadata"), added[i]);
+	return copy;
+}
+
+static bool same_content(const json_t *a, const json_t *b)
+{
+	_cleanup_json_ json_t *left = without_store_fields(a);
+	_cleanup_json_ json_t *right = without_store_fields(b);
+
+	return left && right && json_equal(left, right);
+}
+
+static int plan_network(struct wf_control *control, struct ctl_change *change,
+			const json_t *document, struct wf_err *err)
+{
+	struct ctl_network *existing;
+	int r;
+
+	r = wf_network_from_json(&change->network, document, err);
+	if (r < 0)
+		return r;
+	existing = wf_ctl_network_find(control, change->name);
+	if (!json_object_get(json_object_get(document, "spec"), "coolDown"))
+		change->network.cool_down_ms = control->config.cool_down_ms;
+	r = wf_ctl_network_complete(control, &change->network, existing ? &existing->spec : NULL,
+				    err);
+	if (r == 0 && existing && existing->endpoint_count)
+		r = wf_network_check_change(&existing->spec, &change->network, err);
+	if (r == 0)
+		r = wf_ctl_network_check(control, &change->network, err);
+	if (r < 0)
+		return r;
+	change->document = wf_network_to_json(&change->network);
+	return change->document ? 0 : wf_fail(err, -ENOMEM, "out of memory");
+}
+
+/* The network a reservation names, among those in force or in this plan. */
+static const struct wf_network *network_of(struct wf_control *control, const char *name)
+{
+	struct ctl_network *network = wf_ctl_network_find(control, name);
+
+	for (size_t i = 0; i < control->plan->count; i++)
+		if (is_network(&control->plan->items[i]) &&
+		    strcmp(control->plan->items[i].name, name) == 0)
+			return &control->plan->items[i].network;
+	return network ? &network->spec : NULL;
+}
+
+/* Another reservation of the network for the same name, among those of this plan or in force. */
+static const char *other_for(struct wf_control *control, const struct wf_reservation *reservation)
+{
+	const struct ctl_reservation *other, *next;
+
+	for (size_t i = 0; i < control->plan->count; i++) {
+		const struct wf_reservation *planned = &control->plan->items[i].reservation;
+
+		if (strcmp(planned->network, reservation->network) == 0 &&
+		    strcmp(planned->holder, reservation->holder) == 0)
+			return planned->meta.name;
+	}
+	HASH_ITER(by_name, control->reservations, other, next) {
+		if (strcmp(other->spec.network, reservation->network) == 0 &&
+		    strcmp(other->spec.holder, reservation->holder) == 0 &&
+		    strcmp(other->spec.meta.name, reservation->meta.name) != 0 &&
+		    !is_planned(control->plan, WF_KIND_RESERVATION, other->spec.meta.name))
+			return other->spec.meta.name;
+	}
+	return NULL;
+}
+
+static int plan_reservation(struct wf_control *control, struct ctl_change *change,
+			    const json_t *document, struct wf_err *err)
+{
+	const char *other;
+	const struct wf_network *network;
+	char text[WF_ADDR_TEXT], field[64];
+	int r;
+
+	r = wf_reservation_from_json(&change->reservation, document, err);
+	if (r < 0)
+		return r;
+	network = network_of(control, change->reservation.network);
+	if (!network)
+		return wf_fail_field(err, -ENOENT, "spec.network",
+				     "there is no network %s; create it first or in the same file",
+				     change->reservation.network);
+	other = other_for(control, &change->reservation);
+	if (other)
+		return wf_fail_field(err, -EEXIST, "spec.for",
+				     "reservation %s holds addresses of network %s for %s already",
+				     other, network->meta.name, change->reservation.holder);
+	for (size_t i = 0; i < change->reservation.address_count; i++) {
+		const struct wf_addr *addr = &change->reservation.addresses[i];
+
+		if (wf_network_subnet_of(network, addr))
+			continue;
+		(void)snprintf(field, sizeof(field), "spec.addresses[%zu]", i);
+		return wf_fail_field(err, -EADDRNOTAVAIL, field, "%s is in no subnet of network %s",
+				     wf_addr_format(addr, text), network->meta.name);
+	}
+	change->document = wf_reservation_to_json(&change->reservation);
+	return change->document ? 0 : wf_fail(err, -ENOMEM, "out of memory");
+}
+
+static int plan_one(struct wf_control *control, struct ctl_plan *plan, const json_t *document,
+		    struct wf_err *err)
+{
+	const struct wf_kind *kind;
+	struct ctl_change *change;
+	int r;
+
+	r = wf_document_check(document, err);
+	if (r < 0)
+		return r;
+	kind = wf_kind_find(wf_json_str(document, "kind", ""));
+	if (!kind || !kind->user_writable)
+		return wf_fail_field(err, -EPERM, "kind",
+				     "%s objects are made by weft itself; use 'weft attach'",
+				     kind ? kind->name : "such");
+	if (wf_mem_grow(&plan->items, sizeof(*plan->items), plan->count, &plan->capacity) < 0)
+		return wf_fail(err, -ENOMEM, "out of memory");
+	change = &plan->items[plan->count];
+	memset(change, 0, sizeof(*change));
+	change->kind = kind->name;
+	(void)snprintf(change->name, sizeof(change->name), "%s",
+		       wf_json_str(json_object_get(document, "metadata"), "name", ""));
+	if (is_planned(plan, kind->name, change->name))
+		return wf_fail_field(err, -EEXIST, "metadata.name",
+				     "%s is in these documents twice", change->name);
+	control->plan = plan;
+	r = is_network(change) ? plan_network(control, change, document, err)
+			       : plan_reservation(control, change, document, err);
+	control->plan = NULL;
+	/* counted even when refused, so that plan_done() frees what was parsed */
+	plan->count++;
+	if (r < 0)
+		return r;
+	r = wf_store_get(control->store, change->kind, change->name, &change->before, NULL);
+	if (r < 0 && r != -ENOENT)
+		return wf_fail(err, r, "cannot read %s/%s from the store", change->kind,
+			       change->name);
+	change->changed = !change->before || !same_content(change->before, change->document);
+	return 0;
+}
+
+/* What is held in a network that changes must have a place in it, unless it changes too. */
+static int check_held(struct wf_control *control, const struct ctl_plan *plan,
+		      const struct wf_network *network, struct wf_err *err)
+{
+	const struct ctl_reservation *reservation, *next;
+	char text[WF_ADDR_TEXT];
+
+	HASH_ITER(by_name, control->reservations, reservation, next) {
+		const struct wf_reservation *held = &reservation->spec;
+
+		if (strcmp(held->network, network->meta.name) != 0)
+			continue;
+		for (size_t i = 0; i < held->address_count; i++)
+			if (!wf_network_subnet_of(network, &held->addresses[i]) &&
+			    !is_planned(plan, WF_KIND_RESERVATION, held->meta.name))
+				return wf_fail_field(
+					err, -EBUSY, "spec.subnets",
+					"reservation %s holds %s, which is in none of them; "
+					"delete it first, or change it in the same file",
+					held->meta.name, wf_addr_format(&held->addresses[i], text));
+	}
+	return 0;
+}
+
+static int check_all_held(struct wf_control *control, const struct ctl_plan *plan,
+			  struct wf_err *err)
+{
+	for (size_t i = 0; i < plan->count; i++) {
+		int r = is_network(&plan->items[i])
+				? check_held(control, plan, &plan->items[i].network, err)
+				: 0;
+
+		if (r < 0) {
+			wf_err_set_object(err, "%s/%s", plan->items[i].kind, plan->items[i].name);
+			if (err)
+				err->document = (int)i;
+			return r;
+		}
+	}
+	return 0;
+}
+
+static int plan_make(struct wf_control *control, struct ctl_plan *plan, const json_t *documents,
+		     struct wf_err *err)
+{
+	json_t *document;
+	size_t i;
+
+	json_array_foreach(documents, i, document) {
+		int r = plan_one(control, plan, document, err);
+
+		if (r < 0) {
+			wf_err_set_object(
+				err, "%s/%s", wf_json_str(document, "kind", "document"),
+				wf_json_str(json_object_get(document, "metadata"), "name", "?"));
+			if (err)
+				err->document = (int)i;
+			return r;
+		}
+	}
+	return check_all_held(control, plan, err);
+}
+
+static int force_network(struct wf_control *control, const json_t *document, struct wf_err *err)
+{
+	struct wf_network spec = { 0 };
+	struct ctl_network *existing;
+	int r;
+
+	r = wf_network_from_json(&spec, document, err);
+	if (r < 0)
+		return r;
+	existing = wf_ctl_network_find(control, spec.meta.name);
+	r = existing ? wf_ctl_network_change(control, existing, &spec, err)
+		     : wf_ctl_network_start(control, &spec, err);
+	wf_network_done(&spec);
+	return r;
+}
+
+static int force_reservation(struct wf_control *control, const json_t *document, struct wf_err *err)
+{
+	struct wf_reservation spec = { 0 };
+	struct ctl_reservation *existing;
+	int r;
+
+	r = wf_reservation_from_json(&spec, document, err);
+	if (r < 0)
+		return r;
+	existing = wf_ctl_reservation_find(control, spec.meta.name);
+	if (existing)
+		wf_ctl_reservation_stop(control, existing);
+	r = wf_ctl_reservation_start(control, &spec, err);
+	wf_reservation_done(&spec);
+	return r;
+}
+
+static int put_in_force(struct wf_control *control, const struct ctl_change *change,
+			const json_t *document, struct wf_err *err)
+{
+	return is_network(change) ? force_network(control, document, err)
+				  : force_reservation(control, document, err);
+}
+
+static void undo_reservations(struct wf_control *control, const struct ctl_plan *plan)
+{
+	for (size_t i = 0; i < plan->count; i++) {
+		const struct ctl_change *change = &plan->items[i];
+		struct ctl_reservation *reservation =
+			wf_ctl_reservation_find(control, change->name);
+
+		if (change->in_force && !is_network(change) && reservation)
+			wf_ctl_reservation_stop(control, reservation);
+	}
+}
+
+static void undo_networks(struct wf_control *control, const struct ctl_plan *plan)
+{
+	for (size_t i = plan->count; i-- > 0;) {
+		const struct ctl_change *change = &plan->items[i];
+		struct ctl_network *network = wf_ctl_network_find(control, change->name);
+
+		if (!change->in_force || !is_network(change) || !network)
+			continue;
+		if (!change->before)
+			wf_ctl_network_stop(control, network);
+		else if (put_in_force(control, change, change->before, NULL) < 0)
+			wf_ctl_dirty(control, CTL_DIRTY_ALL);
+	}
+}
+
+/* Back to what was before. What is held may be held in subnets that have to come back first. */
+static void undo(struct wf_control *control, const struct ctl_plan *plan)
+{
+	undo_reservations(control, plan);
+	undo_networks(control, plan);
+	for (size_t i = 0; i < plan->count; i++) {
+		const struct ctl_change *change = &plan->items[i];
+
+		if (change->in_force && !is_network(change) && change->before)
+			(void)put_in_force(control, change, change->before, NULL);
+	}
+}
+
+static int plan_store(struct wf_control *control, const struct ctl_plan *plan, struct wf_err *err)
+{
+	_cleanup_free_ struct wf_store_write *writes = calloc(plan->count + 1, sizeof(*writes));
+	size_t count = 0;
+
+	if (!writes)
+		return wf_fail(err, -ENOMEM, "out of memory");
+	for (size_t i = 0; i < plan->count; i++) {
+		const struct ctl_change *change = &plan->items[i];
+
+		if (change->changed)
+			writes[count++] = (struct wf_store_write){ .op = WF_STORE_PUT,
+								   .kind = change->kind,
+								   .name = change->name,
+								   .document = change->document,
+								   .expected = WF_STORE_ANY };
+	}
+	if (!count)
+		return 0;
+	return wf_store_commit(control->store, writes, count, WF_STORE_DURABLE, NULL, err);
+}
+
+/* The tables learn what the store added: uid, resourceVersion, creation time. */
+static void adopt_meta(struct wf_control *control, const struct ctl_plan *plan)
+{
+	for (size_t i = 0; i < plan->count; i++) {
+		const struct ctl_change *change = &plan->items[i];
+		struct ctl_network *network;
+
+		if (!change->changed || !is_network(change))
+			continue;
+		network = wf_ctl_network_find(control, change->name);
+		if (network)
+			wf_ctl_meta_adopt(&network->spec.meta, change->document);
+	}
+}
+
+static int plan_execute(struct wf_control *control, struct ctl_plan *plan, struct wf_err *err)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < plan->count; i++) {
+		struct ctl_change *change = &plan->items[i];
+
+		if (!change->changed)
+			continue;
+		change->in_force = true;
+		r = put_in_force(control, change, change->document, err);
+		if (r < 0) {
+			wf_err_set_object(err, "%s/%s", change->kind, change->name);
+			if (err)
+				err->document = (int)i;
+		}
+	}
+	wf_ctl_crash_point("apply.in-force");
+	if (r == 0)
+		r = plan_store(control, plan, err);
+	if (r == 0)
+		adopt_meta(control, plan);
+	else
+		undo(control, plan);
+	return r;
+}
+
+static const char *action_of(const struct ctl_change *change)
+{
+	if (!change->before)
+		return "created";
+	return change->changed ? "configured" : "unchanged";
+}
+
+/* NULL: no memory. */
+static json_t *plan_results(const struct ctl_plan *plan)
+{
+	_cleanup_json_ json_t *results = json_array();
+
+	for (size_t i = 0; i < plan->count; i++) {
+		const struct ctl_change *change = &plan->items[i];
+
+		if (json_array_append_new(results,
+					  json_pack("{s:s, s:s, s:s}", "kind", change->kind, "name",
+						    change->name, "action", action_of(change))) < 0)
+			return NULL;
+	}
+	return TAKE_PTR(results);
+}
+
+static void log_applied(const struct ctl_plan *plan)
+{
+	for (size_t i = 0; i < plan->count; i++)
+		if (plan->items[i].changed)
+			wf_log_info("document applied", "kind=%s name=%s action=%s",
+				    plan->items[i].kind, plan->items[i].name,
+				    action_of(&plan->items[i]));
+}
+
+int wf_control_apply(struct wf_control *control, const json_t *documents, bool dry_run,
+		     json_t **ret_results, struct wf_err *err)
+{
+	_cleanup_(plan_done) struct ctl_plan plan = { 0 };
+	_cleanup_json_ json_t *results = NULL;
+	int r;
+
+	if (!json_is_array(documents))
+		return wf_fail_field(err, -EINVAL, "documents", "an array of documents is wanted");
+	if (json_array_size(documents) > WF_DOCUMENTS_MAX)
+		return wf_fail(err, -E2BIG, "more than %d documents at once", WF_DOCUMENTS_MAX);
+	r = plan_make(control, &plan, documents, err);
+	if (r < 0)
+		return r;
+	results = plan_results(&plan);
+	if (!results)
+		return wf_fail(err, -ENOMEM, "out of memory");
+	if (!dry_run) {
+		r = plan_execute(control, &plan, err);
+		if (r < 0)
+			return r;
+		log_applied(&plan);
+	}
+	*ret_results = TAKE_PTR(results);
+	return 0;
+}

@@ -1,0 +1,459 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Attach: from a request to a working interface. The order is what makes a crash harmless:
+ *
+ *   addresses (memory) -> maps -> links -> store -> answer
+ *
+ * A crash before the store leaves links and map entries that belong to no document; recovery
+ * takes them away. Drivers whose interface the host cannot see from outside (macvlan, ipvlan)
+ * store the endpoint as Pending first, so that recovery knows where to look.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/random.h>
+
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/json.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "control/attach_priv.h"
+#include "control/control_priv.h"
+
+WF_LOG_MODULE(attach);
+
+/* The interface name: as asked, or the first ethN that no endpoint of this namespace has. */
+static int choose_ifname(struct wf_control *control, struct wf_endpoint *spec, const char *wanted,
+			 struct wf_err *err)
+{
+	struct ctl_endpoint *endpoint, *next;
+
+	if (*wanted)
+		return wf_str_copy(spec->ifname, sizeof(spec->ifname), wanted);
+	for (unsigned int n = 0; n < 1000; n++) {
+		bool taken = false;
+
+		(void)snprintf(spec->ifname, sizeof(spec->ifname), "eth%u", n);
+		HASH_ITER(by_name, control->endpoints, endpoint, next) {
+			taken = taken || (endpoint->spec.netns_inode == spec->netns_inode &&
+					  endpoint->spec.netns_dev == spec->netns_dev &&
+					  strcmp(endpoint->spec.ifname, spec->ifname) == 0);
+		}
+		if (!taken)
+			return 0;
+	}
+	return wf_fail_field(err, -ENOSPC, "ifname", "all names from eth0 to eth999 are taken");
+}
+
+/* Lower case, and '-' for what a name cannot hold. */
+static void fit_name(char *name)
+{
+	size_t len = strlen(name);
+
+	for (size_t i = 0; i < len; i++) {
+		char c = name[i];
+
+		if (c >= 'A' && c <= 'Z')
+			name[i] = (char)(c - 'A' + 'a');
+		else if (!((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9')))
+			name[i] = i == 0 ? 'x' : '-';
+	}
+	if (len && name[len - 1] == '-')
+		name[len - 1] = 'x';
+}
+
+/* Ids of runtimes are random and told apart by 12 characters; others by as many as it takes. */
+static void name_container(struct wf_control *control, struct wf_endpoint *spec)
+{
+	static const int shown[] = { 12, 230 };
+
+	for (size_t i = 0; i < WF_ARRAY_LEN(shown); i++) {
+		const struct ctl_endpoint *other;
+
+		(void)snprintf(spec->meta.name, WF_NAME_BYTES, "%.*s-%s", shown[i],
+			       spec->container_id, spec->ifname);
+		fit_name(spec->meta.name);
+		other = wf_ctl_endpoint_find(control, spec->meta.name);
+		if (!other || (other->spec.container_id &&
+			       strcmp(other->spec.container_id, spec->container_id) == 0))
+			return;
+	}
+}
+
+/* NAMESPACE-IFNAME, or the container's id in place of the namespace. */
+static void default_name(struct wf_control *control, struct wf_endpoint *spec)
+{
+	const char *base = strrchr(spec->netns, '/');
+	char *name = spec->meta.name;
+
+	base = base ? base + 1 : spec->netns;
+	if (spec->container_id) {
+		name_container(control, spec);
+		return;
+	}
+	if (strstr(spec->netns, "/proc/") == spec->netns)
+		(void)snprintf(name, WF_NAME_BYTES, "pid%.20s-%s", spec->netns + 6, spec->ifname);
+	else
+		(void)snprintf(name, WF_NAME_BYTES, "%.100s-%s", base, spec->ifname);
+	fit_name(name);
+}
+
+/* The endpoint that carries the default route of this namespace, NULL when none does. */
+static struct ctl_endpoint *default_carrier(struct wf_control *control,
+					    const struct wf_endpoint *spec)
+{
+	struct ctl_endpoint *endpoint, *next;
+
+	HASH_ITER(by_name, control->endpoints, endpoint, next) {
+		if (endpoint->spec.netns_inode == spec->netns_inode &&
+		    endpoint->spec.netns_dev == spec->netns_dev && endpoint->spec.default_route)
+			return endpoint;
+	}
+	return NULL;
+}
+
+/* Whether a default route can lead through this network. */
+static bool leads_out(const struct wf_network *network)
+{
+	if (network->internal || network->driver == WF_DRIVER_NONE)
+		return false;
+	if (network->mode == WF_MODE_L3 || network->mode == WF_MODE_L3S)
+		return true;
+	for (size_t i = 0; i < network->subnet_count; i++)
+		if (network->subnets[i].has_gateway)
+			return true;
+	return false;
+}
+
+/* Unless asked otherwise, the first endpoint that can carry the default route carries it. */
+static int choose_default_route(struct wf_control *control, const struct wf_network *network,
+				const struct attach_request *request, struct wf_endpoint *spec,
+				struct wf_err *err)
+{
+	const struct ctl_endpoint *carrier = default_carrier(control, spec);
+
+	if (!request->default_route_given) {
+		spec->default_route = !carrier && leads_out(network);
+		return 0;
+	}
+	if (request->default_route && network->internal)
+		return wf_fail_field(err, -EINVAL, "defaultRoute",
+				     "network %s is internal: no default route leads through it",
+				     network->meta.name);
+	if (request->default_route && carrier &&
+	    strcmp(carrier->spec.meta.name, spec->meta.name) != 0)
+		return wf_fail_field(err, -EEXIST, "defaultRoute",
+				     "endpoint %s (network %s) carries the default route of %s "
+				     "already; detach it and attach it again without one",
+				     carrier->spec.meta.name, carrier->spec.network, spec->netns);
+	spec->default_route = request->default_route;
+	return 0;
+}
+
+/* An endpoint of that name or container that is dead makes way; a live one is in the way. */
+static int clear_predecessor(struct wf_control *control, const struct wf_endpoint *spec,
+			     struct wf_err *err)
+{
+	struct ctl_endpoint *before = wf_ctl_endpoint_find(control, spec->meta.name);
+
+	if (!before && spec->container_id)
+		before = wf_ctl_endpoint_by_container(control, spec->container_id, spec->ifname);
+	if (!before)
+		return 0;
+	if (wf_ctl_namespace_alive(control, &before->spec)) {
+		char addr[WF_ADDR_TEXT] = "no address";
+
+		if (before->spec.address_count)
+			(void)wf_prefix_format(&before->spec.addresses[0].prefix, addr);
+		return wf_fail_field(err, -EEXIST, "name",
+				     "there is an endpoint %s already (network %s, %s, in %s); "
+				     "detach it or choose another --name",
+				     before->spec.meta.name, before->spec.network, addr,
+				     before->spec.netns);
+	}
+	return wf_ctl_endpoint_release(control, before, "its namespace is gone", err);
+}
+
+/* No two interfaces of one network with one MAC: the datapath would tell them apart by nothing. */
+static int check_mac(struct wf_control *control, const struct ctl_network *network,
+		     const struct wf_mac *mac, struct wf_err *err)
+{
+	struct ctl_endpoint *endpoint, *next;
+	char text[WF_MAC_TEXT];
+
+	HASH_ITER(by_name, control->endpoints, endpoint, next) {
+		if (endpoint->network == network &&
+		    memcmp(&endpoint->spec.mac, mac, sizeof(*mac)) == 0)
+			return wf_fail_field(err, -EADDRINUSE, "mac",
+					     "%s is the MAC of endpoint %s in network %s",
+					     wf_mac_format(mac, text), endpoint->spec.meta.name,
+					     network->spec.meta.name);
+	}
+	return 0;
+}
+
+static int fill_links(struct wf_control *control, struct ctl_network *network,
+		      struct wf_endpoint *spec, const struct attach_request *request,
+		      struct wf_err *err)
+{
+	uint64_t random;
+	int r;
+
+	spec->mtu = request->mtu ? request->mtu : network->mtu;
+	if (spec->mtu > network->mtu && network->spec.driver != WF_DRIVER_BRIDGE)
+		return wf_fail_field(err, -EINVAL, "mtu", "%u is larger than the %u of device %s",
+				     spec->mtu, network->mtu, network->parent);
+	if (wf_mac_is_zero(&spec->mac)) {
+		if (getrandom(&random, sizeof(random), 0) != sizeof(random))
+			return wf_fail(err, -EIO, "no randomness for a MAC address");
+		spec->mac = wf_choose_mac(random);
+	} else {
+		/* asked for, or held with the addresses */
+		r = check_mac(control, network, &spec->mac, err);
+		if (r < 0)
+			return r;
+	}
+	if (network->spec.driver != WF_DRIVER_BRIDGE)
+		return 0;
+	spec->slot = wf_ctl_slot_take(control);
+	if (!spec->slot)
+		return wf_fail(err, -ENOSPC,
+			       "all %d endpoint slots of the node are taken; detach some endpoints",
+			       WF_MAX_SLOTS - 1);
+	spec->ifindex = WF_IFINDEX_BASE + spec->slot;
+	return 0;
+}
+
+/* *ret_document: new reference to what was stored; may be NULL. */
+static int store_endpoint(struct wf_control *control, struct wf_endpoint *spec,
+			  const struct ctl_reservation *fresh, json_t **ret_document,
+			  struct wf_err *err)
+{
+	_cleanup_json_ json_t *document = wf_endpoint_to_json(spec);
+	_cleanup_json_ json_t *reservation = NULL;
+	struct wf_store_write writes[2];
+	size_t count = 0;
+	int r;
+
+	if (!document)
+		return wf_fail(err, -ENOMEM, "out of memory storing endpoint %s", spec->meta.name);
+	writes[count++] = (struct wf_store_write){ .op = WF_STORE_PUT,
+						   .kind = WF_KIND_ENDPOINT,
+						   .name = spec->meta.name,
+						   .document = document,
+						   .expected = WF_STORE_ANY };
+	if (fresh) {
+		reservation = wf_reservation_to_json(&fresh->spec);
+		if (!reservation)
+			return wf_fail(err, -ENOMEM, "out of memory storing a reservation");
+		writes[count++] = (struct wf_store_write){ .op = WF_STORE_PUT,
+							   .kind = WF_KIND_RESERVATION,
+							   .name = fresh->spec.meta.name,
+							   .document = reservation,
+							   .expected = WF_STORE_ANY };
+	}
+	/* a reservation outlives this boot, an endpoint does not */
+	r = wf_store_commit(control->store, writes, count,
+			    fresh ? WF_STORE_DURABLE : WF_STORE_BOOT_BOUND, NULL, err);
+	if (r < 0)
+		return r;
+	wf_ctl_meta_adopt(&spec->meta, document);
+	if (ret_document)
+		*ret_document = TAKE_PTR(document);
+	return 0;
+}
+
+/* Maps, links, store, in this order; undone in reverse. */
+static int bring_up(struct wf_control *control, struct ctl_endpoint *endpoint, int netns_fd,
+		    const struct ctl_reservation *fresh, json_t **ret_document, struct wf_err *err)
+{
+	bool unseen = wf_ctl_has_parent(endpoint->network);
+	int r;
+
+	if (unseen) {
+		r = store_endpoint(control, &endpoint->spec, NULL, NULL, err);
+		if (r < 0)
+			return r;
+	}
+	wf_ctl_crash_point("attach.pending");
+	r = wf_ctl_program_endpoint(control, endpoint, err);
+	if (r < 0)
+		goto err_unstore;
+	wf_ctl_crash_point("attach.programmed");
+	r = wf_ctl_endpoint_link(control, endpoint, netns_fd, err);
+	if (r < 0)
+		goto err_unprogram;
+	wf_ctl_crash_point("attach.linked");
+	endpoint->spec.phase = WF_ENDPOINT_READY;
+	r = store_endpoint(control, &endpoint->spec, fresh, ret_document, err);
+	if (r < 0)
+		goto err_unlink;
+	wf_ctl_crash_point("attach.stored");
+	return 0;
+
+err_unlink:
+	wf_ctl_endpoint_unlink(control, endpoint, netns_fd);
+err_unprogram:
+	wf_ctl_unprogram_endpoint(control, endpoint);
+err_unstore:
+	if (unseen) {
+		struct wf_store_write gone = { .op = WF_STORE_DELETE,
+					       .kind = WF_KIND_ENDPOINT,
+					       .name = endpoint->spec.meta.name,
+					       .expected = WF_STORE_ANY };
+
+		(void)wf_store_commit(control->store, &gone, 1, WF_STORE_BOOT_BOUND, NULL, NULL);
+	}
+	return r;
+}
+
+/* Everything an endpoint is, before anything is made. Slot and addresses are taken. */
+static int fill_endpoint(struct wf_control *control, struct ctl_network *network,
+			 const struct attach_request *request, const struct wf_net_ns_id *ns,
+			 struct wf_endpoint *spec, struct wf_err *err)
+{
+	int r;
+
+	*spec = (struct wf_endpoint){ .netns_dev = ns->dev, .netns_inode = ns->inode, .nsid = -1 };
+	r = wf_ctl_attach_copy(request, spec, err);
+	if (r < 0)
+		return r;
+	(void)snprintf(spec->network, sizeof(spec->network), "%s", network->spec.meta.name);
+	(void)snprintf(spec->boot_id, sizeof(spec->boot_id), "%s", control->boot_id);
+	r = choose_ifname(control, spec, request->ifname, err);
+	if (r < 0)
+		return r;
+	if (!*spec->meta.name)
+		default_name(control, spec);
+	r = choose_default_route(control, &network->spec, request, spec, err);
+	if (r < 0)
+		return r;
+	if (request->sticky || network->spec.sticky) {
+		spec->sticky_name =
+			strdup(*request->sticky_name ? request->sticky_name : spec->meta.name);
+		if (!spec->sticky_name)
+			return wf_fail(err, -ENOMEM, "out of memory");
+	}
+	r = clear_predecessor(control, spec, err);
+	if (r == 0)
+		r = wf_ctl_attach_addresses(control, network, request, spec, err);
+	if (r == 0) {
+		r = fill_links(control, network, spec, request, err);
+		if (r < 0)
+			wf_ctl_attach_unaddress(network, spec, false);
+	}
+	return r;
+}
+
+/* A driver that gives no interface: said before anything is touched. */
+static int check_driver(const struct ctl_network *network, const struct wf_net_ns_id *ns,
+			struct wf_err *err)
+{
+	if (network->spec.driver == WF_DRIVER_HOST && !wf_net_ns_is_own(ns))
+		return wf_fail_field(err, -EINVAL, "network",
+				     "network %s has driver host: a container in it shares the "
+				     "host's namespace (run it with --network host) and cannot be "
+				     "attached",
+				     network->spec.meta.name);
+	return 0;
+}
+
+static int attach_to(struct wf_control *control, struct ctl_network *network,
+		     const struct attach_request *request, int netns_fd,
+		     const struct wf_net_ns_id *ns, json_t **ret_document, struct wf_err *err)
+{
+	_cleanup_(wf_endpoint_done) struct wf_endpoint spec = { 0 };
+	struct ctl_reservation *fresh = NULL;
+	struct ctl_endpoint *endpoint = NULL;
+	uint32_t slot;
+	int r;
+
+	r = fill_endpoint(control, network, request, ns, &spec, err);
+	if (r < 0)
+		return r;
+	slot = spec.slot;
+	r = wf_ctl_attach_reserve(control, network, &spec, &fresh, err);
+	if (r == 0) {
+		r = wf_ctl_endpoint_insert(control, &spec, network, &endpoint);
+		if (r < 0)
+			(void)wf_fail(err, r, "out of memory for endpoint %s", spec.meta.name);
+	}
+	if (!endpoint) {
+		wf_ctl_attach_unaddress(network, &spec, false);
+		control->slots[slot] = CTL_SLOT_FREE;
+		goto err_unreserve;
+	}
+	wf_ctl_crash_point("attach.addressed");
+	r = bring_up(control, endpoint, netns_fd, fresh, ret_document, err);
+	if (r < 0) {
+		wf_ctl_attach_unaddress(network, &endpoint->spec, false);
+		if (slot)
+			control->slots[slot] = CTL_SLOT_DYING;
+		wf_ctl_endpoint_remove(control, endpoint);
+		wf_ctl_dirty(control, CTL_DIRTY_DEVICES);
+		goto err_unreserve;
+	}
+	wf_log_info("endpoint attached", "endpoint=%s network=%s netns=%s interface=%s",
+		    endpoint->spec.meta.name, endpoint->spec.network, endpoint->spec.netns,
+		    endpoint->spec.ifname);
+	return 0;
+
+err_unreserve:
+	if (fresh)
+		wf_ctl_reservation_stop(control, fresh);
+	return r;
+}
+
+/* The host side's MAC is the node's, not the endpoint's: told to the runtime, not stored. */
+static void add_host_mac(const struct wf_control *control, json_t *document)
+{
+	json_t *device = json_object_get(json_object_get(document, "status"), "hostInterface");
+	char mac[WF_MAC_TEXT];
+
+	if (device)
+		(void)wf_json_set_str(device, "mac", wf_mac_format(&control->weft0_mac, mac));
+}
+
+int wf_control_attach(struct wf_control *control, const json_t *body, json_t **ret_endpoint,
+		      struct wf_err *err)
+{
+	_cleanup_(wf_ctl_attach_request_done) struct attach_request request = { 0 };
+	_cleanup_close_ int netns_fd = -1;
+	struct ctl_network *network;
+	struct wf_net_ns_id ns;
+	int r;
+
+	r = wf_ctl_attach_parse(&request, body, err);
+	if (r < 0)
+		return r;
+	r = wf_net_ns_open(request.netns, &netns_fd, &ns, err);
+	if (r < 0) {
+		wf_err_set_field(err, "netns");
+		return r;
+	}
+	network = wf_ctl_network_find(control, request.network);
+	if (!network && request.create_network) {
+		r = wf_ctl_network_create_default(control, request.network, err);
+		if (r < 0)
+			return r;
+		network = wf_ctl_network_find(control, request.network);
+	}
+	if (!network)
+		return wf_fail_field(err, -ENOENT, "network",
+				     "there is no network %s; create it with 'weft network create "
+				     "%s'",
+				     request.network, request.network);
+	r = check_driver(network, &ns, err);
+	/* the parent may have come, or come again, since anybody looked */
+	if (r == 0 && wf_ctl_has_parent(network))
+		r = wf_ctl_network_resolve(control, network, err);
+	if (r == 0)
+		r = attach_to(control, network, &request, netns_fd, &ns, ret_endpoint, err);
+	if (r < 0) {
+		wf_err_set_object(err, "network/%s", request.network);
+		return r;
+	}
+	add_host_mac(control, *ret_endpoint);
+	return 0;
+}

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The life of the control object. */
+#include <errno.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "control/control_priv.h"
+
+static void free_tables(struct wf_control *control)
+{
+	struct ctl_endpoint *endpoint, *next_endpoint;
+	struct ctl_reservation *reservation, *next_reservation;
+	struct ctl_network *network, *next_network;
+
+	HASH_ITER(by_name, control->endpoints, endpoint, next_endpoint)
+		wf_ctl_endpoint_remove(control, endpoint);
+	HASH_ITER(by_name, control->reservations, reservation, next_reservation)
+		wf_ctl_reservation_remove(control, reservation);
+	HASH_ITER(by_name, control->networks, network, next_network)
+		wf_ctl_network_remove(control, network);
+}
+
+void wf_control_free(struct wf_control **control)
+{
+	if (!*control)
+		return;
+	wf_ctl_observe_stop(*control);
+	wf_ctl_repair_stop(*control);
+	free_tables(*control);
+	free(*control);
+	*control = NULL;
+}
+
+int wf_control_new(struct wf_control **ret_control, const struct wf_control_config *config,
+		   struct wf_store *store, struct wf_dp *dp, struct wf_net *net,
+		   struct event_base *loop, struct wf_err *err)
+{
+	_cleanup_(wf_control_free) struct wf_control *control = calloc(1, sizeof(*control));
+	int r;
+
+	if (!control)
+		return wf_fail(err, -ENOMEM, "out of memory for the node's tables");
+	control->config = *config;
+	control->store = store;
+	control->dp = dp;
+	control->net = net;
+	control->loop = loop;
+	control->started_ms = wf_clock_monotonic_ms();
+	/* listen before looking: what changes meanwhile is looked at again */
+	r = wf_ctl_repair_start(control, err);
+	if (r == 0)
+		r = wf_ctl_observe_start(control, err);
+	if (r == 0)
+		r = wf_ctl_recover(control, err);
+	if (r < 0)
+		return r;
+	*ret_control = TAKE_PTR(control);
+	return 0;
+}

@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Control: where the parts meet. Holds the node's tables (networks, endpoints, reservations),
+ * turns documents into desired state, and brings kernel and maps there by the smallest step. The
+ * API and the main call it; it calls store, dp, net, ipam and flow. One thread, driven by the
+ * main's event loop; nothing here blocks longer than a local commit and a netlink round trip.
+ *
+ * Invariants:
+ *  - an endpoint's data is in the maps before its interface is up, and gone before DEL returns
+ *  - no endpoint without a document, no document without a live namespace of this boot
+ *  - nothing is deleted from the kernel before the store has been read once
+ */
+#ifndef WEFT_CONTROL_CONTROL_H
+#define WEFT_CONTROL_CONTROL_H
+
+#include <event2/event.h>
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "base/str.h"
+#include "dp/dp.h"
+#include "net/net.h"
+#include "store/store.h"
+
+struct wf_control;
+
+/* Priorities of the loop it runs on (event_base_priority_init); requests have the middle one. */
+#define WF_CONTROL_PRIORITIES   3
+#define WF_CONTROL_PRIORITY_LOW 2
+
+struct wf_control_config {
+	const char *node_name;  /* borrowed, as all strings here */
+	const char *run_dir;    /* the CNI plugin's spool is below it */
+	uint32_t gso_max_bytes; /* BIG TCP limit for endpoints; 0: leave the kernel's */
+	uint64_t cool_down_ms;  /* for networks that do not say */
+};
+
+/*
+ * Takes over what the store and the kernel hold, and repairs the difference. store, dp, net and
+ * loop stay the caller's and must outlive it.
+ */
+int wf_control_new(struct wf_control **ret_control, const struct wf_control_config *config,
+		   struct wf_store *store, struct wf_dp *dp, struct wf_net *net,
+		   struct event_base *loop, struct wf_err *err);
+/* Forgets; the kernel keeps everything. NULL-safe; nulls the pointer. */
+void wf_control_free(struct wf_control **control);
+
+/* Compares everything with the kernel and puts it right (lost events, SIGHUP). */
+int wf_control_resync(struct wf_control *control, struct wf_err *err);
+
+/*
+ * Makes good what the CNI plugin wrote down while no daemon ran (base/spool.h). To be called when
+ * the socket listens and before the first request is answered.
+ */
+void wf_control_drain_spool(struct wf_control *control, const char *socket_path);
+
+/* ---- documents ---------------------------------------------------------------------------- */
+
+/*
+ * Applies an array of documents, all or none; err->document is the index of a refused one.
+ * *ret_results: new array of {kind, name, action}. dry_run checks everything and changes nothing.
+ */
+int wf_control_apply(struct wf_control *control, const json_t *documents, bool dry_run,
+		     json_t **ret_results, struct wf_err *err);
+int wf_control_get(struct wf_control *control, const char *kind, const char *name,
+		   json_t **ret_document, struct wf_err *err);
+int wf_control_list(struct wf_control *control, const char *kind, json_t **ret_list,
+		    struct wf_err *err);
+/* -EBUSY: a network that has endpoints, an endpoint (detach it). */
+int wf_control_delete(struct wf_control *control, const char *kind, const char *name,
+		      struct wf_err *err);
+
+/* ---- networks and addresses --------------------------------------------------------------- */
+
+/* The document with status: subnets and their use, endpoints, MTU, device. New reference. */
+int wf_control_network_inspect(struct wf_control *control, const char *name, json_t **ret_document,
+			       struct wf_err *err);
+json_t *wf_control_network_list(struct wf_control *control);
+
+/* Every address that is not free; network NULL: of all networks. New array. */
+int wf_control_address_list(struct wf_control *control, const char *network, json_t **ret_items,
+			    struct wf_err *err);
+/* Who has an address and why, or why nobody has. text as the user wrote it. */
+int wf_control_address_why(struct wf_control *control, const char *text, json_t **ret_answer,
+			   struct wf_err *err);
+
+/* ---- endpoints ---------------------------------------------------------------------------- */
+
+/* Attach request as docs/api.md has it. *ret_endpoint: the Endpoint document. */
+int wf_control_attach(struct wf_control *control, const json_t *request, json_t **ret_endpoint,
+		      struct wf_err *err);
+int wf_control_detach(struct wf_control *control, const char *name, struct wf_err *err);
+/* By container and interface; nothing there is success. network may be NULL. */
+int wf_control_detach_container(struct wf_control *control, const char *container_id,
+				const char *ifname, const char *network, json_t **ret_names,
+				struct wf_err *err);
+int wf_control_check(struct wf_control *control, const json_t *request, struct wf_err *err);
+/* Detaches all endpoints of owner in network whose (containerID, ifname) is not in valid. */
+int wf_control_gc(struct wf_control *control, const json_t *request, json_t **ret_report,
+		  struct wf_err *err);
+/* Whether an attach to network could work now (CNI STATUS). */
+int wf_control_attachable(struct wf_control *control, const char *network, struct wf_err *err);
+int wf_control_endpoint_inspect(struct wf_control *control, const char *name, json_t **ret_document,
+				struct wf_err *err);
+json_t *wf_control_endpoint_list(struct wf_control *control);
+
+/* ---- seeing it ---------------------------------------------------------------------------- */
+
+json_t *wf_control_status(struct wf_control *control);
+void wf_control_metrics(struct wf_control *control, struct wf_str *out);
+
+/* Events for observers: what is wanted, and who is called with each (JSON borrowed). */
+struct wf_observer {
+	bool drops;
+	bool first;
+	const char *network;  /* NULL: all; borrowed until removed */
+	const char *endpoint; /* NULL: all */
+	void (*callback)(const json_t *event, void *context);
+	void *context;
+	struct wf_observer *next; /* control's */
+};
+int wf_control_observe(struct wf_control *control, struct wf_observer *observer,
+		       struct wf_err *err);
+void wf_control_unobserve(struct wf_control *control, struct wf_observer *observer);
+
+/* ---- the whole host ----------------------------------------------------------------------- */
+
+/*
+ * Takes back everything weft made on this host: links, routes, maps, state. Works without a
+ * daemon; refuses (-EBUSY) while one runs on run_dir.
+ */
+int wf_control_cleanup(const char *run_dir, const char *state_dir, const char *bpf_dir,
+		       struct wf_str *report, struct wf_err *err);
+
+#endif

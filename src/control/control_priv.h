@@ -1,0 +1,247 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the files of control share: the tables and the small steps between them. */
+#ifndef WEFT_CONTROL_CONTROL_PRIV_H
+#define WEFT_CONTROL_CONTROL_PRIV_H
+
+/* A failed allocation inside uthash leaves the element out; HASH_ADD callers look at its tbl. */
+#define HASH_NONFATAL_OOM 1
+#include <uthash.h>
+
+#include "control/control.h"
+#include "ipam/choose.h"
+#include "ipam/pool.h"
+#include "model/endpoint.h"
+#include "model/network.h"
+#include "model/reservation.h"
+
+/* One network and what hangs on it. */
+struct ctl_network {
+	struct wf_network spec;
+	struct wf_pool *pools[WF_MAX_SUBNETS]; /* owned; one per subnet, same order */
+	uint32_t mtu;                          /* in force */
+	char parent[16];                       /* macvlan, ipvlan: in force */
+	uint32_t parent_ifindex;
+	uint32_t host_ifindex; /* macvlan: the host's own device, 0 when none */
+	size_t endpoint_count;
+	uint64_t exhausted_total; /* attaches refused for want of an address */
+	UT_hash_handle by_name;
+};
+
+/* One endpoint. */
+struct ctl_endpoint {
+	struct wf_endpoint spec;
+	struct ctl_network *network; /* borrowed; outlives its endpoints */
+	char *container_key;         /* owned; "ID/IFNAME"; NULL when not a container's */
+	UT_hash_handle by_container; /* in the table when container_key is set */
+	UT_hash_handle by_name;
+};
+
+struct ctl_reservation {
+	struct wf_reservation spec;
+	UT_hash_handle by_name;
+};
+
+/* One document of an apply, checked and completed; see apply.c. */
+struct ctl_change {
+	const char *kind; /* borrowed: the kind table's */
+	char name[WF_NAME_BYTES];
+	json_t *document; /* owned; as it will be stored */
+	json_t *before;   /* owned; as it is stored, NULL when new */
+	bool changed;
+	bool in_force; /* its effect was made and must be undone on failure */
+	struct wf_network
+		network; /* when kind is Network; also seen by checks of later documents */
+	struct wf_reservation reservation;
+};
+
+struct ctl_plan {
+	struct ctl_change *items; /* owned */
+	size_t count, capacity;
+};
+
+/* State of one slot of the datapath's endpoint table. */
+enum ctl_slot {
+	CTL_SLOT_FREE,
+	CTL_SLOT_USED,
+	CTL_SLOT_DYING, /* fenced; its device is not gone yet */
+};
+
+/* What a repair has to look at; bits of wf_control.dirty. */
+enum ctl_dirty {
+	CTL_DIRTY_HOST = 1 << 0,       /* weft0, its addresses and routes */
+	CTL_DIRTY_FILTERS = 1 << 1,    /* the two shared blocks */
+	CTL_DIRTY_DEVICES = 1 << 2,    /* host sides: present, up, in the blocks */
+	CTL_DIRTY_NAMESPACES = 1 << 3, /* endpoints without a slot: their namespace may be gone */
+	CTL_DIRTY_MAPS = 1 << 4,       /* every entry of the maps */
+	CTL_DIRTY_LOST = 1 << 5,       /* slots whose device was deleted */
+	CTL_DIRTY_ALL = (1 << 6) - 1,
+};
+
+struct wf_control {
+	struct wf_control_config config;
+	struct wf_store *store;
+	struct wf_dp *dp;
+	struct wf_net *net;
+	struct event_base *loop;
+	struct ctl_network *networks;         /* hash by name */
+	struct ctl_endpoint *endpoints;       /* hash by name */
+	struct ctl_endpoint *containers;      /* the same, hash by container_key */
+	struct ctl_reservation *reservations; /* hash by name */
+	struct ctl_network *by_number[WF_MAX_NETWORKS];
+	struct ctl_endpoint *by_slot[WF_MAX_SLOTS];
+	uint8_t slots[WF_MAX_SLOTS]; /* enum ctl_slot */
+	uint8_t odd[WF_MAX_SLOTS];   /* the last event: the slot's device is not as it was made */
+	uint32_t odd_count;
+	uint8_t lost[WF_MAX_SLOTS]; /* the device of a used slot was deleted by others */
+	uint32_t slot_cursor;
+	size_t endpoint_count;
+	uint32_t weft0_ifindex;
+	struct wf_mac weft0_mac; /* also what every gateway answers: no frame has to be rewritten */
+	uint8_t ula_seed[5];
+	char boot_id[37];
+	const struct ctl_plan *plan; /* borrowed while an apply is being checked */
+	uint32_t dirty;              /* enum ctl_dirty */
+	struct event *repair_timer;  /* armed while dirty */
+	struct event *net_event;
+	struct event *ring_event; /* added while somebody observes */
+	struct wf_observer *observers;
+	uint64_t repairs_total; /* things others broke and we put right */
+	uint64_t started_ms;
+	uint64_t repair_window_ms; /* start of the window that limits repairs */
+	uint32_t repair_count;     /* in that window */
+};
+
+/* ---- table.c: the tables ------------------------------------------------------------------ */
+
+/* Copies uid, resourceVersion and creation time from a stored document. */
+void wf_ctl_meta_adopt(struct wf_meta *meta, const json_t *document);
+struct ctl_network *wf_ctl_network_find(struct wf_control *control, const char *name);
+struct ctl_endpoint *wf_ctl_endpoint_find(struct wf_control *control, const char *name);
+struct ctl_endpoint *wf_ctl_endpoint_by_container(struct wf_control *control,
+						  const char *container_id, const char *ifname);
+struct ctl_reservation *wf_ctl_reservation_find(struct wf_control *control, const char *name);
+/* The endpoint of a network that has an address, NULL when none. */
+struct ctl_endpoint *wf_ctl_endpoint_by_address(struct wf_control *control,
+						const struct ctl_network *network,
+						const struct wf_addr *addr);
+/* The reservation of a network that a holder may use, NULL when none. */
+struct ctl_reservation *wf_ctl_reservation_of(struct wf_control *control, const char *network,
+					      const char *holder);
+/* Takes over *spec (zeroed) and puts it into the table. -ENOMEM: *spec stays the caller's. */
+int wf_ctl_network_insert(struct wf_control *control, struct wf_network *spec,
+			  struct ctl_network **ret_network, struct wf_err *err);
+void wf_ctl_network_remove(struct wf_control *control, struct ctl_network *network);
+/* As wf_ctl_network_insert(). */
+int wf_ctl_endpoint_insert(struct wf_control *control, struct wf_endpoint *spec,
+			   struct ctl_network *network, struct ctl_endpoint **ret_endpoint);
+void wf_ctl_endpoint_remove(struct wf_control *control, struct ctl_endpoint *endpoint);
+int wf_ctl_reservation_insert(struct wf_control *control, struct wf_reservation *spec,
+			      struct wf_err *err);
+void wf_ctl_reservation_remove(struct wf_control *control, struct ctl_reservation *reservation);
+/* A free slot from 1 on, marked used; 0 when all are taken. */
+uint32_t wf_ctl_slot_take(struct wf_control *control);
+/* A free network number from 1 on; 0 when all are taken. */
+uint32_t wf_ctl_number_take(const struct wf_control *control);
+/* The pool that has an address, NULL when none. */
+struct wf_pool *wf_ctl_pool_of(const struct ctl_network *network, const struct wf_addr *addr);
+
+/* ---- desired.c: pure, from objects to what the kernel shall hold --------------------------- */
+
+struct wf_net_value wf_ctl_desired_network(const struct wf_control *control,
+					   const struct ctl_network *network);
+struct wf_ep_value wf_ctl_desired_endpoint(const struct ctl_endpoint *endpoint);
+/* Whether the host itself has addresses and routes for the network. */
+bool wf_ctl_is_routed_by_host(const struct ctl_network *network);
+/* The host side's name and the alias that tells people what it is. */
+void wf_ctl_desired_names(const struct ctl_endpoint *endpoint, char host_name[16], char alias[256]);
+/* Fills what net needs to make the interface. routes: room for 2 * WF_MAX_ENDPOINT_ADDRESSES. */
+void wf_ctl_desired_interface(const struct wf_control *control, const struct ctl_endpoint *endpoint,
+			      int netns_fd, struct wf_net_endpoint *ret_interface,
+			      struct wf_net_address *addresses, struct wf_net_route *routes,
+			      char host_name[16], char alias[256]);
+
+/* ---- program.c: map entries ---------------------------------------------------------------- */
+
+int wf_ctl_program_network(struct wf_control *control, const struct ctl_network *network,
+			   struct wf_err *err);
+/* Takes out what a network has in the maps and what it becomes (NULL: nothing) has not. */
+void wf_ctl_unprogram_network(struct wf_control *control, const struct wf_network *network,
+			      const struct wf_network *now);
+int wf_ctl_program_endpoint(struct wf_control *control, const struct ctl_endpoint *endpoint,
+			    struct wf_err *err);
+/* Fences: no packet to or from the endpoint from here on. */
+void wf_ctl_unprogram_endpoint(struct wf_control *control, const struct ctl_endpoint *endpoint);
+/* Makes the maps hold exactly what the tables say. */
+int wf_ctl_program_all(struct wf_control *control, struct wf_err *err);
+
+/* ---- host.c: weft0, the blocks, macvlan host devices --------------------------------------- */
+
+int wf_ctl_host_sync(struct wf_control *control, struct wf_err *err);
+int wf_ctl_filters_sync(struct wf_control *control, struct wf_err *err);
+/* MTU, parent device and host device of a network; the host device of what it was goes. */
+int wf_ctl_network_resolve(struct wf_control *control, struct ctl_network *network,
+			   struct wf_err *err);
+/* Whether its interfaces hang on a device of the host: macvlan, ipvlan. */
+bool wf_ctl_has_parent(const struct ctl_network *network);
+/* Whether the host shall have a device of its own in a macvlan network, to reach containers. */
+bool wf_ctl_wants_host_device(const struct wf_network *network);
+/* What fails is noted for repair as well. */
+int wf_ctl_endpoint_host_route(struct wf_control *control, const struct ctl_endpoint *endpoint,
+			       bool add, struct wf_err *err);
+
+/* ---- network.c, reservation.c: changes of one object --------------------------------------- */
+
+/* Fills what a new network leaves open: number, subnets, from what is free. */
+int wf_ctl_network_complete(struct wf_control *control, struct wf_network *network,
+			    const struct wf_network *before, struct wf_err *err);
+/* Refuses what cannot be beside the others: overlapping subnets, missing parent. */
+int wf_ctl_network_check(struct wf_control *control, const struct wf_network *network,
+			 struct wf_err *err);
+/* Brings a stored network into force. Takes over *spec. */
+int wf_ctl_network_start(struct wf_control *control, struct wf_network *spec, struct wf_err *err);
+int wf_ctl_network_change(struct wf_control *control, struct ctl_network *network,
+			  struct wf_network *spec, struct wf_err *err);
+void wf_ctl_network_stop(struct wf_control *control, struct ctl_network *network);
+/* Creates a network with defaults (CNI's first use). */
+int wf_ctl_network_create_default(struct wf_control *control, const char *name, struct wf_err *err);
+/* Holds a reservation's addresses in the pools. Takes over *spec. */
+int wf_ctl_reservation_start(struct wf_control *control, struct wf_reservation *spec,
+			     struct wf_err *err);
+void wf_ctl_reservation_stop(struct wf_control *control, struct ctl_reservation *reservation);
+
+/* ---- endpoint.c, attach.c, detach.c -------------------------------------------------------- */
+
+/* Whether the namespace that an endpoint was attached to is still there; in doubt it is. */
+bool wf_ctl_namespace_alive(const struct wf_control *control, const struct wf_endpoint *endpoint);
+/* Makes the links of an endpoint whose map entries are set. */
+int wf_ctl_endpoint_link(struct wf_control *control, struct ctl_endpoint *endpoint, int netns_fd,
+			 struct wf_err *err);
+/* Takes the links back; what fails is noted for repair. */
+void wf_ctl_endpoint_unlink(struct wf_control *control, const struct ctl_endpoint *endpoint,
+			    int netns_fd);
+/* Takes an endpoint out of everything: maps, store, links, pools, table. */
+int wf_ctl_endpoint_release(struct wf_control *control, struct ctl_endpoint *endpoint,
+			    const char *why, struct wf_err *err);
+
+/* ---- recover.c, repair.c, observe.c, crash.c -------------------------------------- */
+
+int wf_ctl_recover(struct wf_control *control, struct wf_err *err);
+int wf_ctl_repair_start(struct wf_control *control, struct wf_err *err);
+void wf_ctl_repair_stop(struct wf_control *control);
+/* Marks things to be looked at and arms the timer. */
+void wf_ctl_dirty(struct wf_control *control, uint32_t dirty);
+int wf_ctl_repair_devices(struct wf_control *control, struct wf_err *err);
+/* The host's devices in macvlan networks, where they are missing; what fails is tried again. */
+void wf_ctl_hosts_resolve(struct wf_control *control);
+/* Tells the programs where the host receives and what is observed. */
+int wf_ctl_config_sync(struct wf_control *control, struct wf_err *err);
+int wf_ctl_observe_start(struct wf_control *control, struct wf_err *err);
+void wf_ctl_observe_stop(struct wf_control *control);
+
+/*
+ * Named points where a test may kill the daemon: WEFT_CRASH_AT=attach.linked makes the process
+ * kill itself there, as kill -9 would.
+ */
+void wf_ctl_crash_point(const char *name);
+
+#endif

@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* From networks and endpoints to what maps and links shall hold. Pure: no effects, no failures. */
+#include <stdio.h>
+#include <string.h>
+
+#include "control/control_priv.h"
+
+bool wf_ctl_is_routed_by_host(const struct ctl_network *network)
+{
+	return network->spec.driver == WF_DRIVER_BRIDGE;
+}
+
+struct wf_net_value wf_ctl_desired_network(const struct wf_control *control,
+					   const struct ctl_network *network)
+{
+	struct wf_net_value value = { .flags = WF_NET_VALID };
+
+	if (network->spec.isolated)
+		value.flags |= WF_NET_ISOLATED;
+	if (network->spec.internal)
+		value.flags |= WF_NET_INTERNAL;
+	for (size_t i = 0; i < network->spec.subnet_count; i++) {
+		const struct wf_prefix *prefix = &network->spec.subnets[i].prefix;
+
+		value.flags |= wf_addr_is_ip4(&prefix->addr) ? WF_NET_IPV4 : WF_NET_IPV6;
+		value.subnets[i].base = prefix->addr;
+		value.subnets[i].mask = wf_prefix_mask(prefix);
+	}
+	value.subnet_count = (uint32_t)network->spec.subnet_count;
+	memcpy(value.gateway_mac, control->weft0_mac.bytes, sizeof(value.gateway_mac));
+	return value;
+}
+
+struct wf_ep_value wf_ctl_desired_endpoint(const struct ctl_endpoint *endpoint)
+{
+	const struct wf_endpoint *spec = &endpoint->spec;
+	struct wf_ep_value value = {
+		.flags = WF_EP_READY,
+		.ifindex = spec->ifindex,
+		.network = endpoint->network->spec.number,
+	};
+
+	for (size_t i = 0; i < spec->address_count; i++) {
+		const struct wf_addr *addr = &spec->addresses[i].prefix.addr;
+		bool ip4 = wf_addr_is_ip4(addr);
+		uint32_t flag = ip4 ? WF_EP_IPV4 : WF_EP_IPV6;
+
+		if (value.flags & flag) {
+			value.flags |= WF_EP_MORE_ADDRS;
+			continue;
+		}
+		value.flags |= flag;
+		if (ip4)
+			value.ip4 = *addr;
+		else
+			value.ip6 = *addr;
+	}
+	memcpy(value.mac, spec->mac.bytes, sizeof(value.mac));
+	return value;
+}
+
+static enum wf_net_kind kind_of(enum wf_driver driver)
+{
+	switch (driver) {
+	case WF_DRIVER_MACVLAN: return WF_NET_KIND_MACVLAN;
+	case WF_DRIVER_IPVLAN: return WF_NET_KIND_IPVLAN;
+	case WF_DRIVER_BRIDGE: return WF_NET_KIND_VETH;
+	default: return WF_NET_KIND_LOOPBACK_ONLY;
+	}
+}
+
+static enum wf_net_mode mode_of(enum wf_driver_mode mode)
+{
+	static const enum wf_net_mode modes[WF_MODE_COUNT] = {
+		[WF_MODE_DEFAULT] = WF_NET_MODE_DEFAULT,
+		[WF_MODE_BRIDGE] = WF_NET_MODE_BRIDGE,
+		[WF_MODE_VEPA] = WF_NET_MODE_VEPA,
+		[WF_MODE_PRIVATE] = WF_NET_MODE_PRIVATE,
+		[WF_MODE_PASSTHRU] = WF_NET_MODE_PASSTHRU,
+		[WF_MODE_L2] = WF_NET_MODE_L2,
+		[WF_MODE_L3] = WF_NET_MODE_L3,
+		[WF_MODE_L3S] = WF_NET_MODE_L3S,
+	};
+
+	return modes[mode];
+}
+
+/* A layer 3 ipvlan has no neighbours: its default route is the device itself. */
+static bool is_layer3(const struct wf_network *network)
+{
+	return network->driver == WF_DRIVER_IPVLAN &&
+	       (network->mode == WF_MODE_L3 || network->mode == WF_MODE_L3S);
+}
+
+/* Default routes through the gateways; internal networks have none. */
+static size_t desired_routes(const struct ctl_endpoint *endpoint, struct wf_net_route *routes)
+{
+	const struct wf_network *network = &endpoint->network->spec;
+	bool seen[2] = { false, false };
+	size_t count = 0;
+
+	if (!endpoint->spec.default_route || network->internal)
+		return 0;
+	for (size_t i = 0; i < endpoint->spec.address_count; i++) {
+		const struct wf_endpoint_address *address = &endpoint->spec.addresses[i];
+		bool ip4 = wf_addr_is_ip4(&address->prefix.addr);
+		struct wf_net_route route = { .via = address->gateway };
+
+		if (seen[ip4] || (wf_addr_is_zero(&address->gateway) && !is_layer3(network)))
+			continue;
+		seen[ip4] = true;
+		if (ip4)
+			route.prefix.addr = wf_addr_from_ip4(0);
+		routes[count++] = route;
+	}
+	return count;
+}
+
+void wf_ctl_desired_names(const struct ctl_endpoint *endpoint, char host_name[16], char alias[256])
+{
+	(void)snprintf(host_name, 16, "wf%u", endpoint->spec.slot);
+	(void)snprintf(alias, 256, "weft:%.120s/%.120s", endpoint->network->spec.meta.name,
+		       endpoint->spec.meta.name);
+}
+
+void wf_ctl_desired_interface(const struct wf_control *control, const struct ctl_endpoint *endpoint,
+			      int netns_fd, struct wf_net_endpoint *ret_interface,
+			      struct wf_net_address *addresses, struct wf_net_route *routes,
+			      char host_name[16], char alias[256])
+{
+	const struct wf_endpoint *spec = &endpoint->spec;
+	const struct ctl_network *network = endpoint->network;
+	bool veth = network->spec.driver == WF_DRIVER_BRIDGE;
+
+	wf_ctl_desired_names(endpoint, host_name, alias);
+	for (size_t i = 0; i < spec->address_count; i++)
+		addresses[i].prefix = spec->addresses[i].prefix;
+	*ret_interface = (struct wf_net_endpoint){
+		.kind = kind_of(network->spec.driver),
+		.netns_fd = netns_fd,
+		.ifname = spec->ifname,
+		.host_name = host_name,
+		.host_ifindex = spec->ifindex,
+		.alias = alias,
+		.mac = spec->mac,
+		.host_mac = control->weft0_mac,
+		.mtu = spec->mtu,
+		.parent_ifindex = network->parent_ifindex,
+		.mode = mode_of(network->spec.mode),
+		.gso_max_bytes = veth ? control->config.gso_max_bytes : 0,
+		.ingress_block = veth ? WF_BLOCK_INGRESS : 0,
+		.egress_block = veth ? WF_BLOCK_EGRESS : 0,
+		.addresses = addresses,
+		.address_count = spec->address_count,
+		.routes = routes,
+		.route_count = desired_routes(endpoint, routes),
+	};
+}

@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The doctor's checks of the host's network: MTUs, forwarding and its settings, offloads, hooks. */
+#include <errno.h>
+#include <linux/ethtool.h>
+#include <linux/sockios.h>
+#include <net/if.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+
+#include "base/mem.h"
+#include "base/str.h"
+#include "control/doctor_priv.h"
+
+#define IPV4   "/proc/sys/net/ipv4/"
+#define IPV6   "/proc/sys/net/ipv6/"
+#define DEVICE WF_NET_HOST_DEVICE
+
+/* ---- MTU ----------------------------------------------------------------------------------- */
+
+void wf_doctor_judge_mtu(const struct doctor_links *links, struct doctor_result *result)
+{
+	if (!*links->device)
+		wf_doctor_say(result, DOCTOR_OK, "there is no default route, so no MTU to keep to");
+	else
+		wf_doctor_say(result, DOCTOR_OK, "%s, the way out, has MTU %u", links->device,
+			      links->device_mtu);
+	if (*links->device && links->mtu_max > links->device_mtu) {
+		wf_doctor_say(result, DOCTOR_WARNING, "endpoints have MTUs of up to %u",
+			      links->mtu_max);
+		wf_doctor_advise(result,
+				 "Set spec.mtu: %u in the networks with a larger one (weft get "
+				 "network) and attach their containers again; until then large "
+				 "packets to other hosts are fragmented or refused.",
+				 links->device_mtu);
+	} else if (links->mtu_min != links->mtu_max) {
+		wf_doctor_say(result, DOCTOR_NOTE, "endpoints have MTUs from %u to %u",
+			      links->mtu_min, links->mtu_max);
+		wf_doctor_advise(result, "If this was not meant, set one spec.mtu in all networks "
+					 "that talk to each other (weft get network).");
+	}
+}
+
+static void check_mtu(struct doctor *doctor, const struct doctor_check *check,
+		      struct doctor_result *result)
+{
+	if (!doctor->net) {
+		wf_doctor_say(result, DOCTOR_ERROR, "the host's devices cannot be listed");
+		wf_doctor_advise(result, "Run as root: sudo weft doctor.");
+		return;
+	}
+	wf_doctor_judge_mtu(&doctor->links, result);
+}
+
+/* ---- forwarding ---------------------------------------------------------------------------- */
+
+static void check_forward4(struct doctor *doctor, const struct doctor_check *check,
+			   struct doctor_result *result)
+{
+	if (wf_doctor_number(doctor, IPV4 "ip_forward") != 1) {
+		wf_doctor_say(result, DOCTOR_WARNING,
+			      "ip_forward is 0: containers reach this host but nothing beyond");
+		wf_doctor_advise(result, "Run: sysctl -w net.ipv4.ip_forward=1 (and put it in "
+					 "/etc/sysctl.d).");
+	} else if (wf_doctor_number(doctor, IPV4 "conf/" DEVICE "/forwarding") == 0) {
+		wf_doctor_say(result, DOCTOR_WARNING,
+			      "forwarding of " DEVICE " is 0 although ip_forward is 1: containers "
+			      "reach this host but nothing beyond");
+		wf_doctor_advise(result, "Run: sysctl -w net.ipv4.conf." DEVICE ".forwarding=1.");
+	} else {
+		wf_doctor_say(result, DOCTOR_OK,
+			      "IPv4 is forwarded: containers reach beyond this "
+			      "host");
+	}
+}
+
+static void check_forward6(struct doctor *doctor, const struct doctor_check *check,
+			   struct doctor_result *result)
+{
+	int64_t value = wf_doctor_number(doctor, IPV6 "conf/all/forwarding");
+	bool is_used = doctor->links.has_ip6;
+
+	if (value > 0) {
+		wf_doctor_say(result, DOCTOR_OK,
+			      "IPv6 is forwarded: containers reach beyond this "
+			      "host");
+	} else if (value < 0) {
+		wf_doctor_say(result, is_used ? DOCTOR_WARNING : DOCTOR_NOTE,
+			      "this host has no IPv6");
+		wf_doctor_advise(result, "Only networks with ipFamilies: [IPv6] need it: boot "
+					 "without ipv6.disable=1 (cat /proc/cmdline).");
+	} else {
+		wf_doctor_say(result, is_used ? DOCTOR_WARNING : DOCTOR_NOTE,
+			      "IPv6 forwarding is 0: containers reach this host over IPv6 but "
+			      "nothing beyond");
+		wf_doctor_advise(result,
+				 "For IPv6 networks run: sysctl -w net.ipv6.conf.all.forwarding=1 "
+				 "(and first net.ipv6.conf.%s.accept_ra=2 if a router tells the "
+				 "host its IPv6 route).",
+				 *doctor->links.device ? doctor->links.device : "DEVICE");
+	}
+}
+
+/* The kernel takes the larger one of all and the device. */
+static void check_rp_filter(struct doctor *doctor, const struct doctor_check *check,
+			    struct doctor_result *result)
+{
+	int64_t all = wf_doctor_number(doctor, IPV4 "conf/all/rp_filter");
+	int64_t own = wf_doctor_number(doctor, IPV4 "conf/" DEVICE "/rp_filter");
+	int64_t effective = all > own ? all : own;
+
+	if (own < 0) {
+		wf_doctor_say(result, DOCTOR_OK,
+			      DEVICE " is not there yet; weftd sets its "
+				     "rp_filter");
+	} else if (effective == 1) {
+		wf_doctor_say(result, DOCTOR_WARNING,
+			      "rp_filter of " DEVICE " is strict: the host drops packets of "
+			      "containers that it would answer another way");
+		wf_doctor_advise(result, "Run: sysctl -w net.ipv4.conf." DEVICE ".rp_filter=2 (and "
+					 "see who sets it: grep -r rp_filter /etc/sysctl.d).");
+	} else {
+		wf_doctor_say(result, DOCTOR_OK, "rp_filter of " DEVICE " is %s",
+			      effective == 2 ? "loose" : "off");
+	}
+}
+
+static void check_accept_ra(struct doctor *doctor, const struct doctor_check *check,
+			    struct doctor_result *result)
+{
+	int64_t value = wf_doctor_number(doctor, IPV6 "conf/" DEVICE "/accept_ra");
+
+	if (value > 0) {
+		wf_doctor_say(result, DOCTOR_WARNING,
+			      "accept_ra of " DEVICE " is %d: the host may take routes from a "
+			      "container",
+			      (int)value);
+		wf_doctor_advise(result, "Run: sysctl -w net.ipv6.conf." DEVICE ".accept_ra=0.");
+	} else if (value < 0) {
+		wf_doctor_say(result, DOCTOR_OK,
+			      DEVICE " has no IPv6 yet; weftd sets its "
+				     "accept_ra");
+	} else {
+		wf_doctor_say(result, DOCTOR_OK, DEVICE " takes no router advertisements");
+	}
+}
+
+static void check_bridge_nf(struct doctor *doctor, const struct doctor_check *check,
+			    struct doctor_result *result)
+{
+	if (wf_doctor_number(doctor, "/proc/sys/net/bridge/bridge-nf-call-iptables") != 1) {
+		wf_doctor_say(result, DOCTOR_OK, "bridged frames do not pass iptables");
+		return;
+	}
+	wf_doctor_say(result, DOCTOR_NOTE,
+		      "bridge-nf-call-iptables is 1: frames on other software's bridges pass "
+		      "iptables; weft has no bridge");
+	wf_doctor_advise(result, "Nothing has to be done for weft, and Docker and Kubernetes want "
+				 "it so; to see it: sysctl net.bridge.");
+}
+
+/* ---- offloads ------------------------------------------------------------------------------ */
+
+static const struct {
+	uint32_t command;
+	const char *name, *key;
+} offloads[] = {
+	{ ETHTOOL_GTXCSUM, "transmit checksums", "tx" },
+	{ ETHTOOL_GRXCSUM, "receive checksums", "rx" },
+	{ ETHTOOL_GTSO, "TSO", "tso" },
+	{ ETHTOOL_GGRO, "GRO", "gro" },
+};
+
+/* 1 on, 0 off, negative: the device does not say. */
+static int get_offload(int fd, const char *device, uint32_t command)
+{
+	struct ethtool_value value = { .cmd = command };
+	struct ifreq request = { .ifr_data = (void *)&value };
+
+	if (wf_str_copy(request.ifr_name, sizeof(request.ifr_name), device) < 0)
+		return -EINVAL;
+	return ioctl(fd, SIOCETHTOOL, &request) < 0 ? -errno : value.data != 0;
+}
+
+static void check_offloads(struct doctor *doctor, const struct doctor_check *check,
+			   struct doctor_result *result)
+{
+	_cleanup_close_ int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	_cleanup_str_ struct wf_str off = WF_STR_INIT, keys = WF_STR_INIT;
+	const char *device = doctor->links.device;
+	size_t told = 0;
+
+	for (size_t i = 0; *device && i < WF_ARRAY_LEN(offloads); i++) {
+		int value = get_offload(fd, device, offloads[i].command);
+
+		told += value >= 0;
+		if (value != 0)
+			continue;
+		wf_str_addf(&off, "%s%s", off.len ? ", " : "", offloads[i].name);
+		wf_str_addf(&keys, " %s on", offloads[i].key);
+	}
+	if (!*device) {
+		wf_doctor_say(result, DOCTOR_OK,
+			      "there is no default route, so no offloads to see");
+	} else if (!told) {
+		wf_doctor_say(result, DOCTOR_OK, "%s tells nothing about offloads", device);
+	} else if (off.len) {
+		wf_doctor_say(result, DOCTOR_NOTE,
+			      "%s is off on %s: traffic to other hosts costs more",
+			      wf_str_text(&off), device);
+		wf_doctor_advise(result, "If the device can do it, run: ethtool -K %s%s.", device,
+				 wf_str_text(&keys));
+	} else {
+		wf_doctor_say(result, DOCTOR_OK, "%s computes checksums, segments and merges",
+			      device);
+	}
+}
+
+const struct doctor_check wf_doctor_net_checks[] = {
+	{ "net.mtu", "MTU", check_mtu, NULL },
+	{ "net.forward4", "IPv4 forwarding", check_forward4, NULL },
+	{ "net.forward6", "IPv6 forwarding", check_forward6, NULL },
+	{ "net.rpfilter", "reverse path filter", check_rp_filter, NULL },
+	{ "net.acceptra", "router advertisements", check_accept_ra, NULL },
+	{ "net.bridgenf", "bridge netfilter", check_bridge_nf, NULL },
+	{ "net.offloads", "offloads", check_offloads, NULL },
+	DOCTOR_CHECKS_END,
+};

@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Reading documents back and deleting them. */
+#include <errno.h>
+#include <string.h>
+
+#include "base/json.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "control/control_priv.h"
+#include "model/document.h"
+
+WF_LOG_MODULE(document);
+
+int wf_control_get(struct wf_control *control, const char *kind_name, const char *name,
+		   json_t **ret_document, struct wf_err *err)
+{
+	const struct wf_kind *kind = wf_kind_find(kind_name);
+	int r;
+
+	if (!kind)
+		return wf_fail(err, -ENOENT, "there is no kind %s", kind_name);
+	r = wf_store_get(control->store, kind->name, name, ret_document, err);
+	if (r == -ENOENT) {
+		wf_err_set(err, r, "does not exist; 'weft get %s' lists those that do",
+			   kind->plural);
+		wf_err_set_object(err, "%s/%s", kind->name, name);
+	}
+	return r;
+}
+
+int wf_control_list(struct wf_control *control, const char *kind_name, json_t **ret_list,
+		    struct wf_err *err)
+{
+	const struct wf_kind *kind = wf_kind_find(kind_name);
+	uint64_t revision;
+	json_t *items;
+	int r;
+
+	if (!kind)
+		return wf_fail(err, -ENOENT, "there is no kind %s", kind_name);
+	r = wf_store_list(control->store, kind->name, &items, &revision, err);
+	if (r < 0)
+		return r;
+	*ret_list = json_pack("{s:o, s:I}", "items", items, "revision", (json_int_t)revision);
+	return *ret_list ? 0 : wf_fail(err, -ENOMEM, "out of memory");
+}
+
+static int check_deletable(struct wf_control *control, const char *kind, const char *name,
+			   struct wf_err *err)
+{
+	struct ctl_network *network = wf_ctl_network_find(control, name);
+	struct ctl_endpoint *endpoint, *next;
+	struct ctl_reservation *reservation, *next_reservation;
+
+	if (strcmp(kind, WF_KIND_ENDPOINT) == 0)
+		return wf_fail(err, -EPERM,
+			       "an endpoint is not deleted but detached: "
+			       "weft detach %s",
+			       name);
+	if (strcmp(kind, WF_KIND_NETWORK) != 0 || !network)
+		return 0;
+	HASH_ITER(by_name, control->endpoints, endpoint, next) {
+		if (endpoint->network == network)
+			return wf_fail(err, -EBUSY,
+				       "network %s has %zu endpoint%s (%s%s); detach %s first",
+				       name, network->endpoint_count,
+				       network->endpoint_count == 1 ? "" : "s",
+				       endpoint->spec.meta.name,
+				       network->endpoint_count == 1 ? "" : ", ...",
+				       network->endpoint_count == 1 ? "it" : "them");
+	}
+	HASH_ITER(by_name, control->reservations, reservation, next_reservation) {
+		if (strcmp(reservation->spec.network, name) == 0 && !reservation->spec.sticky)
+			return wf_fail(err, -EBUSY,
+				       "network %s has reservations (%s, ...); delete them first",
+				       name, reservation->spec.meta.name);
+	}
+	return 0;
+}
+
+/* The object itself and, with a network, the sticky reservations weft made in it. */
+static int delete_from_store(struct wf_control *control, const char *kind, const char *name,
+			     struct wf_err *err)
+{
+	size_t room = HASH_CNT(by_name, control->reservations) + 1, count = 0;
+	_cleanup_free_ struct wf_store_write *writes = calloc(room, sizeof(*writes));
+	struct ctl_reservation *reservation, *next;
+
+	if (!writes)
+		return wf_fail(err, -ENOMEM, "out of memory");
+	writes[count++] = (struct wf_store_write){
+		.op = WF_STORE_DELETE, .kind = kind, .name = name, .expected = WF_STORE_ANY
+	};
+	HASH_ITER(by_name, control->reservations, reservation, next) {
+		if (strcmp(kind, WF_KIND_NETWORK) == 0 &&
+		    strcmp(reservation->spec.network, name) == 0)
+			writes[count++] =
+				(struct wf_store_write){ .op = WF_STORE_DELETE,
+							 .kind = WF_KIND_RESERVATION,
+							 .name = reservation->spec.meta.name,
+							 .expected = WF_STORE_ANY };
+	}
+	return wf_store_commit(control->store, writes, count, WF_STORE_DURABLE, NULL, err);
+}
+
+int wf_control_delete(struct wf_control *control, const char *kind_name, const char *name,
+		      struct wf_err *err)
+{
+	const struct wf_kind *kind = wf_kind_find(kind_name);
+	_cleanup_json_ json_t *document = NULL;
+	struct ctl_reservation *reservation, *next;
+	struct ctl_network *network;
+	int r;
+
+	r = wf_control_get(control, kind_name, name, &document, err);
+	if (r == 0)
+		r = check_deletable(control, kind->name, name, err);
+	if (r == 0)
+		r = delete_from_store(control, kind->name, name, err);
+	if (r < 0) {
+		wf_err_set_object(err, "%s/%s", kind ? kind->name : kind_name, name);
+		return r;
+	}
+	wf_ctl_crash_point("delete.stored");
+	HASH_ITER(by_name, control->reservations, reservation, next) {
+		bool itself = strcmp(kind->name, WF_KIND_RESERVATION) == 0 &&
+			      strcmp(reservation->spec.meta.name, name) == 0;
+		bool inside = strcmp(kind->name, WF_KIND_NETWORK) == 0 &&
+			      strcmp(reservation->spec.network, name) == 0;
+
+		if (itself || inside)
+			wf_ctl_reservation_stop(control, reservation);
+	}
+	network = wf_ctl_network_find(control, name);
+	if (network && strcmp(kind->name, WF_KIND_NETWORK) == 0)
+		wf_ctl_network_stop(control, network);
+	wf_log_info("document deleted", "kind=%s name=%s", kind->name, name);
+	return 0;
+}

@@ -1,0 +1,256 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Writes desired state into the maps. Order: addresses before they are needed, endpoints last. */
+#include <errno.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "control/control_priv.h"
+
+/* Entries of an array map read by one system call; divides the sizes of both. */
+#define READ_AT_ONCE 128
+_Static_assert(WF_MAX_SLOTS % READ_AT_ONCE == 0, "whole runs");
+_Static_assert(WF_MAX_NETWORKS % READ_AT_ONCE == 0, "whole runs");
+
+int wf_ctl_program_network(struct wf_control *control, const struct ctl_network *network,
+			   struct wf_err *err)
+{
+	struct wf_net_value value = wf_ctl_desired_network(control, network);
+	struct wf_addr_value gateway = { .slot = WF_SLOT_HOST, .flags = WF_ADDR_GATEWAY };
+	uint32_t number = network->spec.number;
+	int r = 0;
+
+	if (!wf_ctl_is_routed_by_host(network))
+		return 0;
+	for (size_t i = 0; r == 0 && i < network->spec.subnet_count; i++) {
+		const struct wf_subnet *subnet = &network->spec.subnets[i];
+
+		if (!subnet->has_gateway)
+			continue;
+		r = wf_dp_address_set(control->dp, number, &subnet->gateway, &gateway, err);
+		if (r == 0)
+			r = wf_dp_address_set(control->dp, WF_NETWORK_HOST, &subnet->gateway,
+					      &gateway, err);
+	}
+	if (r == 0)
+		r = wf_dp_network_set(control->dp, number, &value, err);
+	return r;
+}
+
+static bool has_gateway(const struct wf_network *network, const struct wf_addr *addr)
+{
+	for (size_t i = 0; i < network->subnet_count; i++)
+		if (network->subnets[i].has_gateway &&
+		    wf_addr_equal(&network->subnets[i].gateway, addr))
+			return true;
+	return false;
+}
+
+void wf_ctl_unprogram_network(struct wf_control *control, const struct wf_network *network,
+			      const struct wf_network *now)
+{
+	uint32_t number = network->number;
+	int r = 0;
+
+	if (network->driver != WF_DRIVER_BRIDGE)
+		return;
+	if (now && now->driver != WF_DRIVER_BRIDGE)
+		now = NULL;
+	if (!now)
+		r = wf_dp_network_set(control->dp, number, NULL, NULL);
+	for (size_t i = 0; i < network->subnet_count; i++) {
+		const struct wf_subnet *subnet = &network->subnets[i];
+
+		if (!subnet->has_gateway || (now && has_gateway(now, &subnet->gateway)))
+			continue;
+		if (wf_dp_address_clear(control->dp, number, &subnet->gateway) < 0 ||
+		    wf_dp_address_clear(control->dp, WF_NETWORK_HOST, &subnet->gateway) < 0)
+			r = -EIO;
+	}
+	if (r < 0)
+		wf_ctl_dirty(control, CTL_DIRTY_MAPS);
+}
+
+int wf_ctl_program_endpoint(struct wf_control *control, const struct ctl_endpoint *endpoint,
+			    struct wf_err *err)
+{
+	struct wf_ep_value value = wf_ctl_desired_endpoint(endpoint);
+	struct wf_addr_value address = { .slot = endpoint->spec.slot };
+	int r = 0;
+
+	if (!endpoint->spec.slot)
+		return 0;
+	for (size_t i = 0; r == 0 && i < endpoint->spec.address_count; i++) {
+		const struct wf_addr *addr = &endpoint->spec.addresses[i].prefix.addr;
+
+		r = wf_dp_address_set(control->dp, value.network, addr, &address, err);
+		if (r == 0)
+			r = wf_dp_address_set(control->dp, WF_NETWORK_HOST, addr, &address, err);
+	}
+	if (r == 0)
+		r = wf_dp_endpoint_set(control->dp, endpoint->spec.slot, &value, err);
+	if (r < 0)
+		wf_ctl_unprogram_endpoint(control, endpoint);
+	return r;
+}
+
+void wf_ctl_unprogram_endpoint(struct wf_control *control, const struct ctl_endpoint *endpoint)
+{
+	uint32_t number = endpoint->network->spec.number;
+	int r;
+
+	if (!endpoint->spec.slot)
+		return;
+	r = wf_dp_endpoint_clear(control->dp, endpoint->spec.slot, NULL);
+	for (size_t i = 0; i < endpoint->spec.address_count; i++) {
+		const struct wf_addr *addr = &endpoint->spec.addresses[i].prefix.addr;
+
+		if (wf_dp_address_clear(control->dp, number, addr) < 0 ||
+		    wf_dp_address_clear(control->dp, WF_NETWORK_HOST, addr) < 0)
+			r = -EIO;
+	}
+	if (r < 0)
+		wf_ctl_dirty(control, CTL_DIRTY_MAPS);
+}
+
+/* Whether an entry of the address map is what the tables say. */
+static bool is_wanted(const struct wf_control *control, const struct wf_addr_key *key,
+		      const struct wf_addr_value *value)
+{
+	const struct ctl_endpoint *endpoint;
+
+	if (value->flags & WF_ADDR_GATEWAY) {
+		for (uint32_t number = 1; number < WF_MAX_NETWORKS; number++) {
+			const struct ctl_network *network = control->by_number[number];
+
+			if (!network || !wf_ctl_is_routed_by_host(network) ||
+			    (key->network != WF_NETWORK_HOST && key->network != number))
+				continue;
+			for (size_t i = 0; i < network->spec.subnet_count; i++)
+				if (network->spec.subnets[i].has_gateway &&
+				    wf_addr_equal(&network->spec.subnets[i].gateway, &key->addr))
+					return true;
+		}
+		return false;
+	}
+	endpoint = value->slot < WF_MAX_SLOTS ? control->by_slot[value->slot] : NULL;
+	if (!endpoint)
+		return false;
+	if (key->network != WF_NETWORK_HOST && key->network != endpoint->network->spec.number)
+		return false;
+	for (size_t i = 0; i < endpoint->spec.address_count; i++)
+		if (wf_addr_equal(&endpoint->spec.addresses[i].prefix.addr, &key->addr))
+			return true;
+	return false;
+}
+
+static void drop_unwanted(const struct wf_addr_key *key, const struct wf_addr_value *value,
+			  void *context)
+{
+	struct wf_control *control = context;
+
+	if (!is_wanted(control, key, value) &&
+	    wf_dp_address_clear(control->dp, key->network, &key->addr) < 0)
+		wf_ctl_dirty(control, CTL_DIRTY_MAPS);
+}
+
+/* One slot of the endpoint map brought to what the tables say. */
+static int program_slot(struct wf_control *control, uint32_t slot, const struct wf_ep_value *found,
+			struct wf_err *err)
+{
+	const struct ctl_endpoint *endpoint = control->by_slot[slot];
+	struct wf_ep_value wanted;
+
+	if (slot == WF_SLOT_HOST)
+		return 0;
+	if (!endpoint)
+		return found->flags ? wf_dp_endpoint_clear(control->dp, slot, err) : 0;
+	wanted = wf_ctl_desired_endpoint(endpoint);
+	if (memcmp(found, &wanted, sizeof(wanted)) == 0)
+		return 0;
+	return wf_ctl_program_endpoint(control, endpoint, err);
+}
+
+static int program_slots(struct wf_control *control, struct wf_err *err)
+{
+	struct wf_ep_value found[READ_AT_ONCE];
+	int r = 0;
+
+	for (uint32_t first = 0; r == 0 && first < WF_MAX_SLOTS; first += READ_AT_ONCE) {
+		r = wf_dp_endpoint_read(control->dp, first, READ_AT_ONCE, found);
+		if (r < 0)
+			return wf_fail(err, r, "cannot read the endpoint map: %s", strerror(-r));
+		for (uint32_t i = 0; r == 0 && i < READ_AT_ONCE; i++)
+			r = program_slot(control, first + i, &found[i], err);
+	}
+	return r;
+}
+
+/* The same for the network map. */
+static int program_networks(struct wf_control *control, struct wf_err *err)
+{
+	struct wf_net_value found[READ_AT_ONCE];
+	int r = 0;
+
+	for (uint32_t first = 0; r == 0 && first < WF_MAX_NETWORKS; first += READ_AT_ONCE) {
+		r = wf_dp_network_read(control->dp, first, READ_AT_ONCE, found);
+		if (r < 0)
+			return wf_fail(err, r, "cannot read the network map: %s", strerror(-r));
+		for (uint32_t i = 0; r == 0 && i < READ_AT_ONCE; i++) {
+			const struct ctl_network *network = control->by_number[first + i];
+
+			if (network && wf_ctl_is_routed_by_host(network))
+				r = wf_ctl_program_network(control, network, err);
+			else if (found[i].flags)
+				r = wf_dp_network_set(control->dp, first + i, NULL, err);
+		}
+	}
+	return r;
+}
+
+/* Right entries of the address map, per slot. */
+struct census {
+	struct wf_control *control;
+	uint8_t entries[WF_MAX_SLOTS];
+};
+
+static void count_entry(const struct wf_addr_key *key, const struct wf_addr_value *value,
+			void *context)
+{
+	struct census *census = context;
+
+	if (!(value->flags & WF_ADDR_GATEWAY) && is_wanted(census->control, key, value))
+		census->entries[value->slot]++;
+}
+
+/* Every address of every endpoint, added where it is missing: each has one entry per view. */
+static int program_addresses(struct wf_control *control, struct wf_err *err)
+{
+	_cleanup_free_ struct census *census = calloc(1, sizeof(*census));
+	int r;
+
+	if (!census)
+		return wf_fail(err, -ENOMEM, "out of memory");
+	census->control = control;
+	r = wf_dp_address_visit(control->dp, count_entry, census, err);
+	for (uint32_t slot = 1; r == 0 && slot < WF_MAX_SLOTS; slot++) {
+		const struct ctl_endpoint *endpoint = control->by_slot[slot];
+
+		if (endpoint && census->entries[slot] != 2 * endpoint->spec.address_count)
+			r = wf_ctl_program_endpoint(control, endpoint, err);
+	}
+	return r;
+}
+
+int wf_ctl_program_all(struct wf_control *control, struct wf_err *err)
+{
+	int r;
+
+	r = program_networks(control, err);
+	if (r == 0)
+		r = program_addresses(control, err);
+	if (r == 0)
+		r = program_slots(control, err);
+	if (r == 0)
+		r = wf_dp_address_visit(control->dp, drop_unwanted, control, err);
+	return r;
+}

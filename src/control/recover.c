@@ -1,0 +1,233 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Start: the tables are filled from the store, then the kernel is compared with them and the
+ * difference is put right, deletions last. There is no other path for the first start: then the
+ * store and the kernel are simply empty.
+ */
+#include <errno.h>
+#include <string.h>
+#include <sys/random.h>
+
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/json.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "control/attach_priv.h"
+#include "control/control_priv.h"
+
+WF_LOG_MODULE(recover);
+
+/* 40 random bits of the node's ULA prefix, made once and kept in the store. */
+static int load_seed(struct wf_control *control, struct wf_err *err)
+{
+	_cleanup_json_ json_t *document = NULL;
+	struct wf_store_write write = {
+		.op = WF_STORE_PUT, .kind = "NodeState", .name = "local", .expected = WF_STORE_ANY
+	};
+	uint64_t bits = 0;
+	int r;
+
+	r = wf_store_get(control->store, write.kind, write.name, &document, err);
+	if (r < 0 && r != -ENOENT)
+		return r;
+	if (r == -ENOENT) {
+		if (getrandom(&bits, sizeof(bits), 0) != sizeof(bits))
+			return wf_fail(err, -EIO, "no randomness for the node's ULA prefix");
+		document = json_pack("{s:s, s:s, s:{s:s}, s:{s:I}}", "apiVersion", WF_API_VERSION,
+				     "kind", write.kind, "metadata", "name", write.name, "spec",
+				     "ulaBits", (json_int_t)(bits & 0xffffffffffU));
+		if (!document)
+			return wf_fail(err, -ENOMEM, "out of memory");
+		write.document = document;
+		r = wf_store_commit(control->store, &write, 1, WF_STORE_DURABLE, NULL, err);
+		if (r < 0)
+			return r;
+	}
+	bits = (uint64_t)wf_json_int(json_object_get(document, "spec"), "ulaBits", 0);
+	for (int i = 0; i < 5; i++)
+		control->ula_seed[i] = (uint8_t)(bits >> (8 * i));
+	return 0;
+}
+
+typedef int (*load_fn)(struct wf_control *control, const json_t *document, struct wf_err *err);
+
+static int load_network(struct wf_control *control, const json_t *document, struct wf_err *err)
+{
+	struct ctl_network *network = NULL;
+	struct wf_network spec = { 0 };
+	int r;
+
+	r = wf_network_from_json(&spec, document, err);
+	if (r == 0)
+		r = wf_ctl_network_insert(control, &spec, &network, err);
+	if (!network) {
+		wf_network_done(&spec);
+		return wf_err_negative(r);
+	}
+	/* a parent device that is missing now must not keep the node down */
+	if (wf_ctl_network_resolve(control, network, err) < 0)
+		wf_log_warning("network is not usable", "network=%s error=\"%s\"",
+			       network->spec.meta.name, err ? err->message : "");
+	return 0;
+}
+
+static int load_reservation(struct wf_control *control, const json_t *document, struct wf_err *err)
+{
+	struct wf_reservation spec = { 0 };
+	int r;
+
+	r = wf_reservation_from_json(&spec, document, err);
+	if (r == 0)
+		r = wf_ctl_reservation_start(control, &spec, err);
+	wf_reservation_done(&spec);
+	return r;
+}
+
+/* All or none. */
+static int take_addresses(struct ctl_network *network, struct wf_endpoint *spec, struct wf_err *err)
+{
+	const char *owner = wf_ctl_pool_owner(spec);
+	uint64_t now_ms = wf_clock_monotonic_ms();
+	size_t taken;
+	int r = 0;
+
+	for (taken = 0; taken < spec->address_count; taken++) {
+		const struct wf_addr *addr = &spec->addresses[taken].prefix.addr;
+		struct wf_pool *pool = wf_ctl_pool_of(network, addr);
+
+		r = pool ? wf_pool_take(pool, addr, owner, now_ms, err)
+			 : wf_fail(err, -ESTALE, "an address of endpoint %s is in no subnet",
+				   spec->meta.name);
+		if (r < 0)
+			break;
+	}
+	while (r < 0 && taken--) {
+		const struct wf_addr *addr = &spec->addresses[taken].prefix.addr;
+
+		(void)wf_pool_release(wf_ctl_pool_of(network, addr), addr, owner, now_ms, false);
+	}
+	return r;
+}
+
+/* Its addresses are taken first: whatever happens next, nobody else gets them meanwhile. */
+static int load_endpoint(struct wf_control *control, const json_t *document, struct wf_err *err)
+{
+	struct wf_endpoint spec = { 0 };
+	struct ctl_endpoint *endpoint;
+	struct ctl_network *network;
+	int r;
+
+	r = wf_endpoint_from_json(&spec, document, err);
+	if (r < 0)
+		return r;
+	network = wf_ctl_network_find(control, spec.network);
+	if (!network || (spec.slot && (spec.slot >= WF_MAX_SLOTS || control->by_slot[spec.slot]))) {
+		r = wf_fail(err, -ESTALE, "endpoint %s has no network or its slot is taken",
+			    spec.meta.name);
+		goto out;
+	}
+	r = take_addresses(network, &spec, err);
+	if (r < 0)
+		goto out;
+	r = wf_ctl_endpoint_insert(control, &spec, network, &endpoint);
+	if (r < 0)
+		wf_ctl_attach_unaddress(network, &spec, false);
+out:
+	wf_endpoint_done(&spec);
+	return r;
+}
+
+static int load_kind(struct wf_control *control, const char *kind, load_fn load, struct wf_err *err)
+{
+	_cleanup_json_ json_t *items = NULL;
+	uint64_t revision;
+	json_t *item;
+	size_t i;
+	int r;
+
+	r = wf_store_list(control->store, kind, &items, &revision, err);
+	if (r < 0)
+		return r;
+	json_array_foreach(items, i, item) {
+		struct wf_err fault = WF_ERR_INIT;
+
+		r = load(control, item, &fault);
+		/* what is not known is taken away later: better no start than a wrong one */
+		if (r == -ENOMEM)
+			return wf_wrap(err, r, "reading the store");
+		if (r < 0)
+			wf_log_error("stored object is not usable", "kind=%s name=%s error=\"%s\"",
+				     kind,
+				     wf_json_str(json_object_get(item, "metadata"), "name", "?"),
+				     fault.message);
+	}
+	return 0;
+}
+
+/* Endpoints of another boot, of dead namespaces, or whose attach was cut short. */
+static int release_dead(struct wf_control *control, struct wf_err *err)
+{
+	struct ctl_endpoint *endpoint, *next;
+
+	HASH_ITER(by_name, control->endpoints, endpoint, next) {
+		const char *why = NULL;
+		int r;
+
+		if (strcmp(endpoint->spec.boot_id, control->boot_id) != 0)
+			why = "the host was booted since";
+		else if (endpoint->spec.phase != WF_ENDPOINT_READY)
+			why = "its attach was cut short";
+		else if (!wf_ctl_namespace_alive(control, &endpoint->spec))
+			why = "its namespace is gone";
+		if (!why)
+			continue;
+		r = wf_ctl_endpoint_release(control, endpoint, why, err);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+int wf_ctl_recover(struct wf_control *control, struct wf_err *err)
+{
+	int r;
+
+	r = wf_file_boot_id(control->boot_id);
+	if (r < 0)
+		return wf_fail(err, r, "cannot read the id of this boot");
+	r = load_seed(control, err);
+	if (r == 0)
+		r = load_kind(control, WF_KIND_NETWORK, load_network, err);
+	if (r == 0)
+		r = load_kind(control, WF_KIND_RESERVATION, load_reservation, err);
+	if (r == 0)
+		r = load_kind(control, WF_KIND_ENDPOINT, load_endpoint, err);
+	if (r == 0)
+		r = wf_control_resync(control, err);
+	return r;
+}
+
+int wf_control_resync(struct wf_control *control, struct wf_err *err)
+{
+	uint32_t dirty = control->dirty;
+	int r;
+
+	/* all of it is looked at now; what is noted from here on is to be tried again */
+	control->dirty = 0;
+	r = release_dead(control, err);
+	/* weft0 first: its MAC is what the networks' gateways answer */
+	if (r == 0) {
+		wf_ctl_hosts_resolve(control);
+		r = wf_ctl_host_sync(control, err);
+	}
+	if (r == 0)
+		r = wf_ctl_program_all(control, err);
+	if (r == 0)
+		r = wf_ctl_filters_sync(control, err);
+	if (r == 0)
+		r = wf_ctl_repair_devices(control, err);
+	if (r < 0)
+		control->dirty |= dirty;
+	return r;
+}

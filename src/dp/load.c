@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Loading: the embedded object against the maps that are pinned already. While it runs, the
+ * filters in the kernel go on with the programs they hold. Order: the build hash is zeroed, the
+ * stages change, the filters' pins change, the hash is written; whoever is killed in between
+ * leaves a hash of 0, and the next start loads again.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <malloc.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+#include "dp/dp_priv.h"
+#include "weft.skel.h"
+
+const struct wf_dp_map_spec wf_dp_map_specs[WF_DP_MAP_COUNT] = {
+	[WF_DP_MAP_ENDPOINTS] = { "wf_endpoints", BPF_MAP_TYPE_ARRAY, 4, sizeof(struct wf_ep_value),
+				  WF_MAX_SLOTS, 0 },
+	[WF_DP_MAP_ADDRESSES] = { "wf_addresses", BPF_MAP_TYPE_HASH, sizeof(struct wf_addr_key),
+				  sizeof(struct wf_addr_value), WF_MAX_ADDRESSES,
+				  BPF_F_NO_PREALLOC },
+	[WF_DP_MAP_NETWORKS] = { "wf_networks", BPF_MAP_TYPE_ARRAY, 4, sizeof(struct wf_net_value),
+				 WF_MAX_NETWORKS, 0 },
+	[WF_DP_MAP_DROPS] = { "wf_drops", BPF_MAP_TYPE_PERCPU_ARRAY, 4, sizeof(struct wf_counter),
+			      WF_REASON_COUNT, 0 },
+	[WF_DP_MAP_TRAFFIC] = { "wf_traffic", BPF_MAP_TYPE_PERCPU_ARRAY, 4,
+				sizeof(struct wf_traffic_value), WF_MAX_SLOTS, 0 },
+	[WF_DP_MAP_CONFIG] = { "wf_config", BPF_MAP_TYPE_ARRAY, 4, sizeof(struct wf_config_value),
+			       1, 0 },
+	[WF_DP_MAP_FLOW_FILTER] = { "wf_flow_filter", BPF_MAP_TYPE_PERCPU_ARRAY, 4,
+				    sizeof(struct wf_flow_seen), WF_FLOW_FILTER_SLOTS, 0 },
+	[WF_DP_MAP_EVENTS] = { "wf_events", BPF_MAP_TYPE_RINGBUF, 0, 0, WF_EVENT_RING_BYTES, 0 },
+	[WF_DP_MAP_PROGS] = { "wf_progs", BPF_MAP_TYPE_PROG_ARRAY, 4, 4, WF_STAGE_COUNT, 0 },
+	[WF_DP_MAP_BUILD] = { "wf_build", BPF_MAP_TYPE_ARRAY, 4, sizeof(struct wf_build_value), 1,
+			      0 },
+};
+
+const struct wf_dp_program_spec wf_dp_program_specs[WF_DP_OBJECT_PROGRAMS] = {
+	[WF_DP_FROM_CONTAINER] = { "weft_from_container", -1 },
+	[WF_DP_TO_CONTAINER] = { "weft_to_container", -1 },
+	{ "weft_from_host", WF_STAGE_FROM_HOST },
+	{ "weft_arp", WF_STAGE_ARP },
+	{ "weft_nd", WF_STAGE_ND },
+};
+
+int wf_dp_map_check(int fd, const struct wf_dp_map_spec *spec, struct wf_err *err)
+{
+	struct bpf_map_info info = {};
+	uint32_t bytes = sizeof(info);
+
+	if (bpf_obj_get_info_by_fd(fd, &info, &bytes) < 0)
+		return wf_fail(err, -errno, "cannot inspect the pinned map %s: %s", spec->name,
+			       strerror(errno));
+	if (info.type == spec->type && info.key_size == spec->key_bytes &&
+	    info.value_size == spec->value_bytes && info.max_entries == spec->max_entries &&
+	    info.map_flags == spec->flags)
+		return 0;
+	return wf_fail(err, -ESTALE,
+		       "the pinned map %s has type %u, key %u, value %u, entries %u, flags %#x; "
+		       "this weft needs %u, %u, %u, %u, %#x: run 'weft cleanup' and attach again",
+		       spec->name, info.type, info.key_size, info.value_size, info.max_entries,
+		       info.map_flags, spec->type, spec->key_bytes, spec->value_bytes,
+		       spec->max_entries, spec->flags);
+}
+
+/* Lets the object use the pinned map of its name, if there is one. */
+static int reuse_map(struct wf_dp *dp, struct bpf_map *map, const struct wf_dp_map_spec *spec,
+		     struct wf_err *err)
+{
+	_cleanup_close_ int fd = wf_dp_pin_open(dp->map_dir, spec->name);
+	int r;
+
+	if (fd == -ENOENT)
+		return 0;
+	if (fd < 0)
+		return wf_fail(err, fd, "cannot open the pinned map %s: %s", spec->name,
+			       strerror(-fd));
+	r = wf_dp_map_check(fd, spec, err);
+	if (r < 0)
+		return r;
+	r = bpf_map__reuse_fd(map, fd);
+	return r < 0 ? wf_fail(err, r, "cannot use the pinned map %s: %s", spec->name, strerror(-r))
+		     : 0;
+}
+
+static int reuse_maps(struct wf_dp *dp, struct bpf_object *object, struct wf_err *err)
+{
+	for (size_t i = 0; i < WF_DP_MAP_COUNT; i++) {
+		const struct wf_dp_map_spec *spec = &wf_dp_map_specs[i];
+		struct bpf_map *map = bpf_object__find_map_by_name(object, spec->name);
+		int r;
+
+		if (!map)
+			return wf_fail(err, -ENOENT, "the object has no map %s", spec->name);
+		r = reuse_map(dp, map, spec, err);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+/* Keeps a descriptor of each map, and pins those that are new. */
+static int keep_maps(struct wf_dp *dp, struct bpf_object *object, struct wf_err *err)
+{
+	for (size_t i = 0; i < WF_DP_MAP_COUNT; i++) {
+		const struct wf_dp_map_spec *spec = &wf_dp_map_specs[i];
+		_cleanup_close_ int pinned = wf_dp_pin_open(dp->map_dir, spec->name);
+		int fd = bpf_map__fd(bpf_object__find_map_by_name(object, spec->name)), r;
+
+		if (dp->map_fds[i] >= 0)
+			(void)close(dp->map_fds[i]);
+		dp->map_fds[i] = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+		if (dp->map_fds[i] < 0)
+			return wf_fail(err, -errno, "cannot keep map %s: %s", spec->name,
+				       strerror(errno));
+		if (pinned >= 0)
+			continue;
+		r = wf_dp_map_check(fd, spec, err);
+		if (r == 0)
+			r = wf_dp_pin_replace(dp->map_dir, spec->name, fd, err);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+static int write_build(struct wf_dp *dp, uint64_t hash, struct wf_err *err)
+{
+	struct wf_build_value build = { .hash = hash, .abi = WF_ABI_VERSION };
+	uint32_t zero = 0;
+
+	if (bpf_map_update_elem(dp->map_fds[WF_DP_MAP_BUILD], &zero, &build, BPF_ANY) < 0)
+		return wf_fail(err, -errno, "cannot write the build id: %s", strerror(errno));
+	return 0;
+}
+
+/* Puts one loaded program to its place: a stage into the table, a filter into its pin. */
+static int place_program(struct wf_dp *dp, struct bpf_object *object, size_t i, struct wf_err *err)
+{
+	const struct wf_dp_program_spec *spec = &wf_dp_program_specs[i];
+	struct bpf_program *program = bpf_object__find_program_by_name(object, spec->name);
+	int fd = program ? bpf_program__fd(program) : -ENOENT;
+	uint32_t stage = (uint32_t)spec->stage;
+
+	if (fd < 0)
+		return wf_fail(err, fd, "the object has no program %s", spec->name);
+	if (spec->stage >= 0) {
+		if (bpf_map_update_elem(dp->map_fds[WF_DP_MAP_PROGS], &stage, &fd, BPF_ANY) < 0)
+			return wf_fail(err, -errno, "cannot set stage %s: %s", spec->name,
+				       strerror(errno));
+		return 0;
+	}
+	dp->prog_fds[i] = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+	if (dp->prog_fds[i] < 0)
+		return wf_fail(err, -errno, "cannot keep %s: %s", spec->name, strerror(errno));
+	return wf_dp_pin_replace(dp->prog_dir, spec->name, fd, err);
+}
+
+static int place(struct wf_dp *dp, struct bpf_object *object, struct wf_err *err)
+{
+	int r = keep_maps(dp, object, err);
+
+	if (r == 0)
+		r = write_build(dp, 0, err);
+	/* stages first: a filter never meets a stage older than itself that lacks a map */
+	for (size_t i = WF_DP_OBJECT_PROGRAMS; r == 0 && i-- > 0;)
+		r = place_program(dp, object, i, err);
+	return r < 0 ? r : write_build(dp, wf_dp_build_hash(), err);
+}
+
+static int refused(int r, struct wf_err *err)
+{
+	if (r == -EPERM)
+		return wf_fail(err, -EPERM,
+			       "not allowed to use bpf(): CAP_BPF and CAP_NET_ADMIN "
+			       "are needed (%s)",
+			       wf_dp_log_text());
+	return wf_fail(err, -EOPNOTSUPP, "the kernel refuses the datapath (%s): %s", strerror(-r),
+		       wf_dp_log_text());
+}
+
+static int load(struct wf_dp *dp, struct weft_bpf **skeleton, struct wf_err *err)
+{
+	LIBBPF_OPTS(bpf_object_open_opts, options);
+	int r;
+
+	options.kernel_log_buf = wf_dp_log_verifier(&options.kernel_log_size);
+	*skeleton = weft_bpf__open_opts(&options);
+	if (!*skeleton)
+		return wf_fail(err, -errno, "cannot open the embedded object: %s",
+			       wf_dp_log_text());
+	r = reuse_maps(dp, (*skeleton)->obj, err);
+	if (r < 0)
+		return r;
+	r = weft_bpf__load(*skeleton);
+	return r < 0 ? refused(r, err) : place(dp, (*skeleton)->obj, err);
+}
+
+int wf_dp_load(struct wf_dp *dp, struct wf_err *err)
+{
+	struct weft_bpf *skeleton = NULL;
+	int r;
+
+	wf_dp_log_begin();
+	r = load(dp, &skeleton, err);
+	weft_bpf__destroy(skeleton);
+	wf_dp_log_end();
+	/* the object, its BTF and the log came to megabytes; the daemon stays small */
+	(void)malloc_trim(0);
+	return r;
+}

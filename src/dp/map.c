@@ -1,0 +1,249 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the daemon reads from and writes to the pinned maps. */
+#include <errno.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "dp/dp_priv.h"
+
+/* Entries of one batch of wf_dp_address_visit(); doubled when a hash bucket holds more. */
+#define VISIT_BATCH 256
+
+static int write_entry(struct wf_dp *dp, enum wf_dp_map map, const void *key, const void *value,
+		       struct wf_err *err)
+{
+	if (bpf_map_update_elem(dp->map_fds[map], key, value, BPF_ANY) < 0)
+		return wf_fail(err, -errno, "cannot write to %s: %s", wf_dp_map_specs[map].name,
+			       strerror(errno));
+	return 0;
+}
+
+static int read_entry(const struct wf_dp *dp, enum wf_dp_map map, const void *key, void *ret_value)
+{
+	return bpf_map_lookup_elem(dp->map_fds[map], key, ret_value) < 0 ? -errno : 0;
+}
+
+/* Whether the programs can meet both values while one is copied over the other. */
+static bool is_one_write(const struct wf_ep_value *before, const struct wf_ep_value *after)
+{
+	struct wf_ep_value merged = *after;
+
+	merged.flags = before->flags;
+	merged.class_id = before->class_id;
+	return memcmp(&merged, before, sizeof(merged)) == 0;
+}
+
+int wf_dp_endpoint_set(struct wf_dp *dp, uint32_t slot, const struct wf_ep_value *value,
+		       struct wf_err *err)
+{
+	struct wf_ep_value current = {}, fenced = *value;
+	int r = read_entry(dp, WF_DP_MAP_ENDPOINTS, &slot, &current);
+
+	if (r < 0)
+		return wf_fail(err, r, "cannot read slot %u: %s", slot, strerror(-r));
+	/* the kernel copies a value word by word: only flags and class may change under traffic */
+	if (is_one_write(&current, value))
+		return write_entry(dp, WF_DP_MAP_ENDPOINTS, &slot, value, err);
+	if (current.flags & WF_EP_READY) {
+		current.flags = 0;
+		r = write_entry(dp, WF_DP_MAP_ENDPOINTS, &slot, &current, err);
+	}
+	fenced.flags = 0;
+	if (r == 0)
+		r = write_entry(dp, WF_DP_MAP_ENDPOINTS, &slot, &fenced, err);
+	return r < 0 ? r : write_entry(dp, WF_DP_MAP_ENDPOINTS, &slot, value, err);
+}
+
+int wf_dp_endpoint_clear(struct wf_dp *dp, uint32_t slot, struct wf_err *err)
+{
+	struct wf_ep_value value = {};
+	int r = read_entry(dp, WF_DP_MAP_ENDPOINTS, &slot, &value);
+
+	if (r < 0)
+		return wf_fail(err, r, "cannot read slot %u: %s", slot, strerror(-r));
+	value.flags = 0;
+	r = write_entry(dp, WF_DP_MAP_ENDPOINTS, &slot, &value, err);
+	memset(&value, 0, sizeof(value));
+	return r < 0 ? r : write_entry(dp, WF_DP_MAP_ENDPOINTS, &slot, &value, err);
+}
+
+int wf_dp_endpoint_get(struct wf_dp *dp, uint32_t slot, struct wf_ep_value *ret_value)
+{
+	return read_entry(dp, WF_DP_MAP_ENDPOINTS, &slot, ret_value);
+}
+
+/* A run of an array map by one system call. */
+static int read_run(const struct wf_dp *dp, enum wf_dp_map map, uint32_t first, uint32_t count,
+		    void *ret_values)
+{
+	_cleanup_free_ uint32_t *keys = calloc(count, sizeof(*keys));
+	uint32_t before = first - 1, next, got = count;
+
+	if (!keys)
+		return -ENOMEM;
+	if (bpf_map_lookup_batch(dp->map_fds[map], first ? &before : NULL, &next, keys, ret_values,
+				 &got, NULL) < 0 &&
+	    errno != ENOENT)
+		return -errno;
+	return got == count ? 0 : -ERANGE;
+}
+
+int wf_dp_endpoint_read(struct wf_dp *dp, uint32_t first, uint32_t count,
+			struct wf_ep_value *ret_values)
+{
+	return read_run(dp, WF_DP_MAP_ENDPOINTS, first, count, ret_values);
+}
+
+int wf_dp_network_read(struct wf_dp *dp, uint32_t first, uint32_t count,
+		       struct wf_net_value *ret_values)
+{
+	return read_run(dp, WF_DP_MAP_NETWORKS, first, count, ret_values);
+}
+
+int wf_dp_address_set(struct wf_dp *dp, uint32_t network, const struct wf_addr *addr,
+		      const struct wf_addr_value *value, struct wf_err *err)
+{
+	struct wf_addr_key key = { .network = network, .addr = *addr };
+	int r = write_entry(dp, WF_DP_MAP_ADDRESSES, &key, value, err);
+
+	if (r == -E2BIG)
+		return wf_fail(err, -ENOSPC,
+			       "the address table is full: a node holds at most %d addresses",
+			       WF_MAX_ADDRESSES);
+	return r;
+}
+
+int wf_dp_address_clear(struct wf_dp *dp, uint32_t network, const struct wf_addr *addr)
+{
+	struct wf_addr_key key = { .network = network, .addr = *addr };
+
+	if (bpf_map_delete_elem(dp->map_fds[WF_DP_MAP_ADDRESSES], &key) < 0 && errno != ENOENT)
+		return -errno;
+	return 0;
+}
+
+int wf_dp_address_get(struct wf_dp *dp, uint32_t network, const struct wf_addr *addr,
+		      struct wf_addr_value *ret_value)
+{
+	struct wf_addr_key key = { .network = network, .addr = *addr };
+
+	return read_entry(dp, WF_DP_MAP_ADDRESSES, &key, ret_value);
+}
+
+/*
+ * One pass over the table in batches of whole hash buckets; the place between two batches is a
+ * bucket's number, so that callbacks may remove entries. -ENOSPC: a bucket exceeds the batch.
+ */
+static int visit_batches(struct wf_dp *dp, struct wf_addr_key *keys, struct wf_addr_value *values,
+			 uint32_t batch, uint32_t *place, bool *started, wf_dp_address_fn visit,
+			 void *context)
+{
+	bool more = true;
+
+	while (more) {
+		uint32_t count = batch, next = 0;
+		int r = 0;
+
+		if (bpf_map_lookup_batch(dp->map_fds[WF_DP_MAP_ADDRESSES], *started ? place : NULL,
+					 &next, keys, values, &count, NULL) < 0)
+			r = -errno;
+		if (r < 0 && r != -ENOENT)
+			return r;
+		more = r == 0;
+		*place = next;
+		*started = true;
+		for (uint32_t i = 0; i < count; i++)
+			visit(&keys[i], &values[i], context);
+	}
+	return 0;
+}
+
+int wf_dp_address_visit(struct wf_dp *dp, wf_dp_address_fn visit, void *context, struct wf_err *err)
+{
+	bool started = false;
+	uint32_t place = 0;
+	int r = -ENOSPC;
+
+	for (uint32_t batch = VISIT_BATCH; r == -ENOSPC && batch <= WF_MAX_ADDRESSES; batch *= 2) {
+		_cleanup_free_ struct wf_addr_key *keys = calloc(batch, sizeof(*keys));
+		_cleanup_free_ struct wf_addr_value *values = calloc(batch, sizeof(*values));
+
+		if (!keys || !values)
+			return wf_fail(err, -ENOMEM, "out of memory reading the address table");
+		r = visit_batches(dp, keys, values, batch, &place, &started, visit, context);
+	}
+	return r < 0 ? wf_fail(err, r, "cannot read the address table: %s", strerror(-r)) : 0;
+}
+
+int wf_dp_network_set(struct wf_dp *dp, uint32_t number, const struct wf_net_value *value,
+		      struct wf_err *err)
+{
+	static const struct wf_net_value none;
+
+	return write_entry(dp, WF_DP_MAP_NETWORKS, &number, value ? value : &none, err);
+}
+
+int wf_dp_network_get(struct wf_dp *dp, uint32_t number, struct wf_net_value *ret_value)
+{
+	return read_entry(dp, WF_DP_MAP_NETWORKS, &number, ret_value);
+}
+
+int wf_dp_config_set(struct wf_dp *dp, const struct wf_config_value *value, struct wf_err *err)
+{
+	uint32_t zero = 0;
+	int r = write_entry(dp, WF_DP_MAP_CONFIG, &zero, value, err);
+
+	if (r < 0)
+		return r;
+	dp->observing = value->observe != 0;
+	wf_dp_event_release(dp);
+	return 0;
+}
+
+static void add_counter(struct wf_counter *sum, const struct wf_counter *counter)
+{
+	sum->packets += counter->packets;
+	sum->bytes += counter->bytes;
+}
+
+int wf_dp_drops_read(struct wf_dp *dp, struct wf_counter *ret_drops)
+{
+	const struct wf_counter *counters = dp->percpu;
+	struct wf_counter sums[WF_REASON_COUNT] = {};
+
+	for (uint32_t reason = 0; reason < WF_REASON_COUNT; reason++) {
+		int r = read_entry(dp, WF_DP_MAP_DROPS, &reason, dp->percpu);
+
+		if (r < 0)
+			return r;
+		for (int cpu = 0; cpu < dp->cpu_count; cpu++)
+			add_counter(&sums[reason], &counters[cpu]);
+	}
+	memcpy(ret_drops, sums, sizeof(sums));
+	return 0;
+}
+
+int wf_dp_traffic_read(struct wf_dp *dp, uint32_t slot, struct wf_traffic_value *ret_traffic)
+{
+	const struct wf_traffic_value *values = dp->percpu;
+	struct wf_traffic_value sum = {};
+	int r = read_entry(dp, WF_DP_MAP_TRAFFIC, &slot, dp->percpu);
+
+	if (r < 0)
+		return r;
+	for (int cpu = 0; cpu < dp->cpu_count; cpu++) {
+		add_counter(&sum.sent, &values[cpu].sent);
+		add_counter(&sum.received, &values[cpu].received);
+		add_counter(&sum.dropped, &values[cpu].dropped);
+	}
+	*ret_traffic = sum;
+	return 0;
+}
+
+int wf_dp_traffic_clear(struct wf_dp *dp, uint32_t slot)
+{
+	memset(dp->percpu, 0, (size_t)dp->cpu_count * sizeof(struct wf_traffic_value));
+	if (bpf_map_update_elem(dp->map_fds[WF_DP_MAP_TRAFFIC], &slot, dp->percpu, BPF_ANY) < 0)
+		return -errno;
+	return 0;
+}

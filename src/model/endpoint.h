@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Endpoint: one interface of one container, pod or namespace in one network. Written by the
+ * daemon on attach; users read it with `weft endpoint inspect`. Pure.
+ */
+#ifndef WEFT_MODEL_ENDPOINT_H
+#define WEFT_MODEL_ENDPOINT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <weft/abi/limits.h>
+
+#include "base/addr.h"
+#include "model/meta.h"
+
+#define WF_KIND_ENDPOINT "Endpoint"
+
+/* Where an endpoint stands; status.phase in documents. */
+enum wf_endpoint_phase {
+	WF_ENDPOINT_PENDING, /* addresses taken, links being made */
+	WF_ENDPOINT_READY,
+	WF_ENDPOINT_COUNT,
+};
+
+struct wf_endpoint_address {
+	struct wf_prefix prefix; /* address with the network's prefix length */
+	struct wf_addr gateway;  /* zero when none */
+};
+
+struct wf_endpoint {
+	struct wf_meta meta; /* name: unique on the node */
+	char network[WF_NAME_BYTES];
+	char ifname[16];    /* inside the container */
+	char *netns;        /* owned; the path as given, "" when none */
+	uint64_t netns_dev; /* identity of the namespace: device and inode */
+	uint64_t netns_inode;
+	char boot_id[37];   /* the boot the namespace lives in */
+	char *container_id; /* owned; NULL when not a container's */
+	char *owner;        /* owned; "cni", "cli", ... who asked for it */
+	char *sticky_name;  /* owned; NULL: the addresses do not stick */
+	bool default_route; /* this endpoint carries the container's default route */
+	struct wf_endpoint_address addresses[WF_MAX_ENDPOINT_ADDRESSES];
+	size_t address_count;
+	struct wf_mac mac;
+	uint32_t mtu;
+	uint32_t slot;    /* index into the datapath's tables; 0 when it has none */
+	uint32_t ifindex; /* host side device; 0 when it has none */
+	int32_t nsid;     /* the namespace's id in the host's; -1 unknown */
+	enum wf_endpoint_phase phase;
+	json_t *extra; /* owned; passed through: aliases, dns, cgroupPath, args */
+};
+
+void wf_endpoint_done(struct wf_endpoint *endpoint);
+int wf_endpoint_from_json(struct wf_endpoint *endpoint, const json_t *document, struct wf_err *err);
+json_t *wf_endpoint_to_json(const struct wf_endpoint *endpoint);
+const char *wf_endpoint_phase_name(enum wf_endpoint_phase phase);
+
+#endif

@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The fields of a Network. */
+#include "base/mem.h"
+#include "model/kind_priv.h"
+#include "model/network.h"
+#include "model/network_priv.h"
+
+static const char *const drivers[] = { "bridge", "host", "none", "macvlan", "ipvlan", NULL };
+static const char *const modes[] = { "bridge", "private", "vepa", "passthru",
+				     "l2",     "l3",      "l3s",  NULL };
+static const char *const families[] = { "IPv4", "IPv6", NULL };
+
+static const struct wf_schema family = { .type = WF_SCHEMA_STRING, .choices = families };
+
+static const struct wf_schema range_fields[] = {
+	{ .name = "start",
+	  .type = WF_SCHEMA_STRING,
+	  .required = true,
+	  .example = "\"10.64.0.10\"",
+	  .help = "First address of the range." },
+	{ .name = "end",
+	  .type = WF_SCHEMA_STRING,
+	  .required = true,
+	  .example = "\"10.64.0.99\"",
+	  .help = "Last address of the range." },
+	WF_SCHEMA_END,
+};
+
+static const struct wf_schema range = { .type = WF_SCHEMA_OBJECT, .fields = range_fields };
+static const struct wf_schema exclude = { .type = WF_SCHEMA_STRING };
+
+static const struct wf_schema subnet_fields[] = {
+	{ .name = "cidr",
+	  .type = WF_SCHEMA_STRING,
+	  .required = true,
+	  .example = "\"10.64.0.0/16\"",
+	  .help = "The subnet, with its host bits zero: /8 to /30 for IPv4, /48 to /126 for "
+		  "IPv6." },
+	{ .name = "gateway",
+	  .type = WF_SCHEMA_STRING,
+	  .example = "\"10.64.0.1\"",
+	  .help = "Address of the gateway; empty for none. Default: the first address; none for "
+		  "ipvlan in mode l3 or l3s." },
+	{ .name = "ranges",
+	  .type = WF_SCHEMA_LIST,
+	  .item = &range,
+	  .max = WF_SUBNET_MAX_RANGES,
+	  .help = "Where addresses are given out automatically. Default: the whole subnet." },
+	{ .name = "exclude",
+	  .type = WF_SCHEMA_LIST,
+	  .item = &exclude,
+	  .max = WF_SUBNET_MAX_EXCLUDES,
+	  .example = "[\"10.64.0.50\", \"10.64.0.64/28\", \"10.64.0.70-10.64.0.75\"]",
+	  .help = "Addresses, prefixes and ranges that are given out on request only." },
+	WF_SCHEMA_END,
+};
+
+static const struct wf_schema subnet = { .type = WF_SCHEMA_OBJECT, .fields = subnet_fields };
+
+static const struct wf_schema spec_fields[] = {
+	{ .name = "driver",
+	  .type = WF_SCHEMA_STRING,
+	  .choices = drivers,
+	  .fallback = "\"bridge\"",
+	  .help = "How containers are connected." },
+	{ .name = "ipFamilies",
+	  .type = WF_SCHEMA_LIST,
+	  .item = &family,
+	  .min = 1,
+	  .max = 2,
+	  .fallback = "[\"IPv4\"]",
+	  .help = "Families of the subnets that are chosen automatically. With subnets given, "
+		  "theirs." },
+	{ .name = "subnets",
+	  .type = WF_SCHEMA_LIST,
+	  .item = &subnet,
+	  .max = WF_MAX_SUBNETS,
+	  .help = "The network's subnets. Default: one per family is chosen that overlaps nothing "
+		  "the host knows." },
+	{ .name = "isolated",
+	  .type = WF_SCHEMA_BOOL,
+	  .fallback = "true",
+	  .help = "No traffic to and from other networks." },
+	{ .name = "internal",
+	  .type = WF_SCHEMA_BOOL,
+	  .fallback = "false",
+	  .help = "Nothing is reachable beyond the network and its host." },
+	{ .name = "mtu",
+	  .type = WF_SCHEMA_INTEGER,
+	  .max = WF_NETWORK_MAX_MTU,
+	  .fallback = "0",
+	  .help = "MTU of the interfaces, at least 576, with IPv6 1280. 0: found by itself." },
+	{ .name = "coolDown",
+	  .type = WF_SCHEMA_STRING,
+	  .fallback = "\"30s\"",
+	  .help = "How long a released address rests before it is given out again: `500ms`, "
+		  "`30s`, `5m`, `1h`." },
+	{ .name = "sticky",
+	  .type = WF_SCHEMA_BOOL,
+	  .fallback = "false",
+	  .help = "Addresses and MAC stick to the names of endpoints." },
+	{ .name = "parent",
+	  .type = WF_SCHEMA_STRING,
+	  .example = "\"eth0\"",
+	  .help = "macvlan, ipvlan: the host's interface. Default: that of the default route." },
+	{ .name = "mode",
+	  .type = WF_SCHEMA_STRING,
+	  .choices = modes,
+	  .help = "macvlan: `bridge` (default), `private`, `vepa`, `passthru`. ipvlan: `l2` "
+		  "(default), `l3`, `l3s`." },
+	{ .name = "hostAccess",
+	  .type = WF_SCHEMA_BOOL,
+	  .help = "macvlan: the host reaches its own containers. Default: true." },
+	WF_SCHEMA_END,
+};
+
+static const struct wf_schema status_fields[] = {
+	{ .name = "number",
+	  .type = WF_SCHEMA_INTEGER,
+	  .read_only = true,
+	  .max = WF_MAX_NETWORKS - 1,
+	  .help = "Number of the network on this node." },
+	WF_SCHEMA_END,
+};
+
+const struct wf_schema wf_kind_network_fields[] = {
+	WF_KIND_COMMON_FIELDS,
+	{ .name = "spec",
+	  .type = WF_SCHEMA_OBJECT,
+	  .fields = spec_fields,
+	  .help = "What the network shall be. Everything has a default." },
+	{ .name = "status",
+	  .type = WF_SCHEMA_OBJECT,
+	  .fields = status_fields,
+	  .read_only = true,
+	  .open = true,
+	  .help = "What the network is." },
+	WF_SCHEMA_END,
+};
+
+int wf_kind_network_check(const json_t *document, struct wf_err *err)
+{
+	_cleanup_(wf_network_done) struct wf_network network = { .subnet_count = 0 };
+
+	return wf_network_from_json(&network, document, err);
+}

@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Network: a named L3 domain. Pure: from and to documents, checks and defaults; nothing here
+ * knows the kernel, the store or other networks.
+ *
+ *   apiVersion: weft.dev/v1
+ *   kind: Network
+ *   metadata: {name: blue, labels: {...}}
+ *   spec:
+ *     driver: bridge | host | none | macvlan | ipvlan
+ *     ipFamilies: [IPv4, IPv6]        # of automatic subnets; default [IPv4]
+ *     subnets:
+ *     - cidr: 10.64.0.0/16
+ *       gateway: 10.64.0.1            # default: first address
+ *       ranges: [{start: 10.64.0.10, end: 10.64.0.99}]   # default: all of it
+ *       exclude: [10.64.0.50, 10.64.0.64/28, 10.64.0.70-10.64.0.75]
+ *     isolated: true                  # no traffic to other networks
+ *     internal: false                 # nothing beyond the network and its host
+ *     mtu: 1500                       # default: found by itself
+ *     coolDown: 30s                   # before a released address is given out again
+ *     sticky: false                   # addresses stick to endpoint names
+ *     parent: eth0                    # macvlan, ipvlan
+ *     mode: bridge | private | vepa | passthru | l2 | l3 | l3s
+ *     hostAccess: true                # macvlan: the host reaches its own containers
+ */
+#ifndef WEFT_MODEL_NETWORK_H
+#define WEFT_MODEL_NETWORK_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <weft/abi/limits.h>
+
+#include "base/addr.h"
+#include "model/meta.h"
+
+#define WF_KIND_NETWORK "Network"
+
+enum wf_driver {
+	WF_DRIVER_BRIDGE,
+	WF_DRIVER_HOST,
+	WF_DRIVER_NONE,
+	WF_DRIVER_MACVLAN,
+	WF_DRIVER_IPVLAN,
+	WF_DRIVER_COUNT,
+};
+
+enum wf_driver_mode {
+	WF_MODE_DEFAULT, /* macvlan: bridge, ipvlan: l2 */
+	WF_MODE_BRIDGE,
+	WF_MODE_PRIVATE,
+	WF_MODE_VEPA,
+	WF_MODE_PASSTHRU,
+	WF_MODE_L2,
+	WF_MODE_L3,
+	WF_MODE_L3S,
+	WF_MODE_COUNT,
+};
+
+/* An inclusive run of addresses. */
+struct wf_range {
+	struct wf_addr first;
+	struct wf_addr last;
+};
+
+struct wf_ranges {
+	struct wf_range *items; /* owned */
+	size_t count;
+	size_t capacity;
+};
+
+struct wf_subnet {
+	struct wf_prefix prefix; /* host bits zero */
+	struct wf_addr gateway;  /* zero: none (spec.gateway: "" or driver without one) */
+	bool has_gateway;
+	struct wf_ranges ranges; /* empty: the whole subnet */
+	struct wf_ranges
+		excluded; /* never given out automatically; static requests may take them */
+};
+
+struct wf_network {
+	struct wf_meta meta;
+	enum wf_driver driver;
+	enum wf_driver_mode mode;
+	char parent[16]; /* empty: the device of the default route */
+	bool want_ip4;   /* automatic subnets wanted; meaningless once subnets are there */
+	bool want_ip6;
+	struct wf_subnet subnets[WF_MAX_SUBNETS];
+	size_t subnet_count;
+	bool isolated;
+	bool internal;
+	bool sticky;
+	bool host_access;
+	uint32_t mtu; /* 0: found by itself */
+	uint64_t cool_down_ms;
+	uint32_t number; /* node-local number, spec-less; kept in status.number; 0: none yet */
+};
+
+/* Frees members; the object may be used again. */
+void wf_network_done(struct wf_network *network);
+
+/*
+ * Reads and checks a document that passed wf_document_check(): subnets within limits, gateway
+ * and ranges inside their subnet and not each other's, driver and mode match, and so on.
+ * Errors name the field. Fills defaults. *network must be zeroed; untouched on failure.
+ */
+int wf_network_from_json(struct wf_network *network, const json_t *document, struct wf_err *err);
+
+/* The full document (spec with defaults spelled out; status.number when set). NULL: no memory. */
+json_t *wf_network_to_json(const struct wf_network *network);
+
+/* Whether the change from old to new is possible while endpoints exist; -EBUSY names the field. */
+int wf_network_check_change(const struct wf_network *from, const struct wf_network *to,
+			    struct wf_err *err);
+
+/* Names as in documents; from_name gives COUNT when unknown. */
+const char *wf_driver_name(enum wf_driver driver);
+enum wf_driver wf_driver_from_name(const char *name);
+const char *wf_mode_name(enum wf_driver_mode mode); /* "" for DEFAULT */
+enum wf_driver_mode wf_mode_from_name(const char *name);
+
+/* The subnet that contains an address, NULL when none. */
+const struct wf_subnet *wf_network_subnet_of(const struct wf_network *network,
+					     const struct wf_addr *addr);
+
+/* "a-b", "a" or "a/len" into a range. -EINVAL. */
+int wf_range_parse(const char *text, struct wf_range *ret_range);
+void wf_ranges_done(struct wf_ranges *ranges);
+int wf_ranges_add(struct wf_ranges *ranges, const struct wf_range *range);
+bool wf_ranges_contain(const struct wf_ranges *ranges, const struct wf_addr *addr);
+
+#endif

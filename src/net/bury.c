@@ -1,0 +1,366 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Burying links. Deleting one keeps the caller waiting for 15 ms (grace periods, without any
+ * lock), and everybody else who changes links for 0.25 ms per link (under the kernel's one lock).
+ * So links are put into a dead group and down, and a thread deletes them a moment later, a group
+ * by one message. Groups are small while little is buried, so that nobody waits long behind the
+ * lock, and grow with the backlog, so that the thread keeps up. It sleeps while nothing is
+ * buried, and never enters a namespace: for interfaces without a host side it is handed a socket
+ * that is already inside.
+ */
+#include <errno.h>
+#include <net/if.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/mem.h"
+#include "net/net_priv.h"
+
+/* How long the thread leaves the first burial after a pause, and how many make it start. */
+#define GATHER_MS    50
+#define GATHER_COUNT 64
+/* A group takes one link plus one for so many that wait already. */
+#define BACKLOG_SHARE 8
+/* The thread calls nothing deep; the default of 8 MiB would only be address space. */
+#define STACK_BYTES ((size_t)256 * 1024)
+
+/* A buried interface inside a namespace. */
+struct inner_grave {
+	struct wf_netlink_socket inside;
+	uint32_t ifindex;
+};
+
+struct wf_grave {
+	pthread_t thread;
+	pthread_mutex_t lock;
+	pthread_cond_t work; /* something was buried, or a flush or the end was asked for */
+	pthread_cond_t done; /* a round is finished */
+	bool has_locks, has_thread;
+
+	/* under lock */
+	struct inner_grave *inner; /* owned */
+	size_t inner_count, inner_capacity;
+	size_t links[WF_NET_DEAD_GROUPS]; /* buried, per group */
+	size_t first, current; /* groups are used in turn: the next to dig, the one to fill */
+	size_t pending;        /* all of links[] */
+	bool is_digging;
+	unsigned int flushes; /* callers that wait: dig at once */
+	bool is_ending;
+	int code; /* of the last round that failed, until it is told */
+	char text[160];
+
+	/* the thread's own */
+	struct wf_netlink_socket socket;
+	struct wf_netlink_batch batch;
+};
+
+static void put_delete_group(struct wf_netlink_batch *batch, size_t group)
+{
+	static const struct ifinfomsg header;
+
+	wf_netlink_batch_begin(batch, RTM_DELLINK, 0, &header, sizeof(header));
+	wf_netlink_put_u32(batch, IFLA_GROUP, (uint32_t)(WF_NET_GROUP_DEAD + group));
+	/* ENODEV: nobody is in the group, all went with their namespaces */
+	wf_netlink_batch_tolerate(batch, -ENODEV);
+}
+
+static int delete_group(struct wf_grave *grave, size_t group, struct wf_err *err)
+{
+	wf_netlink_batch_clear(&grave->batch);
+	put_delete_group(&grave->batch, group);
+	return wf_netlink_transact(&grave->socket, &grave->batch, NULL, NULL, NULL, err);
+}
+
+/* What an earlier process buried and did not live to delete. */
+static int delete_leftovers(struct wf_grave *grave, struct wf_err *err)
+{
+	wf_netlink_batch_clear(&grave->batch);
+	for (size_t group = 0; group < WF_NET_DEAD_GROUPS; group++)
+		put_delete_group(&grave->batch, group);
+	return wf_netlink_transact(&grave->socket, &grave->batch, NULL, NULL, NULL, err);
+}
+
+static int delete_inner(struct wf_grave *grave, struct inner_grave *inner, struct wf_err *err)
+{
+	const struct ifinfomsg header = { .ifi_index = (int)inner->ifindex };
+	int r;
+
+	wf_netlink_batch_clear(&grave->batch);
+	wf_netlink_batch_begin(&grave->batch, RTM_DELLINK, 0, &header, sizeof(header));
+	wf_netlink_batch_tolerate(&grave->batch, -ENODEV);
+	r = wf_netlink_transact(&inner->inside, &grave->batch, NULL, NULL, NULL, err);
+	wf_netlink_close(&inner->inside);
+	return r;
+}
+
+static bool has_work(const struct wf_grave *grave)
+{
+	return grave->pending || grave->inner_count;
+}
+
+/* Waits, with the lock, for the first burial and then a little for more. */
+static void gather(struct wf_grave *grave)
+{
+	struct timespec until;
+
+	if (has_work(grave))
+		return;
+	while (!has_work(grave) && !grave->is_ending)
+		(void)pthread_cond_wait(&grave->work, &grave->lock);
+	(void)clock_gettime(CLOCK_MONOTONIC, &until);
+	until.tv_nsec += GATHER_MS * 1000000L;
+	if (until.tv_nsec >= 1000000000L) {
+		until.tv_nsec -= 1000000000L;
+		until.tv_sec++;
+	}
+	while (grave->pending < GATHER_COUNT && !grave->flushes && !grave->is_ending)
+		if (pthread_cond_timedwait(&grave->work, &grave->lock, &until) == ETIMEDOUT)
+			return;
+}
+
+/* The oldest group with links in it; burials from now on go into others. */
+static size_t take_group(struct wf_grave *grave)
+{
+	size_t group;
+
+	while (!grave->links[grave->first % WF_NET_DEAD_GROUPS])
+		grave->first++;
+	group = grave->first++ % WF_NET_DEAD_GROUPS;
+	if (grave->current < grave->first)
+		grave->current = grave->first;
+	grave->pending -= grave->links[group];
+	grave->links[group] = 0;
+	return group;
+}
+
+/* Deletes one group or one inner interface; called with the lock, works without it. */
+static void dig(struct wf_grave *grave)
+{
+	const bool has_group = grave->pending > 0;
+	struct wf_err err = WF_ERR_INIT;
+	struct inner_grave inner = { 0 };
+	size_t group = 0;
+	int r;
+
+	if (has_group)
+		group = take_group(grave);
+	else
+		inner = grave->inner[--grave->inner_count];
+	grave->is_digging = true;
+	(void)pthread_mutex_unlock(&grave->lock);
+	r = has_group ? delete_group(grave, group, &err) : delete_inner(grave, &inner, &err);
+	(void)pthread_mutex_lock(&grave->lock);
+	grave->is_digging = false;
+	if (r < 0) {
+		grave->code = r;
+		(void)snprintf(grave->text, sizeof(grave->text), "%.150s", err.message);
+	}
+	(void)pthread_cond_broadcast(&grave->done);
+}
+
+static void *run(void *argument)
+{
+	struct wf_grave *grave = argument;
+
+	(void)delete_leftovers(grave, NULL);
+	(void)pthread_mutex_lock(&grave->lock);
+	grave->is_digging = false;
+	(void)pthread_cond_broadcast(&grave->done);
+	for (;;) {
+		gather(grave);
+		if (!has_work(grave))
+			break;
+		dig(grave);
+	}
+	(void)pthread_mutex_unlock(&grave->lock);
+	return NULL;
+}
+
+static int init_locks(struct wf_grave *grave)
+{
+	pthread_condattr_t attr;
+	int r = pthread_condattr_init(&attr);
+
+	if (r)
+		return -r;
+	r = pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	if (!r)
+		r = pthread_cond_init(&grave->work, &attr);
+	(void)pthread_condattr_destroy(&attr);
+	if (r)
+		return -r;
+	(void)pthread_cond_init(&grave->done, NULL);
+	(void)pthread_mutex_init(&grave->lock, NULL);
+	grave->has_locks = true;
+	return 0;
+}
+
+/* Signals are for the main thread; this one starts with all of them blocked. */
+static int start_thread(struct wf_grave *grave)
+{
+	sigset_t all, before;
+	pthread_attr_t attr;
+	int r = pthread_attr_init(&attr);
+
+	if (r)
+		return -r;
+	(void)pthread_attr_setstacksize(&attr, STACK_BYTES);
+	(void)sigfillset(&all);
+	(void)pthread_sigmask(SIG_SETMASK, &all, &before);
+	r = pthread_create(&grave->thread, &attr, run, grave);
+	(void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+	(void)pthread_attr_destroy(&attr);
+	grave->has_thread = r == 0;
+	return -r;
+}
+
+int wf_net_grave_open(struct wf_grave **ret_grave, struct wf_err *err)
+{
+	struct wf_grave *grave = calloc(1, sizeof(*grave));
+	int r;
+
+	if (!grave)
+		return wf_fail(err, -ENOMEM, "out of memory");
+	grave->is_digging = true; /* the leftovers */
+	grave->socket = (struct wf_netlink_socket)WF_NETLINK_SOCKET_INIT;
+	r = wf_netlink_open(&grave->socket, err);
+	if (r == 0) {
+		r = init_locks(grave);
+		if (r == 0)
+			r = start_thread(grave);
+		if (r < 0)
+			(void)wf_fail(err, r, "cannot start the thread that deletes links: %s",
+				      strerror(-r));
+	}
+	if (r < 0) {
+		wf_net_grave_close(&grave);
+		return r;
+	}
+	*ret_grave = grave;
+	return 0;
+}
+
+void wf_net_grave_close(struct wf_grave **grave)
+{
+	struct wf_grave *g = TAKE_PTR(*grave);
+
+	if (!g)
+		return;
+	if (g->has_thread) {
+		(void)pthread_mutex_lock(&g->lock);
+		g->is_ending = true;
+		(void)pthread_cond_signal(&g->work);
+		(void)pthread_mutex_unlock(&g->lock);
+		(void)pthread_join(g->thread, NULL);
+	}
+	if (g->has_locks) {
+		(void)pthread_cond_destroy(&g->work);
+		(void)pthread_cond_destroy(&g->done);
+		(void)pthread_mutex_destroy(&g->lock);
+	}
+	wf_netlink_close(&g->socket);
+	wf_netlink_batch_done(&g->batch);
+	free(g->inner);
+	free(g);
+}
+
+/* Dead group and down: the caller of the kernel's delete will be the thread. */
+static void put_dying(struct wf_netlink_batch *batch, uint32_t ifindex, size_t group)
+{
+	wf_net_link_put_set(batch, ifindex, 0, IFF_UP);
+	wf_netlink_put_u32(batch, IFLA_GROUP, (uint32_t)(WF_NET_GROUP_DEAD + group));
+}
+
+/* The group that the next link goes into. */
+static size_t choose_group(struct wf_grave *grave)
+{
+	size_t group = grave->current % WF_NET_DEAD_GROUPS;
+
+	if (grave->links[group] > grave->pending / BACKLOG_SHARE &&
+	    grave->current + 1 - grave->first < WF_NET_DEAD_GROUPS)
+		group = ++grave->current % WF_NET_DEAD_GROUPS;
+	return group;
+}
+
+int wf_net_endpoint_bury(struct wf_net *net, uint32_t host_ifindex)
+{
+	struct wf_netlink_batch *batch = wf_net_batch(net);
+	struct wf_grave *grave = net->grave;
+	size_t group;
+	int r;
+
+	if (!host_ifindex)
+		return -ENODEV;
+	/* the lock is held meanwhile: the group must not be dug before the link is in it */
+	(void)pthread_mutex_lock(&grave->lock);
+	group = choose_group(grave);
+	put_dying(batch, host_ifindex, group);
+	r = wf_netlink_transact(&net->socket, batch, NULL, NULL, NULL, NULL);
+	if (r == 0) {
+		grave->links[group]++;
+		grave->pending++;
+		(void)pthread_cond_signal(&grave->work);
+	}
+	(void)pthread_mutex_unlock(&grave->lock);
+	return r;
+}
+
+static int bury_inner(struct wf_grave *grave, struct wf_netlink_socket *inside, uint32_t ifindex)
+{
+	int r;
+
+	(void)pthread_mutex_lock(&grave->lock);
+	r = wf_mem_grow(&grave->inner, sizeof(*grave->inner), grave->inner_count,
+			&grave->inner_capacity);
+	if (r == 0) {
+		grave->inner[grave->inner_count++] =
+			(struct inner_grave){ .inside = *inside, .ifindex = ifindex };
+		inside->fd = -1;
+		(void)pthread_cond_signal(&grave->work);
+	}
+	(void)pthread_mutex_unlock(&grave->lock);
+	return r;
+}
+
+int wf_net_inner_bury(struct wf_net *net, int netns_fd, const char *ifname)
+{
+	struct wf_netlink_socket inside = WF_NETLINK_SOCKET_INIT;
+	struct wf_net_link link;
+	char names[256];
+	int r;
+
+	r = wf_net_ns_socket(net, netns_fd, &inside, NULL);
+	if (r < 0)
+		return r;
+	r = wf_net_link_get(&inside, wf_net_batch(net), ifname, 0, &link, names, NULL);
+	if (r == 0) {
+		put_dying(wf_net_batch(net), link.ifindex, 0);
+		r = wf_netlink_transact(&inside, &net->batch, NULL, NULL, NULL, NULL);
+	}
+	if (r == 0)
+		r = bury_inner(net->grave, &inside, link.ifindex);
+	wf_netlink_close(&inside);
+	return r;
+}
+
+int wf_net_bury_flush(struct wf_net *net, struct wf_err *err)
+{
+	struct wf_grave *grave = net->grave;
+	int r;
+
+	(void)pthread_mutex_lock(&grave->lock);
+	grave->flushes++;
+	(void)pthread_cond_signal(&grave->work);
+	while (has_work(grave) || grave->is_digging)
+		(void)pthread_cond_wait(&grave->done, &grave->lock);
+	grave->flushes--;
+	r = grave->code;
+	grave->code = 0;
+	if (r < 0)
+		(void)wf_fail(err, r, "cannot delete buried interfaces: %s", grave->text);
+	(void)pthread_mutex_unlock(&grave->lock);
+	return r;
+}

@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What happens inside a container's namespace once its interface is there. */
+#include <errno.h>
+#include <linux/if_addr.h>
+#include <net/if.h>
+#include <stdio.h>
+#include <sys/socket.h>
+
+#include "net/net_priv.h"
+
+/* lo has this index in every namespace: it is the first device the kernel makes. */
+#define LOOPBACK_IFINDEX 1
+
+static bool has_ip6(const struct wf_net_endpoint *endpoint)
+{
+	for (size_t i = 0; i < endpoint->address_count; i++)
+		if (!wf_addr_is_ip4(&endpoint->addresses[i].prefix.addr))
+			return true;
+	return false;
+}
+
+/* family: AF_UNSPEC for both. */
+static void put_family(struct wf_net *net, const struct wf_net_endpoint *endpoint, uint32_t ifindex,
+		       int family)
+{
+	struct wf_netlink_batch *batch = &net->batch;
+
+	/*
+	 * Without an IPv6 address the datapath lets no IPv6 pass: a link-local address would only
+	 * make the kernel solicit routers and report groups that are dropped.
+	 */
+	if (!has_ip6(endpoint)) {
+		wf_net_link_put_set(batch, ifindex, 0, 0);
+		wf_net_link_put_no_autoconf(net, batch, endpoint->mtu);
+	}
+	for (size_t i = 0; i < endpoint->address_count; i++) {
+		const struct wf_prefix *prefix = &endpoint->addresses[i].prefix;
+		const bool is_ip4 = wf_addr_is_ip4(&prefix->addr);
+
+		if (family == AF_UNSPEC || !is_ip4)
+			wf_net_addr_put(batch, RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL, ifindex,
+					prefix, is_ip4 ? 0 : IFA_F_NODAD);
+	}
+	wf_net_link_put_set(batch, ifindex, IFF_UP, IFF_UP);
+	for (size_t i = 0; i < endpoint->route_count; i++) {
+		const struct wf_net_route *route = &endpoint->routes[i];
+
+		if (family == AF_UNSPEC || !wf_addr_is_ip4(&route->prefix.addr))
+			wf_net_route_put(batch, RTM_NEWROUTE, NLM_F_CREATE | NLM_F_EXCL, route,
+					 ifindex);
+	}
+}
+
+/*
+ * Runtimes (Docker) turn IPv6 off in the namespaces they make; an endpoint with an IPv6 address
+ * wants it on for its interface. IPv4 is complete at this point, IPv6 refused altogether.
+ */
+static int enable_ip6(struct wf_net *net, struct wf_netlink_socket *inside,
+		      const struct wf_net_endpoint *endpoint, uint32_t ifindex, struct wf_err *err)
+{
+	struct wf_netlink_batch *batch;
+	char path[64];
+	int r;
+
+	(void)snprintf(path, sizeof(path), "ipv6/conf/%s/disable_ipv6", endpoint->ifname);
+	r = wf_net_ns_sysctl(net, endpoint->netns_fd, path, "0", err);
+	if (r < 0)
+		return r;
+	batch = wf_net_batch(net);
+	put_family(net, endpoint, ifindex, AF_INET6);
+	return wf_net_send(inside, batch, NULL, NULL, err);
+}
+
+int wf_net_inside_configure(struct wf_net *net, struct wf_netlink_socket *inside,
+			    const struct wf_net_endpoint *endpoint, uint32_t ifindex,
+			    struct wf_err *err)
+{
+	struct wf_netlink_batch *batch = wf_net_batch(net);
+	int r;
+
+	wf_net_link_put_set(batch, LOOPBACK_IFINDEX, IFF_UP, IFF_UP);
+	if (ifindex)
+		put_family(net, endpoint, ifindex, AF_UNSPEC);
+	r = wf_net_send(inside, batch, NULL, NULL, err);
+	if (r == -EACCES && has_ip6(endpoint))
+		r = enable_ip6(net, inside, endpoint, ifindex, err);
+	return r;
+}

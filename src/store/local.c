@@ -1,0 +1,341 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Reading, and the transaction: compare, stamp, write, log, trim, commit, deliver. */
+#include "store/local.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/json.h"
+#include "base/mem.h"
+#include "store/stamp.h"
+
+/* A transaction under way. */
+struct transaction {
+	struct wf_local *local;
+	struct wf_stamp *stamps;      /* owned; one per write */
+	struct wf_store_batch *batch; /* owned; what watchers will see */
+	struct wf_local_mark newest;  /* the log's end when this is committed */
+	uint64_t revision;            /* of this transaction */
+	size_t changes;               /* writes that changed something */
+	char created[WF_CLOCK_TEXT];  /* creationTimestamp of new documents */
+};
+
+void wf_local_init(struct wf_local *local, const struct wf_local_ops *rows)
+{
+	local->rows = rows;
+	local->max_changes = WF_LOCAL_MAX_CHANGES;
+	local->max_history_bytes = WF_LOCAL_MAX_HISTORY_BYTES;
+	local->now_ms = wf_clock_monotonic_ms;
+}
+
+static void local_close(struct wf_store *store)
+{
+	struct wf_local *local = (struct wf_local *)store;
+
+	local->rows->close(local);
+	wf_store_done(store);
+	free(local->leases);
+	free(local);
+}
+
+int wf_local_parse(const struct wf_local_row *row, json_t **ret_document, struct wf_err *err)
+{
+	int r = wf_json_parse(row->text, row->len, ret_document, err);
+
+	if (r == -EILSEQ || r == -E2BIG)
+		r = -EIO;
+	return r < 0 ? wf_wrap(err, r, "the stored %s/%s is damaged", row->kind, row->name) : 0;
+}
+
+static int local_get(struct wf_store *store, const char *kind, const char *name,
+		     json_t **ret_document, struct wf_err *err)
+{
+	struct wf_local *local = (struct wf_local *)store;
+	struct wf_local_row row;
+	int found = local->rows->read(local, kind, name, &row, err);
+
+	if (found < 0)
+		return found;
+	if (!found) {
+		found = wf_fail(err, -ENOENT, "%s/%s does not exist", kind, name);
+		wf_err_set_object(err, "%s/%s", kind, name);
+		return found;
+	}
+	return wf_local_parse(&row, ret_document, err);
+}
+
+static int add_to_array(const struct wf_local_row *row, void *context, struct wf_err *err)
+{
+	json_t *array = context, *document;
+	int r = wf_local_parse(row, &document, err);
+
+	if (r < 0)
+		return r;
+	if (json_array_append_new(array, document) < 0)
+		return wf_fail(err, -ENOMEM, "out of memory listing %s", row->kind);
+	return 0;
+}
+
+static int local_list(struct wf_store *store, const char *kind, json_t **ret_array,
+		      uint64_t *ret_revision, struct wf_err *err)
+{
+	struct wf_local *local = (struct wf_local *)store;
+	_cleanup_json_ json_t *array = json_array();
+	int r;
+
+	if (!array)
+		return wf_fail(err, -ENOMEM, "out of memory listing %s", kind);
+	r = local->rows->walk(local, kind, 0, add_to_array, array, err);
+	if (r < 0)
+		return r;
+	*ret_array = TAKE_PTR(array);
+	if (ret_revision)
+		*ret_revision = store->revision;
+	return 0;
+}
+
+static int fail_object(const struct wf_store_write *write, int code, struct wf_err *err)
+{
+	wf_err_set_object(err, "%s/%s", write->kind, write->name);
+	return code;
+}
+
+/* Compare-and-swap. row is NULL when there is no such document. */
+static int check_expected(const struct wf_store_write *write, const struct wf_local_row *row,
+			  struct wf_err *err)
+{
+	if (!row && write->op == WF_STORE_DELETE)
+		return wf_fail(err, -ENOENT, "%s/%s does not exist", write->kind, write->name);
+	if (write->expected == WF_STORE_ANY)
+		return 0;
+	if (write->expected == WF_STORE_ABSENT)
+		return row ? wf_fail(err, -EEXIST, "%s/%s already exists", write->kind, write->name)
+			   : 0;
+	if (!row)
+		return wf_fail(err, -ESTALE, "%s/%s was deleted since it was read", write->kind,
+			       write->name);
+	if (row->revision != write->expected)
+		return wf_fail(err, -ESTALE,
+			       "%s/%s was changed since it was read (it has resourceVersion %llu, "
+			       "expected was %llu)",
+			       write->kind, write->name, (unsigned long long)row->revision,
+			       (unsigned long long)write->expected);
+	return 0;
+}
+
+/* Appends to the log what was done, and to the batch if anybody wants to see it. */
+static int record(struct transaction *t, const struct wf_local_row *row, const json_t *document,
+		  struct wf_err *err)
+{
+	struct wf_local *local = t->local;
+	json_t *copy = NULL;
+	int r;
+
+	t->newest.revision = t->revision;
+	t->newest.changes++;
+	t->newest.bytes += row->len + strlen(row->kind) + strlen(row->name);
+	r = local->rows->log(local, row, t->changes++, &t->newest, err);
+	if (r < 0 || !wf_watch_wants(&local->store, row->kind))
+		return r;
+	if (document && !(copy = json_deep_copy(document)))
+		return wf_fail(err, -ENOMEM, "out of memory for the watchers of %s", row->kind);
+	if (wf_watch_batch_add(t->batch, row->kind, row->name, copy) < 0)
+		return wf_fail(err, -ENOMEM, "out of memory for the watchers of %s", row->kind);
+	return 0;
+}
+
+static int write_text(struct transaction *t, const struct wf_store_write *write, struct wf_err *err)
+{
+	struct wf_local *local = t->local;
+	_cleanup_free_ char *text = wf_json_text(write->document);
+	struct wf_local_row row = {
+		.kind = write->kind,
+		.name = write->name,
+		.text = text,
+		.revision = t->revision,
+		.lease = write->lease,
+	};
+	int r;
+
+	if (!text)
+		return wf_fail(err, -ENOMEM, "out of memory storing %s/%s", write->kind,
+			       write->name);
+	row.len = strlen(text);
+	if (row.len > WF_JSON_MAX_BYTES)
+		return wf_fail(err, -E2BIG, "%s/%s of %zu bytes is larger than the %u accepted",
+			       write->kind, write->name, row.len, WF_JSON_MAX_BYTES);
+	r = local->rows->put(local, &row, err);
+	return r < 0 ? r : record(t, &row, write->document, err);
+}
+
+/* The member of a stored document's metadata; "" when it is not there. */
+static const char *stored_text(const json_t *stored, const char *key)
+{
+	return wf_json_str(json_object_get(stored, "metadata"), key, "");
+}
+
+static int do_put(struct transaction *t, const struct wf_store_write *write,
+		  const struct wf_local_row *row, struct wf_stamp *stamp, struct wf_err *err)
+{
+	_cleanup_json_ json_t *stored = NULL;
+	char uid[WF_STAMP_UID_BYTES];
+	bool same = false;
+	int r;
+
+	if (write->lease && !wf_local_find_lease(t->local, write->lease))
+		return wf_fail(err, -ENOENT, "%s/%s: lease %llu has ended", write->kind,
+			       write->name, (unsigned long long)write->lease);
+	if (row) {
+		r = wf_local_parse(row, &stored, err);
+		if (r < 0)
+			return r;
+		same = row->lease == write->lease && wf_stamp_equal(stored, write->document);
+		r = wf_stamp_put(stamp, write->document, stored_text(stored, "uid"),
+				 same ? row->revision : t->revision,
+				 stored_text(stored, "creationTimestamp"));
+	} else {
+		r = wf_stamp_uid(uid);
+		if (r < 0)
+			return wf_fail(err, r, "no randomness for a uid: %s", strerror(-r));
+		r = wf_stamp_put(stamp, write->document, uid, t->revision, t->created);
+	}
+	if (r < 0)
+		return wf_fail(err, r, "out of memory storing %s/%s", write->kind, write->name);
+	return same ? 0 : write_text(t, write, err);
+}
+
+static int do_delete(struct transaction *t, const struct wf_store_write *write, struct wf_err *err)
+{
+	const struct wf_local_row row = {
+		.kind = write->kind,
+		.name = write->name,
+		.revision = t->revision,
+	};
+	int r = t->local->rows->remove(t->local, write->kind, write->name, err);
+
+	return r < 0 ? r : record(t, &row, NULL, err);
+}
+
+static int do_writes(struct transaction *t, const struct wf_store_write *writes, size_t count,
+		     struct wf_err *err)
+{
+	for (size_t i = 0; i < count; i++) {
+		const struct wf_store_write *write = &writes[i];
+		struct wf_local_row row, *found;
+		int r = t->local->rows->read(t->local, write->kind, write->name, &row, err);
+
+		if (r < 0)
+			return fail_object(write, r, err);
+		found = r ? &row : NULL;
+		r = check_expected(write, found, err);
+		if (r == 0)
+			r = write->op == WF_STORE_PUT ? do_put(t, write, found, &t->stamps[i], err)
+						      : do_delete(t, write, err);
+		if (r < 0)
+			return fail_object(write, r, err);
+	}
+	return 0;
+}
+
+/* Between begin and end; leaves the transaction open on success if anything changed. */
+static int run(struct transaction *t, const struct wf_store_write *writes, size_t count,
+	       uint64_t drop, struct wf_local_mark *forgotten, struct wf_err *err)
+{
+	struct wf_local *local = t->local;
+	int r = do_writes(t, writes, count, err);
+
+	if (r == 0 && drop)
+		r = local->rows->lease_drop(local, drop, err);
+	if (r == 0 && t->changes)
+		r = wf_local_trim(local, &t->newest, forgotten, err);
+	if (r == 0 && (t->changes || drop))
+		return local->rows->end(local, err);
+	local->rows->undo(local);
+	return r;
+}
+
+static int prepare(struct transaction *t, size_t count, struct wf_err *err)
+{
+	t->stamps = calloc(count ? count : 1, sizeof(*t->stamps));
+	t->batch = wf_watch_batch_new(count);
+	if (!t->stamps || !t->batch)
+		return wf_fail(err, -ENOMEM, "out of memory for a transaction of %zu writes",
+			       count);
+	(void)wf_clock_format(wf_clock_wall_s(), t->created);
+	return 0;
+}
+
+static void finish(struct transaction *t, size_t count, bool committed)
+{
+	/* backwards, so that a document that is in it twice gets its first stamp off last */
+	for (size_t i = count; t->stamps && i-- > 0;) {
+		if (!t->stamps[i].document)
+			continue;
+		if (committed)
+			wf_stamp_keep(&t->stamps[i]);
+		else
+			wf_stamp_undo(&t->stamps[i]);
+	}
+	free(t->stamps);
+	wf_watch_batch_free(&t->batch);
+}
+
+int wf_local_apply(struct wf_local *local, const struct wf_store_write *writes, size_t count,
+		   enum wf_store_durability durability, uint64_t drop, struct wf_err *err)
+{
+	struct transaction t = {
+		.local = local,
+		.newest = local->newest,
+		.revision = local->store.revision + 1,
+	};
+	struct wf_local_mark forgotten = local->forgotten;
+	struct wf_store_batch *batch;
+	int r = prepare(&t, count, err);
+
+	if (r == 0)
+		r = local->rows->begin(local, durability, err);
+	if (r == 0)
+		r = run(&t, writes, count, drop, &forgotten, err);
+	if (r < 0 || !t.changes) {
+		finish(&t, count, r == 0);
+		return r;
+	}
+	local->newest = t.newest;
+	local->forgotten = forgotten;
+	local->store.revision = t.revision;
+	batch = TAKE_PTR(t.batch);
+	batch->revision = t.revision;
+	finish(&t, count, true);
+	wf_watch_deliver(&local->store, batch);
+	return 0;
+}
+
+static int local_commit(struct wf_store *store, const struct wf_store_write *writes, size_t count,
+			enum wf_store_durability durability, uint64_t *ret_revision,
+			struct wf_err *err)
+{
+	uint64_t before = store->revision;
+	struct wf_local *local = (struct wf_local *)store;
+	uint64_t changed = local->newest.changes;
+	int r = wf_local_apply(local, writes, count, durability, 0, err);
+
+	/* callbacks may have committed more by now: this one's revision is the next after before */
+	if (r == 0)
+		*ret_revision = local->newest.changes == changed ? before : before + 1;
+	return r;
+}
+
+const struct wf_store_ops wf_local_store_ops = {
+	.close = local_close,
+	.get = local_get,
+	.list = local_list,
+	.commit = local_commit,
+	.history = wf_local_history,
+	.compact = wf_local_compact,
+	.lease_grant = wf_local_lease_grant,
+	.lease_renew = wf_local_lease_renew,
+	.lease_revoke = wf_local_lease_revoke,
+	.lease_expire = wf_local_lease_expire,
+};

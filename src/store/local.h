@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A store on this host: everything that sqlite and mem have in common (compare-and-swap, stamps,
+ * "unchanged", the log of changes and its bounds, leases) written once over the few row
+ * operations in which they differ. Remote stores do not use this: their server does it.
+ */
+#ifndef WEFT_STORE_LOCAL_H
+#define WEFT_STORE_LOCAL_H
+
+#include "store/store_priv.h"
+
+/* Bounds of the log of changes; older ones are forgotten by the commits that go beyond. */
+#define WF_LOCAL_MAX_CHANGES       10000
+#define WF_LOCAL_MAX_HISTORY_BYTES (64U << 20)
+
+/* A document as it is kept. text is borrowed, and gone with the next operation. */
+struct wf_local_row {
+	const char *kind;
+	const char *name;
+	const char *text; /* NULL in the log of changes: deleted */
+	size_t len;
+	uint64_t revision;
+	uint64_t lease;
+};
+
+/* A place in the log of changes: totals of all changes ever made up to there. */
+struct wf_local_mark {
+	uint64_t revision;
+	uint64_t changes;
+	uint64_t bytes;
+};
+
+struct wf_local;
+
+/* Returns 0 to go on; any other result ends the walk, which returns it. */
+typedef int (*wf_local_row_fn)(const struct wf_local_row *row, void *context, struct wf_err *err);
+typedef int (*wf_local_mark_fn)(const struct wf_local_mark *mark, void *context);
+
+/*
+ * The row operations. Changing ones are called between begin and end (or undo) only. read, walks
+ * and history may be called at any time. read returns 1 when found, 0 when not.
+ */
+struct wf_local_ops {
+	void (*close)(struct wf_local *local); /* frees what the back end has, not `local` */
+	int (*begin)(struct wf_local *local, enum wf_store_durability durability,
+		     struct wf_err *err);
+	int (*end)(struct wf_local *local, struct wf_err *err); /* on failure as undo */
+	void (*undo)(struct wf_local *local);
+	int (*read)(struct wf_local *local, const char *kind, const char *name,
+		    struct wf_local_row *ret_row, struct wf_err *err);
+	int (*put)(struct wf_local *local, const struct wf_local_row *row, struct wf_err *err);
+	int (*remove)(struct wf_local *local, const char *kind, const char *name,
+		      struct wf_err *err);
+	/* The documents of a kind by name, or (kind NULL) those of a lease. */
+	int (*walk)(struct wf_local *local, const char *kind, uint64_t lease, wf_local_row_fn visit,
+		    void *context, struct wf_err *err);
+	/* Appends to the log; mark is the place after it. position counts within a revision. */
+	int (*log)(struct wf_local *local, const struct wf_local_row *row, size_t position,
+		   const struct wf_local_mark *mark, struct wf_err *err);
+	/* The marks of the log from the oldest change on, while visit returns 0. */
+	int (*oldest)(struct wf_local *local, wf_local_mark_fn visit, void *context,
+		      struct wf_err *err);
+	int (*forget)(struct wf_local *local, const struct wf_local_mark *until,
+		      struct wf_err *err);
+	/* Logged changes of a kind (NULL: every), from the first revision after `after`. */
+	int (*history)(struct wf_local *local, const char *kind, uint64_t after,
+		       wf_local_row_fn visit, void *context, struct wf_err *err);
+	int (*lease_new)(struct wf_local *local, uint64_t ttl_ms, uint64_t *ret_lease,
+			 struct wf_err *err);
+	int (*lease_drop)(struct wf_local *local, uint64_t lease, struct wf_err *err);
+};
+
+struct wf_local_lease {
+	uint64_t id;
+	uint64_t ttl_ms;
+	uint64_t due_ms; /* on the clock of now_ms */
+};
+
+struct wf_local {
+	struct wf_store store; /* first: the same address */
+	const struct wf_local_ops *rows;
+	struct wf_local_mark newest;    /* the end of the log */
+	struct wf_local_mark forgotten; /* the last change that is not in it any more */
+	uint64_t max_changes;
+	uint64_t max_history_bytes;
+	struct wf_local_lease *leases; /* owned */
+	size_t lease_count;
+	size_t lease_capacity;
+	uint64_t (*now_ms)(void);
+};
+
+/* Prepares an embedded local store; the back end then fills newest, forgotten and leases. */
+void wf_local_init(struct wf_local *local, const struct wf_local_ops *rows);
+extern const struct wf_store_ops wf_local_store_ops;
+
+/* Makes a lease known that was granted before; its time starts anew. -ENOMEM. */
+int wf_local_add_lease(struct wf_local *local, uint64_t id, uint64_t ttl_ms);
+
+/* Applies writes (and ends a lease, if drop is not 0) in one transaction; as commit of store.h. */
+int wf_local_apply(struct wf_local *local, const struct wf_store_write *writes, size_t count,
+		   enum wf_store_durability durability, uint64_t drop, struct wf_err *err);
+
+/* Forgets the oldest changes beyond the bounds. Inside a transaction; *ret_mark: up to where. */
+int wf_local_trim(struct wf_local *local, const struct wf_local_mark *newest,
+		  struct wf_local_mark *ret_mark, struct wf_err *err);
+
+/* The operations of store.h that live in local_history.c and local_lease.c. */
+int wf_local_history(struct wf_store *store, const char *kind, uint64_t after,
+		     struct wf_store_batch **ret_batch, struct wf_err *err);
+int wf_local_compact(struct wf_store *store, uint64_t before, struct wf_err *err);
+int wf_local_lease_grant(struct wf_store *store, uint64_t ttl_ms, uint64_t *ret_lease,
+			 struct wf_err *err);
+int wf_local_lease_renew(struct wf_store *store, uint64_t lease, struct wf_err *err);
+int wf_local_lease_revoke(struct wf_store *store, uint64_t lease, struct wf_err *err);
+int wf_local_lease_expire(struct wf_store *store, uint64_t *ret_next_ms, struct wf_err *err);
+struct wf_local_lease *wf_local_find_lease(const struct wf_local *local, uint64_t id);
+
+/* A kept text as a document. -EIO: the text is damaged. */
+int wf_local_parse(const struct wf_local_row *row, json_t **ret_document, struct wf_err *err);
+
+#endif

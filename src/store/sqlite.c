@@ -1,0 +1,466 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The row operations of local.h over SQLite, in write-ahead log (WAL) mode.
+ *
+ * Durability. A commit appends to the WAL, and PRAGMA synchronous says whether the WAL is synced
+ * then: FULL for WF_STORE_DURABLE, NORMAL for WF_STORE_BOOT_BOUND. The level is a setting of the
+ * connection that takes effect with the next transaction, so one connection switches it (1 us,
+ * and only when the level changes); two connections would need shared memory, locks on
+ * every commit, and a cache each. The frames of the WAL are chained by checksums and a sync
+ * covers the whole file: a durable commit takes every boot-bound one before it along, and what a
+ * power cut leaves is always the state after some transaction.
+ *
+ * Memory. The connection owns the file (locking_mode=EXCLUSIVE), so the index of the WAL is a few
+ * tens of kB of heap instead of a shared mapping; the page cache is bounded to 512 kB; the
+ * database is not mapped.
+ *
+ * Failed writes. After a failed sync Linux may have dropped the very pages it could not write and
+ * report success the next time: commits that build on such a WAL would be lost silently. So after
+ * any I/O error the store is suspect, and the next transaction begins only after the WAL has been
+ * written into the database, synced there, and emptied. A commit that failed with -EIO changed
+ * nothing that this process will see; should the machine or the daemon die before the WAL is
+ * emptied, it may turn out to have happened.
+ */
+#include "store/sqlite_priv.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* Key of the log of changes: the revision, and the place within its transaction. */
+#define POSITION_BITS 20
+
+/* The buffer of the last document read is kept for the next one up to this size. */
+#define KEEP_READ_BYTES 65536
+
+static const char *const sql[WF_SQL_COUNT] = {
+	[WF_SQL_BEGIN] = "BEGIN",
+	[WF_SQL_COMMIT] = "COMMIT",
+	[WF_SQL_ROLLBACK] = "ROLLBACK",
+	[WF_SQL_READ] = "SELECT kind, name, body, revision, lease FROM document"
+			" WHERE kind = ?1 AND name = ?2",
+	[WF_SQL_PUT] = "INSERT INTO document (kind, name, body, revision, lease)"
+		       " VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT (kind, name) DO UPDATE SET"
+		       " body = excluded.body, revision = excluded.revision,"
+		       " lease = excluded.lease",
+	[WF_SQL_REMOVE] = "DELETE FROM document WHERE kind = ?1 AND name = ?2",
+	[WF_SQL_WALK_KIND] = "SELECT kind, name, body, revision, lease FROM document"
+			     " WHERE kind = ?1 ORDER BY name",
+	[WF_SQL_WALK_LEASE] = "SELECT kind, name, body, revision, lease FROM document"
+			      " WHERE lease = ?1 AND lease <> 0 ORDER BY kind, name",
+	[WF_SQL_LOG] = "INSERT INTO change (seq, kind, name, body, changes, bytes)"
+		       " VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+	[WF_SQL_OLDEST] = "SELECT seq, changes, bytes FROM change ORDER BY seq",
+	[WF_SQL_FORGET] = "DELETE FROM change WHERE seq < ?1",
+	[WF_SQL_SET_FORGOTTEN] = "UPDATE forgotten SET revision = ?1, changes = ?2, bytes = ?3",
+	[WF_SQL_HISTORY] = "SELECT kind, name, body, seq >> 20, 0 FROM change WHERE seq >= ?1"
+			   " ORDER BY seq",
+	[WF_SQL_HISTORY_KIND] = "SELECT kind, name, body, seq >> 20, 0 FROM change"
+				" WHERE seq >= ?1 AND kind = ?2 ORDER BY seq",
+	[WF_SQL_LEASE_NEW] = "INSERT INTO lease (ttl_ms) VALUES (?1)",
+	[WF_SQL_LEASE_DROP] = "DELETE FROM lease WHERE id = ?1",
+};
+
+static struct wf_sqlite *sqlite_of(struct wf_local *local)
+{
+	return (struct wf_sqlite *)local;
+}
+
+int wf_sqlite_prepare(struct wf_sqlite *sqlite, struct wf_err *err)
+{
+	for (size_t i = 0; i < WF_SQL_COUNT; i++) {
+		int code = sqlite3_prepare_v3(sqlite->db, sql[i], -1, SQLITE_PREPARE_PERSISTENT,
+					      &sqlite->statements[i], NULL);
+
+		if (code != SQLITE_OK)
+			return wf_sqlite_fail(sqlite, code, "prepare a statement for", err);
+	}
+	return 0;
+}
+
+static int fail_io(struct wf_sqlite *sqlite, int code, const char *doing, struct wf_err *err)
+{
+	int errnum = sqlite3_system_errno(sqlite->db);
+
+	sqlite->is_suspect = true;
+	if (code == SQLITE_IOERR_NOMEM)
+		return wf_fail(err, -ENOMEM, "out of memory: cannot %s %s", doing, sqlite->path);
+	if (errnum == ENOSPC || errnum == EDQUOT)
+		return wf_fail(err, -ENOSPC, "no space left: cannot %s %s; nothing was changed",
+			       doing, sqlite->path);
+	if (errnum == EROFS)
+		return wf_fail(err, -EROFS, "cannot %s %s: it is on a read-only file system", doing,
+			       sqlite->path);
+	return wf_fail(err, -EIO, "cannot %s %s: %s (%s)", doing, sqlite->path,
+		       sqlite3_errmsg(sqlite->db), errnum ? strerror(errnum) : "I/O error");
+}
+
+int wf_sqlite_fail(struct wf_sqlite *sqlite, int code, const char *doing, struct wf_err *err)
+{
+	int extended = sqlite3_extended_errcode(sqlite->db), errnum;
+
+	switch (code & 0xff) {
+	case SQLITE_FULL:
+		return wf_fail(err, -ENOSPC, "no space left: cannot %s %s; nothing was changed",
+			       doing, sqlite->path);
+	case SQLITE_NOMEM:
+		return wf_fail(err, -ENOMEM, "out of memory: cannot %s %s", doing, sqlite->path);
+	case SQLITE_BUSY:
+	case SQLITE_LOCKED:
+		return wf_fail(err, -EBUSY, "%s is in use by another process", sqlite->path);
+	case SQLITE_READONLY:
+		return wf_fail(err, -EROFS, "cannot %s %s: it is read-only", doing, sqlite->path);
+	case SQLITE_CORRUPT:
+	case SQLITE_NOTADB:
+		return wf_fail(err, -EIO,
+			       "%s is damaged (%s): stop weftd, move %s and %s-wal away, then put "
+			       "a backup in their place, or start with an empty store and apply "
+			       "the documents again",
+			       sqlite->path, sqlite3_errmsg(sqlite->db), sqlite->path,
+			       sqlite->path);
+	case SQLITE_IOERR: return fail_io(sqlite, extended, doing, err);
+	case SQLITE_CANTOPEN:
+		errnum = sqlite3_system_errno(sqlite->db);
+		return wf_fail(err, errnum ? -errnum : -EIO, "cannot open %s: %s", sqlite->path,
+			       errnum ? strerror(errnum) : sqlite3_errmsg(sqlite->db));
+	default:
+		return wf_fail(err, -EIO, "cannot %s %s: %s", doing, sqlite->path,
+			       sqlite3_errmsg(sqlite->db));
+	}
+}
+
+/* Runs a statement that returns no rows. */
+static int execute(struct wf_sqlite *sqlite, enum wf_sqlite_statement which, const char *doing,
+		   struct wf_err *err)
+{
+	sqlite3_stmt *statement = sqlite->statements[which];
+	int code = sqlite3_step(statement), r = 0;
+
+	if (code != SQLITE_DONE)
+		r = wf_sqlite_fail(sqlite, code, doing, err);
+	(void)sqlite3_reset(statement);
+	return r;
+}
+
+/* The binds cannot fail for these types and indexes, except for memory, which the step reports. */
+static void bind_text(sqlite3_stmt *statement, int index, const char *text, size_t len)
+{
+	(void)sqlite3_bind_text64(statement, index, text, len, SQLITE_STATIC, SQLITE_UTF8);
+}
+
+static void bind_key(sqlite3_stmt *statement, const char *kind, const char *name)
+{
+	bind_text(statement, 1, kind, strlen(kind));
+	bind_text(statement, 2, name, strlen(name));
+}
+
+static void bind_number(sqlite3_stmt *statement, int index, uint64_t number)
+{
+	(void)sqlite3_bind_int64(statement, index, (sqlite3_int64)number);
+}
+
+static uint64_t number_at(sqlite3_stmt *statement, int column)
+{
+	return (uint64_t)sqlite3_column_int64(statement, column);
+}
+
+static int read_row(struct wf_sqlite *sqlite, sqlite3_stmt *statement, struct wf_local_row *ret_row,
+		    struct wf_err *err)
+{
+	bool has_text = sqlite3_column_type(statement, 2) != SQLITE_NULL;
+
+	*ret_row = (struct wf_local_row){
+		.kind = (const char *)sqlite3_column_text(statement, 0),
+		.name = (const char *)sqlite3_column_text(statement, 1),
+		.text = (const char *)sqlite3_column_text(statement, 2),
+		.revision = number_at(statement, 3),
+		.lease = number_at(statement, 4),
+	};
+	ret_row->len = (size_t)sqlite3_column_bytes(statement, 2);
+	if (!ret_row->kind || !ret_row->name || (has_text && !ret_row->text))
+		return wf_fail(err, -ENOMEM, "out of memory reading %s", sqlite->path);
+	return 0;
+}
+
+static int use_synchronous(struct wf_sqlite *sqlite, const char *level, struct wf_err *err)
+{
+	char text[64];
+	int code;
+
+	if (sqlite->synchronous == level)
+		return 0;
+	(void)sqlite3_snprintf(sizeof(text), text, "PRAGMA synchronous = %s", level);
+	code = sqlite3_exec(sqlite->db, text, NULL, NULL, NULL);
+	if (code != SQLITE_OK)
+		return wf_sqlite_fail(sqlite, code, "write", err);
+	sqlite->synchronous = level;
+	return 0;
+}
+
+/* Empties the WAL into the database after an I/O error; nothing is written before it worked. */
+static int recover(struct wf_sqlite *sqlite, struct wf_err *err)
+{
+	int code =
+		sqlite3_wal_checkpoint_v2(sqlite->db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
+
+	if (code != SQLITE_OK)
+		return wf_sqlite_fail(sqlite, code, "write", err);
+	sqlite->is_suspect = false;
+	return 0;
+}
+
+static void sqlite_undo(struct wf_local *local)
+{
+	struct wf_sqlite *sqlite = sqlite_of(local);
+
+	/* some failures have rolled back already */
+	if (!sqlite3_get_autocommit(sqlite->db))
+		(void)execute(sqlite, WF_SQL_ROLLBACK, "write", NULL);
+}
+
+static int sqlite_begin(struct wf_local *local, enum wf_store_durability durability,
+			struct wf_err *err)
+{
+	struct wf_sqlite *sqlite = sqlite_of(local);
+	int r = sqlite->is_suspect ? recover(sqlite, err) : 0;
+
+	if (r == 0)
+		r = use_synchronous(
+			sqlite, durability == WF_STORE_DURABLE ? sqlite->tuning.durable : "NORMAL",
+			err);
+	return r < 0 ? r : execute(sqlite, WF_SQL_BEGIN, "write", err);
+}
+
+static int sqlite_end(struct wf_local *local, struct wf_err *err)
+{
+	struct wf_sqlite *sqlite = sqlite_of(local);
+	int r, code;
+
+	r = execute(sqlite, WF_SQL_COMMIT, "write", err);
+	if (r < 0) {
+		sqlite_undo(local);
+		return r;
+	}
+	if (sqlite->wal_pages < sqlite->tuning.checkpoint_pages)
+		return 0;
+	/* the commit stands whatever becomes of the checkpoint */
+	code = sqlite3_wal_checkpoint_v2(sqlite->db, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
+	if ((code & 0xff) == SQLITE_IOERR)
+		sqlite->is_suspect = true;
+	sqlite->wal_pages = 0;
+	return 0;
+}
+
+/* Keeps a copy of the text, so that no cursor stays open; a large one not for long. */
+static int copy_row(struct wf_sqlite *sqlite, sqlite3_stmt *statement, struct wf_local_row *ret_row,
+		    struct wf_err *err)
+{
+	int r = read_row(sqlite, statement, ret_row, err);
+
+	if (r < 0)
+		return r;
+	if (sqlite->read.capacity > KEEP_READ_BYTES)
+		wf_str_done(&sqlite->read);
+	sqlite->read.len = 0;
+	wf_str_add_bytes(&sqlite->read, ret_row->text, ret_row->len);
+	if (sqlite->read.failed) {
+		wf_str_done(&sqlite->read);
+		return wf_fail(err, -ENOMEM, "out of memory reading %s", sqlite->path);
+	}
+	ret_row->text = sqlite->read.data;
+	return 1;
+}
+
+static int sqlite_read(struct wf_local *local, const char *kind, const char *name,
+		       struct wf_local_row *ret_row, struct wf_err *err)
+{
+	struct wf_sqlite *sqlite = sqlite_of(local);
+	sqlite3_stmt *statement = sqlite->statements[WF_SQL_READ];
+	int code, r = 0;
+
+	bind_key(statement, kind, name);
+	code = sqlite3_step(statement);
+	if (code == SQLITE_ROW)
+		r = copy_row(sqlite, statement, ret_row, err);
+	else if (code != SQLITE_DONE)
+		r = wf_sqlite_fail(sqlite, code, "read", err);
+	ret_row->kind = kind;
+	ret_row->name = name;
+	(void)sqlite3_reset(statement);
+	return r;
+}
+
+static int sqlite_put(struct wf_local *local, const struct wf_local_row *row, struct wf_err *err)
+{
+	struct wf_sqlite *sqlite = sqlite_of(local);
+	sqlite3_stmt *statement = sqlite->statements[WF_SQL_PUT];
+
+	bind_key(statement, row->kind, row->name);
+	bind_text(statement, 3, row->text, row->len);
+	bind_number(statement, 4, row->revision);
+	bind_number(statement, 5, row->lease);
+	return execute(sqlite, WF_SQL_PUT, "write", err);
+}
+
+static int sqlite_remove(struct wf_local *local, const char *kind, const char *name,
+			 struct wf_err *err)
+{
+	struct wf_sqlite *sqlite = sqlite_of(local);
+
+	bind_key(sqlite->statements[WF_SQL_REMOVE], kind, name);
+	return execute(sqlite, WF_SQL_REMOVE, "write", err);
+}
+
+/* Steps through a bound statement. */
+static int visit_rows(struct wf_sqlite *sqlite, enum wf_sqlite_statement which,
+		      wf_local_row_fn visit, void *context, struct wf_err *err)
+{
+	sqlite3_stmt *statement = sqlite->statements[which];
+	struct wf_local_row row;
+	int code, r = 0;
+
+	while ((code = sqlite3_step(statement)) == SQLITE_ROW) {
+		r = read_row(sqlite, statement, &row, err);
+		if (r == 0)
+			r = visit(&row, context, err);
+		if (r)
+			break;
+	}
+	if (code != SQLITE_ROW && code != SQLITE_DONE)
+		r = wf_sqlite_fail(sqlite, code, "read", err);
+	(void)sqlite3_reset(statement);
+	return r < 0 ? r : 0;
+}
+
+static int sqlite_walk(struct wf_local *local, const char *kind, uint64_t lease,
+		       wf_local_row_fn visit, void *context, struct wf_err *err)
+{
+	struct wf_sqlite *sqlite = sqlite_of(local);
+	enum wf_sqlite_statement which = kind ? WF_SQL_WALK_KIND : WF_SQL_WALK_LEASE;
+
+	if (kind)
+		bind_text(sqlite->statements[which], 1, kind, strlen(kind));
+	else
+		bind_number(sqlite->statements[which], 1, lease);
+	return visit_rows(sqlite, which, visit, context, err);
+}
+
+static int sqlite_log(struct wf_local *local, const struct wf_local_row *row, size_t position,
+		      const struct wf_local_mark *mark, struct wf_err *err)
+{
+	struct wf_sqlite *sqlite = sqlite_of(local);
+	sqlite3_stmt *statement = sqlite->statements[WF_SQL_LOG];
+
+	bind_number(statement, 1, row->revision << POSITION_BITS | position);
+	bind_text(statement, 2, row->kind, strlen(row->kind));
+	bind_text(statement, 3, row->name, strlen(row->name));
+	if (row->text)
+		bind_text(statement, 4, row->text, row->len);
+	else
+		(void)sqlite3_bind_null(statement, 4);
+	bind_number(statement, 5, mark->changes);
+	bind_number(statement, 6, mark->bytes);
+	return execute(sqlite, WF_SQL_LOG, "write", err);
+}
+
+static int sqlite_oldest(struct wf_local *local, wf_local_mark_fn visit, void *context,
+			 struct wf_err *err)
+{
+	struct wf_sqlite *sqlite = sqlite_of(local);
+	sqlite3_stmt *statement = sqlite->statements[WF_SQL_OLDEST];
+	int code, r = 0;
+
+	while (r == 0 && (code = sqlite3_step(statement)) == SQLITE_ROW) {
+		struct wf_local_mark mark = {
+			.revision = number_at(statement, 0) >> POSITION_BITS,
+			.changes = number_at(statement, 1),
+			.bytes = number_at(statement, 2),
+		};
+
+		r = visit(&mark, context);
+	}
+	if (r == 0 && code != SQLITE_DONE)
+		r = wf_sqlite_fail(sqlite, code, "read", err);
+	(void)sqlite3_reset(statement);
+	return r < 0 ? r : 0;
+}
+
+static int sqlite_forget(struct wf_local *local, const struct wf_local_mark *until,
+			 struct wf_err *err)
+{
+	struct wf_sqlite *sqlite = sqlite_of(local);
+	sqlite3_stmt *set = sqlite->statements[WF_SQL_SET_FORGOTTEN];
+	int r;
+
+	bind_number(sqlite->statements[WF_SQL_FORGET], 1, (until->revision + 1) << POSITION_BITS);
+	r = execute(sqlite, WF_SQL_FORGET, "write", err);
+	bind_number(set, 1, until->revision);
+	bind_number(set, 2, until->changes);
+	bind_number(set, 3, until->bytes);
+	return r < 0 ? r : execute(sqlite, WF_SQL_SET_FORGOTTEN, "write", err);
+}
+
+static int sqlite_history(struct wf_local *local, const char *kind, uint64_t after,
+			  wf_local_row_fn visit, void *context, struct wf_err *err)
+{
+	struct wf_sqlite *sqlite = sqlite_of(local);
+	enum wf_sqlite_statement which = kind ? WF_SQL_HISTORY_KIND : WF_SQL_HISTORY;
+
+	bind_number(sqlite->statements[which], 1, (after + 1) << POSITION_BITS);
+	if (kind)
+		bind_text(sqlite->statements[which], 2, kind, strlen(kind));
+	return visit_rows(sqlite, which, visit, context, err);
+}
+
+static int sqlite_lease_new(struct wf_local *local, uint64_t ttl_ms, uint64_t *ret_lease,
+			    struct wf_err *err)
+{
+	struct wf_sqlite *sqlite = sqlite_of(local);
+	int r;
+
+	bind_number(sqlite->statements[WF_SQL_LEASE_NEW], 1, ttl_ms);
+	r = execute(sqlite, WF_SQL_LEASE_NEW, "write", err);
+	if (r == 0)
+		*ret_lease = (uint64_t)sqlite3_last_insert_rowid(sqlite->db);
+	return r;
+}
+
+static int sqlite_lease_drop(struct wf_local *local, uint64_t lease, struct wf_err *err)
+{
+	struct wf_sqlite *sqlite = sqlite_of(local);
+
+	bind_number(sqlite->statements[WF_SQL_LEASE_DROP], 1, lease);
+	return execute(sqlite, WF_SQL_LEASE_DROP, "write", err);
+}
+
+static void sqlite_close(struct wf_local *local)
+{
+	struct wf_sqlite *sqlite = sqlite_of(local);
+
+	for (size_t i = 0; i < WF_SQL_COUNT; i++)
+		(void)sqlite3_finalize(sqlite->statements[i]);
+	/* leaves an empty WAL behind: what was boot-bound is in the database, and synced */
+	(void)sqlite3_close(sqlite->db);
+	if (sqlite->lock_fd >= 0)
+		(void)close(sqlite->lock_fd);
+	wf_str_done(&sqlite->read);
+	free(sqlite->path);
+}
+
+const struct wf_local_ops wf_sqlite_rows = {
+	.close = sqlite_close,
+	.begin = sqlite_begin,
+	.end = sqlite_end,
+	.undo = sqlite_undo,
+	.read = sqlite_read,
+	.put = sqlite_put,
+	.remove = sqlite_remove,
+	.walk = sqlite_walk,
+	.log = sqlite_log,
+	.oldest = sqlite_oldest,
+	.forget = sqlite_forget,
+	.history = sqlite_history,
+	.lease_new = sqlite_lease_new,
+	.lease_drop = sqlite_lease_drop,
+};

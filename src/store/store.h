@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The one interface to where documents live: get, list, put with compare-and-swap, delete, watch
+ * from a revision, transactions, leases. Implementations: sqlite (durable, one host), mem (tests);
+ * etcd and kube follow. Nothing above knows which one it talks to.
+ *
+ * Documents are keyed by (kind, name) and kept as JSON text. Every committed transaction raises
+ * the store's revision by one; a document's resourceVersion is the revision of its last change.
+ * The store sets metadata.uid, metadata.resourceVersion and metadata.creationTimestamp.
+ *
+ * Single-threaded: calls and watch callbacks happen on the owner's thread. Calls block for the
+ * time of a local commit.
+ *
+ * A watch callback may call the store again, except wf_store_close(). What it commits is delivered
+ * to every watcher after the transaction being delivered now and those before it, and before the
+ * outermost call returns; so every watcher sees the transactions in order, each once and whole. A
+ * watch that a callback ends is not called again, not even for the rest of the transaction.
+ */
+#ifndef WEFT_STORE_STORE_H
+#define WEFT_STORE_STORE_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/err.h"
+
+struct wf_store;
+
+/* When a transaction must have reached the disk. */
+enum wf_store_durability {
+	/* before commit returns: what users wrote */
+	WF_STORE_DURABLE,
+	/*
+	 * order is kept and the database stays whole, but a power cut may lose the newest ones:
+	 * facts that do not outlive this boot anyway (endpoints)
+	 */
+	WF_STORE_BOOT_BOUND,
+};
+
+enum wf_store_op {
+	WF_STORE_PUT,
+	WF_STORE_DELETE,
+};
+
+/* Expected revisions for compare-and-swap. */
+#define WF_STORE_ANY    UINT64_MAX /* do not compare */
+#define WF_STORE_ABSENT 0          /* must not exist */
+
+/* One write of a transaction. */
+struct wf_store_write {
+	enum wf_store_op op;
+	const char *kind;
+	const char *name;
+	json_t *document;  /* PUT: borrowed; its metadata is filled in on success, else untouched */
+	uint64_t expected; /* resourceVersion it must have, WF_STORE_ANY or WF_STORE_ABSENT */
+	uint64_t lease;    /* PUT: lease id, 0 for none */
+};
+
+/* One change as a watcher sees it. document is borrowed for the call; NULL for DELETE. */
+struct wf_store_event {
+	enum wf_store_op op;
+	const char *kind;
+	const char *name;
+	const json_t *document;
+	uint64_t revision;
+};
+
+typedef void (*wf_store_watch_fn)(const struct wf_store_event *event, void *context);
+
+/*
+ * Opens or creates the SQLite database, and its directory. -EBUSY: another process has it (the
+ * lock is PATH.lock, which stays); -EROFS: read-only; -ENOSPC; -ESTALE: written by a newer
+ * version; -EIO: damaged (message says what to do).
+ */
+int wf_store_sqlite_open(const char *path, struct wf_store **ret_store, struct wf_err *err);
+
+/* A store that forgets everything when closed. */
+int wf_store_mem_open(struct wf_store **ret_store, struct wf_err *err);
+
+/* Ends watches without calling them. NULL-safe; nulls the pointer. */
+void wf_store_close(struct wf_store **store);
+
+/* A document by name. *ret_document is a new reference. -ENOENT. */
+int wf_store_get(struct wf_store *store, const char *kind, const char *name, json_t **ret_document,
+		 struct wf_err *err);
+
+/* All documents of a kind as a new array sorted by name, and the revision it is true for. */
+int wf_store_list(struct wf_store *store, const char *kind, json_t **ret_array,
+		  uint64_t *ret_revision, struct wf_err *err);
+
+/*
+ * Applies all writes or none. -ESTALE: an expected revision did not match (err names the object);
+ * -EEXIST: expected absent, but it is there; -ENOENT: DELETE of what is not there;
+ * -ENOSPC, -EROFS, -EIO from the disk; -EINVAL: a name that is none, a document that cannot be
+ * read back, or two writes to one document. Watchers are called after the commit, before return
+ * (within a callback: see above).
+ *
+ * A PUT that changes nothing (the document equals the stored one in all but uid, resourceVersion
+ * and creationTimestamp, and the lease is the same) is not a change: no event, no new revision;
+ * the document gets the metadata of the stored one, its old resourceVersion included. So a
+ * document was written by this commit if its resourceVersion is then greater than
+ * wf_store_revision() was before, and created if expected was WF_STORE_ABSENT. When no write
+ * changes anything, *ret_revision is the store's revision as it was.
+ */
+int wf_store_commit(struct wf_store *store, const struct wf_store_write *writes, size_t count,
+		    enum wf_store_durability durability, uint64_t *ret_revision,
+		    struct wf_err *err);
+
+/*
+ * Calls back for every change of a kind (NULL: every kind) after from_revision; changes that have
+ * already happened are delivered before the call returns. -ESTALE: that revision is compacted
+ * away, or of another store's future: list again. *ret_id, set before the first callback, ends
+ * the watch with wf_store_unwatch(). The newest 10,000 changes (64 MiB) are kept, across restarts
+ * too; older ones are compacted away by and by.
+ */
+int wf_store_watch(struct wf_store *store, const char *kind, uint64_t from_revision,
+		   wf_store_watch_fn callback, void *context, uint64_t *ret_id, struct wf_err *err);
+void wf_store_unwatch(struct wf_store *store, uint64_t id);
+
+/* Forgets the history of changes before a revision; watches can still begin at before - 1. */
+int wf_store_compact(struct wf_store *store, uint64_t before, struct wf_err *err);
+
+uint64_t wf_store_revision(const struct wf_store *store);
+
+/*
+ * Leases: documents put with a lease go when it is revoked or not renewed for ttl_ms.
+ * wf_store_lease_expire() is called by the owner's timer and says when to call again (ms from
+ * now, UINT64_MAX: no lease). Leases outlive a restart; their time then starts anew. -ENOENT:
+ * the lease has ended.
+ */
+int wf_store_lease_grant(struct wf_store *store, uint64_t ttl_ms, uint64_t *ret_lease,
+			 struct wf_err *err);
+int wf_store_lease_renew(struct wf_store *store, uint64_t lease, struct wf_err *err);
+int wf_store_lease_revoke(struct wf_store *store, uint64_t lease, struct wf_err *err);
+int wf_store_lease_expire(struct wf_store *store, uint64_t *ret_next_ms, struct wf_err *err);
+
+/* What it is, for status output: "sqlite:/var/lib/weft/weft.db". Borrowed. */
+const char *wf_store_describe(const struct wf_store *store);
+
+#endif

@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Inside of a store: the table of operations that a back end provides, and the delivery of
+ * changes that all of them share. A back end embeds struct wf_store as its first member, keeps
+ * `revision` true, and hands every committed transaction to wf_watch_deliver().
+ */
+#ifndef WEFT_STORE_STORE_PRIV_H
+#define WEFT_STORE_STORE_PRIV_H
+
+#include <stddef.h>
+
+#include "store/store.h"
+
+/* One committed transaction on its way to the watchers. Events own what they point to. */
+struct wf_store_batch {
+	uint64_t revision;
+	struct wf_store_batch *next;
+	size_t count;
+	size_t capacity;
+	struct wf_store_event events[];
+};
+
+/* What a back end does. Contracts are those of store.h; arguments were checked. */
+struct wf_store_ops {
+	void (*close)(struct wf_store *store); /* frees the back end, `store` included */
+	int (*get)(struct wf_store *store, const char *kind, const char *name,
+		   json_t **ret_document, struct wf_err *err);
+	int (*list)(struct wf_store *store, const char *kind, json_t **ret_array,
+		    uint64_t *ret_revision, struct wf_err *err);
+	int (*commit)(struct wf_store *store, const struct wf_store_write *writes, size_t count,
+		      enum wf_store_durability durability, uint64_t *ret_revision,
+		      struct wf_err *err);
+	/*
+	 * The changes of a kind (NULL: every) in the first transaction after `after` that has
+	 * any; *ret_batch is NULL when there is none. -ESTALE: compacted away.
+	 */
+	int (*history)(struct wf_store *store, const char *kind, uint64_t after,
+		       struct wf_store_batch **ret_batch, struct wf_err *err);
+	int (*compact)(struct wf_store *store, uint64_t before, struct wf_err *err);
+	int (*lease_grant)(struct wf_store *store, uint64_t ttl_ms, uint64_t *ret_lease,
+			   struct wf_err *err);
+	int (*lease_renew)(struct wf_store *store, uint64_t lease, struct wf_err *err);
+	int (*lease_revoke)(struct wf_store *store, uint64_t lease, struct wf_err *err);
+	int (*lease_expire)(struct wf_store *store, uint64_t *ret_next_ms, struct wf_err *err);
+};
+
+struct wf_watcher;
+
+struct wf_store {
+	const struct wf_store_ops *ops;
+	char *description;           /* owned */
+	uint64_t revision;           /* of the last committed transaction */
+	struct wf_watcher *watchers; /* owned list, in order of their ids */
+	uint64_t last_watch_id;
+	struct wf_store_batch *queue; /* owned; committed, not yet delivered */
+	struct wf_store_batch **queue_end;
+	unsigned int calling; /* watch callbacks on the stack */
+};
+
+/* Prepares an embedded store; describe is printf-like. -ENOMEM. */
+int wf_store_init(struct wf_store *store, const struct wf_store_ops *ops, const char *describe, ...)
+	__attribute__((format(printf, 3, 4)));
+void wf_store_done(struct wf_store *store);
+
+/* Whether anybody watches a kind: a batch needs only what somebody will see. */
+bool wf_watch_wants(const struct wf_store *store, const char *kind);
+
+/* A batch with room for `capacity` events; NULL when out of memory. */
+struct wf_store_batch *wf_watch_batch_new(size_t capacity);
+void wf_watch_batch_free(struct wf_store_batch **batch);
+
+/* Adds an event with copies of its names; document (NULL: DELETE) is stolen, also on failure. */
+int wf_watch_batch_add(struct wf_store_batch *batch, const char *kind, const char *name,
+		       json_t *document);
+
+/*
+ * Takes a committed transaction (its revision set) and calls the watchers, or leaves that to the
+ * call further up the stack when a callback committed it. Cannot fail.
+ */
+void wf_watch_deliver(struct wf_store *store, struct wf_store_batch *batch);
+
+#endif

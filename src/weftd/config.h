@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The daemon's options: one table for the command line, weft.yaml, --help and the man pages. */
+#ifndef WEFT_WEFTD_CONFIG_H
+#define WEFT_WEFTD_CONFIG_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/option.h"
+
+struct weftd_config {
+	char *config;
+	char *node_name;
+	char *node_ip;
+	char *run_dir;
+	char *state_dir;
+	char *bpf_dir;
+	char *cgroup;
+	char *socket;
+	char *group;
+	char *store;
+	char *log_level;
+	bool big_tcp;
+	uint64_t cool_down_ms;
+	/* one-shot modes; command line only */
+	bool check;
+	bool doctor;
+	bool cleanup;
+	bool yes;
+	bool version;
+	char *man;
+	char *output;
+};
+
+extern const struct wf_option weftd_options[];
+
+/*
+ * Defaults, then the file, then the command line. *ret_help: --help was asked for. A default
+ * configuration file that does not exist is fine, a named one is not.
+ */
+int weftd_config_load(struct weftd_config *config, int argc, char **argv, bool *ret_help,
+		      struct wf_err *err);
+void weftd_config_done(struct weftd_config *config);
+
+/* Whether an option is a mode of one run: it has no place in a file. */
+bool weftd_config_is_mode(const struct wf_option *option);
+
+/* The options in force by their names in a file, without modes. NULL when out of memory. */
+json_t *weftd_config_show(const struct weftd_config *config);
+
+/* Reads the file again; members that may not change at run time keep their value. */
+int weftd_config_reload(struct weftd_config *config, int argc, char **argv, json_t **ret_report,
+			struct wf_err *err);
+
+/* The socket's path: as given, or weft.sock in the run directory. Owned by the caller. */
+char *weftd_config_socket(const struct weftd_config *config);
+
+#endif

@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* weftd: options, the one-shot modes, and the daemon. */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/json.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "control/control.h"
+#include "control/doctor.h"
+#include "weftd/config.h"
+#include "weftd/daemon.h"
+#include "weftd/man.h"
+
+enum {
+	EXIT_FAILED = 1,
+	EXIT_USAGE = 2,
+};
+
+static int complain(const struct wf_err *err, int status)
+{
+	(void)fprintf(stderr, "weftd: %s%s%s\n", err->field, err->field[0] ? ": " : "",
+		      err->message);
+	return status;
+}
+
+static int print_help(void)
+{
+	_cleanup_(wf_str_done) struct wf_str text = WF_STR_INIT;
+
+	wf_str_add(&text, "Usage: weftd [OPTION]...\n\n"
+			  "Container networking daemon. Runs in the foreground; see weftd(8).\n\n"
+			  "Options:\n");
+	wf_option_help(weftd_options, &text);
+	(void)fputs(wf_str_text(&text), stdout);
+	return 0;
+}
+
+static int print_man(const struct weftd_config *config)
+{
+	_cleanup_(wf_str_done) struct wf_str text = WF_STR_INIT;
+	struct wf_err err = WF_ERR_INIT;
+
+	if (weftd_man(config->man, &text, &err) < 0)
+		return complain(&err, EXIT_USAGE);
+	(void)fputs(wf_str_text(&text), stdout);
+	return 0;
+}
+
+static int run_doctor(const struct weftd_config *config)
+{
+	_cleanup_free_ char *socket_path = weftd_config_socket(config);
+	const struct wf_doctor_config doctor = {
+		.run_dir = config->run_dir,
+		.state_dir = config->state_dir,
+		.bpf_dir = config->bpf_dir,
+		.socket = socket_path,
+	};
+	_cleanup_(wf_str_done) struct wf_str text = WF_STR_INIT;
+	_cleanup_json_ json_t *report = NULL;
+	struct wf_err err = WF_ERR_INIT;
+
+	if (!socket_path)
+		return EXIT_FAILED;
+	if (wf_control_doctor(&doctor, &report, &err) < 0)
+		return complain(&err, EXIT_FAILED);
+	if (strcmp(config->output, "json") == 0) {
+		_cleanup_free_ char *json = json_dumps(report, JSON_INDENT(2));
+
+		(void)printf("%s\n", json ? json : "{}");
+	} else {
+		wf_control_doctor_print(report, isatty(STDOUT_FILENO), &text);
+		(void)fputs(wf_str_text(&text), stdout);
+	}
+	return wf_control_doctor_status(report) ? EXIT_FAILED : 0;
+}
+
+/* Asks unless told not to: what is removed cannot be brought back. */
+static bool is_sure(const struct weftd_config *config)
+{
+	char answer[8] = "";
+
+	if (config->yes)
+		return true;
+	(void)fprintf(stderr,
+		      "This disconnects every container of weft on this host and deletes %s.\n"
+		      "Type yes to go on: ",
+		      config->state_dir);
+	return fgets(answer, sizeof(answer), stdin) && strcmp(answer, "yes\n") == 0;
+}
+
+static int run_cleanup(const struct weftd_config *config)
+{
+	_cleanup_(wf_str_done) struct wf_str report = WF_STR_INIT;
+	struct wf_err err = WF_ERR_INIT;
+	int r;
+
+	if (!is_sure(config)) {
+		(void)fprintf(stderr, "weftd: nothing was changed\n");
+		return EXIT_FAILED;
+	}
+	r = wf_control_cleanup(config->run_dir, config->state_dir, config->bpf_dir, &report, &err);
+	(void)fputs(wf_str_text(&report), stdout);
+	return r < 0 ? complain(&err, EXIT_FAILED) : 0;
+}
+
+static int run_mode(struct weftd_config *config, int argc, char **argv)
+{
+	struct wf_err err = WF_ERR_INIT;
+
+	if (config->version) {
+		(void)printf("weftd %s\n", WEFT_VERSION);
+		return 0;
+	}
+	if (config->man)
+		return print_man(config);
+	if (config->doctor)
+		return run_doctor(config);
+	if (config->cleanup)
+		return run_cleanup(config);
+	(void)wf_log_set_levels(config->log_level);
+	if (config->check) {
+		(void)printf("the configuration is right\n");
+		return 0;
+	}
+	return weftd_run(config, argc, argv, &err) < 0 ? complain(&err, EXIT_FAILED) : 0;
+}
+
+int main(int argc, char **argv)
+{
+	_cleanup_(weftd_config_done) struct weftd_config config = { 0 };
+	struct wf_err err = WF_ERR_INIT;
+	bool help = false;
+
+	if (weftd_config_load(&config, argc, argv, &help, &err) < 0)
+		return complain(&err, EXIT_USAGE);
+	return help ? print_help() : run_mode(&config, argc, argv);
+}

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The datapath as an ordinary function: the logic of bpf/lib on the world of world.h. */
+#ifndef WEFT_TESTS_BPF_NATIVE_H
+#define WEFT_TESTS_BPF_NATIVE_H
+
+#include <stdbool.h>
+
+#include "port.h"
+
+/* Forgets everything and fills in the world. */
+void native_reset(void);
+
+/* Makes a packet of a copy of bytes; native_packet_done() frees it. */
+void native_packet(struct wf_ctx *ret_ctx, const void *bytes, __u32 len);
+void native_packet_done(struct wf_ctx *ctx);
+
+/* Runs the filter of containers' ingress, stages included, or the guard; the action of tc. */
+int native_run(struct wf_ctx *ctx, bool egress);
+
+#endif

@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Raw frames on an interface inside a namespace: crafted with scapy, sent and seen by AF_PACKET."""
+import logging
+import select
+import socket
+import time
+
+logging.getLogger("scapy.runtime").setLevel(logging.ERROR)
+from scapy.layers.inet import ICMP, IP, TCP, UDP  # noqa: E402,F401
+from scapy.layers.inet6 import (  # noqa: E402,F401
+    ICMPv6EchoReply, ICMPv6EchoRequest, ICMPv6ND_NA, ICMPv6ND_NS, ICMPv6ND_RA, ICMPv6ND_Redirect,
+    ICMPv6NDOptDstLLAddr, ICMPv6NDOptPrefixInfo, ICMPv6NDOptSrcLLAddr, IPv6)
+from scapy.layers.l2 import ARP, Dot1Q, Ether  # noqa: E402,F401
+from scapy.packet import Raw  # noqa: E402,F401
+
+ETH_P_ALL = 3
+PACKET_OUTGOING = 4
+BROADCAST = "ff:ff:ff:ff:ff:ff"
+
+
+class Wire:
+    """One interface of a namespace, as a wire to send frames on and look at."""
+
+    def __init__(self, netns, ifname="eth0"):
+        self.netns = netns
+        self.ifname = ifname
+        self.mac = netns.mac(ifname)
+        self.socket = netns.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(ETH_P_ALL))
+        self.socket.bind((ifname, ETH_P_ALL))
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.socket.close()
+
+    def send(self, frame):
+        self.socket.send(bytes(frame))
+
+    def drain(self):
+        """Forgets everything that has arrived so far."""
+        while select.select([self.socket], [], [], 0)[0]:
+            self.socket.recv(65536)
+
+    def see(self, match, timeout=1.0):
+        """The first frame that arrives and matches, None when none does in time."""
+        deadline = time.monotonic() + timeout
+        while True:
+            left = deadline - time.monotonic()
+            if left <= 0 or not select.select([self.socket], [], [], left)[0]:
+                return None
+            data, address = self.socket.recvfrom(65536)
+            if address[2] == PACKET_OUTGOING:
+                continue
+            frame = Ether(data)
+            if match(frame):
+                return frame
+
+    def ask(self, frame, match, timeout=1.0):
+        """Sends a frame and returns the first answer that matches."""
+        self.drain()
+        self.send(frame)
+        return self.see(match, timeout)

@@ -1,0 +1,181 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Documents: apply, get, delete; all or nothing; errors that name file, line and field.
+
+    files.yaml --weft apply--> [ node: weftd ]
+"""
+import json
+
+import pytest
+from lib.node import ApiError
+
+NETWORK = """\
+apiVersion: weft.dev/v1
+kind: Network
+metadata:
+  name: {name}
+spec:
+  subnets:
+  - cidr: {cidr}
+"""
+
+
+def network(name, cidr="10.91.0.0/24"):
+    return NETWORK.format(name=name, cidr=cidr)
+
+
+def write(node, text, name="files.yaml"):
+    path = node.dir / name
+    path.write_text(text)
+    return str(path)
+
+
+def names(node, kind="Network"):
+    return sorted(item["metadata"]["name"]
+                  for item in node.api("GET", f"/v1/documents/{kind}")["items"])
+
+
+def test_apply_creates_changes_and_does_nothing(node):
+    path = write(node, network("blue") + "---\n" + network("red", "10.92.0.0/24"))
+    assert [r["action"] for r in node.weft_json("apply", "-f", path)["results"]] == \
+        ["created", "created"]
+    assert [r["action"] for r in node.weft_json("apply", "-f", path)["results"]] == \
+        ["unchanged", "unchanged"]
+    write(node, network("blue") + "  isolated: false\n---\n" + network("red", "10.92.0.0/24"))
+    assert [r["action"] for r in node.weft_json("apply", "-f", path)["results"]] == \
+        ["configured", "unchanged"]
+    assert node.inspect("blue")["spec"]["isolated"] is False
+
+
+def test_apply_reads_standard_input_and_json(node):
+    node.weft("apply", "-f", "-", input=network("blue"))
+    document = node.api("GET", "/v1/documents/Network/blue")
+    document["metadata"]["name"] = "red"
+    document["spec"]["subnets"][0].update(cidr="10.93.0.0/24", gateway="10.93.0.1")
+    for part in ("uid", "resourceVersion", "creationTimestamp"):
+        document["metadata"].pop(part, None)
+    document.pop("status", None)
+    node.weft("apply", "-f", write(node, json.dumps(document), "red.json"))
+    assert names(node) == ["blue", "red"]
+
+
+def test_apply_takes_a_list(node):
+    items = "".join("- " + network(n, c).replace("\n", "\n  ").rstrip() + "\n"
+                    for n, c in (("blue", "10.91.0.0/24"), ("red", "10.92.0.0/24")))
+    node.weft("apply", "-f", write(node, "apiVersion: v1\nkind: List\nitems:\n" + items))
+    assert names(node) == ["blue", "red"]
+
+
+def test_apply_is_all_or_nothing(node):
+    node.network("old", subnets=[{"cidr": "10.94.0.0/24"}])
+    text = network("blue") + "---\n" + network("red", "10.94.0.128/25") + "---\n" + \
+        network("green", "10.95.0.0/24")
+    done = node.weft("apply", "-f", write(node, text), check=False)
+    assert done.returncode == 1
+    assert names(node) == ["old"]
+    # the message names file, line of the field, object, and what is in the way
+    assert "files.yaml:15" in done.stderr and "network/red" in done.stderr.lower()
+    assert "10.94.0.0/24" in done.stderr and "old" in done.stderr
+
+
+def test_networks_of_one_apply_are_checked_against_each_other(node):
+    text = network("blue") + "---\n" + network("red")
+    done = node.weft("apply", "-f", write(node, text), check=False)
+    assert done.returncode == 1 and "overlaps" in done.stderr and names(node) == []
+
+
+def test_dry_run_changes_nothing(node):
+    path = write(node, network("blue"))
+    done = node.weft_json("apply", "-f", path, "--dry-run")
+    assert [r["action"] for r in done["results"]] == ["created"]
+    assert names(node) == [] and node.own_routes() == []
+    bad = node.weft("apply", "-f", write(node, network("blue", "10.91.0.0/99"), "bad.yaml"),
+                    "--dry-run", check=False)
+    assert bad.returncode == 1 and "bad.yaml:7" in bad.stderr
+
+
+@pytest.mark.parametrize("text, line, words", [
+    (network("blue").replace("subnets", "subnetz"), 6, ["subnetz", "subnets"]),
+    (network("blue").replace("kind: Network", "kind: Netwrk"), 2, ["Netwrk", "Network"]),
+    (network("blue").replace("weft.dev/v1", "weft.dev/v9"), 1, ["weft.dev/v1"]),
+    (network("Blue_1"), 4, ["metadata.name"]),
+    (network("blue", "10.91.0.5/24"), 7, ["10.91.0.5/24"]),
+    (network("blue", "10.91.0.0/8x"), 7, ["spec.subnets[0].cidr"]),
+    (network("blue") + "    gateway: 10.99.0.1\n", 8, ["gateway", "10.91.0.0/24"]),
+    (network("blue") + "  mtu: big\n", 8, ["spec.mtu"]),
+    (network("blue") + "  driver: brigde\n", 8, ["brigde"]),
+    (network("blue") + "  isolated: yes\n", 8, ["spec.isolated"]),
+    (network("blue") + "metadata: {}\n", 8, ["metadata"]),
+    (network("blue") + "  parent: &a eth0\n", 8, ["anchor"]),
+    (network("blue") + " x: [\n", None, []),
+    ("just text\n", 1, []),
+])
+def test_errors_name_file_and_line(node, text, line, words):
+    done = node.weft("apply", "-f", write(node, text), check=False)
+    assert done.returncode == 1, done.stdout
+    where = f"files.yaml:{line}" if line else "files.yaml:"
+    assert where in done.stderr, done.stderr
+    for word in words:
+        assert word in done.stderr, done.stderr
+    assert names(node) == []
+
+
+def test_get_and_delete(node):
+    path = write(node, network("blue") + "---\n" + network("red", "10.92.0.0/24"))
+    node.weft("apply", "-f", path)
+    assert "blue" in node.weft("get", "networks").stdout
+    assert node.weft_json("get", "network", "blue")["metadata"]["name"] == "blue"
+    # what get prints, apply takes
+    text = node.weft("get", "network", "blue", "-o", "yaml").stdout
+    assert node.weft_json("apply", "-f", write(node, text, "again.yaml"))["results"][0]["action"] \
+        == "unchanged"
+    node.weft("delete", "network", "red")
+    assert names(node) == ["blue"]
+    node.weft("delete", "-f", write(node, network("blue")))
+    assert names(node) == []
+    missing = node.weft("delete", "network", "blue", check=False)
+    assert missing.returncode == 1 and "blue" in missing.stderr
+
+
+def test_documents_survive_a_kill(node):
+    node.weft("apply", "-f", write(node, network("blue")))
+    before = node.api("GET", "/v1/documents/Network/blue")
+    node.kill_daemon()
+    node.start_daemon()
+    assert node.api("GET", "/v1/documents/Network/blue") == before
+
+
+def test_metadata_is_kept(node):
+    node.network("blue", labels={"team": "a"})
+    first = node.api("GET", "/v1/documents/Network/blue")["metadata"]
+    node.network("blue", labels={"team": "b"})
+    second = node.api("GET", "/v1/documents/Network/blue")["metadata"]
+    assert first["uid"] == second["uid"]
+    assert first["creationTimestamp"] == second["creationTimestamp"]
+    assert int(second["resourceVersion"]) > int(first["resourceVersion"])
+    assert second["labels"] == {"team": "b"}
+
+
+def test_what_cannot_change_while_in_use_is_refused(node):
+    node.network("blue", subnets=[{"cidr": "10.91.0.0/24"}])
+    ns, _, endpoint = node.container("blue")
+    with pytest.raises(ApiError) as refused:
+        node.network("blue", subnets=[{"cidr": "10.96.0.0/24"}])
+    assert refused.value.code == "EBUSY" and "subnets" in refused.value.error["field"]
+    assert ns.ping(node.gateway_of(endpoint))
+    node.detach(endpoint)
+    assert node.network("blue", subnets=[{"cidr": "10.96.0.0/24"}])
+
+
+def test_endpoints_are_not_for_users_to_write(node):
+    with pytest.raises(ApiError) as refused:
+        node.apply({"apiVersion": "weft.dev/v1", "kind": "Endpoint", "metadata": {"name": "x"},
+                    "spec": {"network": "blue", "interface": "eth0"}})
+    assert refused.value.status in (400, 403) and "attach" in refused.value.message
+
+
+def test_many_documents_at_once(node):
+    text = "---\n".join(network(f"n{i}", f"10.{100 + i // 250}.{i % 250}.0/24")
+                        for i in range(200))
+    node.weft("apply", "-f", write(node, text))
+    assert len(names(node)) == 200
+    assert len(node.own_routes()) == 200

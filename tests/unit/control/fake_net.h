@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * net/net.h over tables in memory: the host's links, addresses and routes, the shared blocks, and
+ * namespaces with made-up paths. What "others" do is done with the fake_net_* functions below and
+ * queues the events that the kernel would send.
+ */
+#ifndef WEFT_TESTS_FAKE_NET_H
+#define WEFT_TESTS_FAKE_NET_H
+
+#include "base/str.h"
+#include "net/net.h"
+
+struct wf_net *fake_net_new(void);
+void fake_net_free(struct wf_net **net);
+
+/* A live namespace at a path such as "/fake/c1". */
+void fake_net_add_ns(struct wf_net *net, const char *path);
+/* It dies with all that is in it; the kernel tells. The path is free for another. */
+void fake_net_kill_ns(struct wf_net *net, const char *path);
+/* How many interfaces a namespace has (lo not counted, buried ones neither). */
+size_t fake_net_ns_interfaces(const struct wf_net *net, const char *path);
+
+/* A physical device, an address or route of the host's own. */
+uint32_t fake_net_add_device(struct wf_net *net, const char *name, uint32_t mtu);
+void fake_net_add_route(struct wf_net *net, const char *prefix, const char *device);
+void fake_net_set_default(struct wf_net *net, const char *device);
+
+/* What others break. False: there was nothing to break. */
+bool fake_net_delete_link(struct wf_net *net, const char *name);
+bool fake_net_set_down(struct wf_net *net, const char *name);
+bool fake_net_rename(struct wf_net *net, const char *name, const char *to);
+bool fake_net_delete_qdisc(struct wf_net *net, const char *name);
+bool fake_net_delete_filter(struct wf_net *net, uint32_t block);
+bool fake_net_delete_route(struct wf_net *net, size_t index);
+bool fake_net_delete_address(struct wf_net *net, size_t index);
+/* Without an event: an address inside of a namespace goes. */
+bool fake_net_strip_ns(struct wf_net *net, const char *path);
+/* Events are lost: those that wait go, and one says so. */
+void fake_net_overrun(struct wf_net *net);
+/* They are lost and nobody says so. */
+void fake_net_forget_events(struct wf_net *net);
+
+/* Deletes what is buried, as the grave-digger does after a while. */
+void fake_net_dig(struct wf_net *net);
+/* Whether something is buried and not deleted yet, or an event waits. */
+bool fake_net_is_busy(const struct wf_net *net);
+
+/*
+ * One line per thing of weft's, in no particular order: "link ...", "route ...", "address ...",
+ * "block ...", "inside ...". Buried ones are left out.
+ */
+void fake_net_dump(const struct wf_net *net, struct wf_str *out);
+
+#endif

@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+#include <linux/if_link.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "lab.h"
+
+static void note_death(const struct wf_net_event *event, void *context)
+{
+	bool *is_dead_and_down = context;
+
+	if (event->type == WF_NET_EVENT_LINK_CHANGE && event->ifindex == LAB_SLOT(1) &&
+	    event->link.group == WF_NET_GROUP_DEAD && !event->link.up)
+		*is_dead_and_down = true;
+}
+
+static void test_bury_deletes_soon(void **state)
+{
+	bool is_dead_and_down = false;
+	struct lab *lab = *state;
+	int box = lab_container();
+	struct lab_endpoint e;
+	uint64_t start;
+	int32_t nsid;
+
+	lab_endpoint_init(&e, box, 1, "10.9.0.2/24", NULL);
+	lab_ok(lab, wf_net_endpoint_create(lab->net, &e.endpoint, &nsid, &lab->err));
+	lab_ok(lab, wf_net_bury_flush(lab->net, &lab->err));
+	assert_int_equal(wf_net_endpoint_bury(lab->net, LAB_SLOT(1)), 0);
+	assert_int_equal(wf_net_event_read(lab->net, note_death, &is_dead_and_down), 0);
+	assert_true(is_dead_and_down);
+	start = wf_clock_monotonic_ms();
+	while (strstr(lab_run(-1, "ip link"), "wft1"))
+		assert_true(wf_clock_monotonic_ms() - start < 3000);
+	lab_assert_lacks(box, "ip link", "eth0");
+	(void)close(box);
+}
+
+static void test_bury_nothing(void **state)
+{
+	struct lab *lab = *state;
+
+	assert_int_equal(wf_net_endpoint_bury(lab->net, LAB_SLOT(1)), -ENODEV);
+	assert_int_equal(wf_net_endpoint_bury(lab->net, 0), -ENODEV);
+	lab_ok(lab, wf_net_bury_flush(lab->net, &lab->err));
+}
+
+/* DEL and at once ADD of the same interface: the buried one does not count. */
+static void test_buried_name_is_free(void **state)
+{
+	struct lab *lab = *state;
+	int box = lab_container();
+	struct lab_endpoint e;
+	int32_t nsid;
+
+	lab_endpoint_init(&e, box, 1, "10.9.0.2/24", NULL);
+	for (int i = 0; i < 3; i++) {
+		lab_ok(lab, wf_net_endpoint_create(lab->net, &e.endpoint, &nsid, &lab->err));
+		assert_int_equal(wf_net_endpoint_bury(lab->net, LAB_SLOT(1)), 0);
+	}
+	(void)close(box);
+}
+
+static void test_namespace_dies_first(void **state)
+{
+	struct lab *lab = *state;
+	int box = lab_container();
+	struct lab_endpoint e;
+	int32_t nsid;
+
+	lab_endpoint_init(&e, box, 1, "10.9.0.2/24", NULL);
+	lab_ok(lab, wf_net_endpoint_create(lab->net, &e.endpoint, &nsid, &lab->err));
+	assert_int_equal(wf_net_endpoint_bury(lab->net, LAB_SLOT(1)), 0);
+	(void)close(box);
+	lab_ok(lab, wf_net_bury_flush(lab->net, &lab->err));
+	for (int i = 0; i < 100 && strstr(lab_run(-1, "ip link"), "wft1"); i++)
+		(void)usleep(10000);
+	lab_assert_lacks(-1, "ip link", "wft1");
+}
+
+/* What a process did not live to delete, the next one does; and closing waits for the end. */
+static void test_leftovers(void **state)
+{
+	struct lab *lab = *state;
+
+	lab_ok(lab, wf_net_bury_flush(lab->net, &lab->err));
+	(void)lab_run(-1, "ip link add gone type veth peer name gonep; "
+			  "ip link set gone group 2003173378; "
+			  "ip link add past type veth peer name pastp; "
+			  "ip link set past group 2003173441");
+	lab_assert_has(-1, "ip link", "gone@");
+	wf_net_close(&lab->net);
+	assert_null(lab->net);
+	lab_ok(lab, wf_net_open(&lab->net, &lab->err));
+	lab_ok(lab, wf_net_bury_flush(lab->net, &lab->err));
+	lab_assert_lacks(-1, "ip link", "gone");
+	lab_assert_lacks(-1, "ip link", "past");
+}
+
+static void test_close_finishes(void **state)
+{
+	struct lab *lab = *state;
+	int box = lab_container();
+	struct lab_endpoint e;
+	int32_t nsid;
+
+	lab_endpoint_init(&e, box, 1, "10.9.0.2/24", NULL);
+	lab_ok(lab, wf_net_endpoint_create(lab->net, &e.endpoint, &nsid, &lab->err));
+	assert_int_equal(wf_net_endpoint_bury(lab->net, LAB_SLOT(1)), 0);
+	wf_net_close(&lab->net);
+	lab_assert_lacks(-1, "ip link", "wft1");
+	(void)close(box);
+}
+
+static void test_inner_bury(void **state)
+{
+	struct lab *lab = *state;
+	int box = lab_container();
+
+	(void)lab_run(box, "ip link add mac0 type veth peer name other; ip link set mac0 up");
+	assert_int_equal(wf_net_inner_bury(lab->net, box, "nothere"), -ENODEV);
+	assert_int_equal(wf_net_inner_bury(lab->net, box, "mac0"), 0);
+	lab_ok(lab, wf_net_bury_flush(lab->net, &lab->err));
+	lab_assert_lacks(box, "ip link", "mac0");
+	(void)close(box);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(test_bury_deletes_soon, lab_setup, lab_teardown),
+		cmocka_unit_test_setup_teardown(test_bury_nothing, lab_setup, lab_teardown),
+		cmocka_unit_test_setup_teardown(test_buried_name_is_free, lab_setup, lab_teardown),
+		cmocka_unit_test_setup_teardown(test_namespace_dies_first, lab_setup, lab_teardown),
+		cmocka_unit_test_setup_teardown(test_leftovers, lab_setup, lab_teardown),
+		cmocka_unit_test_setup_teardown(test_close_finishes, lab_setup, lab_teardown),
+		cmocka_unit_test_setup_teardown(test_inner_bury, lab_setup, lab_teardown),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
