@@ -134,7 +134,7 @@ static void build(void)
 	for (unsigned int slot = 0; slot < 2; slot++)
 		lab_run("ip link add wf%u index %u type veth peer name c%u", slot,
 			WF_IFINDEX_BASE + slot, slot);
-	if (wf_dp_open(LAB_BPF_DIR, &dp, &err) < 0) {
+	if (wf_dp_open(LAB_BPF_DIR, NULL, &dp, &err) < 0) {
 		(void)fprintf(stderr, "%s\n", err.message);
 		exit(EXIT_FAILURE);
 	}
@@ -198,7 +198,7 @@ static int load_empty(void)
 /* Looks 10.1.0.12 of network 1 up and redirects to its peer: no check at all. */
 static int load_bare(void)
 {
-	_cleanup_close_ int map_fd = bpf_obj_get(LAB_BPF_DIR "/v1/maps/wf_addresses");
+	_cleanup_close_ int map_fd = bpf_obj_get(LAB_PINS "/maps/wf_addresses");
 	const struct bpf_insn insns[] = {
 		INSN(BPF_ST | BPF_MEM | BPF_DW, 10, 0, -24, 1),
 		INSN(BPF_ST | BPF_MEM | BPF_DW, 10, 0, -16, 0),
@@ -247,7 +247,7 @@ static void measure_open(bool json)
 	__u64 started = wf_clock_monotonic_ns();
 	struct wf_dp *again = NULL;
 
-	check(wf_dp_open(LAB_BPF_DIR, &again, NULL), "open");
+	check(wf_dp_open(LAB_BPF_DIR, NULL, &again, NULL), "open");
 	print(json, "opening, adopted", (__u32)(wf_clock_monotonic_ns() - started), false);
 	wf_dp_close(&again);
 }

@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """The goals, and what was measured against them, as Markdown. Used by bench/run; only computes.
 
-Takes {"cni": ..., "samehost": ..., "daemon": ..., "programs": ...}, the JSON of the scripts; what
-was not measured has no rows.
+Takes {"cni": ..., "samehost": ..., "daemon": ..., "programs": ..., "services": ..., "lb": ...},
+the JSON of the scripts; what was not measured has no rows.
 """
+import statistics
+
 from benchlib import short
 
 # A path of a program that got dearer by more than this, next to the bare program of the same
@@ -26,6 +28,11 @@ SAME_HOST = [
 
 PATH_NAMES = {"veth-tuned": "bare veth, same settings", "veth": "bare veth, default settings",
               "netfilter": "bridge with netfilter"}
+
+# the other's name, the least ratio of round trips and of connections through a node port or masquerade
+RULES = {"iptables": 1.3, "nftables": 1.15}
+WAYS = {"node-port": "node port, outside client", "masquerade": "masquerade"}
+MODES = {"rr": "request-response", "crr": "connect-request-close"}
 
 
 class Row:
@@ -104,6 +111,80 @@ def daemon_rows(report):
                   f"p50 {stage['ADD']['p50_ms']:.2f} ms, p99 {stage['ADD']['p99_ms']:.2f} ms")
 
 
+def size_stage_rows(report):
+    for stage, ratio in zip(report["sizes"], report["ratios"]["sizes"]):
+        ways, count = stage["ways"], f"{stage['services']:,} services"
+        middle = {(way, what): short(statistics.median(values[what]))
+                  for way, values in ways.items() for what in values}
+        yield ratio_row(f"new connections to a cluster address, {count}, of the pod's own",
+                        ratio["cluster-ip"], 0.97, True,
+                        f"({middle['cluster-ip', 'per_s']} /s, own {middle['pod', 'per_s']} /s)")
+        yield ratio_row(f"connect to a node port from outside, {count}, of the pod's own",
+                        ratio["node-port-connect"], 1.08, False,
+                        f"({middle['node-port', 'connect_us']} us, "
+                        f"own {middle['routed', 'connect_us']} us)")
+        yield Row(f"applying up to {count} by the API", "recorded", f"{stage['apply_s']:.2f} s")
+
+
+def peer_rows(report):
+    for way, way_name in WAYS.items():
+        for mine, mode in ((mine, mode) for mine in ("weft", "weft, bypass") for mode in MODES):
+            what = f"{way}/{mode}"
+            found = report["ratios"]["peers"].get(what, {}).get(mine, {})
+            for other, least in RULES.items():
+                if other in found:
+                    values = report["peers"][what]
+                    yield ratio_row(f"{way_name}, {MODES[mode]}, {mine}, of {other}",
+                                    found[other], least, True,
+                                    f"({short(statistics.median(values[mine]))} /s, "
+                                    f"other {short(statistics.median(values[other]))} /s)")
+    found = report["ratios"]["peers"].get("masquerade/connect_us", {}).get("weft", {})
+    if "routed" in found:
+        values = report["peers"]["masquerade/connect_us"]
+        yield ratio_row("connect through masquerade, of the same unmasqueraded",
+                        found["routed"], 1.08, False,
+                        f"({short(statistics.median(values['weft']))} us, "
+                        f"other {short(statistics.median(values['routed']))} us)")
+
+
+def service_rows(report):
+    yield from size_stage_rows(report)
+    yield from peer_rows(report)
+    xdp, publish = report["xdp"], report["publish"]
+    if xdp:
+        yield ratio_row("XDP, outside client, backend elsewhere, packets/s, of after the stack",
+                        report["ratios"]["xdp"], 2, True,
+                        f"({short(statistics.median(xdp['xdp']))} kpps, "
+                        f"other {short(statistics.median(xdp['tc']))} kpps)")
+    if publish:
+        times, docker = publish["ms"], publish["docker_ms"]
+        middle = {name: short(statistics.median(values)) for name, values in times.items()}
+        yield ratio_row(f"attach with a published run of {publish['ports']} ports, of one port",
+                        report["ratios"]["publish"], 1.1, False,
+                        f"({middle['range']} ms, one {middle['port']} ms, none {middle['none']} ms; "
+                        f"Docker's rules for {publish['docker_ports']} ports "
+                        f"{short(docker['range'])} ms)")
+
+
+def lb_rows(report):
+    size, use = report["bytes"], report
+    yield at_most(f"program {use['services']:,} services with {use['backends']:,} backends",
+                  " ms", use["select_ms"] + use["write_ms"], 100,
+                  f" (select {short(use['select_ms'])}, tables {short(use['write_ms'])})")
+    yield at_most("change one backend", " ms", use["change_p50_us"] / 1e3, 1,
+                  f" (slowest {use['change_max_us'] / 1e3:.2f})")
+    per_frontend = (size["frontends"] - size["frontends_empty"]) / use["frontends"]
+    yield Row("memory of a service", "stated",
+              f"{size['services'] / use['services_max']:.0f} bytes, and {per_frontend:.0f} for "
+              "each address it has")
+    yield Row("memory of a backend", "stated",
+              f"{size['backends'] / use['backends_max']:.0f} bytes, and "
+              f"{4 * use['picks'] / use['backends']:.0f} of its places")
+    tracked = size["conns"] + size["conn_index"] + size["conn_free"]
+    yield at_most(f"memory of {use['connections']:,} connections", " MB", tracked / 1e6, 256,
+                  f", {tracked / use['connections']:.0f} bytes each")
+
+
 def relative_costs(programs):
     """{path: cost next to the bare program of the same run}; what is no packet is left out."""
     costs = {row["path"]: row["ns"] for row in programs}
@@ -136,6 +217,10 @@ def rows(reports, baseline):
         found += same_host_rows(reports["samehost"])
     if "daemon" in reports:
         found += daemon_rows(reports["daemon"])
+    if "services" in reports:
+        found += service_rows(reports["services"])
+    if "lb" in reports:
+        found += lb_rows(reports["lb"])
     if "programs" in reports:
         found += program_rows(reports["programs"], baseline)
     if "samehost" in reports:

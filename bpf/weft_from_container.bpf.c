@@ -26,6 +26,14 @@ int weft_from_container(struct __sk_buff *skb)
 		bpf_tail_call_static(skb, &wf_progs, WF_STAGE_ARP);
 		r = -WF_REASON_INTERNAL_ERROR;
 		break;
+	case WF_NEXT(WF_STAGE_REPLY):
+		bpf_tail_call_static(skb, &wf_progs, WF_STAGE_REPLY);
+		r = -WF_REASON_INTERNAL_ERROR;
+		break;
+	case WF_NEXT(WF_STAGE_SERVICE):
+		bpf_tail_call_static(skb, &wf_progs, WF_STAGE_SERVICE);
+		r = -WF_REASON_INTERNAL_ERROR;
+		break;
 	case WF_NEXT(WF_STAGE_ND):
 		bpf_tail_call_static(skb, &wf_progs, WF_STAGE_ND);
 		r = -WF_REASON_INTERNAL_ERROR;

@@ -7,5 +7,8 @@
 SEC("tc")
 int weft_from_host(struct __sk_buff *skb)
 {
-	return wf_finish(skb, WF_HOOK_FROM_HOST, wf_from_host(skb));
+	const struct wf_subject subject = { .slot = wf_slot_of(skb), .hook = WF_HOOK_FROM_HOST };
+
+	return wf_finish_told(skb, &subject, wf_from_host(skb),
+			      WF_OBSERVE_DROPS | WF_OBSERVE_FIRST);
 }

@@ -10,7 +10,9 @@
 
 #include <bpf/bpf_helpers.h>
 
+#include <weft/abi/conn.h>
 #include <weft/abi/event.h>
+#include <weft/abi/lb.h>
 #include <weft/abi/limits.h>
 #include <weft/abi/reason.h>
 #include <weft/abi/types.h>
@@ -116,5 +118,214 @@ struct {
 	__type(key, __u32);
 	__type(value, struct wf_build_value);
 } wf_build __weak SEC(".maps");
+
+/*
+ * Service addresses and ports. Written by the daemon, read by the service stage, the uplinks, XDP
+ * and the socket hooks for what is no container's own address. Bound: WF_FRONTENDS_PER_SERVICE
+ * for each service port; when full the daemon gets -E2BIG, refuses the service and says so.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, WF_DEFAULT_SERVICES *WF_FRONTENDS_PER_SERVICE);
+	__type(key, struct wf_frontend_key);
+	__type(value, struct wf_frontend_value);
+} wf_frontends __weak SEC(".maps");
+
+/*
+ * Runs of backends' numbers. Written by the daemon through mapped memory, read by the programs.
+ * Bound: WF_PICKS_PER_SERVICE for each service port, shared by all; when full the daemon makes
+ * runs shorter, then refuses the service.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, WF_DEFAULT_SERVICES *WF_PICKS_PER_SERVICE / WF_PICKS_PER_PAGE);
+	__type(key, __u32);
+	__type(value, struct wf_pick_page);
+} wf_picks __weak SEC(".maps");
+
+/*
+ * Hits by number of the service port. Written by the programs, zeroed and read by the daemon
+ * through mapped memory. An array is never full; number 0 is not used.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, WF_DEFAULT_SERVICES + 1);
+	__type(key, __u32);
+	__type(value, struct wf_service_value);
+} wf_services __weak SEC(".maps");
+
+/*
+ * Published runs of ports, two generations of WF_MAX_RANGES. Written by the daemon, only into the
+ * generation that wf_config does not name; read by the programs. More are refused by the daemon.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 2 * WF_MAX_RANGES);
+	__type(key, __u32);
+	__type(value, struct wf_range_value);
+} wf_ranges __weak SEC(".maps");
+
+/*
+ * Which backend a client had last. Written and read by the programs alone. Bound:
+ * WF_MAX_AFFINITIES; when full the client seen longest ago is forgotten and picks anew.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, WF_MAX_AFFINITIES);
+	__type(key, struct wf_affinity_key);
+	__type(value, struct wf_affinity_value);
+} wf_affinity __weak SEC(".maps");
+
+/*
+ * Sources that a service admits. Written by the daemon, read by the programs for frontends with
+ * WF_FRONTEND_SOURCE_RANGES. Bound: WF_MAX_SOURCE_RANGES; when full the service is refused.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_LPM_TRIE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, WF_MAX_SOURCE_RANGES);
+	__type(key, struct wf_source_key);
+	__type(value, __u32);
+} wf_source_ranges __weak SEC(".maps");
+
+/*
+ * Network namespaces by cookie: whose services a socket sees. Written by the daemon, read by the
+ * socket hooks. Bound: WF_MAX_NETNS, one per endpoint; a socket of another namespace is not
+ * touched.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, WF_MAX_NETNS);
+	__type(key, __u64);
+	__type(value, struct wf_netns_value);
+} wf_netns __weak SEC(".maps");
+
+/*
+ * What sockets believe to talk to. Written and read by the socket hooks alone. Bound:
+ * WF_MAX_SOCK_NAT; when full the socket unused for longest is forgotten: it sees the backend's
+ * address where it should see the service's.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, WF_MAX_SOCK_NAT);
+	__type(key, struct wf_sock_nat_key);
+	__type(value, struct wf_sock_nat_value);
+} wf_sock_nat __weak SEC(".maps");
+
+/*
+ * Devices that lead outside. Written by the daemon, read by the programs on them. Bound:
+ * WF_MAX_UPLINKS; the daemon complains about more and leaves them alone.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, WF_MAX_UPLINKS);
+	__type(key, __u32);
+	__type(value, struct wf_uplink_value);
+} wf_uplinks __weak SEC(".maps");
+
+/*
+ * Translated connections; bpf/lib/conn.h states how they are changed. Written by the programs and,
+ * through mapped memory, by the daemon. Bound: --max-connections; when full a new connection takes
+ * the record of one that is over, or is refused with CONN_TABLE_FULL.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, WF_DEFAULT_CONNECTIONS);
+	__type(key, __u32);
+	__type(value, struct wf_conn);
+} wf_conns __weak SEC(".maps");
+
+/*
+ * Index of wf_conns by tuple. Written by whoever adds or removes a connection. Bound: one bucket
+ * for WF_CONN_PER_BUCKET connections; a full bucket refuses a connection with CONN_TABLE_FULL.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, WF_DEFAULT_CONNECTIONS / WF_CONN_PER_BUCKET);
+	__type(key, __u32);
+	__type(value, struct wf_conn_bucket);
+} wf_conn_index __weak SEC(".maps");
+
+/* Sizes, keys, time-outs (written by the daemon) and counters of wf_conns. One entry. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct wf_conn_state);
+} wf_conn_state __weak SEC(".maps");
+
+/*
+ * Connections by slot. Counted by whoever adds or removes a connection, read for every packet that
+ * a container sends. Bound: WF_MAX_SLOTS; an array is never full.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, WF_MAX_SLOTS);
+	__type(key, __u32);
+	__type(value, struct wf_conn_owner);
+} wf_conn_owners __weak SEC(".maps");
+
+/*
+ * Free records of wf_conns that were used before. Filled by the daemon's sweep and by programs
+ * that did not need a record after all, emptied by the programs. Bound: --max-connections.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_QUEUE);
+	__uint(max_entries, WF_DEFAULT_CONNECTIONS);
+	__uint(value_size, sizeof(__u32));
+} wf_conn_free __weak SEC(".maps");
+
+/*
+ * Ports of fragmented packets. Written and read by the programs alone. Bound: WF_MAX_FRAGMENTS;
+ * when full the packet seen longest ago is forgotten and its later fragments are dropped.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, WF_MAX_FRAGMENTS);
+	__type(key, struct wf_fragment_key);
+	__type(value, struct wf_fragment_value);
+} wf_fragments __weak SEC(".maps");
+
+/*
+ * Backends by number. Written by the daemon through mapped memory; the programs read it and count
+ * `active`. Bound: WF_BACKENDS_PER_SERVICE for each service port; when full the daemon refuses the
+ * service and says so.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, WF_DEFAULT_SERVICES *WF_BACKENDS_PER_SERVICE);
+	__type(key, __u32);
+	__type(value, struct wf_backend_value);
+} wf_backends __weak SEC(".maps");
+
+/*
+ * Destinations towards which no port of the host was free lately, by the reply's tuple without the
+ * port: what would be searched once more in vain. Written and read by the programs alone, not
+ * pinned. Bound: WF_MAX_EXHAUSTED; what is forgotten is searched again.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, WF_MAX_EXHAUSTED);
+	__type(key, struct wf_tuple);
+	__type(value, __u32);
+} wf_exhausted __weak SEC(".maps");
+
+/* What a program knows of the packet at hand (lib/work.h). Of no use after it; not pinned. */
+#define WF_WORK_BYTES 512
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__uint(key_size, sizeof(__u32));
+	__uint(value_size, WF_WORK_BYTES);
+} wf_work __weak SEC(".maps");
 
 #endif

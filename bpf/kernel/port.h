@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
 /*
- * What the logic in bpf/lib needs of the world, as the kernel offers it: the packet, helpers and
- * maps. tests/bpf/native/port.h is its twin for native builds; the include path decides.
+ * What the logic in bpf/lib needs of the world, as the kernel offers it to programs of tc: the
+ * packet and its helpers here, maps and all that needs no packet in common.h. bpf/xdp/port.h is
+ * the same for XDP. tests/bpf/native/port.h is its twin for native builds; the include path decides.
  *
  * There is no direct write to packets here, and none must be added: it makes the verifier put a
  * prologue in front of the program that copies the header of every TCP packet.
@@ -11,20 +12,10 @@
 
 #include <linux/bpf.h>
 #include <linux/if_packet.h>
-#include <linux/pkt_cls.h>
 
-#include <bpf/bpf_endian.h>
-#include <bpf/bpf_helpers.h>
-
-#include "maps.h"
+#include "common.h"
 
 #define wf_ctx __sk_buff
-
-#define wf_likely(x)   __builtin_expect(!!(x), 1)
-#define wf_unlikely(x) __builtin_expect(!!(x), 0)
-
-/* Before a loop whose index must be a constant for the verifier. */
-#define WF_UNROLL _Pragma("unroll")
 
 static __always_inline void *wf_ctx_data(const struct wf_ctx *ctx)
 {
@@ -87,10 +78,65 @@ static __always_inline int wf_ctx_store(struct wf_ctx *ctx, __u32 offset, const 
 	return bpf_skb_store_bytes(ctx, offset, from, len, 0);
 }
 
+/* The same for what nearly every packet has; ports that can, do it without a call. */
+static __always_inline int wf_ctx_load_fast(struct wf_ctx *ctx, __u32 offset, void *to, __u32 len)
+{
+	return wf_ctx_load(ctx, offset, to, len);
+}
+
+static __always_inline int wf_ctx_store_fast(struct wf_ctx *ctx, __u32 offset, const void *from,
+					     __u32 len)
+{
+	return wf_ctx_store(ctx, offset, from, len);
+}
+
 /* Cuts or grows the packet at its end. Packet pointers are void afterwards. */
 static __always_inline int wf_ctx_resize(struct wf_ctx *ctx, __u32 len)
 {
 	return bpf_skb_change_tail(ctx, len, 0);
+}
+
+/*
+ * The same for bytes that only a pseudo header sums up, IPv6 addresses: keeps the sum that the
+ * device may have made of the whole packet (CHECKSUM_COMPLETE) right.
+ */
+static __always_inline int wf_ctx_store_summed(struct wf_ctx *ctx, __u32 offset, const void *from,
+					       __u32 len)
+{
+	return bpf_skb_store_bytes(ctx, offset, from, len, BPF_F_RECOMPUTE_CSUM);
+}
+
+/* wf_csum_l4(): the change is one of the pseudo header; the packet's sum is still to be made. */
+#define WF_CSUM_PSEUDO BPF_F_PSEUDO_HDR
+/* wf_csum_l4(): 0 means that there is no checksum (UDP). */
+#define WF_CSUM_MAY_BE_NONE BPF_F_MARK_MANGLED_0
+
+/*
+ * Corrects the checksum at `offset` of an IPv4 header for a value of `size` bytes (2, 4) that
+ * changed; size 0: for the difference `to`, see wf_csum_diff(). Packet pointers are void
+ * afterwards.
+ */
+static __always_inline int wf_csum_l3(struct wf_ctx *ctx, __u32 offset, __u64 from, __u64 to,
+				      __u32 size)
+{
+	return bpf_l3_csum_replace(ctx, offset, from, to, size);
+}
+
+/* The same for a transport header; flags: size and WF_CSUM_*. */
+static __always_inline int wf_csum_l4(struct wf_ctx *ctx, __u32 offset, __u64 from, __u64 to,
+				      __u32 flags)
+{
+	return bpf_l4_csum_replace(ctx, offset, from, to, flags);
+}
+
+static __always_inline __u32 wf_ctx_mark(const struct wf_ctx *ctx)
+{
+	return ctx->mark;
+}
+
+static __always_inline void wf_ctx_set_mark(struct wf_ctx *ctx, __u32 mark)
+{
+	ctx->mark = mark;
 }
 
 /* Delivers into the namespace of the peer of a host-side device; returns the action. */
@@ -105,56 +151,35 @@ static __always_inline int wf_redirect_ingress(__u32 ifindex)
 	return bpf_redirect(ifindex, BPF_F_INGRESS);
 }
 
-static __always_inline __u64 wf_now_ns(void)
+/* Sends out of a device of the host, as the frame is; returns the action. */
+static __always_inline int wf_redirect(__u32 ifindex)
 {
-	return bpf_ktime_get_ns();
+	return bpf_redirect(ifindex, 0);
 }
 
-static __always_inline __u32 wf_now_coarse_s(void)
+/* Sends out of a device of the host, routed and with the neighbour's MAC; returns the action. */
+static __always_inline int wf_redirect_neigh(__u32 ifindex)
 {
-	return bpf_ktime_get_coarse_ns() / 1000000000ULL;
+	return bpf_redirect_neigh(ifindex, NULL, 0, 0);
 }
 
-static __always_inline void wf_event_send(struct wf_event *event)
+/* The device of the host by which a packet with this tuple would leave; 0: none. */
+static __always_inline __u32 wf_route_device(struct wf_ctx *ctx, const struct wf_tuple *tuple)
 {
-	(void)bpf_ringbuf_output(&wf_events, event, sizeof(*event), 0);
-}
+	struct bpf_fib_lookup route = { .ifindex = ctx->ifindex, .l4_protocol = tuple->proto };
+	long r;
 
-static __always_inline struct wf_ep_value *wf_map_endpoint(__u32 slot)
-{
-	return bpf_map_lookup_elem(&wf_endpoints, &slot);
-}
-
-static __always_inline struct wf_addr_value *wf_map_address(const struct wf_addr_key *key)
-{
-	return bpf_map_lookup_elem(&wf_addresses, key);
-}
-
-static __always_inline struct wf_net_value *wf_map_network(__u32 number)
-{
-	return bpf_map_lookup_elem(&wf_networks, &number);
-}
-
-static __always_inline struct wf_counter *wf_map_drop(__u32 reason)
-{
-	return bpf_map_lookup_elem(&wf_drops, &reason);
-}
-
-static __always_inline struct wf_traffic_value *wf_map_traffic(__u32 slot)
-{
-	return bpf_map_lookup_elem(&wf_traffic, &slot);
-}
-
-static __always_inline struct wf_config_value *wf_map_config(void)
-{
-	__u32 zero = 0;
-
-	return bpf_map_lookup_elem(&wf_config, &zero);
-}
-
-static __always_inline struct wf_flow_seen *wf_map_flow(__u32 index)
-{
-	return bpf_map_lookup_elem(&wf_flow_filter, &index);
+	if (tuple->src.halves[0]) {
+		route.family = WF_FAMILY_IPV6;
+		__builtin_memcpy(route.ipv6_src, &tuple->src, sizeof(route.ipv6_src));
+		__builtin_memcpy(route.ipv6_dst, &tuple->dst, sizeof(route.ipv6_dst));
+	} else {
+		route.family = WF_FAMILY_IPV4;
+		route.ipv4_src = tuple->src.words[3];
+		route.ipv4_dst = tuple->dst.words[3];
+	}
+	r = bpf_fib_lookup(ctx, &route, sizeof(route), 0);
+	return r == BPF_FIB_LKUP_RET_SUCCESS || r == BPF_FIB_LKUP_RET_NO_NEIGH ? route.ifindex : 0;
 }
 
 #endif

@@ -7,7 +7,10 @@
 #ifndef WEFT_BPF_DELIVER_H
 #define WEFT_BPF_DELIVER_H
 
+#include <weft/abi/conn.h>
+
 #include "endpoint.h"
+#include "finish.h"
 
 /* The two addresses at the front of a frame. */
 struct wf_macs {
@@ -25,6 +28,14 @@ static __always_inline int wf_to_peer(struct wf_ctx *ctx, __u32 from, __u32 to,
 	return wf_redirect_peer(peer->ifindex);
 }
 
+/* The frame's Ethernet header again, after packet pointers became void; NULL: there is none. */
+static __always_inline const struct ethhdr *wf_ctx_eth(struct wf_ctx *ctx)
+{
+	const struct ethhdr *eth = wf_ctx_data(ctx);
+
+	return (const void *)(eth + 1) <= wf_ctx_end(ctx) ? eth : NULL;
+}
+
 /*
  * Hands over to the host's stack, as received on weft0. Not by bpf_redirect_peer(): that refuses
  * a peer in the namespace the packet is in. The stack looks at the destination MAC again, so it
@@ -38,37 +49,56 @@ static __always_inline int wf_to_host(struct wf_ctx *ctx, const struct ethhdr *e
 
 	if (!host || !config || !config->host_ifindex)
 		return reason;
-	if (!wf_mac_same(eth->h_dest, host->mac) && wf_ctx_store(ctx, 0, host->mac, ETH_ALEN) < 0)
+	if ((!eth || !wf_mac_same(eth->h_dest, host->mac)) &&
+	    wf_ctx_store(ctx, 0, host->mac, ETH_ALEN) < 0)
 		return -WF_REASON_INTERNAL_ERROR;
 	wf_traffic_count(from, WF_SLOT_HOST, wf_ctx_len(ctx));
 	return wf_redirect_ingress(config->host_ifindex);
 }
 
-/* To an endpoint of another network, as if its gateway had forwarded it. */
+/* Whether endpoints of two networks may talk to each other: 0 or -reason. */
+static __always_inline int wf_check_networks(const struct wf_net_value *network,
+					     const struct wf_net_value *other)
+{
+	__u32 flags = network->flags | other->flags;
+
+	if (other != network && flags & WF_NET_ISOLATED)
+		return -WF_REASON_NETWORK_ISOLATED;
+	if (other != network && flags & WF_NET_INTERNAL)
+		return -WF_REASON_NETWORK_INTERNAL;
+	return 0;
+}
+
+/* To an endpoint of some network, as if its gateway had forwarded it. */
+static __always_inline int wf_to_endpoint(struct wf_ctx *ctx, __u32 from,
+					  const struct wf_net_value *network, __u32 to,
+					  const struct wf_ep_value *peer)
+{
+	struct wf_macs macs;
+
+	__builtin_memcpy(macs.dst, peer->mac, ETH_ALEN);
+	__builtin_memcpy(macs.src, network->gateway_mac, ETH_ALEN);
+	if (wf_ctx_store(ctx, 0, &macs, sizeof(macs)) < 0)
+		return -WF_REASON_INTERNAL_ERROR;
+	return wf_to_peer(ctx, from, to, peer);
+}
+
+/* To an endpoint of another network, if both allow it. */
 static __always_inline int wf_to_other_network(struct wf_ctx *ctx, __u32 from,
 					       const struct wf_net_value *network, __u32 to)
 {
 	int reason = -WF_REASON_INTERNAL_ERROR;
 	struct wf_ep_value *peer = wf_endpoint_ready(to, &reason);
 	struct wf_net_value *other;
-	struct wf_macs macs;
-	__u32 flags;
+	int r;
 
 	if (!peer)
 		return reason;
 	other = wf_network_valid(peer->network);
 	if (!other)
 		return -WF_REASON_NO_NETWORK;
-	flags = network->flags | other->flags;
-	if (other != network && flags & WF_NET_ISOLATED)
-		return -WF_REASON_NETWORK_ISOLATED;
-	if (other != network && flags & WF_NET_INTERNAL)
-		return -WF_REASON_NETWORK_INTERNAL;
-	__builtin_memcpy(macs.dst, peer->mac, ETH_ALEN);
-	__builtin_memcpy(macs.src, other->gateway_mac, ETH_ALEN);
-	if (wf_ctx_store(ctx, 0, &macs, sizeof(macs)) < 0)
-		return -WF_REASON_INTERNAL_ERROR;
-	return wf_to_peer(ctx, from, to, peer);
+	r = wf_check_networks(network, other);
+	return r < 0 ? r : wf_to_endpoint(ctx, from, other, to, peer);
 }
 
 /* The destination is no address of the sender's own network. */
@@ -118,26 +148,39 @@ wf_peer_guess(__u32 to, const struct wf_ep_value *endpoint, const struct wf_ip *
 	return peer;
 }
 
-/* Returns the action or -reason. */
+/* Whether what is no container's address may be a service's, or belong to a translated flow. */
+static __always_inline int wf_may_be_service(const struct wf_conn_owner *owner)
+{
+	struct wf_config_value *config = wf_map_config();
+
+	return owner->calling || (config && config->flags & WF_CONFIG_SERVICES);
+}
+
+/* Returns the action, WF_NEXT() or -reason. */
 static __always_inline int wf_deliver(struct wf_ctx *ctx, const struct ethhdr *eth, __u32 slot,
 				      const struct wf_ep_value *endpoint, const struct wf_ip *ip)
 {
 	struct wf_traffic_value *traffic = wf_map_traffic(slot);
+	struct wf_conn_owner *owner = wf_map_conn_owner(slot);
 	int reason = -WF_REASON_INTERNAL_ERROR;
 	struct wf_addr_value *value;
 	struct wf_ep_value *peer;
 	__u32 to;
 
-	if (!traffic)
+	if (!traffic || !owner)
 		return reason;
+	if (wf_unlikely(owner->backing))
+		return WF_NEXT(WF_STAGE_REPLY);
 	to = traffic->peer;
 	peer = wf_peer_guess(to, endpoint, ip);
 	if (wf_unlikely(!peer)) {
 		value = wf_address_find(endpoint->network, &ip->dst);
+		to = value ? value->slot : WF_SLOT_HOST;
+		if (to == WF_SLOT_HOST && wf_may_be_service(owner))
+			return WF_NEXT(WF_STAGE_SERVICE);
 		if (!value)
 			return wf_deliver_elsewhere(ctx, eth, slot, endpoint, ip);
-		to = value->slot;
-		if (value->flags & WF_ADDR_GATEWAY || to == WF_SLOT_HOST)
+		if (to == WF_SLOT_HOST)
 			return wf_to_host(ctx, eth, slot);
 		peer = wf_endpoint_ready(to, &reason);
 		if (!peer)

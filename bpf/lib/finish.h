@@ -7,6 +7,7 @@
 #ifndef WEFT_BPF_FINISH_H
 #define WEFT_BPF_FINISH_H
 
+#include <weft/abi/conn.h>
 #include <weft/abi/event.h>
 
 #include "endpoint.h"
@@ -16,16 +17,20 @@
 
 /* Positive results of the logic beyond the actions of tc: continue in a stage. */
 #define WF_NEXT(stage) (0x100 + (stage))
+/* This action; observers were told, or a drop was counted, already. */
+#define WF_TOLD(action) (0x200 + (action))
+/* At an uplink: on to whatever else looks at packets there, then the stack or the wire. */
+#define WF_GO_ON 0x80
 
 #define WF_FLOW_MEMORY_S 30
 
 #define WF_TCP_FLAGS_OFFSET 13
-#define WF_TCP_SYN          0x02
 
 /* What wf_finish() is about. */
 struct wf_subject {
 	__u32 slot;
-	__u32 hook; /* enum wf_hook */
+	__u32 hook;                /* enum wf_hook */
+	const struct wf_tuple *to; /* what the packet is about to become; NULL: stays as it is */
 };
 
 static __always_inline void wf_event_fill_l4(struct wf_ctx *ctx, const struct wf_ip *ip,
@@ -93,6 +98,22 @@ static __always_inline void wf_event_fill(struct wf_ctx *ctx, struct wf_event *e
 	wf_event_fill_l4(ctx, &ip, event);
 }
 
+/* Of two ends that change the destination is told: a service's backend matters more. */
+static __always_inline void wf_event_translate(struct wf_event *event, const struct wf_tuple *to)
+{
+	int has_ports = event->proto != IPPROTO_ICMP && event->proto != IPPROTO_ICMPV6;
+
+	if (!wf_addr_same(&event->dst, &to->dst) || (has_ports && event->dport != to->dport)) {
+		event->translated = WF_EVENT_TRANSLATED_DST;
+		event->nat = to->dst;
+		event->nat_port = to->dport;
+	} else {
+		event->translated = WF_EVENT_TRANSLATED_SRC;
+		event->nat = to->src;
+		event->nat_port = to->sport;
+	}
+}
+
 /* Whether the flow was not seen within WF_FLOW_MEMORY_S; from now on it was. */
 static __always_inline int wf_flow_is_new(struct wf_ctx *ctx)
 {
@@ -126,8 +147,28 @@ static __always_inline void wf_observe(struct wf_ctx *ctx, const struct wf_subje
 	event.reason = reason;
 	event.hook = subject->hook;
 	wf_event_fill(ctx, &event);
+	if (subject->to)
+		wf_event_translate(&event, subject->to);
 	if (is_new || event.tcp_flags & WF_TCP_SYN)
 		wf_event_send(&event);
+}
+
+/* For programs that tell observers in more than one place: one copy of the code. */
+static __noinline int wf_observe_translated(struct wf_ctx *ctx, __u32 slot, __u32 hook,
+					    const struct wf_tuple *to)
+{
+	const struct wf_subject subject = { .slot = slot, .hook = hook, .to = to };
+
+	wf_observe(ctx, &subject, 0);
+	return 0;
+}
+
+static __noinline int wf_observe_drop(struct wf_ctx *ctx, __u32 slot, __u32 hook, __u32 reason)
+{
+	const struct wf_subject subject = { .slot = slot, .hook = hook };
+
+	wf_observe(ctx, &subject, reason);
+	return 0;
 }
 
 /* Counts a drop for its reason and for the endpoint. */
@@ -143,33 +184,47 @@ static __always_inline void wf_drop_count(const struct wf_subject *subject, __u3
 }
 
 /*
- * Ends a program with what its logic decided: an action of tc (>= 0) or -reason. Every drop of
- * the datapath passes here. `observable`: enum wf_observe_flag of what is worth an event.
+ * Ends a program with what its logic decided: an action of tc (>= 0) or -reason. Every
+ * drop of the datapath passes here or through wf_refuse(). `observable`: enum wf_observe_flag of
+ * what is worth an event.
  */
-static __always_inline int wf_finish_as(struct wf_ctx *ctx, __u32 hook, int decision,
-					__u32 observable)
+static __always_inline int wf_finish_for(struct wf_ctx *ctx, const struct wf_subject *subject,
+					 int decision, __u32 observable)
 {
-	struct wf_subject subject = { .slot = wf_slot_of(ctx), .hook = hook };
 	struct wf_config_value *config = wf_map_config();
 	__u32 reason = decision < 0 ? -decision : 0;
 	__u32 observe = config ? config->observe & observable : 0;
 
 	if (reason)
-		wf_drop_count(&subject, reason, wf_ctx_len(ctx));
+		wf_drop_count(subject, reason, wf_ctx_len(ctx));
 	if (wf_unlikely(observe & (reason ? WF_OBSERVE_DROPS : WF_OBSERVE_FIRST)))
-		wf_observe(ctx, &subject, reason);
+		wf_observe(ctx, subject, reason);
 	return reason ? TC_ACT_SHOT : decision;
 }
 
 static __always_inline int wf_finish(struct wf_ctx *ctx, __u32 hook, int decision)
 {
-	return wf_finish_as(ctx, hook, decision, WF_OBSERVE_DROPS | WF_OBSERVE_FIRST);
+	const struct wf_subject subject = { .slot = wf_slot_of(ctx), .hook = hook };
+
+	return wf_finish_for(ctx, &subject, decision, WF_OBSERVE_DROPS | WF_OBSERVE_FIRST);
+}
+
+/* For programs that translate: their logic may have told all, and says so by WF_TOLD(). */
+static __always_inline int wf_finish_told(struct wf_ctx *ctx, const struct wf_subject *subject,
+					  int decision, __u32 observable)
+{
+	if (decision >= WF_TOLD(0))
+		return decision - WF_TOLD(0);
+	return wf_finish_for(ctx, subject, decision, observable);
 }
 
 /* For ARP and ND, which are no flows. */
 static __always_inline int wf_finish_link(struct wf_ctx *ctx, int decision)
 {
-	return wf_finish_as(ctx, WF_HOOK_FROM_CONTAINER, decision, WF_OBSERVE_DROPS);
+	const struct wf_subject subject = { .slot = wf_slot_of(ctx),
+					    .hook = WF_HOOK_FROM_CONTAINER };
+
+	return wf_finish_for(ctx, &subject, decision, WF_OBSERVE_DROPS);
 }
 
 #endif

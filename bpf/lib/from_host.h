@@ -6,6 +6,7 @@
 #include "deliver.h"
 #include "ipv4.h"
 #include "ipv6.h"
+#include "translate.h"
 #include "transport.h"
 
 /* Takes the headers of a packet of the host's stack: 0 or -reason. */
@@ -34,24 +35,46 @@ static __always_inline int wf_parse_host_packet(struct wf_ctx *ctx, struct wf_ip
 	return r < 0 ? r : wf_check_host_transport(ctx, ret_ip);
 }
 
-/* To an endpoint that is in service. Action or -reason. */
+/*
+ * The answer of a backend beyond this node to a container that talks to a service shows the
+ * service's address again. 1, 0 when it is no such answer, or -reason.
+ */
+static __always_inline int wf_host_answer(struct wf_ctx *ctx, const struct wf_ip *ip, __u32 to)
+{
+	struct wf_work *work = wf_work_begin(to, WF_HOOK_FROM_HOST);
+	int r;
+
+	if (!work)
+		return -WF_REASON_INTERNAL_ERROR;
+	work->ip = *ip;
+	if (wf_flow_read(ctx, &work->ip, WF_SITE_CONTAINER, &work->flow) < 0 ||
+	    !wf_conn_find(&work->flow.tuple, &work->hit) || work->hit.dir != WF_DIR_REPLY ||
+	    work->hit.peer != WF_SLOT_HOST)
+		return 0;
+	r = wf_translate(ctx, work);
+	return r < 0 ? r : 1;
+}
+
+/* To an endpoint that is in service. Action, WF_TOLD() or -reason. */
 static __always_inline int wf_host_to_endpoint(struct wf_ctx *ctx, const struct wf_ip *ip, __u32 to,
 					       const struct wf_ep_value *endpoint)
 {
 	struct wf_net_value *network = wf_network_valid(endpoint->network);
-	struct wf_macs macs;
-	int r;
+	struct wf_conn_owner *owner = wf_map_conn_owner(to);
+	int r, told = 0;
 
 	if (!network)
 		return -WF_REASON_NO_NETWORK;
 	r = wf_check_host_source(endpoint, network, ip);
 	if (r < 0)
 		return r;
-	__builtin_memcpy(macs.dst, endpoint->mac, ETH_ALEN);
-	__builtin_memcpy(macs.src, network->gateway_mac, ETH_ALEN);
-	if (wf_ctx_store(ctx, 0, &macs, sizeof(macs)) < 0)
-		return -WF_REASON_INTERNAL_ERROR;
-	return wf_to_peer(ctx, WF_SLOT_HOST, to, endpoint);
+	if (wf_unlikely(owner && owner->calling)) {
+		told = wf_host_answer(ctx, ip, to);
+		if (told < 0)
+			return told;
+	}
+	r = wf_to_endpoint(ctx, WF_SLOT_HOST, network, to, endpoint);
+	return r >= 0 && told ? WF_TOLD(r) : r;
 }
 
 /* The stage's logic: action or -reason. */

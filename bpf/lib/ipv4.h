@@ -45,7 +45,7 @@ static __always_inline int wf_walk_options(const __u8 options[WF_IP4_MAX_OPTIONS
 /* Checks the options of a packet whose header was taken, if it has any; 0 or -reason. */
 static __always_inline int wf_check_options(struct wf_ctx *ctx, const struct wf_ip *ip)
 {
-	__u32 bytes = ip->l4 - ETH_HLEN - WF_IP4_MIN_BYTES;
+	__u32 bytes = ip->l4 - ip->l3 - WF_IP4_MIN_BYTES;
 	__u8 options[WF_IP4_MAX_OPTIONS + 4] = {};
 
 	if (wf_likely(ip->version != 4 || !bytes))
@@ -53,7 +53,7 @@ static __always_inline int wf_check_options(struct wf_ctx *ctx, const struct wf_
 	WF_UNROLL
 	for (__u32 i = 0; i < WF_IP4_MAX_OPTIONS; i += 4)
 		if (i < bytes &&
-		    wf_ctx_load(ctx, ETH_HLEN + WF_IP4_MIN_BYTES + i, &options[i], 4) < 0)
+		    wf_ctx_load(ctx, ip->l3 + WF_IP4_MIN_BYTES + i, &options[i], 4) < 0)
 			return -WF_REASON_MALFORMED_IPV4;
 	return wf_walk_options(options, bytes);
 }
@@ -77,19 +77,23 @@ static __always_inline int wf_parse_ipv4(struct wf_ctx *ctx, struct wf_cursor *c
 	if (header->version != 4 || header_bytes < WF_IP4_MIN_BYTES)
 		return -WF_REASON_MALFORMED_IPV4;
 	if (wf_unlikely(!total) && wf_ctx_is_gso(ctx))
-		total = len - ETH_HLEN;
-	if (total < header_bytes || ETH_HLEN + total > len)
+		total = len - cursor->l3;
+	if (total < header_bytes || cursor->l3 + total > len)
 		return -WF_REASON_MALFORMED_IPV4;
 	wf_addr_set_ip4(&ret_ip->src, header->saddr);
 	wf_addr_set_ip4(&ret_ip->dst, header->daddr);
 	ret_ip->version = 4;
 	ret_ip->proto = header->protocol;
-	ret_ip->l4 = ETH_HLEN + header_bytes;
-	ret_ip->end = ETH_HLEN + total;
+	ret_ip->l3 = cursor->l3;
+	ret_ip->l4 = cursor->l3 + header_bytes;
+	ret_ip->end = cursor->l3 + total;
 	ret_ip->extension = 0;
 	ret_ip->fragment = WF_FRAGMENT_NONE;
-	if (wf_unlikely(fragment & (WF_IP4_MORE | WF_IP4_OFFSET)))
+	ret_ip->id = 0;
+	if (wf_unlikely(fragment & (WF_IP4_MORE | WF_IP4_OFFSET))) {
 		ret_ip->fragment = fragment & WF_IP4_OFFSET ? WF_FRAGMENT_LATER : WF_FRAGMENT_FIRST;
+		ret_ip->id = header->id;
+	}
 	return 0;
 }
 

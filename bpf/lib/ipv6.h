@@ -41,6 +41,7 @@ static __always_inline int wf_take_fragment(const struct wf_extension *extension
 	if (ip->fragment != WF_FRAGMENT_NONE)
 		return -WF_REASON_EXTENSION_HEADER;
 	ip->fragment = offset & WF_IP6_FRAGMENT_OFFSET ? WF_FRAGMENT_LATER : WF_FRAGMENT_FIRST;
+	__builtin_memcpy(&ip->id, extension->last, sizeof(ip->id));
 	return 0;
 }
 
@@ -105,18 +106,20 @@ static __always_inline int wf_parse_ipv6_header(struct wf_ctx *ctx, struct wf_cu
 	payload = bpf_ntohs(header->payload_len);
 	if (wf_unlikely(!payload)) {
 		if (wf_ctx_is_gso(ctx))
-			payload = len - WF_DIRECT_BYTES;
+			payload = len - cursor->l3 - sizeof(*header);
 		else if (header->nexthdr != IPPROTO_NONE)
 			return -WF_REASON_MALFORMED_IPV6;
 	}
-	if (WF_DIRECT_BYTES + payload > len)
+	if (cursor->l3 + sizeof(*header) + payload > len)
 		return -WF_REASON_MALFORMED_IPV6;
 	wf_addr_set_ip6(&ret_ip->src, &header->saddr);
 	wf_addr_set_ip6(&ret_ip->dst, &header->daddr);
 	ret_ip->version = 6;
 	ret_ip->proto = header->nexthdr;
-	ret_ip->l4 = WF_DIRECT_BYTES;
-	ret_ip->end = WF_DIRECT_BYTES + payload;
+	ret_ip->l3 = cursor->l3;
+	ret_ip->l4 = cursor->l3 + sizeof(*header);
+	ret_ip->end = cursor->l3 + sizeof(*header) + payload;
+	ret_ip->id = 0;
 	ret_ip->fragment = WF_FRAGMENT_NONE;
 	ret_ip->extension = 0;
 	if (wf_unlikely(!ret_ip->dst.halves[0] ||

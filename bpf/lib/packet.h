@@ -16,9 +16,6 @@
 
 #include "port.h"
 
-/* Ethernet and IPv6 headers: what the parsers read directly. */
-#define WF_DIRECT_BYTES (sizeof(struct ethhdr) + sizeof(struct ipv6hdr))
-
 enum wf_fragment {
 	WF_FRAGMENT_NONE,
 	WF_FRAGMENT_FIRST, /* or whole, but with a fragment header */
@@ -35,12 +32,15 @@ struct wf_ip {
 	__u32 proto;     /* IPPROTO_* of the transport header */
 	__u32 fragment;  /* enum wf_fragment */
 	__u32 extension; /* whether IPv6 extension headers were passed */
+	__u32 l3;        /* offset of the IP header in the frame */
+	__be32 id;       /* of a fragmented packet, as its header has it; otherwise 0 */
 };
 
 /* A position in the linear part of the packet; end is exclusive. */
 struct wf_cursor {
 	void *pos;
 	void *end;
+	__u32 l3; /* offset of the IP header in the frame: a constant, once everything is inlined */
 };
 
 static __always_inline int wf_addr_same(const struct wf_addr *a, const struct wf_addr *b)
@@ -79,20 +79,30 @@ static __always_inline int wf_mac_same(const void *a, const void *b)
 }
 
 /*
- * Starts at the frame's first byte. Headers beyond the linear part are brought in first: the
- * kernel's own packets never need that, those of packet sockets with a ring do.
+ * Starts at the frame's first byte; `l3`, ETH_HLEN or 0, says where the IP header will be. Headers
+ * beyond the linear part are brought in first: the kernel's own packets never need that, those of
+ * packet sockets with a ring do.
  */
-static __always_inline void wf_cursor_start(struct wf_ctx *ctx, struct wf_cursor *ret_cursor)
+static __always_inline void wf_cursor_start_at(struct wf_ctx *ctx, __u32 l3,
+					       struct wf_cursor *ret_cursor)
 {
+	const __u32 wanted = l3 + sizeof(struct ipv6hdr);
 	void *data = wf_ctx_data(ctx);
 
-	if (wf_unlikely(data + WF_DIRECT_BYTES > wf_ctx_end(ctx))) {
+	if (wf_unlikely(data + wanted > wf_ctx_end(ctx))) {
 		__u32 len = wf_ctx_len(ctx);
 
-		(void)wf_ctx_pull(ctx, len < WF_DIRECT_BYTES ? len : WF_DIRECT_BYTES);
+		(void)wf_ctx_pull(ctx, len < wanted ? len : wanted);
 	}
 	ret_cursor->pos = wf_ctx_data(ctx);
 	ret_cursor->end = wf_ctx_end(ctx);
+	ret_cursor->l3 = l3;
+}
+
+/* The same for a frame with an Ethernet header. */
+static __always_inline void wf_cursor_start(struct wf_ctx *ctx, struct wf_cursor *ret_cursor)
+{
+	wf_cursor_start_at(ctx, ETH_HLEN, ret_cursor);
 }
 
 /* Takes the Ethernet header; returns its EtherType in host order, or -reason. */
@@ -105,6 +115,23 @@ static __always_inline int wf_parse_eth(struct wf_cursor *cursor, struct ethhdr 
 	cursor->pos = eth + 1;
 	*ret_eth = eth;
 	return bpf_ntohs(eth->h_proto);
+}
+
+/*
+ * The same for a frame that starts with its IP header, as on devices without Ethernet: takes
+ * nothing and returns the EtherType that the first byte stands for, or -reason.
+ */
+static __always_inline int wf_parse_bare(const struct wf_cursor *cursor)
+{
+	const __u8 *first = cursor->pos;
+
+	if ((const void *)(first + 1) > cursor->end)
+		return -WF_REASON_MALFORMED_L2;
+	switch (*first >> 4) {
+	case 4: return ETH_P_IP;
+	case 6: return ETH_P_IPV6;
+	default: return -WF_REASON_UNSUPPORTED_L3;
+	}
 }
 
 #endif

@@ -7,6 +7,11 @@
 
 #define WF_TCP_MIN_BYTES 20
 
+#define WF_TCP_FIN 0x01
+#define WF_TCP_SYN 0x02
+#define WF_TCP_RST 0x04
+#define WF_TCP_ACK 0x10
+
 #define WF_PORT_DHCP_SERVER  67
 #define WF_PORT_DHCP6_SERVER 547
 

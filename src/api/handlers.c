@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The handlers and their table. Each is a few lines: take apart, call control, answer. */
 #include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
 
 #include "api/server_priv.h"
 #include "base/json.h"
+#include "base/mem.h"
 
 static int nothing_or(json_t *answer, json_t **ret_answer, struct wf_err *err)
 {
@@ -156,6 +159,65 @@ static int get_address(struct api_request *request, json_t **ret_answer, struct 
 				      err);
 }
 
+static int get_services(struct api_request *request, json_t **ret_answer, struct wf_err *err)
+{
+	return nothing_or(wf_control_service_list(request->server->control), ret_answer, err);
+}
+
+static int get_service(struct api_request *request, json_t **ret_answer, struct wf_err *err)
+{
+	_cleanup_free_ char *key = NULL;
+
+	if (asprintf(&key, "%s/%s", request->segments[0], request->segments[1]) < 0)
+		return wf_fail(err, -ENOMEM, "out of memory");
+	return wf_control_service_inspect(request->server->control, key, ret_answer, err);
+}
+
+static int get_ports(struct api_request *request, json_t **ret_answer, struct wf_err *err)
+{
+	return nothing_or(wf_control_port_list(request->server->control), ret_answer, err);
+}
+
+static int read_filter(const struct api_request *request, struct wf_conn_filter *filter,
+		       struct wf_err *err)
+{
+	const char *limit = wf_api_query(request, "limit");
+	char *end = NULL;
+
+	*filter = (struct wf_conn_filter){
+		.endpoint = wf_api_query(request, "endpoint"),
+		.service = wf_api_query(request, "service"),
+		.protocol = wf_api_query(request, "protocol"),
+		.address = wf_api_query(request, "address"),
+	};
+	if (!limit)
+		return 0;
+	filter->limit = strtoul(limit, &end, 10);
+	if (!*limit || *end || !filter->limit)
+		return wf_fail_field(err, -EINVAL, "limit", "\"%s\" is not a number from 1", limit);
+	return 0;
+}
+
+static int get_conntrack(struct api_request *request, json_t **ret_answer, struct wf_err *err)
+{
+	struct wf_conn_filter filter;
+	int r = read_filter(request, &filter, err);
+
+	return r < 0 ? r
+		     : wf_control_conntrack_list(request->server->control, &filter, ret_answer,
+						 err);
+}
+
+static int delete_conntrack(struct api_request *request, json_t **ret_answer, struct wf_err *err)
+{
+	struct wf_conn_filter filter;
+	int r = read_filter(request, &filter, err);
+
+	return r < 0 ? r
+		     : wf_control_conntrack_flush(request->server->control, &filter, ret_answer,
+						  err);
+}
+
 const struct api_route wf_api_routes[] = {
 	{ EVHTTP_REQ_GET, "/v1/status", get_status, NULL },
 	{ EVHTTP_REQ_GET, "/v1/config", get_config, NULL },
@@ -177,6 +239,11 @@ const struct api_route wf_api_routes[] = {
 	{ EVHTTP_REQ_GET, "/v1/cni/status", get_cni_status, NULL },
 	{ EVHTTP_REQ_GET, "/v1/addresses", get_addresses, NULL },
 	{ EVHTTP_REQ_GET, "/v1/addresses/*", get_address, NULL },
+	{ EVHTTP_REQ_GET, "/v1/services", get_services, NULL },
+	{ EVHTTP_REQ_GET, "/v1/services/*/*", get_service, NULL },
+	{ EVHTTP_REQ_GET, "/v1/ports", get_ports, NULL },
+	{ EVHTTP_REQ_GET, "/v1/conntrack", get_conntrack, NULL },
+	{ EVHTTP_REQ_DELETE, "/v1/conntrack", delete_conntrack, NULL },
 	{ EVHTTP_REQ_GET, "/v1/observe", NULL, wf_api_observe },
 	{ EVHTTP_REQ_GET, NULL, NULL, NULL },
 };

@@ -137,10 +137,11 @@ static void delete_and_report(struct wf_cli *cli, const char *kind, const char *
 	if (cli->failed == WF_CLI_UNREACHABLE || delete_one(cli, kind, name, results, &fault) >= 0)
 		return;
 	if (fault.code != -ECONNREFUSED && !fault.object[0]) {
-		_cleanup_json_ json_t *document =
-			json_pack("{s:s, s:{s:s}}", "kind", kind, "metadata", "name", name);
+		_cleanup_json_ json_t *object = json_pack("{s:s, s:s}", "kind", kind, "name", name);
+		_cleanup_str_ struct wf_str text = WF_STR_INIT;
 
-		wf_cli_files_name(document, &fault);
+		format_object(object, &text);
+		wf_err_set_object(&fault, "%s", wf_str_text(&text));
 	}
 	wf_cli_report(cli, NULL, &fault);
 }
@@ -158,10 +159,10 @@ static int delete_files(struct wf_cli *cli, json_t *results, struct wf_err *err)
 		for (size_t j = documents->count; j-- > 0;) {
 			const json_t *root = documents->items[j].root;
 			const struct wf_kind *kind = wf_kind_find(wf_json_str(root, "kind", ""));
-			const char *name =
-				wf_json_str(json_object_get(root, "metadata"), "name", NULL);
+			char name[WF_NAME_BYTES] = "";
 
-			if (!kind || !name)
+			if (!*wf_json_str(json_object_get(root, "metadata"), "name", "") || !kind ||
+			    wf_document_key(root, name) < 0)
 				return wf_fail(err, -EINVAL,
 					       "%s:%d: a document to delete needs kind and "
 					       "metadata.name",
@@ -183,6 +184,9 @@ int wf_cli_run_delete(struct wf_cli *cli, struct wf_err *err)
 
 	if (!options->files.count == !cli->count)
 		return wf_cli_misuse(cli, err, "'weft delete' needs either KIND NAME or -f FILE");
+	if (options->files.count && options->namespace.name)
+		return wf_cli_misuse(cli, err,
+				     "--namespace goes with KIND NAME; files say it themselves");
 	if (options->files.count) {
 		r = delete_files(cli, results, err);
 		return r < 0 ? r : print_results(cli, results, err);
@@ -192,7 +196,15 @@ int wf_cli_run_delete(struct wf_cli *cli, struct wf_err *err)
 		return r;
 	if (first == cli->count)
 		return wf_cli_misuse(cli, err, "'weft delete %s' needs a name", cli->args[0]);
-	for (size_t i = first; i < cli->count; i++)
-		delete_and_report(cli, kind->name, wf_cli_kind_name(cli, i), results);
+	if (!kind->namespaced && options->namespace.name)
+		return wf_cli_misuse(cli, err, "%s have no namespace", kind->plural);
+	for (size_t i = first; i < cli->count; i++) {
+		_cleanup_str_ struct wf_str name = WF_STR_INIT;
+
+		r = wf_cli_kind_name(cli, kind, i, &options->namespace, &name, err);
+		if (r < 0)
+			return r;
+		delete_and_report(cli, kind->name, wf_str_text(&name), results);
+	}
 	return print_results(cli, results, err);
 }

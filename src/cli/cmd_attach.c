@@ -9,6 +9,7 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "cli/attach.h"
 #include "cli/network.h"
 #include "cli/output.h"
 
@@ -26,6 +27,8 @@ struct attach_options {
 	bool no_default_route;
 	uint64_t mtu; /* 0: not given */
 	bool create_network;
+	struct wf_option_list publish;
+	struct wf_option_list ports;
 };
 
 struct detach_options {
@@ -103,6 +106,18 @@ static const struct wf_option attach_options[] = {
 	  .min = 576,
 	  .max = 65535,
 	  .help = "largest packet; default: the network's" },
+	{ .name = "publish",
+	  .letter = 'p',
+	  .type = WF_OPTION_LIST,
+	  OPTION(publish),
+	  .value = "[IP:]HOST[-END]:CONTAINER[/PROTO]",
+	  .help = "make ports of the container reachable at the host's; tcp unless /udp, /sctp or "
+		  "/tcp+udp" },
+	{ .name = "port",
+	  .type = WF_OPTION_LIST,
+	  OPTION(ports),
+	  .value = "NAME=PORT[/PROTO]",
+	  .help = "name of a port, for services whose targetPort is a name" },
 	{ .name = "create-network",
 	  .type = WF_OPTION_BOOL,
 	  OPTION(create_network),
@@ -131,6 +146,7 @@ static const struct wf_cli_column attached_columns[] = {
 	{ .header = "ADDRESSES", .path = "status.addresses[].address" },
 	{ .header = "MAC", .path = "status.mac", .wide = true },
 	{ .header = "MTU", .path = "status.mtu", .wide = true },
+	{ .header = "PUBLISHED", .format = wf_cli_format_published, .wide = true },
 	{ .header = NULL },
 };
 
@@ -210,6 +226,10 @@ static int build_request(const struct attach_options *options, const char *path,
 	_cleanup_json_ json_t *labels = NULL;
 	int r = wf_cli_labels(&options->labels, &labels, err);
 
+	if (r == 0)
+		r = wf_cli_attach_publish(body, &options->publish, err);
+	if (r == 0)
+		r = wf_cli_attach_ports(body, &options->ports, err);
 	if (r < 0)
 		return r;
 	r = wf_json_set_str(body, "network", options->network);
@@ -377,9 +397,14 @@ const struct wf_cli_command wf_cli_attach_commands[] = {
 		  "the endpoint's name, interface and addresses.\n\n"
 		  "NETNS is the name of a namespace in /run/netns, the number of a process in it, "
 		  "or the path of a namespace file. NETNS and NETWORK may also be given without "
-		  "their options, in this order.",
+		  "their options, in this order.\n\n"
+		  "--publish makes ports of the container reachable at addresses of the host: from "
+		  "outside, from the host itself and from other containers; see weft-ports(1). An "
+		  "IPv6 address goes in brackets. A range counts as one port.",
 	  .examples = "ip netns add c1\n"
 		      "weft attach --netns c1 --network blue --name web\n"
+		      "# port 8080 of the host leads to port 80, on the host itself only\n"
+		      "weft attach --netns c1 --network blue --publish 127.0.0.1:8080:80\n"
 		      "# a second network for the same container\n"
 		      "weft attach --netns 4711 --network green --ip 10.65.0.9" },
 	{ .name = "detach",

@@ -64,10 +64,10 @@ static bool is_cni_name(const char *name)
 
 static json_t *build(const struct conflist_options *options, const char *name)
 {
-	_cleanup_json_ json_t *plugin =
-		json_pack("{s:s, s:{s:b, s:b, s:b, s:b, s:b, s:b, s:b}}", "type", "weft",
-			  "capabilities", "ips", 1, "mac", 1, "ipRanges", 1, "dns", 1, "aliases", 1,
-			  "cgroupPath", 1, "io.kubernetes.cri.pod-annotations", 1);
+	_cleanup_json_ json_t *plugin = json_pack(
+		"{s:s, s:{s:b, s:b, s:b, s:b, s:b, s:b, s:b, s:b}}", "type", "weft", "capabilities",
+		"ips", 1, "mac", 1, "ipRanges", 1, "dns", 1, "aliases", 1, "cgroupPath", 1,
+		"portMappings", 1, "io.kubernetes.cri.pod-annotations", 1);
 
 	if (!plugin)
 		return NULL;

@@ -8,6 +8,7 @@
 #include "base/mem.h"
 #include "cli/network.h"
 #include "cli/output.h"
+#include "model/publish.h"
 
 struct list_options {
 	struct wf_cli_global global;
@@ -24,6 +25,19 @@ static const struct wf_option list_options[] = {
 	WF_OPTION_END,
 };
 
+void wf_cli_format_published(const json_t *endpoint, struct wf_str *out)
+{
+	const json_t *list = json_object_get(json_object_get(endpoint, "spec"), "publish");
+	_cleanup_(wf_publishes_done) struct wf_publishes publishes = { 0 };
+	char text[WF_PUBLISH_TEXT];
+
+	if (wf_publishes_from_json(&publishes, list, "spec.publish", NULL) < 0)
+		return;
+	for (size_t i = 0; i < publishes.count; i++)
+		wf_str_addf(out, "%s%s", i ? "," : "",
+			    wf_publish_format(&publishes.items[i], text));
+}
+
 const struct wf_cli_column wf_cli_endpoint_columns[] = {
 	{ .header = "NAME", .path = "metadata.name" },
 	{ .header = "NETWORK", .path = "spec.network" },
@@ -35,6 +49,7 @@ const struct wf_cli_column wf_cli_endpoint_columns[] = {
 	{ .header = "HOST SIDE", .path = "status.hostInterface.name", .wide = true },
 	{ .header = "OWNER", .path = "spec.owner", .wide = true },
 	{ .header = "NAMESPACE", .path = "spec.netns", .wide = true },
+	{ .header = "PUBLISHED", .format = wf_cli_format_published, .wide = true },
 	{ .header = "CONTAINER", .path = "spec.containerID", .wide = true },
 	{ .header = "SENT", .path = "status.traffic.sent.bytes", .wide = true },
 	{ .header = "RECEIVED", .path = "status.traffic.received.bytes", .wide = true },

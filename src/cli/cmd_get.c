@@ -11,10 +11,12 @@
 #include "cli/network.h"
 #include "cli/output.h"
 #include "cli/selector.h"
+#include "cli/service.h"
 
 struct get_options {
 	struct wf_cli_global global;
 	char *selector;
+	struct wf_cli_namespace_options namespace;
 };
 
 static const struct wf_option get_options[] = {
@@ -24,6 +26,8 @@ static const struct wf_option get_options[] = {
 	  .offset = offsetof(struct get_options, selector),
 	  .value = "SELECTOR",
 	  .help = "only objects with these labels: app=web,tier!=db,canary,!old" },
+	WF_CLI_NAMESPACE_OPTION(offsetof(struct get_options, namespace)),
+	WF_CLI_ALL_NAMESPACES_OPTION(offsetof(struct get_options, namespace)),
 	WF_OPTION_END,
 };
 
@@ -54,6 +58,7 @@ static const struct wf_option delete_options[] = {
 	  .type = WF_OPTION_BOOL,
 	  .offset = offsetof(struct wf_cli_file_options, ignore_not_found),
 	  .help = "what is not there counts as deleted" },
+	WF_CLI_NAMESPACE_OPTION(offsetof(struct wf_cli_file_options, namespace)),
 	WF_OPTION_END,
 };
 
@@ -63,6 +68,17 @@ static const struct wf_cli_column reservation_columns[] = {
 	{ .header = "FOR", .path = "spec.for" },
 	{ .header = "ADDRESSES", .path = "spec.addresses" },
 	{ .header = "MAC", .path = "spec.mac", .wide = true },
+	{ .header = "AGE", .format = wf_cli_format_age },
+	{ .header = NULL },
+};
+
+static const struct wf_cli_column slice_columns[] = {
+	{ .header = "NAMESPACE", .path = "metadata.namespace" },
+	{ .header = "NAME", .path = "metadata.name" },
+	{ .header = "ADDRESS TYPE", .path = "addressType" },
+	{ .header = "PORTS", .path = "ports[].port" },
+	{ .header = "ENDPOINTS", .path = "endpoints[].addresses" },
+	{ .header = "LABELS", .path = "metadata.labels", .wide = true },
 	{ .header = "AGE", .format = wf_cli_format_age },
 	{ .header = NULL },
 };
@@ -79,9 +95,9 @@ static const struct {
 	const char *kind;
 	const struct wf_cli_column *columns;
 } tables[] = {
-	{ "Network", wf_cli_network_columns },
-	{ "Endpoint", wf_cli_endpoint_columns },
-	{ "Reservation", reservation_columns },
+	{ "Network", wf_cli_network_columns },  { "Endpoint", wf_cli_endpoint_columns },
+	{ "Reservation", reservation_columns }, { "Service", wf_cli_service_columns },
+	{ "EndpointSlice", slice_columns },
 };
 
 static const struct wf_cli_column *columns_of(const struct wf_kind *kind)
@@ -125,11 +141,29 @@ int wf_cli_kind_argument(struct wf_cli *cli, const struct wf_kind **ret_kind, si
 	return 0;
 }
 
-const char *wf_cli_kind_name(const struct wf_cli *cli, size_t index)
+int wf_cli_kind_name(struct wf_cli *cli, const struct wf_kind *kind, size_t index,
+		     const struct wf_cli_namespace_options *options, struct wf_str *out,
+		     struct wf_err *err)
 {
-	const char *slash = strchr(cli->args[index], '/');
+	const char *text = cli->args[index], *slash = strchr(text, '/');
+	_cleanup_free_ char *prefix = slash ? strndup(text, (size_t)(slash - text)) : NULL;
 
-	return slash ? slash + 1 : cli->args[index];
+	/* "web/x" may be a name in a namespace; the kind in front of it is known */
+	if (prefix && wf_kind_find(prefix) == kind)
+		text = slash + 1;
+	if (kind->namespaced)
+		return wf_cli_namespace_add(cli, options, text, out, err);
+	wf_str_add(out, text);
+	return out->failed ? wf_fail(err, -ENOMEM, "out of memory") : 0;
+}
+
+/* Kinds without namespaces take no option about them. */
+static int check_namespace(struct wf_cli *cli, const struct wf_kind *kind,
+			   const struct wf_cli_namespace_options *options, struct wf_err *err)
+{
+	if (!kind->namespaced && (options->name || options->all))
+		return wf_cli_misuse(cli, err, "%s have no namespace", kind->plural);
+	return 0;
 }
 
 /* Takes out the objects that a selector does not match. */
@@ -148,13 +182,15 @@ static int keep_matching(json_t *items, const char *selector, struct wf_err *err
 	return r < 0 ? r : 0;
 }
 
-static int get_list(struct wf_cli *cli, const char *path, const struct wf_cli_view *view,
-		    struct wf_err *err)
+static int get_list(struct wf_cli *cli, const struct wf_kind *kind, const char *path,
+		    const struct wf_cli_view *view, struct wf_err *err)
 {
 	const struct get_options *options = cli->options;
 	_cleanup_json_ json_t *answer = NULL;
 	int r = wf_cli_call(cli, "GET", path, NULL, &answer, err);
 
+	if (r == 0 && kind->namespaced)
+		wf_cli_namespace_keep(json_object_get(answer, "items"), &options->namespace);
 	if (r == 0 && options->selector) {
 		r = keep_matching(json_object_get(answer, "items"), options->selector, err);
 		cli->usage = r == -EINVAL;
@@ -162,8 +198,22 @@ static int get_list(struct wf_cli *cli, const char *path, const struct wf_cli_vi
 	return r < 0 ? r : wf_cli_print(cli, view, answer, err);
 }
 
-static int get_named(struct wf_cli *cli, const char *path, size_t first, struct wf_cli_view *view,
-		     struct wf_err *err)
+static int get_one(struct wf_cli *cli, const struct wf_kind *kind, size_t index,
+		   json_t **ret_document, struct wf_err *err)
+{
+	const struct get_options *options = cli->options;
+	_cleanup_str_ struct wf_str name = WF_STR_INIT;
+	char path[96];
+	int r = wf_cli_kind_name(cli, kind, index, &options->namespace, &name, err);
+
+	if (r < 0)
+		return r;
+	(void)snprintf(path, sizeof(path), "/v1/documents/%s/", kind->name);
+	return wf_cli_call_named(cli, "GET", path, wf_str_text(&name), ret_document, err);
+}
+
+static int get_named(struct wf_cli *cli, const struct wf_kind *kind, size_t first,
+		     struct wf_cli_view *view, struct wf_err *err)
 {
 	_cleanup_json_ json_t *items = json_array();
 	_cleanup_json_ json_t *value = json_pack("{s:O}", "items", items);
@@ -174,8 +224,7 @@ static int get_named(struct wf_cli *cli, const char *path, size_t first, struct 
 		struct wf_err fault = WF_ERR_INIT;
 		json_t *document;
 
-		if (wf_cli_call_named(cli, "GET", path, wf_cli_kind_name(cli, i), &document,
-				      &fault) < 0)
+		if (get_one(cli, kind, i, &document, &fault) < 0)
 			wf_cli_report(cli, NULL, &fault);
 		else
 			(void)json_array_append_new(items, document);
@@ -223,12 +272,12 @@ static int get_kinds(struct wf_cli *cli, struct wf_err *err)
 static int get(struct wf_cli *cli, struct wf_err *err)
 {
 	const struct get_options *options = cli->options;
-	_cleanup_str_ struct wf_str path = WF_STR_INIT;
 	struct wf_cli_view view = {
 		.shape = WF_CLI_TABLE, .items = "items", .name = "metadata.name", .documents = true
 	};
 	const struct wf_kind *kind = NULL;
 	size_t first = 0;
+	char path[96];
 	int r;
 
 	if (strcmp(cli->args[0], "kinds") == 0)
@@ -236,17 +285,16 @@ static int get(struct wf_cli *cli, struct wf_err *err)
 	r = wf_cli_kind_argument(cli, &kind, &first, err);
 	if (r < 0 || !kind)
 		return r;
+	r = check_namespace(cli, kind, &options->namespace, err);
+	if (r < 0)
+		return r;
 	if (first < cli->count && options->selector)
 		return wf_cli_misuse(cli, err, "a selector and a name exclude each other");
 	view.columns = columns_of(kind);
-	wf_str_addf(&path, "/v1/documents/%s", kind->name);
-	if (first < cli->count)
-		wf_str_add(&path, "/");
-	if (path.failed)
-		return wf_fail(err, -ENOMEM, "out of memory");
+	(void)snprintf(path, sizeof(path), "/v1/documents/%s", kind->name);
 	if (first == cli->count)
-		return get_list(cli, path.data, &view, err);
-	return get_named(cli, path.data, first, &view, err);
+		return get_list(cli, kind, path, &view, err);
+	return get_named(cli, kind, first, &view, err);
 }
 
 const struct wf_cli_command wf_cli_document_commands[] = {
@@ -271,8 +319,13 @@ const struct wf_cli_command wf_cli_document_commands[] = {
 	  .options_bytes = sizeof(struct get_options),
 	  .summary = "show documents",
 	  .description = "'weft get kinds' tells what documents of each kind may hold; with -o "
-			 "json as JSON schemas.",
+			 "json as JSON schemas.\n\n"
+			 "Services and EndpointSlices live in namespaces: those of namespace "
+			 "default are shown unless --namespace or --all-namespaces is given, or "
+			 "the name is written NAMESPACE/NAME.",
 	  .examples = "weft get networks -l team=web\n"
+		      "weft get services -A\n"
+		      "weft get service shop/web -o yaml\n"
 		      "weft get network/blue -o yaml" },
 	{ .name = "delete",
 	  .args = "[KIND NAME...]",

@@ -60,6 +60,12 @@ static const struct wf_option create_options[] = {
 	  OPTION(isolated),
 	  .fallback = "true",
 	  .help = "no traffic to and from other networks; --no-isolation to allow it" },
+	{ .name = "masquerade",
+	  .type = WF_OPTION_BOOL,
+	  OPTION(masquerade),
+	  .fallback = "true",
+	  .help = "bridge: what leaves the host shows the host's address; --no-masquerade where "
+		  "the network is routed" },
 	{ .name = "mtu",
 	  .type = WF_OPTION_U64,
 	  OPTION(mtu),

@@ -205,7 +205,9 @@ const struct wf_cli_command wf_cli_observe_commands[] = {
 	  .summary = "watch dropped packets and new connections",
 	  .description =
 		  "Prints a line per event: time, verdict, from whom to whom, protocol, and for "
-		  "drops the reason and what to do about it. Ends with Ctrl-C and a summary. With "
+		  "drops the reason and what to do about it. Where an address is translated, => "
+		  "leads from what the packet said to what became of it: the backend of a "
+		  "service, or the host's address. Ends with Ctrl-C and a summary. With "
 		  "-o json each line is a JSON object.",
 	  .examples = "weft observe --drops\n"
 		      "weft observe --endpoint web\n"

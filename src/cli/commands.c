@@ -86,6 +86,31 @@ const struct wf_cli_page wf_cli_pages[] = {
 	  .description = "Every address that weft knows is free, in use by an endpoint, held for "
 			 "one, cooling down after its release, or excluded.",
 	  .commands = wf_cli_ip_commands },
+	{ .name = "weft-service",
+	  .section = 1,
+	  .summary = "list and inspect services",
+	  .description =
+		  "A service is an address, or several, in front of backends that come and go. "
+		  "Services are documents as Kubernetes defines them: weft-apply(1) makes, changes "
+		  "and deletes them. Their backends are the endpoints that their selector finds, "
+		  "or those of EndpointSlices.",
+	  .commands = wf_cli_service_commands },
+	{ .name = "weft-ports",
+	  .section = 1,
+	  .summary = "which ports of the host lead to containers",
+	  .description =
+		  "Ports of the host are published by weft attach --publish, by container runtimes "
+		  "through CNI, and by services of type NodePort and LoadBalancer.",
+	  .commands = wf_cli_ports_commands },
+	{ .name = "weft-conntrack",
+	  .section = 1,
+	  .summary = "list and flush translated connections",
+	  .description =
+		  "weft remembers connections whose addresses it translates: those to services and "
+		  "published ports, and those that leave the host under the host's address. Other "
+		  "connections need no memory and are not listed, nor are those that a socket of "
+		  "this host made to a service, which lead to the backend from the start.",
+	  .commands = wf_cli_conntrack_commands },
 	{ .name = "weft-observe",
 	  .section = 1,
 	  .summary = "watch packets that are dropped and connections that begin",

@@ -53,9 +53,15 @@ static void add_daemon_names(struct completion *completion, const char *path, co
 	if (wf_client_call(wf_cli_global(completion->cli)->socket, "GET", path, NULL,
 			   DAEMON_TIMEOUT_MS, &answer, NULL) < 0)
 		return;
-	json_array_foreach(json_object_get(answer, "items"), i, item)
-		add_candidate(completion,
-			      wf_json_str(json_object_get(item, "metadata"), "name", ""), help);
+	json_array_foreach(json_object_get(answer, "items"), i, item) {
+		const json_t *meta = json_object_get(item, "metadata");
+		const char *namespace = wf_json_str(meta, "namespace", "");
+		_cleanup_str_ struct wf_str name = WF_STR_INIT;
+
+		wf_str_addf(&name, "%s%s%s", namespace, *namespace ? "/" : "",
+			    wf_json_str(meta, "name", ""));
+		add_candidate(completion, wf_str_text(&name), help);
+	}
 }
 
 static void add_namespaces(struct completion *completion)
@@ -123,6 +129,8 @@ static void add_values(struct completion *completion, const char *what)
 		wf_str_addf(&completion->out, ":%s\n", what);
 	else if (strcmp(what, "network") == 0)
 		add_daemon_names(completion, "/v1/networks", "network");
+	else if (strcmp(what, "service") == 0)
+		add_daemon_names(completion, "/v1/services", "service");
 	else if (strcmp(what, "endpoint") == 0)
 		add_daemon_names(completion, "/v1/endpoints", "endpoint");
 	else if (strcmp(what, "netns") == 0)

@@ -4,12 +4,14 @@
 #define WEFT_CLI_DOCUMENT_H
 
 #include "cli/cli.h"
+#include "cli/namespace.h"
 #include "model/document.h"
 
 /* Options of apply and delete. */
 struct wf_cli_file_options {
 	struct wf_cli_global global;
 	struct wf_option_list files;
+	struct wf_cli_namespace_options namespace;
 	bool dry_run;
 	bool ignore_not_found;
 };
@@ -24,7 +26,9 @@ int wf_cli_run_delete(struct wf_cli *cli, struct wf_err *err);
 int wf_cli_kind_argument(struct wf_cli *cli, const struct wf_kind **ret_kind, size_t *ret_first,
 			 struct wf_err *err);
 
-/* The name in an argument, without "kind/". Borrowed. */
-const char *wf_cli_kind_name(const struct wf_cli *cli, size_t index);
+/* Appends the name that an argument means, without "kind/", with its namespace if it has one. */
+int wf_cli_kind_name(struct wf_cli *cli, const struct wf_kind *kind, size_t index,
+		     const struct wf_cli_namespace_options *options, struct wf_str *out,
+		     struct wf_err *err);
 
 #endif

@@ -18,8 +18,7 @@ static void add_time(const char *time, struct wf_str *out)
 	wf_str_add_escaped(out, text ? text : "");
 }
 
-/* name(addr:port), addr:port or name */
-static void add_side(const json_t *side, struct wf_str *out)
+void wf_cli_side_add(const json_t *side, struct wf_str *out)
 {
 	const char *name = wf_json_str(side, "name", "");
 	const char *address = wf_json_str(side, "address", "");
@@ -171,6 +170,17 @@ static void add_verdict(const char *type, bool color, struct wf_str *out)
 	wf_str_add(out, color ? "\033[0m " : " ");
 }
 
+/* " => 10.64.0.7:8080" behind the side that is shown to be something else. */
+static void add_translated(const json_t *event, const char *direction, struct wf_str *out)
+{
+	const json_t *translated = json_object_get(event, "translated");
+
+	if (strcmp(wf_json_str(translated, "direction", ""), direction) != 0)
+		return;
+	wf_str_add(out, " => ");
+	wf_cli_side_add(translated, out);
+}
+
 void wf_cli_event_add(const json_t *event, bool color, struct wf_str *out)
 {
 	const char *type = wf_json_str(event, "type", "?");
@@ -188,9 +198,11 @@ void wf_cli_event_add(const json_t *event, bool color, struct wf_str *out)
 		wf_str_add_escaped(out, network);
 		wf_str_add(out, "] ");
 	}
-	add_side(json_object_get(event, "source"), out);
+	wf_cli_side_add(json_object_get(event, "source"), out);
+	add_translated(event, "src", out);
 	wf_str_add(out, " -> ");
-	add_side(json_object_get(event, "destination"), out);
+	wf_cli_side_add(json_object_get(event, "destination"), out);
+	add_translated(event, "dst", out);
 	add_protocol(event, out);
 	add_reason(json_object_get(event, "reason"), out);
 }

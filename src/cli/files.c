@@ -102,10 +102,12 @@ void wf_cli_files_name(const json_t *document, struct wf_err *err)
 {
 	const char *kind = wf_json_str(document, "kind", "");
 	const char *name = wf_json_str(json_object_get(document, "metadata"), "name", "");
-	char lower[64] = "";
+	char lower[64] = "", key[WF_NAME_BYTES];
 
 	for (size_t i = 0; kind[i] && i + 1 < sizeof(lower); i++)
 		lower[i] = (char)tolower((unsigned char)kind[i]);
+	if (*name && wf_document_key(document, key) == 0)
+		name = key;
 	if (*lower && *name)
 		wf_err_set_object(err, "%s/%s", lower, name);
 }

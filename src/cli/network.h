@@ -15,6 +15,7 @@ struct wf_cli_network_options {
 	bool ipv6;
 	bool internal;
 	bool isolated;
+	bool masquerade;
 	uint64_t mtu; /* 0: not given */
 	struct wf_option_list labels;
 	char *parent;
@@ -35,6 +36,9 @@ int wf_cli_labels(const struct wf_option_list *labels, json_t **ret_labels, stru
 
 extern const struct wf_cli_column wf_cli_network_columns[];
 extern const struct wf_cli_column wf_cli_endpoint_columns[];
+
+/* Column format: the published ports of an endpoint, "127.0.0.1:8080 -> 80/tcp". */
+void wf_cli_format_published(const json_t *endpoint, struct wf_str *out);
 
 /*
  * Prints the documents of all arguments: one as it is, several as a list. path ends with '/'.

@@ -186,7 +186,7 @@ static void lay_out(const struct wf_str *cells, const size_t *widths, size_t col
 	}
 }
 
-static int add_table(const struct wf_cli_column *columns, const json_t *items, bool wide,
+int wf_cli_add_table(const struct wf_cli_column *columns, const json_t *items, bool wide,
 		     struct wf_str *out)
 {
 	_cleanup_str_ struct wf_str cells = WF_STR_INIT;
@@ -223,7 +223,7 @@ static int add_table(const struct wf_cli_column *columns, const json_t *items, b
 	return cells.failed ? -ENOMEM : 0;
 }
 
-static void add_fields(const struct wf_cli_column *columns, const json_t *items, bool wide,
+void wf_cli_add_fields(const struct wf_cli_column *columns, const json_t *items, bool wide,
 		       struct wf_str *out)
 {
 	size_t width = 0, i;
@@ -258,12 +258,19 @@ static void add_lines(const struct wf_cli_column *columns, const json_t *items, 
 	}
 }
 
+/* Names of documents in namespaces are written as arguments of commands take them. */
 static void add_names(const struct wf_cli_view *view, const json_t *items, struct wf_str *out)
 {
 	json_t *item;
 	size_t i;
 
 	json_array_foreach(items, i, item) {
+		const json_t *meta = json_object_get(item, "metadata");
+
+		if (view->documents && *wf_json_str(meta, "namespace", "")) {
+			wf_cli_add_path(meta, "namespace", out);
+			wf_str_add(out, "/");
+		}
 		wf_cli_add_path(item, view->name, out);
 		wf_str_add(out, "\n");
 	}
@@ -330,11 +337,11 @@ static int compose(const struct wf_cli_view *view, const char *format, const jso
 	if (!view->columns)
 		return -EINVAL;
 	if (view->shape == WF_CLI_FIELDS)
-		add_fields(view->columns, items, wide, out);
+		wf_cli_add_fields(view->columns, items, wide, out);
 	else if (view->shape == WF_CLI_LINES)
 		add_lines(view->columns, items, out);
 	else
-		return add_table(view->columns, items, wide, out);
+		return wf_cli_add_table(view->columns, items, wide, out);
 	return 0;
 }
 

@@ -36,6 +36,12 @@ struct wf_cli_view {
 int wf_cli_print(struct wf_cli *cli, const struct wf_cli_view *view, const json_t *value,
 		 struct wf_err *err);
 
+/* Appends a table, or a line per column, of an array of items; for texts made of several. */
+int wf_cli_add_table(const struct wf_cli_column *columns, const json_t *items, bool wide,
+		     struct wf_str *out);
+void wf_cli_add_fields(const struct wf_cli_column *columns, const json_t *items, bool wide,
+		       struct wf_str *out);
+
 /* Appends the value at a path, escaped; nothing when it is not there. */
 void wf_cli_add_path(const json_t *value, const char *path, struct wf_str *out);
 

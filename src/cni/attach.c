@@ -94,6 +94,13 @@ static int set_shared(json_t *object, const char *key, json_t *value)
 	return json_object_set(object, key, value);
 }
 
+static int set_publish(json_t *body, const struct wf_cni_wish *wish)
+{
+	if (!wish->publish.count)
+		return 0;
+	return json_object_set_new(body, "publish", wf_publishes_to_json(&wish->publish));
+}
+
 static int set_extra(json_t *body, const struct wf_cni_call *call, const struct wf_cni_wish *wish)
 {
 	json_t *extra = json_object();
@@ -135,7 +142,8 @@ json_t *wf_cni_attach_body(const struct wf_cni_call *call, const struct wf_cni_w
 	    set_shared(body, "ranges", wish->ranges) < 0 ||
 	    set_shared(body, "labels", wish->labels) < 0 ||
 	    set_shared(body, "annotations", wish->annotations) < 0 ||
-	    wf_json_set_str(body, "mac", wish->mac) < 0 || set_extra(body, call, wish) < 0)
+	    wf_json_set_str(body, "mac", wish->mac) < 0 || set_extra(body, call, wish) < 0 ||
+	    set_publish(body, wish) < 0)
 		return NULL;
 	if (call->config.mtu &&
 	    json_object_set_new(body, "mtu", json_integer(call->config.mtu)) < 0)

@@ -257,13 +257,10 @@ static bool is_empty(const json_t *value)
 /* A capability that was declared and is not there must not look as if it worked. */
 static int check_capabilities(const struct wf_cni_config *config, struct wf_cni_error *error)
 {
-	static const char *const supported[] = { "ips",
-						 "mac",
-						 "ipRanges",
-						 "dns",
-						 "aliases",
-						 "cgroupPath",
-						 "io.kubernetes.cri.pod-annotations" };
+	static const char *const supported[] = {
+		"ips",     "mac",        "ipRanges",     "dns",
+		"aliases", "cgroupPath", "portMappings", "io.kubernetes.cri.pod-annotations"
+	};
 	const char *key;
 	json_t *value;
 
@@ -273,11 +270,6 @@ static int check_capabilities(const struct wf_cni_config *config, struct wf_cni_
 		if (is_empty(value) || is_in(key, supported, WF_ARRAY_LEN(supported)))
 			continue;
 		(void)snprintf(path, sizeof(path), "runtimeConfig.%s", key);
-		if (strcasecmp(key, "portMappings") == 0)
-			return fail_unsupported(
-				error, path, value,
-				"weft publishes no ports in this release; remove the "
-				"capability or the port mapping");
 		if (strcasecmp(key, "bandwidth") == 0)
 			return fail_unsupported(error, path, value,
 						"weft limits no bandwidth in this release; remove "

@@ -18,6 +18,7 @@ void wf_cni_wish_done(struct wf_cni_wish *wish)
 	json_decref(wish->annotations);
 	json_decref(wish->aliases);
 	json_decref(wish->dns);
+	wf_publishes_done(&wish->publish);
 	memset(wish, 0, sizeof(*wish));
 }
 
@@ -285,5 +286,7 @@ int wf_cni_wish_gather(struct wf_cni_wish *wish, const struct wf_cni_config *con
 		r = wf_cni_wish_labels(wish, config, args, error);
 	if (r == 0)
 		r = wf_cni_wish_dns(wish, config, error);
+	if (r == 0)
+		r = wf_cni_wish_ports(wish, config, error);
 	return r;
 }

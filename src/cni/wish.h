@@ -12,15 +12,17 @@
 #include "base/addr.h"
 #include "cni/args.h"
 #include "cni/config.h"
+#include "model/publish.h"
 
 /* All owned; NULL or "" when not asked for. */
 struct wf_cni_wish {
-	json_t *addresses;       /* array of strings without prefix length */
-	json_t *ranges;          /* array of arrays of {subnet, rangeStart, rangeEnd, gateway} */
-	json_t *labels;          /* object of strings */
-	json_t *annotations;     /* object of strings */
-	json_t *aliases;         /* array of strings */
-	json_t *dns;             /* {nameservers, domain, search, options}: the result's names */
+	json_t *addresses;   /* array of strings without prefix length */
+	json_t *ranges;      /* array of arrays of {subnet, rangeStart, rangeEnd, gateway} */
+	json_t *labels;      /* object of strings */
+	json_t *annotations; /* object of strings */
+	json_t *aliases;     /* array of strings */
+	json_t *dns;         /* {nameservers, domain, search, options}: the result's names */
+	struct wf_publishes publish;
 	const char *cgroup_path; /* borrowed from the configuration */
 	char mac[WF_MAC_TEXT];
 	char gateway[WF_ADDR_TEXT]; /* of CNI_ARGS: must turn out to be the network's */

@@ -9,6 +9,10 @@
 int wf_cni_wish_labels(struct wf_cni_wish *wish, const struct wf_cni_config *config,
 		       const struct wf_cni_args *args, struct wf_cni_error *error);
 
+/* Sets wish->publish from runtimeConfig.portMappings. */
+int wf_cni_wish_ports(struct wf_cni_wish *wish, const struct wf_cni_config *config,
+		      struct wf_cni_error *error);
+
 /* Sets wish->dns from runtimeConfig.dns, or from the configuration's dns. */
 int wf_cni_wish_dns(struct wf_cni_wish *wish, const struct wf_cni_config *config,
 		    struct wf_cni_error *error);

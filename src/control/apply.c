@@ -11,7 +11,7 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "control/control_priv.h"
+#include "control/apply_priv.h"
 #include "model/document.h"
 
 WF_LOG_MODULE(apply);
@@ -25,6 +25,7 @@ static void plan_done(struct ctl_plan *plan)
 		json_decref(change->before);
 		wf_network_done(&change->network);
 		wf_reservation_done(&change->reservation);
+		wf_service_done(&change->service);
 	}
 	free(plan->items);
 }
@@ -34,7 +35,7 @@ static bool is_network(const struct ctl_change *change)
 	return strcmp(change->kind, WF_KIND_NETWORK) == 0;
 }
 
-static bool is_planned(const struct ctl_plan *plan, const char *kind, const char *name)
+bool wf_ctl_is_planned(const struct ctl_plan *plan, const char *kind, const char *name)
 {
 	for (size_t i = 0; i < plan->count; i++)
 		if (strcmp(plan->items[i].kind, kind) == 0 &&
@@ -62,98 +63,6 @@ static bool same_content(const json_t *a, const json_t *b)
 	return left && right && json_equal(left, right);
 }
 
-static int plan_network(struct wf_control *control, struct ctl_change *change,
-			const json_t *document, struct wf_err *err)
-{
-	struct ctl_network *existing;
-	int r;
-
-	r = wf_network_from_json(&change->network, document, err);
-	if (r < 0)
-		return r;
-	existing = wf_ctl_network_find(control, change->name);
-	if (!json_object_get(json_object_get(document, "spec"), "coolDown"))
-		change->network.cool_down_ms = control->config.cool_down_ms;
-	r = wf_ctl_network_complete(control, &change->network, existing ? &existing->spec : NULL,
-				    err);
-	if (r == 0 && existing && existing->endpoint_count)
-		r = wf_network_check_change(&existing->spec, &change->network, err);
-	if (r == 0)
-		r = wf_ctl_network_check(control, &change->network, err);
-	if (r < 0)
-		return r;
-	change->document = wf_network_to_json(&change->network);
-	return change->document ? 0 : wf_fail(err, -ENOMEM, "out of memory");
-}
-
-/* The network a reservation names, among those in force or in this plan. */
-static const struct wf_network *network_of(struct wf_control *control, const char *name)
-{
-	struct ctl_network *network = wf_ctl_network_find(control, name);
-
-	for (size_t i = 0; i < control->plan->count; i++)
-		if (is_network(&control->plan->items[i]) &&
-		    strcmp(control->plan->items[i].name, name) == 0)
-			return &control->plan->items[i].network;
-	return network ? &network->spec : NULL;
-}
-
-/* Another reservation of the network for the same name, among those of this plan or in force. */
-static const char *other_for(struct wf_control *control, const struct wf_reservation *reservation)
-{
-	const struct ctl_reservation *other, *next;
-
-	for (size_t i = 0; i < control->plan->count; i++) {
-		const struct wf_reservation *planned = &control->plan->items[i].reservation;
-
-		if (strcmp(planned->network, reservation->network) == 0 &&
-		    strcmp(planned->holder, reservation->holder) == 0)
-			return planned->meta.name;
-	}
-	HASH_ITER(by_name, control->reservations, other, next) {
-		if (strcmp(other->spec.network, reservation->network) == 0 &&
-		    strcmp(other->spec.holder, reservation->holder) == 0 &&
-		    strcmp(other->spec.meta.name, reservation->meta.name) != 0 &&
-		    !is_planned(control->plan, WF_KIND_RESERVATION, other->spec.meta.name))
-			return other->spec.meta.name;
-	}
-	return NULL;
-}
-
-static int plan_reservation(struct wf_control *control, struct ctl_change *change,
-			    const json_t *document, struct wf_err *err)
-{
-	const char *other;
-	const struct wf_network *network;
-	char text[WF_ADDR_TEXT], field[64];
-	int r;
-
-	r = wf_reservation_from_json(&change->reservation, document, err);
-	if (r < 0)
-		return r;
-	network = network_of(control, change->reservation.network);
-	if (!network)
-		return wf_fail_field(err, -ENOENT, "spec.network",
-				     "there is no network %s; create it first or in the same file",
-				     change->reservation.network);
-	other = other_for(control, &change->reservation);
-	if (other)
-		return wf_fail_field(err, -EEXIST, "spec.for",
-				     "reservation %s holds addresses of network %s for %s already",
-				     other, network->meta.name, change->reservation.holder);
-	for (size_t i = 0; i < change->reservation.address_count; i++) {
-		const struct wf_addr *addr = &change->reservation.addresses[i];
-
-		if (wf_network_subnet_of(network, addr))
-			continue;
-		(void)snprintf(field, sizeof(field), "spec.addresses[%zu]", i);
-		return wf_fail_field(err, -EADDRNOTAVAIL, field, "%s is in no subnet of network %s",
-				     wf_addr_format(addr, text), network->meta.name);
-	}
-	change->document = wf_reservation_to_json(&change->reservation);
-	return change->document ? 0 : wf_fail(err, -ENOMEM, "out of memory");
-}
-
 static int plan_one(struct wf_control *control, struct ctl_plan *plan, const json_t *document,
 		    struct wf_err *err)
 {
@@ -174,14 +83,17 @@ static int plan_one(struct wf_control *control, struct ctl_plan *plan, const jso
 	change = &plan->items[plan->count];
 	memset(change, 0, sizeof(*change));
 	change->kind = kind->name;
-	(void)snprintf(change->name, sizeof(change->name), "%s",
-		       wf_json_str(json_object_get(document, "metadata"), "name", ""));
-	if (is_planned(plan, kind->name, change->name))
+	change->ops = wf_ctl_kind_ops(kind->name);
+	if (!change->ops)
+		return wf_fail_field(err, -EOPNOTSUPP, "kind", "%s cannot be applied", kind->name);
+	r = wf_document_key(document, change->name);
+	if (r < 0)
+		return wf_fail_field(err, r, "metadata.name", "is too long");
+	if (wf_ctl_is_planned(plan, kind->name, change->name))
 		return wf_fail_field(err, -EEXIST, "metadata.name",
 				     "%s is in these documents twice", change->name);
 	control->plan = plan;
-	r = is_network(change) ? plan_network(control, change, document, err)
-			       : plan_reservation(control, change, document, err);
+	r = change->ops->plan(control, change, document, err);
 	control->plan = NULL;
 	/* counted even when refused, so that plan_done() frees what was parsed */
 	plan->count++;
@@ -209,7 +121,7 @@ static int check_held(struct wf_control *control, const struct ctl_plan *plan,
 			continue;
 		for (size_t i = 0; i < held->address_count; i++)
 			if (!wf_network_subnet_of(network, &held->addresses[i]) &&
-			    !is_planned(plan, WF_KIND_RESERVATION, held->meta.name))
+			    !wf_ctl_is_planned(plan, WF_KIND_RESERVATION, held->meta.name))
 				return wf_fail_field(
 					err, -EBUSY, "spec.subnets",
 					"reservation %s holds %s, which is in none of them; "
@@ -258,69 +170,21 @@ static int plan_make(struct wf_control *control, struct ctl_plan *plan, const js
 	return check_all_held(control, plan, err);
 }
 
-static int force_network(struct wf_control *control, const json_t *document, struct wf_err *err)
+static bool is_reservation(const struct ctl_change *change)
 {
-	struct wf_network spec = { 0 };
-	struct ctl_network *existing;
-	int r;
-
-	r = wf_network_from_json(&spec, document, err);
-	if (r < 0)
-		return r;
-	existing = wf_ctl_network_find(control, spec.meta.name);
-	r = existing ? wf_ctl_network_change(control, existing, &spec, err)
-		     : wf_ctl_network_start(control, &spec, err);
-	wf_network_done(&spec);
-	return r;
-}
-
-static int force_reservation(struct wf_control *control, const json_t *document, struct wf_err *err)
-{
-	struct wf_reservation spec = { 0 };
-	struct ctl_reservation *existing;
-	int r;
-
-	r = wf_reservation_from_json(&spec, document, err);
-	if (r < 0)
-		return r;
-	existing = wf_ctl_reservation_find(control, spec.meta.name);
-	if (existing)
-		wf_ctl_reservation_stop(control, existing);
-	r = wf_ctl_reservation_start(control, &spec, err);
-	wf_reservation_done(&spec);
-	return r;
-}
-
-static int put_in_force(struct wf_control *control, const struct ctl_change *change,
-			const json_t *document, struct wf_err *err)
-{
-	return is_network(change) ? force_network(control, document, err)
-				  : force_reservation(control, document, err);
-}
-
-static void undo_reservations(struct wf_control *control, const struct ctl_plan *plan)
-{
-	for (size_t i = 0; i < plan->count; i++) {
-		const struct ctl_change *change = &plan->items[i];
-		struct ctl_reservation *reservation =
-			wf_ctl_reservation_find(control, change->name);
-
-		if (change->in_force && !is_network(change) && reservation)
-			wf_ctl_reservation_stop(control, reservation);
-	}
+	return strcmp(change->kind, WF_KIND_RESERVATION) == 0;
 }
 
 static void undo_networks(struct wf_control *control, const struct ctl_plan *plan)
 {
 	for (size_t i = plan->count; i-- > 0;) {
 		const struct ctl_change *change = &plan->items[i];
-		struct ctl_network *network = wf_ctl_network_find(control, change->name);
 
-		if (!change->in_force || !is_network(change) || !network)
+		if (!change->in_force || !is_network(change))
 			continue;
 		if (!change->before)
-			wf_ctl_network_stop(control, network);
-		else if (put_in_force(control, change, change->before, NULL) < 0)
+			change->ops->stop(control, change->name);
+		else if (change->ops->force(control, change->name, change->before, NULL) < 0)
 			wf_ctl_dirty(control, CTL_DIRTY_ALL);
 	}
 }
@@ -328,13 +192,19 @@ static void undo_networks(struct wf_control *control, const struct ctl_plan *pla
 /* Back to what was before. What is held may be held in subnets that have to come back first. */
 static void undo(struct wf_control *control, const struct ctl_plan *plan)
 {
-	undo_reservations(control, plan);
+	for (size_t i = 0; i < plan->count; i++)
+		if (plan->items[i].in_force && is_reservation(&plan->items[i]))
+			plan->items[i].ops->stop(control, plan->items[i].name);
 	undo_networks(control, plan);
 	for (size_t i = 0; i < plan->count; i++) {
 		const struct ctl_change *change = &plan->items[i];
 
-		if (change->in_force && !is_network(change) && change->before)
-			(void)put_in_force(control, change, change->before, NULL);
+		if (!change->in_force || is_network(change))
+			continue;
+		if (change->before)
+			(void)change->ops->force(control, change->name, change->before, NULL);
+		else
+			change->ops->stop(control, change->name);
 	}
 }
 
@@ -365,13 +235,9 @@ static void adopt_meta(struct wf_control *control, const struct ctl_plan *plan)
 {
 	for (size_t i = 0; i < plan->count; i++) {
 		const struct ctl_change *change = &plan->items[i];
-		struct ctl_network *network;
 
-		if (!change->changed || !is_network(change))
-			continue;
-		network = wf_ctl_network_find(control, change->name);
-		if (network)
-			wf_ctl_meta_adopt(&network->spec.meta, change->document);
+		if (change->changed && change->ops->adopt)
+			change->ops->adopt(control, change->name, change->document);
 	}
 }
 
@@ -385,7 +251,7 @@ static int plan_execute(struct wf_control *control, struct ctl_plan *plan, struc
 		if (!change->changed)
 			continue;
 		change->in_force = true;
-		r = put_in_force(control, change, change->document, err);
+		r = change->ops->force(control, change->name, change->document, err);
 		if (r < 0) {
 			wf_err_set_object(err, "%s/%s", change->kind, change->name);
 			if (err)
@@ -399,6 +265,7 @@ static int plan_execute(struct wf_control *control, struct ctl_plan *plan, struc
 		adopt_meta(control, plan);
 	else
 		undo(control, plan);
+	wf_ctl_lb_flush(control);
 	return r;
 }
 

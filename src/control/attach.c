@@ -281,6 +281,9 @@ static int bring_up(struct wf_control *control, struct ctl_endpoint *endpoint, i
 	if (r < 0)
 		goto err_unstore;
 	wf_ctl_crash_point("attach.programmed");
+	r = wf_ctl_endpoint_serve(control, endpoint, netns_fd, err);
+	if (r < 0)
+		goto err_unprogram;
 	r = wf_ctl_endpoint_link(control, endpoint, netns_fd, err);
 	if (r < 0)
 		goto err_unprogram;
@@ -295,6 +298,7 @@ static int bring_up(struct wf_control *control, struct ctl_endpoint *endpoint, i
 err_unlink:
 	wf_ctl_endpoint_unlink(control, endpoint, netns_fd);
 err_unprogram:
+	wf_ctl_endpoint_unserve(control, endpoint);
 	wf_ctl_unprogram_endpoint(control, endpoint);
 err_unstore:
 	if (unseen) {
@@ -385,7 +389,9 @@ static int attach_to(struct wf_control *control, struct ctl_network *network,
 		goto err_unreserve;
 	}
 	wf_ctl_crash_point("attach.addressed");
-	r = bring_up(control, endpoint, netns_fd, fresh, ret_document, err);
+	r = wf_ctl_publish_check(control, endpoint, err);
+	if (r == 0)
+		r = bring_up(control, endpoint, netns_fd, fresh, ret_document, err);
 	if (r < 0) {
 		wf_ctl_attach_unaddress(network, &endpoint->spec, false);
 		if (slot)
@@ -394,6 +400,8 @@ static int attach_to(struct wf_control *control, struct ctl_network *network,
 		wf_ctl_dirty(control, CTL_DIRTY_DEVICES);
 		goto err_unreserve;
 	}
+	wf_ctl_lb_touch_endpoint(control, endpoint);
+	wf_ctl_lb_flush(control);
 	wf_log_info("endpoint attached", "endpoint=%s network=%s netns=%s interface=%s",
 		    endpoint->spec.meta.name, endpoint->spec.network, endpoint->spec.netns,
 		    endpoint->spec.ifname);

@@ -16,7 +16,7 @@ struct attach_request {
 	size_t address_count;
 	struct attach_range_set *range_sets; /* owned; one address from each */
 	size_t range_set_count;
-	const json_t *labels, *annotations, *extra;
+	const json_t *labels, *annotations, *extra, *publish, *ports;
 };
 
 /* One inner list of the CNI capability ipRanges. */

@@ -221,6 +221,8 @@ int wf_ctl_attach_parse(struct attach_request *request, const json_t *body, stru
 	request->labels = json_object_get(body, "labels");
 	request->annotations = json_object_get(body, "annotations");
 	request->extra = json_object_get(body, "extra");
+	request->publish = json_object_get(body, "publish");
+	request->ports = json_object_get(body, "ports");
 	r = parse_strings(request, body, err);
 	if (r == 0)
 		r = parse_addresses(request, body, err);
@@ -260,6 +262,10 @@ int wf_ctl_attach_copy(const struct attach_request *request, struct wf_endpoint 
 	if (r == 0 && json_is_object(request->annotations))
 		r = wf_labels_from_json(&spec->meta.annotations, request->annotations,
 					"annotations", false, err);
+	if (r == 0 && request->publish)
+		r = wf_publishes_from_json(&spec->publish, request->publish, "publish", err);
+	if (r == 0 && request->ports)
+		r = wf_endpoint_ports_from_json(spec, request->ports, "ports", err);
 	if (r == 0 && json_is_object(request->extra)) {
 		spec->extra = json_deep_copy(request->extra);
 		if (!spec->extra)

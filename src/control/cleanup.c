@@ -54,6 +54,9 @@ static void see_link(const struct wf_net_link *link, void *context)
 		(void)wf_net_endpoint_bury(found->net, link->ifindex);
 	} else if (link->ifindex == WF_IFINDEX_BASE || is_macvlan_host(link)) {
 		add_device(found, link->ifindex);
+	} else {
+		/* an uplink, perhaps: nothing happens to others */
+		(void)wf_net_uplink_detach(found->net, link->ifindex, NULL);
 	}
 }
 

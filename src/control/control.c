@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The life of the control object. */
 #include <errno.h>
+#include <sys/random.h>
 
 #include "base/clock.h"
 #include "base/mem.h"
@@ -20,12 +21,24 @@ static void free_tables(struct wf_control *control)
 		wf_ctl_network_remove(control, network);
 }
 
+uint32_t wf_ctl_random(struct wf_control *control)
+{
+	uint32_t value;
+
+	/* never short for so few bytes once the kernel has started */
+	if (getrandom(&value, sizeof(value), 0) != sizeof(value))
+		value = (uint32_t)wf_clock_monotonic_ms();
+	(void)control;
+	return value;
+}
+
 void wf_control_free(struct wf_control **control)
 {
 	if (!*control)
 		return;
 	wf_ctl_observe_stop(*control);
 	wf_ctl_repair_stop(*control);
+	wf_ctl_lb_stop(*control);
 	free_tables(*control);
 	free(*control);
 	*control = NULL;
@@ -50,6 +63,8 @@ int wf_control_new(struct wf_control **ret_control, const struct wf_control_conf
 	r = wf_ctl_repair_start(control, err);
 	if (r == 0)
 		r = wf_ctl_observe_start(control, err);
+	if (r == 0)
+		r = wf_ctl_lb_start(control, err);
 	if (r == 0)
 		r = wf_ctl_recover(control, err);
 	if (r < 0)

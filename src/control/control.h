@@ -35,6 +35,15 @@ struct wf_control_config {
 	const char *run_dir;    /* the CNI plugin's spool is below it */
 	uint32_t gso_max_bytes; /* BIG TCP limit for endpoints; 0: leave the kernel's */
 	uint64_t cool_down_ms;  /* for networks that do not say */
+	const char *zone;       /* topology.kubernetes.io/zone of this node; "" or NULL unknown */
+	const char *uplinks;    /* "auto", "none", or names of devices that lead out */
+	const char *xdp;        /* "off", "auto" or "native" */
+	const char *firewall; /* "respect" or "bypass": whether published packets meet netfilter */
+	const char *cgroup;   /* root of cgroup v2 for the socket hooks; "" none */
+	struct wf_prefix
+		service_cidrs[2]; /* cluster addresses: IPv4, IPv6 (len 0: from the seed) */
+	uint16_t node_port_first, node_port_last;
+	uint32_t conn_quota; /* most translated connections of one endpoint; 0: a quarter of all */
 };
 
 /*
@@ -105,6 +114,30 @@ int wf_control_attachable(struct wf_control *control, const char *network, struc
 int wf_control_endpoint_inspect(struct wf_control *control, const char *name, json_t **ret_document,
 				struct wf_err *err);
 json_t *wf_control_endpoint_list(struct wf_control *control);
+
+/* ---- services and ports -------------------------------------------------------------------- */
+
+/* Service documents with status.weft: frontends, backends, hits, conditions. New references. */
+json_t *wf_control_service_list(struct wf_control *control);
+/* key: "NAMESPACE/NAME". -ENOENT. */
+int wf_control_service_inspect(struct wf_control *control, const char *key, json_t **ret_document,
+			       struct wf_err *err);
+/* What is reachable at addresses of the host, from where. */
+json_t *wf_control_port_list(struct wf_control *control);
+
+/* Which translated connections are meant; members NULL or 0: all. Strings borrowed. */
+struct wf_conn_filter {
+	const char *endpoint;
+	const char *service;  /* "NAMESPACE/NAME" */
+	const char *protocol; /* "tcp" */
+	const char *address;
+	size_t limit; /* of the list */
+};
+int wf_control_conntrack_list(struct wf_control *control, const struct wf_conn_filter *filter,
+			      json_t **ret_answer, struct wf_err *err);
+/* Forgets the connections; their next packets are treated as new. */
+int wf_control_conntrack_flush(struct wf_control *control, const struct wf_conn_filter *filter,
+			       json_t **ret_answer, struct wf_err *err);
 
 /* ---- seeing it ---------------------------------------------------------------------------- */
 

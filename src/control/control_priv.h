@@ -8,6 +8,7 @@
 #include <uthash.h>
 
 #include "control/control.h"
+#include "control/lb_priv.h"
 #include "ipam/choose.h"
 #include "ipam/pool.h"
 #include "model/endpoint.h"
@@ -41,9 +42,12 @@ struct ctl_reservation {
 	UT_hash_handle by_name;
 };
 
+struct ctl_kind_ops;
+
 /* One document of an apply, checked and completed; see apply.c. */
 struct ctl_change {
 	const char *kind; /* borrowed: the kind table's */
+	const struct ctl_kind_ops *ops;
 	char name[WF_NAME_BYTES];
 	json_t *document; /* owned; as it will be stored */
 	json_t *before;   /* owned; as it is stored, NULL when new */
@@ -52,6 +56,7 @@ struct ctl_change {
 	struct wf_network
 		network; /* when kind is Network; also seen by checks of later documents */
 	struct wf_reservation reservation;
+	struct wf_service service; /* also seen by checks of later documents */
 };
 
 struct ctl_plan {
@@ -74,7 +79,9 @@ enum ctl_dirty {
 	CTL_DIRTY_NAMESPACES = 1 << 3, /* endpoints without a slot: their namespace may be gone */
 	CTL_DIRTY_MAPS = 1 << 4,       /* every entry of the maps */
 	CTL_DIRTY_LOST = 1 << 5,       /* slots whose device was deleted */
-	CTL_DIRTY_ALL = (1 << 6) - 1,
+	CTL_DIRTY_UPLINKS = 1 << 6,    /* devices that lead out, the host's addresses */
+	CTL_DIRTY_SERVICES = 1 << 7,   /* frontends that could not be written */
+	CTL_DIRTY_ALL = (1 << 8) - 1,
 };
 
 struct wf_control {
@@ -109,6 +116,7 @@ struct wf_control {
 	uint64_t started_ms;
 	uint64_t repair_window_ms; /* start of the window that limits repairs */
 	uint32_t repair_count;     /* in that window */
+	struct ctl_lb lb;
 };
 
 /* ---- table.c: the tables ------------------------------------------------------------------ */
@@ -173,6 +181,11 @@ int wf_ctl_program_endpoint(struct wf_control *control, const struct ctl_endpoin
 void wf_ctl_unprogram_endpoint(struct wf_control *control, const struct ctl_endpoint *endpoint);
 /* Makes the maps hold exactly what the tables say. */
 int wf_ctl_program_all(struct wf_control *control, struct wf_err *err);
+/*
+ * The last step of that: takes away addresses that nobody shall have. Those of the host and of
+ * services stay until it is known which they are (control->lb.settled).
+ */
+int wf_ctl_program_drop(struct wf_control *control, struct wf_err *err);
 
 /* ---- host.c: weft0, the blocks, macvlan host devices --------------------------------------- */
 
@@ -219,9 +232,17 @@ int wf_ctl_endpoint_link(struct wf_control *control, struct ctl_endpoint *endpoi
 /* Takes the links back; what fails is noted for repair. */
 void wf_ctl_endpoint_unlink(struct wf_control *control, const struct ctl_endpoint *endpoint,
 			    int netns_fd);
+/* What socket hooks and outsiders need to reach an endpoint: its namespace, published ports. */
+int wf_ctl_endpoint_serve(struct wf_control *control, struct ctl_endpoint *endpoint, int netns_fd,
+			  struct wf_err *err);
+/* Takes that back, and ends its translated connections. */
+void wf_ctl_endpoint_unserve(struct wf_control *control, const struct ctl_endpoint *endpoint);
 /* Takes an endpoint out of everything: maps, store, links, pools, table. */
 int wf_ctl_endpoint_release(struct wf_control *control, struct ctl_endpoint *endpoint,
 			    const char *why, struct wf_err *err);
+
+/* Randomness for choices that need not be secret. */
+uint32_t wf_ctl_random(struct wf_control *control);
 
 /* ---- recover.c, repair.c, observe.c, crash.c -------------------------------------- */
 

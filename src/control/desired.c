@@ -19,6 +19,8 @@ struct wf_net_value wf_ctl_desired_network(const struct wf_control *control,
 		value.flags |= WF_NET_ISOLATED;
 	if (network->spec.internal)
 		value.flags |= WF_NET_INTERNAL;
+	if (network->spec.masquerade && !network->spec.internal)
+		value.flags |= WF_NET_MASQUERADE;
 	for (size_t i = 0; i < network->spec.subnet_count; i++) {
 		const struct wf_prefix *prefix = &network->spec.subnets[i].prefix;
 

@@ -87,13 +87,14 @@ static int set_filter(struct doctor_trial *trial, struct wf_dp *dp, uint32_t blo
 int wf_doctor_try_filter(struct doctor_trial *trial, struct doctor_result *result,
 			 struct wf_err *err)
 {
+	const struct wf_dp_sizes small = { .services = 16, .connections = 256 };
 	_cleanup_(wf_dp_close) struct wf_dp *dp = NULL;
 	int r = wf_doctor_trial_device(trial, err);
 
 	if (r == 0)
 		r = wf_doctor_trial_mounts(trial, err);
 	if (r == 0)
-		r = wf_dp_open(BPF_DIR, &dp, err);
+		r = wf_dp_open(BPF_DIR, &small, &dp, err);
 	if (r == 0)
 		r = set_filter(trial, dp, WF_BLOCK_INGRESS, WF_DP_FROM_CONTAINER, err);
 	if (r == 0)

@@ -6,7 +6,7 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "control/control_priv.h"
+#include "control/apply_priv.h"
 #include "model/document.h"
 
 WF_LOG_MODULE(document);
@@ -109,7 +109,7 @@ int wf_control_delete(struct wf_control *control, const char *kind_name, const c
 	const struct wf_kind *kind = wf_kind_find(kind_name);
 	_cleanup_json_ json_t *document = NULL;
 	struct ctl_reservation *reservation, *next;
-	struct ctl_network *network;
+	const struct ctl_kind_ops *ops;
 	int r;
 
 	r = wf_control_get(control, kind_name, name, &document, err);
@@ -122,18 +122,14 @@ int wf_control_delete(struct wf_control *control, const char *kind_name, const c
 		return r;
 	}
 	wf_ctl_crash_point("delete.stored");
-	HASH_ITER(by_name, control->reservations, reservation, next) {
-		bool itself = strcmp(kind->name, WF_KIND_RESERVATION) == 0 &&
-			      strcmp(reservation->spec.meta.name, name) == 0;
-		bool inside = strcmp(kind->name, WF_KIND_NETWORK) == 0 &&
-			      strcmp(reservation->spec.network, name) == 0;
-
-		if (itself || inside)
+	HASH_ITER(by_name, control->reservations, reservation, next)
+		if (strcmp(kind->name, WF_KIND_NETWORK) == 0 &&
+		    strcmp(reservation->spec.network, name) == 0)
 			wf_ctl_reservation_stop(control, reservation);
-	}
-	network = wf_ctl_network_find(control, name);
-	if (network && strcmp(kind->name, WF_KIND_NETWORK) == 0)
-		wf_ctl_network_stop(control, network);
+	ops = wf_ctl_kind_ops(kind->name);
+	if (ops)
+		ops->stop(control, name);
+	wf_ctl_lb_flush(control);
 	wf_log_info("document deleted", "kind=%s name=%s", kind->name, name);
 	return 0;
 }

@@ -134,11 +134,35 @@ static void bury_device(struct wf_control *control, const struct wf_endpoint *sp
 		wf_ctl_dirty(control, CTL_DIRTY_DEVICES);
 }
 
+void wf_ctl_endpoint_unserve(struct wf_control *control, const struct ctl_endpoint *endpoint)
+{
+	if (endpoint->spec.publish.count && wf_ctl_publish_sync(control, endpoint, NULL) < 0)
+		wf_ctl_dirty(control, CTL_DIRTY_MAPS);
+	wf_ctl_netns_unprogram(control, endpoint);
+	wf_ctl_conn_forget(control, endpoint);
+}
+
+int wf_ctl_endpoint_serve(struct wf_control *control, struct ctl_endpoint *endpoint, int netns_fd,
+			  struct wf_err *err)
+{
+	int r;
+
+	if (!endpoint->spec.slot)
+		return 0;
+	r = wf_net_ns_cookie(netns_fd, &endpoint->spec.netns_cookie, err);
+	if (r == 0)
+		r = wf_ctl_netns_program(control, endpoint, err);
+	if (r == 0 && endpoint->spec.publish.count)
+		r = wf_ctl_publish_sync(control, NULL, err);
+	return r;
+}
+
 int wf_ctl_endpoint_release(struct wf_control *control, struct ctl_endpoint *endpoint,
 			    const char *why, struct wf_err *err)
 {
 	int r = 0;
 
+	wf_ctl_lb_touch_endpoint(control, endpoint);
 	wf_ctl_unprogram_endpoint(control, endpoint);
 	wf_ctl_crash_point("detach.fenced");
 	if (wf_ctl_has_parent(endpoint->network))
@@ -152,6 +176,7 @@ int wf_ctl_endpoint_release(struct wf_control *control, struct ctl_endpoint *end
 		return r;
 	}
 	wf_ctl_crash_point("detach.stored");
+	wf_ctl_endpoint_unserve(control, endpoint);
 	(void)wf_ctl_endpoint_host_route(control, endpoint, false, NULL);
 	if (endpoint->spec.slot)
 		bury_device(control, &endpoint->spec);
@@ -162,5 +187,6 @@ int wf_ctl_endpoint_release(struct wf_control *control, struct ctl_endpoint *end
 	wf_log_info("endpoint detached", "endpoint=%s network=%s why=\"%s\"",
 		    endpoint->spec.meta.name, endpoint->spec.network, why);
 	wf_ctl_endpoint_remove(control, endpoint);
+	wf_ctl_lb_flush(control);
 	return 0;
 }

@@ -68,6 +68,9 @@ static int collect_taken(struct wf_control *control, const char *except, bool wi
 				taken_add(list, &planned->subnets[i].prefix, "network",
 					  planned->meta.name);
 	}
+	for (size_t i = 0; i < WF_ARRAY_LEN(control->lb.cluster_cidrs); i++)
+		taken_add(list, &control->lb.cluster_cidrs[i], "the service addresses of",
+			  "--service-cidr");
 	if (with_host)
 		r = wf_net_prefix_dump(control->net, add_host_prefix, list, err);
 	if (r == 0 && list->failed)

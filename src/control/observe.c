@@ -29,7 +29,11 @@ static const char *endpoint_by_address(uint32_t number, const struct wf_addr *ad
 	if (wf_dp_address_get(control->dp, number, addr, &value) < 0 &&
 	    wf_dp_address_get(control->dp, WF_NETWORK_HOST, addr, &value) < 0)
 		return NULL;
-	return value.flags & WF_ADDR_GATEWAY ? "gateway" : endpoint_by_slot(value.slot, context);
+	if (value.flags & WF_ADDR_GATEWAY)
+		return "gateway";
+	if (value.flags & WF_ADDR_HOST)
+		return "host";
+	return value.flags & WF_ADDR_SERVICE ? "service" : endpoint_by_slot(value.slot, context);
 }
 
 static const char *network_name(uint32_t number, void *context)
@@ -89,7 +93,8 @@ static void on_ring(evutil_socket_t fd, short what, void *context)
 
 int wf_ctl_config_sync(struct wf_control *control, struct wf_err *err)
 {
-	struct wf_config_value config = { .host_ifindex = control->weft0_ifindex };
+	struct wf_config_value config = { .host_ifindex = control->weft0_ifindex,
+					  .flags = control->lb.config_flags };
 
 	for (const struct wf_observer *o = control->observers; o; o = o->next)
 		config.observe |= (o->drops ? (uint32_t)WF_OBSERVE_DROPS : 0U) |

@@ -132,6 +132,10 @@ static bool is_wanted(const struct wf_control *control, const struct wf_addr_key
 		}
 		return false;
 	}
+	if (value->slot == WF_SLOT_HOST)
+		return key->network == WF_NETWORK_HOST &&
+		       (!control->lb.settled ||
+			value->flags == wf_ctl_view_flags(control, &key->addr));
 	endpoint = value->slot < WF_MAX_SLOTS ? control->by_slot[value->slot] : NULL;
 	if (!endpoint)
 		return false;
@@ -218,7 +222,7 @@ static void count_entry(const struct wf_addr_key *key, const struct wf_addr_valu
 {
 	struct census *census = context;
 
-	if (!(value->flags & WF_ADDR_GATEWAY) && is_wanted(census->control, key, value))
+	if (value->slot != WF_SLOT_HOST && is_wanted(census->control, key, value))
 		census->entries[value->slot]++;
 }
 
@@ -251,6 +255,11 @@ int wf_ctl_program_all(struct wf_control *control, struct wf_err *err)
 	if (r == 0)
 		r = program_slots(control, err);
 	if (r == 0)
-		r = wf_dp_address_visit(control->dp, drop_unwanted, control, err);
-	return r;
+		r = wf_ctl_view_program(control, err);
+	return r < 0 ? r : wf_ctl_program_drop(control, err);
+}
+
+int wf_ctl_program_drop(struct wf_control *control, struct wf_err *err)
+{
+	return wf_dp_address_visit(control->dp, drop_unwanted, control, err);
 }

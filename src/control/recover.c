@@ -13,10 +13,29 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "control/apply_priv.h"
 #include "control/attach_priv.h"
-#include "control/control_priv.h"
+#include "model/document.h"
 
 WF_LOG_MODULE(recover);
+
+#define SERVICE_RANGE_LEN 112
+
+/* The last subnet of the node's ULA prefix, when no range was given for IPv6 service addresses. */
+static void set_service_range(struct wf_control *control)
+{
+	struct wf_prefix *range = &control->lb.cluster_cidrs[1];
+
+	control->lb.cluster_cidrs[0] = control->config.service_cidrs[0];
+	*range = control->config.service_cidrs[1];
+	if (range->len)
+		return;
+	memset(range, 0, sizeof(*range));
+	range->addr.bytes[0] = 0xfd;
+	memcpy(&range->addr.bytes[1], control->ula_seed, sizeof(control->ula_seed));
+	range->addr.bytes[6] = range->addr.bytes[7] = 0xff;
+	range->len = SERVICE_RANGE_LEN;
+}
 
 /* 40 random bits of the node's ULA prefix, made once and kept in the store. */
 static int load_seed(struct wf_control *control, struct wf_err *err)
@@ -47,6 +66,7 @@ static int load_seed(struct wf_control *control, struct wf_err *err)
 	bits = (uint64_t)wf_json_int(json_object_get(document, "spec"), "ulaBits", 0);
 	for (int i = 0; i < 5; i++)
 		control->ula_seed[i] = (uint8_t)(bits >> (8 * i));
+	set_service_range(control);
 	return 0;
 }
 
@@ -138,6 +158,16 @@ out:
 	return r;
 }
 
+static int load_applied(struct wf_control *control, const json_t *document, struct wf_err *err)
+{
+	const struct ctl_kind_ops *ops = wf_ctl_kind_ops(wf_json_str(document, "kind", ""));
+	char key[WF_NAME_BYTES];
+	int r = ops ? wf_document_key(document, key) : -EINVAL;
+
+	return r < 0 ? wf_fail(err, r, "not an object that can be applied")
+		     : ops->force(control, key, document, err);
+}
+
 static int load_kind(struct wf_control *control, const char *kind, load_fn load, struct wf_err *err)
 {
 	_cleanup_json_ json_t *items = NULL;
@@ -204,8 +234,61 @@ int wf_ctl_recover(struct wf_control *control, struct wf_err *err)
 	if (r == 0)
 		r = load_kind(control, WF_KIND_ENDPOINT, load_endpoint, err);
 	if (r == 0)
+		r = load_kind(control, WF_KIND_ENDPOINT_SLICE, load_applied, err);
+	if (r == 0)
+		r = load_kind(control, WF_KIND_SERVICE, load_applied, err);
+	if (r == 0)
 		r = wf_control_resync(control, err);
 	return r;
+}
+
+/* How long silence is allowed, in seconds: new, established, closing, closed. */
+static void configure_connections(struct wf_control *control)
+{
+	static const uint32_t timeout_s[WF_CONN_PHASE_COUNT][WF_CONN_CLASS_COUNT] = {
+		[WF_CONN_NEW] = { 60, 30, 30, 60 },
+		[WF_CONN_ESTABLISHED] = { 21600, 120, 30, 600 },
+		[WF_CONN_CLOSING] = { 30, 30, 30, 30 },
+		[WF_CONN_CLOSED] = { 10, 10, 10, 10 },
+	};
+	struct wf_conn_state state;
+
+	wf_dp_conn_state(control->dp, &state);
+	wf_dp_conn_configure(control->dp, timeout_s,
+			     control->config.conn_quota ? control->config.conn_quota
+							: state.max / 4);
+}
+
+/* What the maps hold of services and addresses that are no more, when all others are known. */
+static int drop_rest(struct wf_control *control, struct wf_err *err)
+{
+	int r = wf_lb_table_drop_unclaimed(control->lb.table, wf_clock_monotonic_ms(), err);
+
+	if (r < 0)
+		return r;
+	wf_ctl_lb_config(control);
+	if (control->lb.settled)
+		return 0;
+	control->lb.settled = true;
+	return wf_ctl_program_drop(control, err);
+}
+
+/* The way out first, then who has which address, then services: each needs the one before. */
+static int resync_services(struct wf_control *control, struct wf_err *err)
+{
+	int r = wf_ctl_uplinks_sync(control, err);
+
+	if (r == 0)
+		r = wf_ctl_netns_program_all(control, err);
+	if (r == 0)
+		r = wf_ctl_publish_sync(control, NULL, err);
+	if (r < 0)
+		return r;
+	configure_connections(control);
+	wf_ctl_lb_touch_all(control);
+	wf_ctl_lb_flush(control);
+	wf_ctl_sockets_attach(control);
+	return drop_rest(control, err);
 }
 
 int wf_control_resync(struct wf_control *control, struct wf_err *err)
@@ -227,6 +310,8 @@ int wf_control_resync(struct wf_control *control, struct wf_err *err)
 		r = wf_ctl_filters_sync(control, err);
 	if (r == 0)
 		r = wf_ctl_repair_devices(control, err);
+	if (r == 0)
+		r = resync_services(control, err);
 	if (r < 0)
 		control->dirty |= dirty;
 	return r;

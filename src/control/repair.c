@@ -180,6 +180,8 @@ static void on_route(struct wf_control *control, const struct wf_net_event *even
 
 static void on_addr(struct wf_control *control, const struct wf_net_event *event)
 {
+	if (event->ifindex != control->weft0_ifindex)
+		wf_ctl_dirty(control, CTL_DIRTY_UPLINKS);
 	if ((event->type == WF_NET_EVENT_ADDR_DEL && event->ifindex == control->weft0_ifindex) ||
 	    is_macvlan_parent(control, event->ifindex))
 		wf_ctl_dirty(control, CTL_DIRTY_HOST);
@@ -202,17 +204,25 @@ static void on_event(const struct wf_net_event *event, void *context)
 					     &event->link));
 		else
 			on_host_link(control, &event->link);
+		/* what matters of other devices is whether they lead out */
+		if (!is_ours(event->ifindex) && event->ifindex != control->weft0_ifindex &&
+		    event->link.up != wf_ctl_is_uplink(control, event->ifindex))
+			wf_ctl_dirty(control, CTL_DIRTY_UPLINKS);
 		break;
 	case WF_NET_EVENT_QDISC_DEL:
 		if (event->ifindex == WF_IFINDEX_BASE)
 			wf_ctl_dirty(control, CTL_DIRTY_HOST | CTL_DIRTY_FILTERS);
 		else if (is_ours(event->ifindex))
 			wf_ctl_dirty(control, CTL_DIRTY_DEVICES | CTL_DIRTY_FILTERS);
+		else if (wf_ctl_is_uplink(control, event->ifindex))
+			wf_ctl_dirty(control, CTL_DIRTY_UPLINKS);
 		break;
 	case WF_NET_EVENT_FILTER_DEL:
 	case WF_NET_EVENT_FILTER_CHANGE:
 		if (event->block == WF_BLOCK_INGRESS || event->block == WF_BLOCK_EGRESS)
 			wf_ctl_dirty(control, CTL_DIRTY_FILTERS);
+		else if (wf_ctl_is_uplink(control, event->ifindex))
+			wf_ctl_dirty(control, CTL_DIRTY_UPLINKS);
 		break;
 	case WF_NET_EVENT_ROUTE_DEL:
 	case WF_NET_EVENT_ROUTE_REPLACE: on_route(control, event); break;
@@ -450,6 +460,12 @@ static void on_repair(evutil_socket_t fd, short what, void *context)
 		r = wf_ctl_filters_sync(control, &err);
 	if (r == 0 && (dirty & CTL_DIRTY_DEVICES))
 		r = wf_ctl_repair_devices(control, &err);
+	if (r == 0 && (dirty & CTL_DIRTY_UPLINKS))
+		r = wf_ctl_uplinks_sync(control, &err);
+	if (r == 0 && (dirty & CTL_DIRTY_SERVICES)) {
+		wf_ctl_lb_touch_all(control);
+		wf_ctl_lb_flush(control);
+	}
 	if (r < 0) {
 		wf_log_error("repair failed", "error=\"%s\"", err.message);
 		wf_ctl_dirty(control, dirty);

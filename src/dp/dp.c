@@ -14,26 +14,40 @@ static void forget_fds(struct wf_dp *dp)
 	for (size_t i = 0; i < WF_DP_MAP_COUNT; i++)
 		if (dp->map_fds[i] >= 0)
 			(void)close(TAKE_FD(dp->map_fds[i]));
-	for (size_t i = 0; i < WF_DP_PROGRAM_COUNT; i++)
+	for (size_t i = 0; i < WF_DP_PINNED_COUNT; i++)
 		if (dp->prog_fds[i] >= 0)
 			(void)close(TAKE_FD(dp->prog_fds[i]));
 }
 
-/* Opens every pin. -ENOENT when one is missing, -ESTALE when a map is of another layout. */
-static int open_pins(struct wf_dp *dp, struct wf_err *err)
+static int open_maps(struct wf_dp *dp, struct wf_err *err)
 {
+	int r = 0;
+
 	for (size_t i = 0; i < WF_DP_MAP_COUNT; i++) {
-		int fd = wf_dp_pin_open(dp->map_dir, wf_dp_map_specs[i].name), r;
+		int fd = wf_dp_pin_open(dp->map_dir, wf_dp_map_specs[i].name);
 
 		if (fd < 0)
 			return wf_fail(err, fd, "cannot open the pinned map %s: %s",
 				       wf_dp_map_specs[i].name, strerror(-fd));
 		dp->map_fds[i] = fd;
-		r = wf_dp_map_check(fd, &wf_dp_map_specs[i], err);
-		if (r < 0)
-			return r;
 	}
-	for (size_t i = 0; i < WF_DP_PROGRAM_COUNT; i++) {
+	(void)wf_dp_sizes_learn(dp->map_fds[WF_DP_MAP_SERVICES],
+				&wf_dp_map_specs[WF_DP_MAP_SERVICES], &dp->sizes);
+	(void)wf_dp_sizes_learn(dp->map_fds[WF_DP_MAP_CONNS], &wf_dp_map_specs[WF_DP_MAP_CONNS],
+				&dp->sizes);
+	for (size_t i = 0; r == 0 && i < WF_DP_MAP_COUNT; i++)
+		r = wf_dp_map_check(dp->map_fds[i], &wf_dp_map_specs[i], &dp->sizes, err);
+	return r;
+}
+
+/* Opens every pin. -ENOENT when one is missing, -ESTALE when a map is of another layout. */
+static int open_pins(struct wf_dp *dp, struct wf_err *err)
+{
+	int r = open_maps(dp, err);
+
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < WF_DP_PINNED_COUNT; i++) {
 		int fd = wf_dp_pin_open(dp->prog_dir, wf_dp_program_specs[i].name);
 
 		if (fd < 0)
@@ -87,7 +101,7 @@ static int allocate(struct wf_dp **ret_dp, struct wf_err *err)
 		return wf_fail(err, -ENOMEM, "out of memory opening the datapath");
 	for (size_t i = 0; i < WF_DP_MAP_COUNT; i++)
 		dp->map_fds[i] = -1;
-	for (size_t i = 0; i < WF_DP_PROGRAM_COUNT; i++)
+	for (size_t i = 0; i < WF_DP_PINNED_COUNT; i++)
 		dp->prog_fds[i] = -1;
 	dp->cpu_count = libbpf_num_possible_cpus();
 	if (dp->cpu_count < 1)
@@ -99,7 +113,33 @@ static int allocate(struct wf_dp **ret_dp, struct wf_err *err)
 	return 0;
 }
 
-int wf_dp_open(const char *bpf_dir, struct wf_dp **ret_dp, struct wf_err *err)
+/* Adopts what is pinned, or loads. */
+static int enter(struct wf_dp *dp, const struct wf_dp_sizes *sizes, struct wf_err *err)
+{
+	int r;
+
+	wf_dp_sizes_wanted(sizes, &dp->sizes);
+	r = adopt(dp, err);
+	if (r < 0)
+		return r;
+	dp->adopted = r == 1;
+	if (dp->adopted)
+		return wf_dp_conn_init(dp, false, err);
+	wf_dp_sizes_wanted(sizes, &dp->sizes);
+	return wf_dp_load(dp, err);
+}
+
+static int read_config(struct wf_dp *dp, struct wf_err *err)
+{
+	uint32_t zero = 0;
+
+	if (bpf_map_lookup_elem(dp->map_fds[WF_DP_MAP_CONFIG], &zero, &dp->config) < 0)
+		return wf_fail(err, -errno, "cannot read wf_config: %s", strerror(errno));
+	return 0;
+}
+
+int wf_dp_open(const char *bpf_dir, const struct wf_dp_sizes *sizes, struct wf_dp **ret_dp,
+	       struct wf_err *err)
 {
 	_cleanup_(wf_dp_close) struct wf_dp *dp = NULL;
 	int r = allocate(&dp, err);
@@ -108,18 +148,12 @@ int wf_dp_open(const char *bpf_dir, struct wf_dp **ret_dp, struct wf_err *err)
 		return r;
 	wf_dp_log_begin();
 	r = wf_dp_pin_prepare(dp, bpf_dir, err);
-	if (r < 0)
-		return r;
-	r = adopt(dp, err);
-	if (r < 0)
-		return r;
-	dp->adopted = r == 1;
-	if (!dp->adopted) {
-		r = wf_dp_load(dp, err);
-		if (r < 0)
-			return r;
-	}
-	r = read_program_ids(dp, err);
+	if (r == 0)
+		r = enter(dp, sizes, err);
+	if (r == 0)
+		r = read_config(dp, err);
+	if (r == 0)
+		r = read_program_ids(dp, err);
 	if (r < 0)
 		return r;
 	*ret_dp = TAKE_PTR(dp);
@@ -131,9 +165,16 @@ void wf_dp_close(struct wf_dp **dp)
 	if (!*dp)
 		return;
 	ring_buffer__free((*dp)->ring);
+	for (size_t i = 0; i < WF_DP_MAP_COUNT; i++)
+		wf_dp_memory_release(*dp, (enum wf_dp_map)i);
 	forget_fds(*dp);
 	free((*dp)->percpu);
 	free(TAKE_PTR(*dp));
+}
+
+void wf_dp_sizes(const struct wf_dp *dp, struct wf_dp_sizes *ret_sizes)
+{
+	*ret_sizes = dp->sizes;
 }
 
 bool wf_dp_adopted(const struct wf_dp *dp)

@@ -24,15 +24,26 @@ struct wf_dp;
 enum wf_dp_program {
 	WF_DP_FROM_CONTAINER, /* filter of WF_BLOCK_INGRESS; tail-calls from_host for slot 0 */
 	WF_DP_TO_CONTAINER,   /* filter of WF_BLOCK_EGRESS */
+	WF_DP_FROM_UPLINK,    /* filter of a device that leads outside, ingress */
+	WF_DP_TO_UPLINK,      /* the same, egress */
 	WF_DP_PROGRAM_COUNT,
+};
+
+/* Sizes that the user chooses; 0: the default of abi/limits.h. Used when the maps are made. */
+struct wf_dp_sizes {
+	uint32_t services;    /* service ports; sizes of the other tables of services follow */
+	uint32_t connections; /* rounded up to a power of two */
 };
 
 /*
  * Opens the pin directory (mounts bpffs there when nothing is mounted), adopts or creates maps
- * and programs. -EPERM: not allowed to use bpf(); -ESTALE: pinned maps of another layout;
+ * and programs. sizes NULL: the defaults. Maps that are pinned keep their size. -EPERM: not allowed to use bpf(); -ESTALE: pinned maps of another layout;
  * -EOPNOTSUPP: the verifier or kernel refuses (the message has the last lines of its log).
  */
-int wf_dp_open(const char *bpf_dir, struct wf_dp **ret_dp, struct wf_err *err);
+int wf_dp_open(const char *bpf_dir, const struct wf_dp_sizes *sizes, struct wf_dp **ret_dp,
+	       struct wf_err *err);
+/* The sizes in force: those of the pinned maps, whatever was asked for. */
+void wf_dp_sizes(const struct wf_dp *dp, struct wf_dp_sizes *ret_sizes);
 /* Closes descriptors; everything pinned stays. NULL-safe; nulls the pointer. */
 void wf_dp_close(struct wf_dp **dp);
 
@@ -72,8 +83,10 @@ int wf_dp_network_get(struct wf_dp *dp, uint32_t number, struct wf_net_value *re
 int wf_dp_network_read(struct wf_dp *dp, uint32_t first, uint32_t count,
 		       struct wf_net_value *ret_values);
 
-/* Settings the programs read. */
+/* Settings the programs read. `ranges` is kept as wf_dp_ranges_set() left it. */
 int wf_dp_config_set(struct wf_dp *dp, const struct wf_config_value *value, struct wf_err *err);
+/* Their enum wf_config_flag as in force; at first what an earlier process left. */
+uint32_t wf_dp_config_flags(const struct wf_dp *dp);
 
 /* Counters summed over CPUs; out has WF_REASON_COUNT entries. */
 int wf_dp_drops_read(struct wf_dp *dp, struct wf_counter *ret_drops);

@@ -10,6 +10,7 @@
 #include <bpf/libbpf.h>
 #include <limits.h>
 
+#include "dp/conn_table.h"
 #include "dp/dp.h"
 
 /* The maps of bpf/kernel/maps.h that the daemon opens. */
@@ -24,7 +25,31 @@ enum wf_dp_map {
 	WF_DP_MAP_EVENTS,
 	WF_DP_MAP_PROGS,
 	WF_DP_MAP_BUILD,
+	WF_DP_MAP_FRONTENDS,
+	WF_DP_MAP_PICKS,
+	WF_DP_MAP_BACKENDS,
+	WF_DP_MAP_SERVICES,
+	WF_DP_MAP_RANGES,
+	WF_DP_MAP_AFFINITY,
+	WF_DP_MAP_SOURCE_RANGES,
+	WF_DP_MAP_NETNS,
+	WF_DP_MAP_SOCK_NAT,
+	WF_DP_MAP_UPLINKS,
+	WF_DP_MAP_CONNS,
+	WF_DP_MAP_CONN_INDEX,
+	WF_DP_MAP_CONN_FREE,
+	WF_DP_MAP_CONN_STATE,
+	WF_DP_MAP_CONN_OWNERS,
+	WF_DP_MAP_FRAGMENTS,
 	WF_DP_MAP_COUNT,
+};
+
+/* How many entries a map has: as many as its specification says, of what. */
+enum wf_dp_sizing {
+	WF_DP_SIZE_FIXED,       /* as it says */
+	WF_DP_SIZE_SERVICES,    /* for each service port */
+	WF_DP_SIZE_NUMBERED,    /* the same, and one more: number 0 is not used */
+	WF_DP_SIZE_CONNECTIONS, /* one entry for so many connections */
 };
 
 /* What a map must look like to be shared with a running datapath. */
@@ -35,26 +60,56 @@ struct wf_dp_map_spec {
 	uint32_t value_bytes;
 	uint32_t max_entries;
 	uint32_t flags;
+	enum wf_dp_sizing sizing;
 };
 
-/* A program of the object: the filters are pinned, the stages live in wf_progs. */
+/* The socket hooks. */
+enum wf_dp_socket_hook {
+	WF_DP_CONNECT4,
+	WF_DP_CONNECT6,
+	WF_DP_SENDMSG4,
+	WF_DP_SENDMSG6,
+	WF_DP_RECVMSG4,
+	WF_DP_RECVMSG6,
+	WF_DP_GETPEERNAME4,
+	WF_DP_GETPEERNAME6,
+	WF_DP_BIND4,
+	WF_DP_BIND6,
+	WF_DP_SOCKET_HOOKS,
+};
+
+/*
+ * Programs that are pinned: the filters of enum wf_dp_program, then those that links hold. The
+ * others of the object are stages, which live in wf_progs.
+ */
+enum wf_dp_pinned {
+	WF_DP_PINNED_SOCKETS = WF_DP_PROGRAM_COUNT, /* and on: enum wf_dp_socket_hook */
+	WF_DP_PINNED_XDP = WF_DP_PINNED_SOCKETS + WF_DP_SOCKET_HOOKS,
+	WF_DP_PINNED_COUNT,
+};
+
+#define WF_DP_OBJECT_PROGRAMS (WF_DP_PINNED_COUNT + WF_STAGE_COUNT)
+
 struct wf_dp_program_spec {
 	const char *name;
-	int stage; /* enum wf_stage, -1 for filters */
+	int stage; /* enum wf_stage, -1 for what is pinned */
 };
 
-#define WF_DP_OBJECT_PROGRAMS 5
-
 extern const struct wf_dp_map_spec wf_dp_map_specs[WF_DP_MAP_COUNT];
-/* The first WF_DP_PROGRAM_COUNT are the filters, in the order of enum wf_dp_program. */
+/* The first WF_DP_PINNED_COUNT are pinned, the first of these in the order of wf_dp_program. */
 extern const struct wf_dp_program_spec wf_dp_program_specs[WF_DP_OBJECT_PROGRAMS];
 
 struct wf_dp {
-	char map_dir[PATH_MAX];  /* BPF_DIR/v1/maps */
-	char prog_dir[PATH_MAX]; /* BPF_DIR/v1/progs */
+	char map_dir[PATH_MAX];  /* BPF_DIR/v<WF_ABI_VERSION>/maps */
+	char prog_dir[PATH_MAX]; /* the same, progs */
+	char link_dir[PATH_MAX]; /* the same, links */
 	int map_fds[WF_DP_MAP_COUNT];
-	int prog_fds[WF_DP_PROGRAM_COUNT];
+	int prog_fds[WF_DP_PINNED_COUNT];
 	uint32_t prog_ids[WF_DP_PROGRAM_COUNT];
+	struct wf_dp_sizes sizes;      /* in force */
+	struct wf_config_value config; /* as it is in wf_config; the daemon alone writes it */
+	void *memory[WF_DP_MAP_COUNT]; /* arrays that are mapped; see wf_dp_memory() */
+	struct wf_conn_sweep conn_sweep;
 	int cpu_count;  /* possible CPUs: what a per-CPU value has */
 	bool adopted;   /* the pinned programs were of this build */
 	bool observing; /* events may come */
@@ -76,6 +131,25 @@ int wf_dp_pin_open(const char *dir, const char *name);
 /* Pins, atomically replacing what has the name. */
 int wf_dp_pin_replace(const char *dir, const char *name, int fd, struct wf_err *err);
 
+/* link.c: hooks that are held by a pinned link, and outlive the process. */
+
+/* Lets the pinned link of that name run a program. -ENOENT: no such link; -ENOLINK: its cgroup or
+ * device is gone. */
+int wf_dp_link_update(const char *dir, const char *name, int program_fd);
+/* Ends a link and removes its pin; missing is fine. */
+int wf_dp_link_drop(const char *dir, const char *name, void *context);
+/* Calls back for every pin of a folder until one returns < 0, which is returned. */
+typedef int (*wf_dp_link_fn)(const char *dir, const char *name, void *context);
+int wf_dp_link_visit(const char *dir, wf_dp_link_fn visit, void *context);
+
+/* visit.c: reading whole tables. */
+
+/* A negative result ends the visit. The entry may be deleted from within. */
+typedef int (*wf_dp_entry_fn)(const void *key, const void *value, void *context);
+/* Visits all entries of a hash, in few calls; 0, a result of the callback or a negative errno. */
+int wf_dp_entry_visit(const struct wf_dp *dp, enum wf_dp_map map, wf_dp_entry_fn visit,
+		      void *context);
+
 /* build.c: the embedded object. */
 
 /* Identity of the embedded object; never 0. */
@@ -94,10 +168,54 @@ void wf_dp_log_end(void);
 /* Unmaps the event ring when nobody observes any more. */
 void wf_dp_event_release(struct wf_dp *dp);
 
+/* memory.c: arrays that programs and daemon share as memory. */
+
+/*
+ * The memory of an array with BPF_F_MMAPABLE, mapped when first asked for and until
+ * wf_dp_memory_release() or wf_dp_close(); NULL and errno. The kernel counts all of it as
+ * resident in the daemon from that moment on, touched or not: large tables are mapped when there
+ * is something in them, and those of connections a window at a time.
+ */
+void *wf_dp_memory(struct wf_dp *dp, enum wf_dp_map map);
+void wf_dp_memory_release(struct wf_dp *dp, enum wf_dp_map map);
+/* Bytes of such an array as it is mapped. */
+size_t wf_dp_memory_bytes(const struct wf_dp *dp, enum wf_dp_map map);
+
+/* Some entries of such an array. All zero: none. */
+struct wf_dp_window {
+	void *entries; /* the first entry of the window */
+	void *base;    /* what is mapped: whole pages */
+	size_t bytes;
+};
+/* Maps count entries from first on (7 us for 256 KiB). 0, -ERANGE or another negative errno. */
+int wf_dp_window_open(const struct wf_dp *dp, enum wf_dp_map map, uint32_t first, uint32_t count,
+		      struct wf_dp_window *ret_window);
+/* Unmaps; fine when nothing is mapped. */
+void wf_dp_window_close(struct wf_dp_window *window);
+
+/* conn.c */
+
+/* Makes the tables of connections ready. fresh: they were made just now and hold zeros. */
+int wf_dp_conn_init(struct wf_dp *dp, bool fresh, struct wf_err *err);
+
+/* sockets.c, xdp.c: links that are pinned already run the programs of dp afterwards. */
+int wf_dp_sockets_update(struct wf_dp *dp, struct wf_err *err);
+int wf_dp_xdp_update(struct wf_dp *dp, struct wf_err *err);
+
+/* spec.c */
+
+/* The sizes to make tables of: what was asked for within bounds, or the defaults. */
+void wf_dp_sizes_wanted(const struct wf_dp_sizes *asked, struct wf_dp_sizes *ret_sizes);
+/* Takes over the size that an open map was made for. */
+int wf_dp_sizes_learn(int fd, const struct wf_dp_map_spec *spec, struct wf_dp_sizes *sizes);
+/* Entries of a map for these sizes. */
+uint32_t wf_dp_map_entries(const struct wf_dp_map_spec *spec, const struct wf_dp_sizes *sizes);
+/* Checks an open map against its specification; -ESTALE with both sides in the message. */
+int wf_dp_map_check(int fd, const struct wf_dp_map_spec *spec, const struct wf_dp_sizes *sizes,
+		    struct wf_err *err);
+
 /* load.c */
 
-/* Checks an open map against its specification; -ESTALE with both sides in the message. */
-int wf_dp_map_check(int fd, const struct wf_dp_map_spec *spec, struct wf_err *err);
 /* Loads the embedded object against the maps that are pinned, and pins what is new. */
 int wf_dp_load(struct wf_dp *dp, struct wf_err *err);
 

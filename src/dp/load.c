@@ -2,8 +2,8 @@
 /*
  * Loading: the embedded object against the maps that are pinned already. While it runs, the
  * filters in the kernel go on with the programs they hold. Order: the build hash is zeroed, the
- * stages change, the filters' pins change, the hash is written; whoever is killed in between
- * leaves a hash of 0, and the next start loads again.
+ * stages change, the filters' pins change, then the programs of links, the hash is written;
+ * whoever is killed in between leaves a hash of 0, and the next start loads again.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -15,54 +15,54 @@
 #include "dp/dp_priv.h"
 #include "weft.skel.h"
 
-const struct wf_dp_map_spec wf_dp_map_specs[WF_DP_MAP_COUNT] = {
-	[WF_DP_MAP_ENDPOINTS] = { "wf_endpoints", BPF_MAP_TYPE_ARRAY, 4, sizeof(struct wf_ep_value),
-				  WF_MAX_SLOTS, 0 },
-	[WF_DP_MAP_ADDRESSES] = { "wf_addresses", BPF_MAP_TYPE_HASH, sizeof(struct wf_addr_key),
-				  sizeof(struct wf_addr_value), WF_MAX_ADDRESSES,
-				  BPF_F_NO_PREALLOC },
-	[WF_DP_MAP_NETWORKS] = { "wf_networks", BPF_MAP_TYPE_ARRAY, 4, sizeof(struct wf_net_value),
-				 WF_MAX_NETWORKS, 0 },
-	[WF_DP_MAP_DROPS] = { "wf_drops", BPF_MAP_TYPE_PERCPU_ARRAY, 4, sizeof(struct wf_counter),
-			      WF_REASON_COUNT, 0 },
-	[WF_DP_MAP_TRAFFIC] = { "wf_traffic", BPF_MAP_TYPE_PERCPU_ARRAY, 4,
-				sizeof(struct wf_traffic_value), WF_MAX_SLOTS, 0 },
-	[WF_DP_MAP_CONFIG] = { "wf_config", BPF_MAP_TYPE_ARRAY, 4, sizeof(struct wf_config_value),
-			       1, 0 },
-	[WF_DP_MAP_FLOW_FILTER] = { "wf_flow_filter", BPF_MAP_TYPE_PERCPU_ARRAY, 4,
-				    sizeof(struct wf_flow_seen), WF_FLOW_FILTER_SLOTS, 0 },
-	[WF_DP_MAP_EVENTS] = { "wf_events", BPF_MAP_TYPE_RINGBUF, 0, 0, WF_EVENT_RING_BYTES, 0 },
-	[WF_DP_MAP_PROGS] = { "wf_progs", BPF_MAP_TYPE_PROG_ARRAY, 4, 4, WF_STAGE_COUNT, 0 },
-	[WF_DP_MAP_BUILD] = { "wf_build", BPF_MAP_TYPE_ARRAY, 4, sizeof(struct wf_build_value), 1,
-			      0 },
+/* Tables that refer to each other by number: one alone is of no use. */
+static const enum wf_dp_map together[] = {
+	WF_DP_MAP_CONNS,      WF_DP_MAP_CONN_INDEX,  WF_DP_MAP_CONN_FREE,
+	WF_DP_MAP_CONN_STATE, WF_DP_MAP_CONN_OWNERS,
 };
 
-const struct wf_dp_program_spec wf_dp_program_specs[WF_DP_OBJECT_PROGRAMS] = {
-	[WF_DP_FROM_CONTAINER] = { "weft_from_container", -1 },
-	[WF_DP_TO_CONTAINER] = { "weft_to_container", -1 },
-	{ "weft_from_host", WF_STAGE_FROM_HOST },
-	{ "weft_arp", WF_STAGE_ARP },
-	{ "weft_nd", WF_STAGE_ND },
-};
-
-int wf_dp_map_check(int fd, const struct wf_dp_map_spec *spec, struct wf_err *err)
+static bool is_pinned(struct wf_dp *dp, enum wf_dp_map map)
 {
-	struct bpf_map_info info = {};
-	uint32_t bytes = sizeof(info);
+	char path[PATH_MAX];
 
-	if (bpf_obj_get_info_by_fd(fd, &info, &bytes) < 0)
-		return wf_fail(err, -errno, "cannot inspect the pinned map %s: %s", spec->name,
-			       strerror(errno));
-	if (info.type == spec->type && info.key_size == spec->key_bytes &&
-	    info.value_size == spec->value_bytes && info.max_entries == spec->max_entries &&
-	    info.map_flags == spec->flags)
-		return 0;
-	return wf_fail(err, -ESTALE,
-		       "the pinned map %s has type %u, key %u, value %u, entries %u, flags %#x; "
-		       "this weft needs %u, %u, %u, %u, %#x: run 'weft cleanup' and attach again",
-		       spec->name, info.type, info.key_size, info.value_size, info.max_entries,
-		       info.map_flags, spec->type, spec->key_bytes, spec->value_bytes,
-		       spec->max_entries, spec->flags);
+	return wf_dp_pin_path(dp->map_dir, wf_dp_map_specs[map].name, path) == 0 &&
+	       access(path, F_OK) == 0;
+}
+
+/*
+ * Unpins the tables of connections unless all are there, so that they are made together; returns
+ * whether they will be. Programs that run keep the old ones until they are replaced.
+ */
+static bool forget_connections(struct wf_dp *dp)
+{
+	size_t count = sizeof(together) / sizeof(together[0]), there = 0;
+	char path[PATH_MAX];
+
+	for (size_t i = 0; i < count; i++)
+		there += is_pinned(dp, together[i]);
+	if (there == count)
+		return false;
+	for (size_t i = 0; i < count; i++)
+		if (wf_dp_pin_path(dp->map_dir, wf_dp_map_specs[together[i]].name, path) == 0)
+			(void)unlink(path);
+	return true;
+}
+
+/* Tables that are pinned decide how large the others of their kind are. */
+static int learn_sizes(struct wf_dp *dp, struct wf_err *err)
+{
+	for (size_t i = 0; i < WF_DP_MAP_COUNT; i++) {
+		const struct wf_dp_map_spec *spec = &wf_dp_map_specs[i];
+		_cleanup_close_ int fd = spec->sizing == WF_DP_SIZE_FIXED
+						 ? -1
+						 : wf_dp_pin_open(dp->map_dir, spec->name);
+		int r = fd < 0 ? 0 : wf_dp_sizes_learn(fd, spec, &dp->sizes);
+
+		if (r < 0)
+			return wf_fail(err, r, "cannot inspect the pinned map %s: %s", spec->name,
+				       strerror(-r));
+	}
+	return 0;
 }
 
 /* Lets the object use the pinned map of its name, if there is one. */
@@ -77,7 +77,7 @@ static int reuse_map(struct wf_dp *dp, struct bpf_map *map, const struct wf_dp_m
 	if (fd < 0)
 		return wf_fail(err, fd, "cannot open the pinned map %s: %s", spec->name,
 			       strerror(-fd));
-	r = wf_dp_map_check(fd, spec, err);
+	r = wf_dp_map_check(fd, spec, &dp->sizes, err);
 	if (r < 0)
 		return r;
 	r = bpf_map__reuse_fd(map, fd);
@@ -94,6 +94,8 @@ static int reuse_maps(struct wf_dp *dp, struct bpf_object *object, struct wf_err
 
 		if (!map)
 			return wf_fail(err, -ENOENT, "the object has no map %s", spec->name);
+		if (spec->sizing != WF_DP_SIZE_FIXED)
+			(void)bpf_map__set_max_entries(map, wf_dp_map_entries(spec, &dp->sizes));
 		r = reuse_map(dp, map, spec, err);
 		if (r < 0)
 			return r;
@@ -117,7 +119,7 @@ static int keep_maps(struct wf_dp *dp, struct bpf_object *object, struct wf_err 
 				       strerror(errno));
 		if (pinned >= 0)
 			continue;
-		r = wf_dp_map_check(fd, spec, err);
+		r = wf_dp_map_check(fd, spec, &dp->sizes, err);
 		if (r == 0)
 			r = wf_dp_pin_replace(dp->map_dir, spec->name, fd, err);
 		if (r < 0)
@@ -158,20 +160,31 @@ static int place_program(struct wf_dp *dp, struct bpf_object *object, size_t i, 
 	return wf_dp_pin_replace(dp->prog_dir, spec->name, fd, err);
 }
 
-static int place(struct wf_dp *dp, struct bpf_object *object, struct wf_err *err)
+static int place(struct wf_dp *dp, struct bpf_object *object, bool fresh, struct wf_err *err)
 {
 	int r = keep_maps(dp, object, err);
 
 	if (r == 0)
 		r = write_build(dp, 0, err);
+	if (r == 0)
+		r = wf_dp_conn_init(dp, fresh, err);
 	/* stages first: a filter never meets a stage older than itself that lacks a map */
 	for (size_t i = WF_DP_OBJECT_PROGRAMS; r == 0 && i-- > 0;)
 		r = place_program(dp, object, i, err);
+	if (r == 0)
+		r = wf_dp_sockets_update(dp, err);
+	if (r == 0)
+		r = wf_dp_xdp_update(dp, err);
 	return r < 0 ? r : write_build(dp, wf_dp_build_hash(), err);
 }
 
-static int refused(int r, struct wf_err *err)
+static int refused(const struct wf_dp *dp, int r, struct wf_err *err)
 {
+	if (r == -ENOMEM)
+		return wf_fail(err, r,
+			       "not enough memory for tables of %u services and %u connections: "
+			       "choose smaller --max-services, --max-connections",
+			       dp->sizes.services, dp->sizes.connections);
 	if (r == -EPERM)
 		return wf_fail(err, -EPERM,
 			       "not allowed to use bpf(): CAP_BPF and CAP_NET_ADMIN "
@@ -184,8 +197,11 @@ static int refused(int r, struct wf_err *err)
 static int load(struct wf_dp *dp, struct weft_bpf **skeleton, struct wf_err *err)
 {
 	LIBBPF_OPTS(bpf_object_open_opts, options);
-	int r;
+	bool fresh = forget_connections(dp);
+	int r = learn_sizes(dp, err);
 
+	if (r < 0)
+		return r;
 	options.kernel_log_buf = wf_dp_log_verifier(&options.kernel_log_size);
 	*skeleton = weft_bpf__open_opts(&options);
 	if (!*skeleton)
@@ -195,7 +211,7 @@ static int load(struct wf_dp *dp, struct weft_bpf **skeleton, struct wf_err *err
 	if (r < 0)
 		return r;
 	r = weft_bpf__load(*skeleton);
-	return r < 0 ? refused(r, err) : place(dp, (*skeleton)->obj, err);
+	return r < 0 ? refused(dp, r, err) : place(dp, (*skeleton)->obj, fresh, err);
 }
 
 int wf_dp_load(struct wf_dp *dp, struct wf_err *err)

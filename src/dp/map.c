@@ -6,9 +6,6 @@
 #include "base/mem.h"
 #include "dp/dp_priv.h"
 
-/* Entries of one batch of wf_dp_address_visit(); doubled when a hash bucket holds more. */
-#define VISIT_BATCH 256
-
 static int write_entry(struct wf_dp *dp, enum wf_dp_map map, const void *key, const void *value,
 		       struct wf_err *err)
 {
@@ -130,48 +127,24 @@ int wf_dp_address_get(struct wf_dp *dp, uint32_t network, const struct wf_addr *
 	return read_entry(dp, WF_DP_MAP_ADDRESSES, &key, ret_value);
 }
 
-/*
- * One pass over the table in batches of whole hash buckets; the place between two batches is a
- * bucket's number, so that callbacks may remove entries. -ENOSPC: a bucket exceeds the batch.
- */
-static int visit_batches(struct wf_dp *dp, struct wf_addr_key *keys, struct wf_addr_value *values,
-			 uint32_t batch, uint32_t *place, bool *started, wf_dp_address_fn visit,
-			 void *context)
+struct address_visit {
+	wf_dp_address_fn visit;
+	void *context;
+};
+
+static int visit_address(const void *key, const void *value, void *context)
 {
-	bool more = true;
+	const struct address_visit *to = context;
 
-	while (more) {
-		uint32_t count = batch, next = 0;
-		int r = 0;
-
-		if (bpf_map_lookup_batch(dp->map_fds[WF_DP_MAP_ADDRESSES], *started ? place : NULL,
-					 &next, keys, values, &count, NULL) < 0)
-			r = -errno;
-		if (r < 0 && r != -ENOENT)
-			return r;
-		more = r == 0;
-		*place = next;
-		*started = true;
-		for (uint32_t i = 0; i < count; i++)
-			visit(&keys[i], &values[i], context);
-	}
+	to->visit(key, value, to->context);
 	return 0;
 }
 
 int wf_dp_address_visit(struct wf_dp *dp, wf_dp_address_fn visit, void *context, struct wf_err *err)
 {
-	bool started = false;
-	uint32_t place = 0;
-	int r = -ENOSPC;
+	struct address_visit to = { visit, context };
+	int r = wf_dp_entry_visit(dp, WF_DP_MAP_ADDRESSES, visit_address, &to);
 
-	for (uint32_t batch = VISIT_BATCH; r == -ENOSPC && batch <= WF_MAX_ADDRESSES; batch *= 2) {
-		_cleanup_free_ struct wf_addr_key *keys = calloc(batch, sizeof(*keys));
-		_cleanup_free_ struct wf_addr_value *values = calloc(batch, sizeof(*values));
-
-		if (!keys || !values)
-			return wf_fail(err, -ENOMEM, "out of memory reading the address table");
-		r = visit_batches(dp, keys, values, batch, &place, &started, visit, context);
-	}
 	return r < 0 ? wf_fail(err, r, "cannot read the address table: %s", strerror(-r)) : 0;
 }
 
@@ -190,14 +163,24 @@ int wf_dp_network_get(struct wf_dp *dp, uint32_t number, struct wf_net_value *re
 
 int wf_dp_config_set(struct wf_dp *dp, const struct wf_config_value *value, struct wf_err *err)
 {
+	struct wf_config_value config = *value;
 	uint32_t zero = 0;
-	int r = write_entry(dp, WF_DP_MAP_CONFIG, &zero, value, err);
+	int r;
 
+	/* which is what wf_dp_ranges_set() wrote last */
+	config.ranges = dp->config.ranges;
+	r = write_entry(dp, WF_DP_MAP_CONFIG, &zero, &config, err);
 	if (r < 0)
 		return r;
+	dp->config = config;
 	dp->observing = value->observe != 0;
 	wf_dp_event_release(dp);
 	return 0;
+}
+
+uint32_t wf_dp_config_flags(const struct wf_dp *dp)
+{
+	return dp->config.flags;
 }
 
 static void add_counter(struct wf_counter *sum, const struct wf_counter *counter)

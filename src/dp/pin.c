@@ -57,14 +57,21 @@ static int mount_bpffs(const char *bpf_dir, struct wf_err *err)
 	return 0;
 }
 
+/* A folder of this layout, with room for a name below it. */
+static int folder(const char *bpf_dir, const char *name, char ret_path[PATH_MAX])
+{
+	int len = snprintf(ret_path, PATH_MAX, "%s/v%d/%s", bpf_dir, WF_ABI_VERSION, name);
+
+	return len < PATH_MAX - NAME_MAX ? 0 : -ENAMETOOLONG;
+}
+
 int wf_dp_pin_prepare(struct wf_dp *dp, const char *bpf_dir, struct wf_err *err)
 {
 	int r;
 
-	if (snprintf(dp->map_dir, sizeof(dp->map_dir), "%s/v%d/maps", bpf_dir, WF_ABI_VERSION) >=
-		    (int)sizeof(dp->map_dir) - NAME_MAX ||
-	    snprintf(dp->prog_dir, sizeof(dp->prog_dir), "%s/v%d/progs", bpf_dir, WF_ABI_VERSION) >=
-		    (int)sizeof(dp->prog_dir) - NAME_MAX)
+	if (folder(bpf_dir, "maps", dp->map_dir) < 0 ||
+	    folder(bpf_dir, "progs", dp->prog_dir) < 0 ||
+	    folder(bpf_dir, "links", dp->link_dir) < 0)
 		return wf_fail(err, -ENAMETOOLONG, "the BPF directory %s is too long", bpf_dir);
 	if (!is_on_bpffs(bpf_dir)) {
 		r = mount_bpffs(bpf_dir, err);
@@ -72,7 +79,9 @@ int wf_dp_pin_prepare(struct wf_dp *dp, const char *bpf_dir, struct wf_err *err)
 			return r;
 	}
 	r = wf_file_make_dirs(dp->map_dir, 0700, err);
-	return r < 0 ? r : wf_file_make_dirs(dp->prog_dir, 0700, err);
+	if (r == 0)
+		r = wf_file_make_dirs(dp->prog_dir, 0700, err);
+	return r < 0 ? r : wf_file_make_dirs(dp->link_dir, 0700, err);
 }
 
 int wf_dp_pin_path(const char *dir, const char *name, char ret_path[PATH_MAX])
@@ -162,6 +171,7 @@ static int remove_tree(int parent_fd, const char *name, int depth)
 
 int wf_dp_remove(const char *bpf_dir, struct wf_err *err)
 {
+	char links[PATH_MAX];
 	bool foreign = false;
 	DIR *dir;
 	int r;
@@ -174,6 +184,9 @@ int wf_dp_remove(const char *bpf_dir, struct wf_err *err)
 		return errno == ENOENT ? 0
 				       : wf_fail(err, -errno, "cannot open %s: %s", bpf_dir,
 						 strerror(errno));
+	/* a link whose pin goes ends some time later; these end now */
+	if (folder(bpf_dir, "links", links) == 0)
+		(void)wf_dp_link_visit(links, wf_dp_link_drop, NULL);
 	r = empty_dir(dir, 0, &foreign);
 	(void)closedir(dir);
 	if (r < 0)

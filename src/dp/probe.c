@@ -154,6 +154,7 @@ int wf_dp_probe(wf_dp_finding_fn report, void *context)
 	try_helper(&probe, BPF_FUNC_redirect_peer, "helper bpf_redirect_peer");
 	try_helper(&probe, BPF_FUNC_ringbuf_output, "helper bpf_ringbuf_output");
 	try_helper(&probe, BPF_FUNC_ktime_get_coarse_ns, "helper bpf_ktime_get_coarse_ns");
+	try_helper(&probe, BPF_FUNC_fib_lookup, "helper bpf_fib_lookup");
 	for (size_t i = 0; i < WF_DP_OBJECT_PROGRAMS; i++)
 		try_program(&probe, wf_dp_program_specs[i].name);
 	return probe.failed ? -EOPNOTSUPP : 0;

@@ -47,6 +47,10 @@ static const char *const hooks[] = {
 	[WF_HOOK_FROM_CONTAINER] = "from_container",
 	[WF_HOOK_TO_CONTAINER] = "to_container",
 	[WF_HOOK_FROM_HOST] = "from_host",
+	[WF_HOOK_FROM_UPLINK] = "from_uplink",
+	[WF_HOOK_TO_UPLINK] = "to_uplink",
+	[WF_HOOK_SOCKET] = "socket",
+	[WF_HOOK_XDP] = "xdp",
 };
 
 static bool has_ports(uint8_t proto)
@@ -97,6 +101,36 @@ static void add_icmp(json_t *value, const struct wf_event *event)
 	(void)json_object_set_new(value, "icmpCode", json_integer(type_code[1]));
 }
 
+/* What a translation made of one end of the packet. */
+static void add_translation(json_t *value, const struct wf_event *event)
+{
+	json_t *translated;
+	char text[WF_ADDR_TEXT];
+
+	if (event->translated == WF_EVENT_TRANSLATED_NONE)
+		return;
+	translated =
+		json_pack("{s:s, s:s}", "address", wf_addr_format(&event->nat, text), "direction",
+			  event->translated == WF_EVENT_TRANSLATED_SRC ? "src" : "dst");
+	if (translated && has_ports(event->proto))
+		(void)json_object_set_new(translated, "port", json_integer(ntohs(event->nat_port)));
+	(void)wf_json_set(value, "translated", translated);
+}
+
+/* Who sent the packet: at an uplink the endpoint that is concerned is the other end. */
+static const char *source_of(const struct wf_event *event, const char *subject,
+			     const struct wf_flow_names *names)
+{
+	const char *name;
+
+	if (event->hook != WF_HOOK_FROM_HOST && event->hook != WF_HOOK_FROM_UPLINK)
+		return subject ? subject : "host";
+	name = name_of(event, &event->src, names);
+	if (name)
+		return name;
+	return event->hook == WF_HOOK_FROM_HOST ? "host" : "outside";
+}
+
 static const char *protocol_of(const struct wf_event *event, char buf[8])
 {
 	bool unread = wf_addr_is_zero(&event->src) && wf_addr_is_zero(&event->dst);
@@ -115,10 +149,8 @@ static const char *protocol_of(const struct wf_event *event, char buf[8])
 json_t *wf_flow_to_json(const struct wf_event *event, int64_t wall_s,
 			const struct wf_flow_names *names)
 {
-	bool from_host = event->hook == WF_HOOK_FROM_HOST;
 	const char *subject = names->endpoint_by_slot(event->slot, names->context);
 	const char *peer = names->endpoint_by_slot(event->peer_slot, names->context);
-	const char *source = from_host ? name_of(event, &event->src, names) : subject;
 	const char *target = peer ? peer : name_of(event, &event->dst, names);
 	json_t *value = json_object();
 	char when[WF_CLOCK_TEXT], protocol[8];
@@ -133,10 +165,11 @@ json_t *wf_flow_to_json(const struct wf_event *event, int64_t wall_s,
 	(void)wf_json_set_str(value, "endpoint", subject);
 	(void)wf_json_set_str(value, "peer", peer);
 	(void)wf_json_set(value, "source",
-			  side(event, &event->src, event->sport, source ? source : "host"));
+			  side(event, &event->src, event->sport, source_of(event, subject, names)));
 	(void)wf_json_set(value, "destination", side(event, &event->dst, event->dport, target));
 	(void)wf_json_set_str(value, "protocol", protocol_of(event, protocol));
 	add_icmp(value, event);
+	add_translation(value, event);
 	(void)wf_json_set(value, "bytes", json_integer(event->len));
 	if (event->proto == IPPROTO_TCP)
 		(void)wf_json_set(value, "tcpFlags", json_integer(event->tcp_flags));

@@ -12,6 +12,7 @@
 #include <stddef.h>
 
 #include "base/err.h"
+#include "model/meta.h"
 
 /* Limits against hostile input: nodes per file, and depth as in base/json.h. */
 #define WF_DOCUMENT_MAX_NODES      40000
@@ -66,6 +67,16 @@ int wf_document_check(const json_t *root, struct wf_err *err);
 /* As wf_document_check() and then the kind's own from_json check. */
 int wf_document_check_deep(const json_t *root, struct wf_err *err);
 
+/*
+ * The document's name in the store, paths and results: "NAME", or "NAMESPACE/NAME" of a namespaced
+ * kind, whose namespace is "default" when it names none. Never fails for a document that passed
+ * wf_document_check(); otherwise -ENAMETOOLONG.
+ */
+int wf_document_key(const json_t *root, char key[WF_NAME_BYTES]);
+
+/* A copy with metadata.namespace spelled out where the kind has one. NULL: no memory. */
+json_t *wf_document_in_namespace(const json_t *root);
+
 /* Puts "FILE:LINE: " in front of an error about a field of this document. */
 void wf_document_locate(const struct wf_document *document, struct wf_err *err);
 
@@ -74,8 +85,10 @@ struct wf_schema;
 /* One kind of document. The table drives checks, the API, completion, and docs/documents.md. */
 struct wf_kind {
 	const char *name;           /* "Network" */
+	const char *api_version;    /* "weft.dev/v1" */
 	const char *plural;         /* "networks" */
 	const char *const *aliases; /* what `weft get` accepts besides; NULL-terminated */
+	bool namespaced;            /* named NAMESPACE/NAME */
 	bool user_writable;         /* may be applied and deleted by users */
 	int (*check)(const json_t *document, struct wf_err *err); /* deep check */
 	const struct wf_schema *fields; /* model/schema.h: all of the document's, apiVersion on */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The endpoint object, to and from its document. Lifetime, writing and reading. */
-#include "model/endpoint.h"
+#include "model/endpoint_priv.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -29,6 +29,8 @@ void wf_endpoint_done(struct wf_endpoint *endpoint)
 	free(endpoint->container_id);
 	free(endpoint->owner);
 	free(endpoint->sticky_name);
+	wf_publishes_done(&endpoint->publish);
+	free(endpoint->ports);
 	json_decref(endpoint->extra);
 	memset(endpoint, 0, sizeof(*endpoint));
 }
@@ -73,6 +75,12 @@ static int read_spec(struct wf_endpoint *endpoint, const json_t *spec, struct wf
 		r = read_string(spec, "containerID", NULL, &endpoint->container_id, err);
 	if (r == 0)
 		r = read_string(spec, "sticky", NULL, &endpoint->sticky_name, err);
+	if (r == 0)
+		r = wf_publishes_from_json(&endpoint->publish, json_object_get(spec, "publish"),
+					   "spec.publish", err);
+	if (r == 0)
+		r = wf_endpoint_ports_from_json(endpoint, json_object_get(spec, "ports"),
+						"spec.ports", err);
 	if (r < 0)
 		return r;
 	endpoint->default_route = wf_json_bool(spec, "defaultRoute", false);
@@ -154,6 +162,7 @@ static int read_status(struct wf_endpoint *endpoint, const json_t *status, struc
 	endpoint->ifindex = (uint32_t)wf_json_int(device, "index", 0);
 	endpoint->netns_dev = (uint64_t)wf_json_int(namespace, "device", 0);
 	endpoint->netns_inode = (uint64_t)wf_json_int(namespace, "inode", 0);
+	endpoint->netns_cookie = (uint64_t)wf_json_int(namespace, "cookie", 0);
 	endpoint->nsid = (int32_t)wf_json_int(namespace, "id", -1);
 	return 0;
 }
@@ -181,6 +190,17 @@ int wf_endpoint_from_json(struct wf_endpoint *endpoint, const json_t *document, 
 	return 0;
 }
 
+static int write_ports(json_t *spec, const struct wf_endpoint *endpoint)
+{
+	if (endpoint->publish.count &&
+	    json_object_set_new(spec, "publish", wf_publishes_to_json(&endpoint->publish)) < 0)
+		return -ENOMEM;
+	if (endpoint->port_count &&
+	    json_object_set_new(spec, "ports", wf_endpoint_ports_to_json(endpoint)) < 0)
+		return -ENOMEM;
+	return 0;
+}
+
 static int write_spec(json_t *document, const struct wf_endpoint *endpoint)
 {
 	json_t *spec = json_pack("{s:s, s:s}", "network", endpoint->network, "interface",
@@ -191,7 +211,8 @@ static int write_spec(json_t *document, const struct wf_endpoint *endpoint)
 	    wf_json_set_str(spec, "owner", endpoint->owner) < 0 ||
 	    wf_json_set_str(spec, "containerID", endpoint->container_id) < 0 ||
 	    wf_json_set_str(spec, "sticky", endpoint->sticky_name) < 0 ||
-	    json_object_set_new(spec, "defaultRoute", json_boolean(endpoint->default_route)) < 0)
+	    json_object_set_new(spec, "defaultRoute", json_boolean(endpoint->default_route)) < 0 ||
+	    write_ports(spec, endpoint) < 0)
 		return -ENOMEM;
 	if (!endpoint->extra)
 		return 0;
@@ -242,6 +263,10 @@ static int write_namespace(json_t *status, const struct wf_endpoint *endpoint)
 				      "inode", (json_int_t)endpoint->netns_inode);
 
 	if (json_object_set_new(status, "namespace", namespace) < 0)
+		return -ENOMEM;
+	if (endpoint->netns_cookie &&
+	    json_object_set_new(namespace, "cookie",
+				json_integer((json_int_t)endpoint->netns_cookie)) < 0)
 		return -ENOMEM;
 	if (endpoint->nsid >= 0 &&
 	    json_object_set_new(namespace, "id", json_integer(endpoint->nsid)) < 0)

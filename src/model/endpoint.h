@@ -14,6 +14,7 @@
 
 #include "base/addr.h"
 #include "model/meta.h"
+#include "model/publish.h"
 
 #define WF_KIND_ENDPOINT "Endpoint"
 
@@ -29,6 +30,16 @@ struct wf_endpoint_address {
 	struct wf_addr gateway;  /* zero when none */
 };
 
+/* A port of the container that has a name. */
+struct wf_endpoint_port {
+	char name[64];
+	uint8_t proto; /* IPPROTO_TCP, UDP, SCTP */
+	uint16_t port;
+};
+
+/* Most named ports of one endpoint. */
+#define WF_ENDPOINT_MAX_PORTS 256
+
 struct wf_endpoint {
 	struct wf_meta meta; /* name: unique on the node */
 	char network[WF_NAME_BYTES];
@@ -36,11 +47,12 @@ struct wf_endpoint {
 	char *netns;        /* owned; the path as given, "" when none */
 	uint64_t netns_dev; /* identity of the namespace: device and inode */
 	uint64_t netns_inode;
-	char boot_id[37];   /* the boot the namespace lives in */
-	char *container_id; /* owned; NULL when not a container's */
-	char *owner;        /* owned; "cni", "cli", ... who asked for it */
-	char *sticky_name;  /* owned; NULL: the addresses do not stick */
-	bool default_route; /* this endpoint carries the container's default route */
+	uint64_t netns_cookie; /* SO_NETNS_COOKIE, by which socket hooks know it; 0 unknown */
+	char boot_id[37];      /* the boot the namespace lives in */
+	char *container_id;    /* owned; NULL when not a container's */
+	char *owner;           /* owned; "cni", "cli", ... who asked for it */
+	char *sticky_name;     /* owned; NULL: the addresses do not stick */
+	bool default_route;    /* this endpoint carries the container's default route */
 	struct wf_endpoint_address addresses[WF_MAX_ENDPOINT_ADDRESSES];
 	size_t address_count;
 	struct wf_mac mac;
@@ -49,12 +61,24 @@ struct wf_endpoint {
 	uint32_t ifindex; /* host side device; 0 when it has none */
 	int32_t nsid;     /* the namespace's id in the host's; -1 unknown */
 	enum wf_endpoint_phase phase;
+	struct wf_publishes publish;    /* ports of the host that lead here */
+	struct wf_endpoint_port *ports; /* owned; names that services may use as targetPort */
+	size_t port_count, port_capacity;
 	json_t *extra; /* owned; passed through: aliases, dns, cgroupPath, args */
 };
 
 void wf_endpoint_done(struct wf_endpoint *endpoint);
 int wf_endpoint_from_json(struct wf_endpoint *endpoint, const json_t *document, struct wf_err *err);
 json_t *wf_endpoint_to_json(const struct wf_endpoint *endpoint);
+/*
+ * Reads [{name, port, protocol}], as in spec.ports and in attach requests, in place of what was
+ * there. path names the array in errors. Untouched on failure.
+ */
+int wf_endpoint_ports_from_json(struct wf_endpoint *endpoint, const json_t *array, const char *path,
+				struct wf_err *err);
+/* The port of that name and protocol, 0 when there is none. */
+uint16_t wf_endpoint_port_named(const struct wf_endpoint *endpoint, const char *name,
+				uint8_t proto);
 const char *wf_endpoint_phase_name(enum wf_endpoint_phase phase);
 
 #endif

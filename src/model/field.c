@@ -2,7 +2,6 @@
 /* Field paths, excerpts of what users wrote, and errors made of both. */
 #include "model/field_priv.h"
 
-#include <ctype.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -80,24 +79,6 @@ void wf_field_error(struct wf_err *err, const char *path, const char *format, ..
 	(void)escape(path, 200, where);
 	wf_err_set(err, -EINVAL, "%s%s%s", where, *path ? ": " : "", what);
 	wf_err_set_field(err, path);
-}
-
-int wf_field_name_object(int r, const json_t *document, struct wf_err *err)
-{
-	const char *kind = json_string_value(json_object_get(document, "kind"));
-	const json_t *metadata = json_object_get(document, "metadata");
-	const char *name = json_string_value(json_object_get(metadata, "name"));
-	char kind_text[WF_FIELD_EXCERPT_BYTES], name_text[WF_FIELD_EXCERPT_BYTES];
-
-	if (r >= 0 || !kind)
-		return r;
-	(void)wf_field_excerpt(kind, kind_text);
-	(void)wf_field_excerpt(name ? name : "", name_text);
-	wf_err_prefix(err, "%s%s%s", kind_text, *name_text ? "/" : "", name_text);
-	for (char *c = kind_text; *c; c++)
-		*c = (char)tolower((unsigned char)*c);
-	wf_err_set_object(err, "%s%s%s", kind_text, *name_text ? "/" : "", name_text);
-	return r;
 }
 
 const char *wf_field_nearest(const char *text, size_t count,

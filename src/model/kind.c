@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The list of all kinds, and what is made from their tables. */
+#include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -10,70 +11,25 @@
 #include "base/str.h"
 #include "model/document.h"
 #include "model/endpoint.h"
+#include "model/endpoint_slice.h"
 #include "model/field_priv.h"
 #include "model/kind_priv.h"
 #include "model/network.h"
 #include "model/reservation.h"
+#include "model/service.h"
 
 const char *const wf_kind_api_versions[] = { WF_API_VERSION, NULL };
-
-static const struct wf_schema label_value = { .type = WF_SCHEMA_STRING };
-static const struct wf_schema annotation_value = {
-	.type = WF_SCHEMA_STRING,
-	.max = 256 << 10,
-};
-
-const struct wf_schema wf_kind_metadata_fields[] = {
-	{ .name = "name",
-	  .type = WF_SCHEMA_STRING,
-	  .required = true,
-	  .min = 1,
-	  .max = 253,
-	  .example = "\"blue\"",
-	  .help = "Name of the object, unique among those of its kind: lower-case letters, digits, "
-		  "`-` and `.`; not `all`." },
-	{ .name = "labels",
-	  .type = WF_SCHEMA_MAP,
-	  .item = &label_value,
-	  .max = 1024,
-	  .help = "Key-value pairs by which objects are selected." },
-	{ .name = "annotations",
-	  .type = WF_SCHEMA_MAP,
-	  .item = &annotation_value,
-	  .max = 1024,
-	  .help = "Key-value pairs for people and tools; weft keeps them and does not read them." },
-	{ .name = "uid",
-	  .type = WF_SCHEMA_STRING,
-	  .read_only = true,
-	  .max = 36,
-	  .help = "Identity of the object among all that ever had its name." },
-	{ .name = "resourceVersion",
-	  .type = WF_SCHEMA_INT_OR_STRING,
-	  .read_only = true,
-	  .help = "Revision of the last change." },
-	{ .name = "creationTimestamp",
-	  .type = WF_SCHEMA_STRING,
-	  .read_only = true,
-	  .help = "When the object was stored first." },
-	{ .name = "generation",
-	  .type = WF_SCHEMA_INTEGER,
-	  .help = "Of documents that come from Kubernetes; ignored." },
-	{ .name = "managedFields",
-	  .type = WF_SCHEMA_ANY,
-	  .help = "Of documents that come from Kubernetes; ignored." },
-	{ .name = "selfLink",
-	  .type = WF_SCHEMA_STRING,
-	  .help = "Of documents that come from Kubernetes; ignored." },
-	WF_SCHEMA_END,
-};
 
 static const char *const network_aliases[] = { "net", "nets", NULL };
 static const char *const endpoint_aliases[] = { "ep", "eps", NULL };
 static const char *const reservation_aliases[] = { "res", NULL };
+static const char *const service_aliases[] = { "svc", NULL };
+static const char *const slice_aliases[] = { "slice", "slices", NULL };
 
 static const struct wf_kind kinds[] = {
 	{
 		.name = WF_KIND_NETWORK,
+		.api_version = WF_API_VERSION,
 		.plural = "networks",
 		.aliases = network_aliases,
 		.user_writable = true,
@@ -83,6 +39,7 @@ static const struct wf_kind kinds[] = {
 	},
 	{
 		.name = WF_KIND_ENDPOINT,
+		.api_version = WF_API_VERSION,
 		.plural = "endpoints",
 		.aliases = endpoint_aliases,
 		.user_writable = false,
@@ -93,12 +50,36 @@ static const struct wf_kind kinds[] = {
 	},
 	{
 		.name = WF_KIND_RESERVATION,
+		.api_version = WF_API_VERSION,
 		.plural = "reservations",
 		.aliases = reservation_aliases,
 		.user_writable = true,
 		.check = wf_kind_reservation_check,
 		.fields = wf_kind_reservation_fields,
 		.help = "Addresses, and a MAC, of a network that are held for a name.",
+	},
+	{
+		.name = WF_KIND_SERVICE,
+		.api_version = WF_SERVICE_API_VERSION,
+		.plural = "services",
+		.aliases = service_aliases,
+		.namespaced = true,
+		.user_writable = true,
+		.check = wf_kind_service_check,
+		.fields = wf_kind_service_fields,
+		.help = "An address, or several, in front of backends that come and go; as Kubernetes "
+			"defines it.",
+	},
+	{
+		.name = WF_KIND_ENDPOINT_SLICE,
+		.api_version = WF_ENDPOINT_SLICE_API_VERSION,
+		.plural = "endpointslices",
+		.aliases = slice_aliases,
+		.namespaced = true,
+		.user_writable = true,
+		.check = wf_kind_endpoint_slice_check,
+		.fields = wf_kind_endpoint_slice_fields,
+		.help = "Backends of a service; as Kubernetes defines it.",
 	},
 	{ .name = NULL },
 };
@@ -159,10 +140,33 @@ static int find_exact(const json_t *root, const struct wf_kind **ret_kind, struc
 			     wf_field_excerpt(text, excerpt), wf_str_text(&names), hint);
 }
 
+int wf_field_name_object(int r, const json_t *document, struct wf_err *err)
+{
+	const char *kind = json_string_value(json_object_get(document, "kind"));
+	const json_t *metadata = json_object_get(document, "metadata");
+	const char *name = json_string_value(json_object_get(metadata, "name"));
+	char kind_text[WF_FIELD_EXCERPT_BYTES], name_text[WF_FIELD_EXCERPT_BYTES];
+	char key[WF_NAME_BYTES];
+
+	if (r >= 0 || !kind)
+		return r;
+	/* without a name there is nothing to say of its namespace either */
+	if (name && *name && wf_document_key(document, key) == 0)
+		name = key;
+	(void)wf_field_excerpt(kind, kind_text);
+	(void)wf_field_excerpt(name ? name : "", name_text);
+	wf_err_prefix(err, "%s%s%s", kind_text, *name_text ? "/" : "", name_text);
+	for (char *c = kind_text; *c; c++)
+		*c = (char)tolower((unsigned char)*c);
+	wf_err_set_object(err, "%s%s%s", kind_text, *name_text ? "/" : "", name_text);
+	return r;
+}
+
 int wf_document_check(const json_t *root, struct wf_err *err)
 {
 	const struct wf_kind *kind;
 	const json_t *metadata;
+	char key[WF_NAME_BYTES];
 	int r;
 
 	if (!json_is_object(root))
@@ -174,7 +178,57 @@ int wf_document_check(const json_t *root, struct wf_err *err)
 	metadata = json_object_get(root, "metadata");
 	if (r == 0)
 		r = wf_meta_check_name(wf_json_str(metadata, "name", ""), "metadata.name", err);
+	if (r == 0 && wf_document_key(root, key) < 0)
+		r = wf_field_fail(err, "metadata.name",
+				  "is longer than %d characters together with the namespace",
+				  WF_NAME_BYTES - 1);
 	return wf_field_name_object(r, root, err);
+}
+
+static const char *namespace_of(const json_t *root)
+{
+	const struct wf_kind *kind = wf_kind_find(wf_json_str(root, "kind", ""));
+	const char *namespace = wf_json_str(json_object_get(root, "metadata"), "namespace", "");
+
+	if (!kind || !kind->namespaced)
+		return "";
+	return *namespace ? namespace : WF_NAMESPACE_DEFAULT;
+}
+
+int wf_document_key(const json_t *root, char key[WF_NAME_BYTES])
+{
+	const char *name = wf_json_str(json_object_get(root, "metadata"), "name", "");
+	const char *namespace = namespace_of(root);
+	char text[WF_NAME_BYTES] = "";
+	size_t len = strlen(namespace);
+
+	if (len > WF_NAMESPACE_LEN_MAX)
+		return -ENAMETOOLONG;
+	memcpy(text, namespace, len);
+	if (len)
+		text[len++] = '/';
+	if (wf_str_copy(text + len, sizeof(text) - len, name) < 0)
+		return -ENAMETOOLONG;
+	memcpy(key, text, len + strlen(name) + 1);
+	return 0;
+}
+
+json_t *wf_document_in_namespace(const json_t *root)
+{
+	_cleanup_json_ json_t *copy = json_deep_copy(root);
+	json_t *old = json_object_get(copy, "metadata"), *metadata;
+
+	if (!copy || !*namespace_of(root))
+		return TAKE_PTR(copy);
+	metadata = json_pack("{s:s, s:s}", "name", wf_json_str(old, "name", ""), "namespace",
+			     namespace_of(root));
+	if (metadata && json_object_update_missing(metadata, old) < 0) {
+		json_decref(metadata);
+		return NULL;
+	}
+	if (json_object_set_new(copy, "metadata", metadata) < 0)
+		return NULL;
+	return TAKE_PTR(copy);
 }
 
 int wf_document_check_deep(const json_t *root, struct wf_err *err)

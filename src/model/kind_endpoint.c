@@ -6,6 +6,62 @@
 
 static const char *const phases[] = { "Pending", "Ready", NULL };
 
+static const struct wf_schema publish_fields[] = {
+	{ .name = "hostIP",
+	  .type = WF_SCHEMA_STRING,
+	  .example = "\"127.0.0.1\"",
+	  .help = "The host's address; `0.0.0.0`: all of IPv4. Default: all." },
+	{ .name = "hostPort",
+	  .type = WF_SCHEMA_INTEGER,
+	  .required = true,
+	  .min = 1,
+	  .max = UINT16_MAX,
+	  .example = "8080",
+	  .help = "The host's port." },
+	{ .name = "hostPortEnd",
+	  .type = WF_SCHEMA_INTEGER,
+	  .min = 1,
+	  .max = UINT16_MAX,
+	  .help = "Last port of a range; the container's ports follow alike." },
+	{ .name = "containerPort",
+	  .type = WF_SCHEMA_INTEGER,
+	  .required = true,
+	  .min = 1,
+	  .max = UINT16_MAX,
+	  .example = "80",
+	  .help = "The container's port, the first one of a range." },
+	{ .name = "protocol",
+	  .type = WF_SCHEMA_STRING,
+	  .fallback = "\"TCP\"",
+	  .help = "`TCP`, `UDP` or `SCTP`." },
+	WF_SCHEMA_END,
+};
+
+static const struct wf_schema publish = { .type = WF_SCHEMA_OBJECT, .fields = publish_fields };
+
+static const struct wf_schema port_fields[] = {
+	{ .name = "name",
+	  .type = WF_SCHEMA_STRING,
+	  .required = true,
+	  .max = 63,
+	  .example = "\"http\"",
+	  .help = "Its name." },
+	{ .name = "port",
+	  .type = WF_SCHEMA_INTEGER,
+	  .required = true,
+	  .min = 1,
+	  .max = UINT16_MAX,
+	  .example = "8080",
+	  .help = "Its number." },
+	{ .name = "protocol",
+	  .type = WF_SCHEMA_STRING,
+	  .fallback = "\"TCP\"",
+	  .help = "`TCP`, `UDP` or `SCTP`." },
+	WF_SCHEMA_END,
+};
+
+static const struct wf_schema port = { .type = WF_SCHEMA_OBJECT, .fields = port_fields };
+
 static const struct wf_schema spec_fields[] = {
 	{ .name = "network",
 	  .type = WF_SCHEMA_STRING,
@@ -29,6 +85,16 @@ static const struct wf_schema spec_fields[] = {
 	  .type = WF_SCHEMA_BOOL,
 	  .fallback = "false",
 	  .help = "It carries the container's default route." },
+	{ .name = "publish",
+	  .type = WF_SCHEMA_LIST,
+	  .item = &publish,
+	  .max = WF_MAX_PUBLISHED,
+	  .help = "Ports of the host that lead to it." },
+	{ .name = "ports",
+	  .type = WF_SCHEMA_LIST,
+	  .item = &port,
+	  .max = WF_ENDPOINT_MAX_PORTS,
+	  .help = "Ports of the container that have names, for the targetPort of services." },
 	{ .name = "extra",
 	  .type = WF_SCHEMA_OBJECT,
 	  .open = true,
@@ -61,6 +127,9 @@ static const struct wf_schema device_fields[] = {
 static const struct wf_schema namespace_fields[] = {
 	{ .name = "device", .type = WF_SCHEMA_INTEGER, .help = "Device of the namespace's inode." },
 	{ .name = "inode", .type = WF_SCHEMA_INTEGER, .help = "Inode of the namespace." },
+	{ .name = "cookie",
+	  .type = WF_SCHEMA_INTEGER,
+	  .help = "Cookie of the namespace (`SO_NETNS_COOKIE`)." },
 	{ .name = "id",
 	  .type = WF_SCHEMA_INTEGER,
 	  .min = -1,

@@ -85,6 +85,10 @@ static const struct wf_schema spec_fields[] = {
 	  .type = WF_SCHEMA_BOOL,
 	  .fallback = "false",
 	  .help = "Nothing is reachable beyond the network and its host." },
+	{ .name = "masquerade",
+	  .type = WF_SCHEMA_BOOL,
+	  .help = "bridge: what leaves the host shows an address of the host. Default: true, false "
+		  "for an internal network." },
 	{ .name = "mtu",
 	  .type = WF_SCHEMA_INTEGER,
 	  .max = WF_NETWORK_MAX_MTU,

@@ -4,18 +4,20 @@
 #define WEFT_MODEL_KIND_PRIV_H
 
 #include "model/document.h"
+#include "model/meta.h"
 #include "model/schema.h"
 
 extern const char *const wf_kind_api_versions[];
 extern const struct wf_schema wf_kind_metadata_fields[];
+extern const struct wf_schema wf_kind_namespaced_metadata_fields[];
 
 /* What every document begins with; the kind's own fields follow. */
-#define WF_KIND_COMMON_FIELDS                                                   \
+#define WF_KIND_FIELDS(versions, version, metadata_fields)                      \
 	{ .name = "apiVersion",                                                 \
 	  .type = WF_SCHEMA_STRING,                                             \
 	  .required = true,                                                     \
-	  .choices = wf_kind_api_versions,                                      \
-	  .example = "\"weft.dev/v1\"",                                         \
+	  .choices = (versions),                                                \
+	  .example = "\"" version "\"",                                         \
 	  .help = "Group and version of the kind." },                           \
 		{ .name = "kind",                                               \
 		  .type = WF_SCHEMA_STRING,                                     \
@@ -23,16 +25,23 @@ extern const struct wf_schema wf_kind_metadata_fields[];
 		  .help = "What the document describes." },                     \
 	{                                                                       \
 		.name = "metadata", .type = WF_SCHEMA_OBJECT, .required = true, \
-		.fields = wf_kind_metadata_fields, .help = "Name and labels."   \
+		.fields = (metadata_fields), .help = "Name and labels."         \
 	}
+
+#define WF_KIND_COMMON_FIELDS \
+	WF_KIND_FIELDS(wf_kind_api_versions, WF_API_VERSION, wf_kind_metadata_fields)
 
 extern const struct wf_schema wf_kind_network_fields[];
 extern const struct wf_schema wf_kind_endpoint_fields[];
 extern const struct wf_schema wf_kind_reservation_fields[];
+extern const struct wf_schema wf_kind_service_fields[];
+extern const struct wf_schema wf_kind_endpoint_slice_fields[];
 
 /* The deep checks: whether the kind's own from_json accepts the document. */
 int wf_kind_network_check(const json_t *document, struct wf_err *err);
 int wf_kind_endpoint_check(const json_t *document, struct wf_err *err);
 int wf_kind_reservation_check(const json_t *document, struct wf_err *err);
+int wf_kind_service_check(const json_t *document, struct wf_err *err);
+int wf_kind_endpoint_slice_check(const json_t *document, struct wf_err *err);
 
 #endif

@@ -13,6 +13,8 @@
 #include "base/str.h"
 #include "model/field_priv.h"
 
+#define LABEL_LEN_MAX 63
+
 void wf_meta_done(struct wf_meta *meta)
 {
 	wf_labels_done(&meta->labels);
@@ -32,6 +34,23 @@ int wf_meta_check_name(const char *name, const char *path, struct wf_err *err)
 	if (strcmp(name, "all") == 0)
 		return wf_field_fail(err, path, "\"all\" is reserved (it means every object)");
 	return 0;
+}
+
+bool wf_meta_is_label(const char *text)
+{
+	return strlen(text) <= LABEL_LEN_MAX && !strchr(text, '.') && wf_str_is_name(text);
+}
+
+char *wf_meta_key(const struct wf_meta *meta, char key[WF_NAME_BYTES])
+{
+	size_t len = strlen(meta->namespace);
+
+	memcpy(key, meta->namespace, len);
+	if (len)
+		key[len++] = '/';
+	/* both together fit: wf_document_check() saw to it */
+	(void)wf_str_copy(key + len, WF_NAME_BYTES - len, meta->name);
+	return key;
 }
 
 /* Kubernetes writes resourceVersion as a string; an integer is accepted as well. */
@@ -70,6 +89,19 @@ static int read_created(const json_t *metadata, int64_t *ret_created_s, struct w
 	return 0;
 }
 
+static int read_namespace(struct wf_meta *meta, const json_t *metadata, struct wf_err *err)
+{
+	const char *text = wf_json_str(metadata, "namespace", "");
+	char excerpt[WF_FIELD_EXCERPT_BYTES];
+
+	if (*text && !wf_meta_is_label(text))
+		return wf_field_fail(err, "metadata.namespace",
+				     "\"%s\" is not a namespace (up to 63 lower-case letters, "
+				     "digits or '-', a letter or digit at both ends)",
+				     wf_field_excerpt(text, excerpt));
+	return wf_str_copy(meta->namespace, sizeof(meta->namespace), text);
+}
+
 static int read_meta(struct wf_meta *meta, const json_t *metadata, struct wf_err *err)
 {
 	const char *name = wf_json_str(metadata, "name", "");
@@ -78,6 +110,9 @@ static int read_meta(struct wf_meta *meta, const json_t *metadata, struct wf_err
 	if (r < 0)
 		return r;
 	(void)wf_str_copy(meta->name, sizeof(meta->name), name);
+	r = read_namespace(meta, metadata, err);
+	if (r < 0)
+		return r;
 	if (wf_str_copy(meta->uid, sizeof(meta->uid), wf_json_str(metadata, "uid", "")) < 0)
 		return wf_field_fail(err, "metadata.uid", "is longer than 36 characters");
 	r = read_version(metadata, &meta->resource_version, err);
@@ -114,7 +149,8 @@ static int write_stored(json_t *metadata, const struct wf_meta *meta)
 		(void)snprintf(version, sizeof(version), "%" PRIu64, meta->resource_version);
 	if (meta->created_s)
 		(void)wf_clock_format(meta->created_s, created);
-	if (wf_json_set_str(metadata, "uid", meta->uid) < 0 ||
+	if (wf_json_set_str(metadata, "namespace", meta->namespace) < 0 ||
+	    wf_json_set_str(metadata, "uid", meta->uid) < 0 ||
 	    wf_json_set_str(metadata, "resourceVersion", version) < 0 ||
 	    wf_json_set_str(metadata, "creationTimestamp", created) < 0)
 		return -ENOMEM;

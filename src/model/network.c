@@ -232,6 +232,8 @@ static int write_spec(json_t *spec, const struct wf_network *network)
 	if (write_subnets(spec, network) < 0 ||
 	    json_object_set_new(spec, "isolated", json_boolean(network->isolated)) < 0 ||
 	    json_object_set_new(spec, "internal", json_boolean(network->internal)) < 0 ||
+	    (network->driver == WF_DRIVER_BRIDGE &&
+	     json_object_set_new(spec, "masquerade", json_boolean(network->masquerade)) < 0) ||
 	    json_object_set_new(spec, "mtu", json_integer(network->mtu)) < 0 ||
 	    json_object_set_new(spec, "coolDown", json_string(cool_down)) < 0 ||
 	    json_object_set_new(spec, "sticky", json_boolean(network->sticky)) < 0)

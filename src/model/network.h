@@ -16,6 +16,7 @@
  *       exclude: [10.64.0.50, 10.64.0.64/28, 10.64.0.70-10.64.0.75]
  *     isolated: true                  # no traffic to other networks
  *     internal: false                 # nothing beyond the network and its host
+ *     masquerade: true                # what leaves the host shows the host's address; bridge only
  *     mtu: 1500                       # default: found by itself
  *     coolDown: 30s                   # before a released address is given out again
  *     sticky: false                   # addresses stick to endpoint names
@@ -90,6 +91,7 @@ struct wf_network {
 	size_t subnet_count;
 	bool isolated;
 	bool internal;
+	bool masquerade; /* bridge: default unless internal; others: false */
 	bool sticky;
 	bool host_access;
 	uint32_t mtu; /* 0: found by itself */

@@ -19,6 +19,28 @@
 #define FILTER_HANDLE   1
 #define FILTER_INFO     TC_H_MAKE((uint32_t)FILTER_PRIORITY << 16, htons(ETH_P_ALL))
 
+void wf_net_filter_put_program(struct wf_netlink_batch *batch, int prog_fd, const char *name)
+{
+	wf_netlink_nest options;
+
+	wf_netlink_put_text(batch, TCA_KIND, "bpf");
+	options = wf_netlink_nest_begin(batch, TCA_OPTIONS);
+	wf_netlink_put_u32(batch, TCA_BPF_FD, (uint32_t)prog_fd);
+	wf_netlink_put_text(batch, TCA_BPF_NAME, name);
+	wf_netlink_put_u32(batch, TCA_BPF_FLAGS, TCA_BPF_FLAG_ACT_DIRECT);
+	wf_netlink_nest_end(batch, options);
+}
+
+uint32_t wf_net_filter_program(const struct nlattr *attribute)
+{
+	const struct nlattr *options[TCA_BPF_ID + 1];
+
+	wf_netlink_nested(attribute, options, TCA_BPF_ID);
+	if (!(wf_netlink_u32(options[TCA_BPF_FLAGS], 0) & TCA_BPF_FLAG_ACT_DIRECT))
+		return 0;
+	return wf_netlink_u32(options[TCA_BPF_ID], 0);
+}
+
 /* Names a filter; handle 0: all of its priority. */
 struct filter {
 	uint32_t chain;
@@ -60,7 +82,7 @@ static bool is_own_place(const struct filter *filter, const char *kind)
 static void see_filter(const struct nlmsghdr *message, void *context)
 {
 	const struct tcmsg *header = wf_netlink_header(message, sizeof(*header));
-	const struct nlattr *table[TCA_CHAIN + 1], *options[TCA_BPF_ID + 1];
+	const struct nlattr *table[TCA_CHAIN + 1];
 	struct filters *filters = context;
 	struct filter filter;
 
@@ -78,9 +100,7 @@ static void see_filter(const struct nlmsghdr *message, void *context)
 		note_foreign(filters, &filter);
 	if (filter.handle != FILTER_HANDLE)
 		return;
-	wf_netlink_nested(table[TCA_OPTIONS], options, TCA_BPF_ID);
-	if (wf_netlink_u32(options[TCA_BPF_FLAGS], 0) & TCA_BPF_FLAG_ACT_DIRECT)
-		filters->prog_id = wf_netlink_u32(options[TCA_BPF_ID], 0);
+	filters->prog_id = wf_net_filter_program(table[TCA_OPTIONS]);
 }
 
 static int look(struct wf_net *net, uint32_t block, struct filters *filters, struct wf_err *err)
@@ -127,7 +147,6 @@ int wf_net_block_set(struct wf_net *net, uint32_t block, int prog_fd, const char
 	};
 	_cleanup_(filters_done) struct filters filters = { 0 };
 	struct wf_netlink_batch *batch;
-	wf_netlink_nest options;
 	int r = look(net, block, &filters, err);
 
 	if (r < 0)
@@ -136,12 +155,7 @@ int wf_net_block_set(struct wf_net *net, uint32_t block, int prog_fd, const char
 	for (size_t i = 0; i < filters.count; i++)
 		put_removal(batch, block, &filters.foreign[i]);
 	wf_netlink_batch_begin(batch, RTM_NEWTFILTER, NLM_F_CREATE, &header, sizeof(header));
-	wf_netlink_put_text(batch, TCA_KIND, "bpf");
-	options = wf_netlink_nest_begin(batch, TCA_OPTIONS);
-	wf_netlink_put_u32(batch, TCA_BPF_FD, (uint32_t)prog_fd);
-	wf_netlink_put_text(batch, TCA_BPF_NAME, name);
-	wf_netlink_put_u32(batch, TCA_BPF_FLAGS, TCA_BPF_FLAG_ACT_DIRECT);
-	wf_netlink_nest_end(batch, options);
+	wf_net_filter_put_program(batch, prog_fd, name);
 	return wf_net_send(&net->socket, batch, NULL, NULL, err);
 }
 

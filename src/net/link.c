@@ -32,6 +32,8 @@ bool wf_net_link_parse(const struct nlmsghdr *message, struct wf_net_link *ret_l
 		.group = wf_netlink_u32(table[IFLA_GROUP], 0),
 		.mtu = wf_netlink_u32(table[IFLA_MTU], 0),
 		.parent = wf_netlink_u32(table[IFLA_LINK], 0),
+		.master = wf_netlink_u32(table[IFLA_MASTER], 0),
+		.hardware = header->ifi_type,
 		.peer_nsid = (int32_t)wf_netlink_u32(table[IFLA_LINK_NETNSID], UINT32_MAX),
 		.up = header->ifi_flags & IFF_UP,
 	};

@@ -223,6 +223,8 @@ struct wf_net_link {
 	uint32_t group;
 	uint32_t mtu;
 	uint32_t parent;   /* IFLA_LINK */
+	uint32_t master;   /* bridge, bond, ... that it is a port of; 0: none */
+	uint16_t hardware; /* ARPHRD_* */
 	int32_t peer_nsid; /* IFLA_LINK_NETNSID; -1 when in this namespace */
 	bool up;
 	struct wf_mac mac;

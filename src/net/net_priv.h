@@ -57,6 +57,10 @@ char *wf_net_describe(const struct nlmsghdr *request, char *buf);
 int wf_net_ns_socket(const struct wf_net *net, int netns_fd, struct wf_netlink_socket *ret_socket,
 		     struct wf_err *err);
 
+/* The same for any NETLINK_* protocol; netns_fd < 0: the own namespace. */
+int wf_net_ns_netlink(const struct wf_net *net, int netns_fd, int protocol,
+		      struct wf_netlink_socket *ret_socket, struct wf_err *err);
+
 /* Writes a sysctl inside a namespace, in the same way. Relative to /proc/sys/net/. */
 int wf_net_ns_sysctl(const struct wf_net *net, int netns_fd, const char *path, const char *value,
 		     struct wf_err *err);
@@ -164,6 +168,14 @@ void wf_net_route_put(struct wf_netlink_batch *batch, uint16_t type, uint16_t fl
 void wf_net_blocks_put(struct wf_netlink_batch *batch, uint16_t flags, uint32_t ifindex,
 		       uint32_t ingress, uint32_t egress);
 
+/* ---- filter.c ----------------------------------------------------------------------------- */
+
+/* Kind and options of a new filter: a program in direct action. */
+void wf_net_filter_put_program(struct wf_netlink_batch *batch, int prog_fd, const char *name);
+
+/* Program id in the TCA_OPTIONS of a bpf filter; 0: no program in direct action. */
+uint32_t wf_net_filter_program(const struct nlattr *attribute);
+
 /* ---- veth.c, macvlan.c -------------------------------------------------------------------- */
 
 /*
@@ -212,6 +224,11 @@ void wf_net_neigh_put(struct wf_netlink_batch *batch, uint16_t type, uint16_t fl
 int wf_net_inside_configure(struct wf_net *net, struct wf_netlink_socket *inside,
 			    const struct wf_net_endpoint *endpoint, uint32_t ifindex,
 			    struct wf_err *err);
+
+/* ---- sock_owner.c ------------------------------------------------------------------------- */
+
+/* "nginx (pid 123)": the first process that has a socket open, else "a socket of uid 0". */
+void wf_net_sock_owner(uint32_t inode, uint32_t uid, char ret_owner[96]);
 
 /* ---- bury.c ------------------------------------------------------------------------------- */
 

@@ -18,6 +18,7 @@
 
 #include "base/mem.h"
 #include "net/net_priv.h"
+#include "net/uplink.h"
 
 static bool is_netns(int fd)
 {
@@ -87,25 +88,74 @@ static int enter(int netns_fd, struct wf_err *err)
  * Going home fails only for want of memory, for a moment. A thread that went on in a container's
  * namespace would configure the wrong machine, so there is nothing to do but end.
  */
-static void leave(const struct wf_net *net)
+static void leave(int home_fd)
 {
-	for (int try = 0; setns(net->ns_fd, CLONE_NEWNET) < 0; try++) {
+	for (int try = 0; setns(home_fd, CLONE_NEWNET) < 0; try++) {
 		if (try == 1000)
 			abort();
 		(void)usleep(1000);
 	}
 }
 
+int wf_net_ns_netlink(const struct wf_net *net, int netns_fd, int protocol,
+		      struct wf_netlink_socket *ret_socket, struct wf_err *err)
+{
+	int r;
+
+	if (netns_fd < 0)
+		return wf_netlink_open_protocol(protocol, ret_socket, err);
+	r = enter(netns_fd, err);
+	if (r < 0)
+		return r;
+	r = wf_netlink_open_protocol(protocol, ret_socket, err);
+	leave(net->ns_fd);
+	return r;
+}
+
 int wf_net_ns_socket(const struct wf_net *net, int netns_fd, struct wf_netlink_socket *ret_socket,
 		     struct wf_err *err)
 {
-	int r = enter(netns_fd, err);
+	return wf_net_ns_netlink(net, netns_fd, NETLINK_ROUTE, ret_socket, err);
+}
 
-	if (r < 0)
-		return r;
-	r = wf_netlink_open(ret_socket, err);
-	leave(net);
+/* A plain socket inside a namespace (fd < 0: the own one); descriptor or negative errno. */
+static int plain_socket(int netns_fd, struct wf_err *err)
+{
+	_cleanup_close_ int home = -1;
+	int fd, r;
+
+	if (netns_fd >= 0) {
+		home = open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC);
+		if (home < 0)
+			return wf_fail(err, -errno, "cannot open the own network namespace: %s",
+				       strerror(errno));
+		r = enter(netns_fd, err);
+		if (r < 0)
+			return r;
+	}
+	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	r = fd < 0 ? wf_fail(err, -errno, "cannot open a socket: %s", strerror(errno)) : fd;
+	if (netns_fd >= 0)
+		leave(home);
 	return r;
+}
+
+int wf_net_ns_cookie(int netns_fd, uint64_t *ret_cookie, struct wf_err *err)
+{
+	_cleanup_close_ int fd = plain_socket(netns_fd, err);
+	char name[WF_NET_NS_TEXT];
+	uint64_t cookie = 0;
+	socklen_t bytes = sizeof(cookie);
+
+	if (fd < 0)
+		return fd;
+	if (getsockopt(fd, SOL_SOCKET, SO_NETNS_COOKIE, &cookie, &bytes) < 0)
+		return wf_fail(err, -errno,
+			       "cannot read the cookie of the network namespace %s: %s",
+			       netns_fd < 0 ? "of the host" : wf_net_ns_name(netns_fd, name),
+			       strerror(errno));
+	*ret_cookie = cookie;
+	return 0;
 }
 
 int wf_net_ns_sysctl(const struct wf_net *net, int netns_fd, const char *path, const char *value,
@@ -116,7 +166,7 @@ int wf_net_ns_sysctl(const struct wf_net *net, int netns_fd, const char *path, c
 	if (r < 0)
 		return r;
 	r = wf_net_sysctl_set(path, value, err);
-	leave(net);
+	leave(net->ns_fd);
 	return r;
 }
 

@@ -25,13 +25,13 @@ struct receive_buffer {
 	unsigned char bytes[RECEIVE_BYTES] __attribute__((aligned(8)));
 };
 
-int wf_netlink_open(struct wf_netlink_socket *ret_socket, struct wf_err *err)
+int wf_netlink_open_protocol(int protocol, struct wf_netlink_socket *ret_socket, struct wf_err *err)
 {
 	static const struct timeval patience = { .tv_sec = ANSWER_SECONDS };
 	_cleanup_close_ int fd = -1;
 	const int on = 1;
 
-	fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
+	fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, protocol);
 	if (fd < 0)
 		return wf_fail(err, -errno, "cannot open a netlink socket: %s", strerror(errno));
 	/* what an older kernel lacks costs explanations and filters, not correctness */
@@ -42,6 +42,11 @@ int wf_netlink_open(struct wf_netlink_socket *ret_socket, struct wf_err *err)
 		return wf_fail(err, -errno, "cannot set up a netlink socket: %s", strerror(errno));
 	*ret_socket = (struct wf_netlink_socket){ .fd = TAKE_FD(fd), .sequence = 0 };
 	return 0;
+}
+
+int wf_netlink_open(struct wf_netlink_socket *ret_socket, struct wf_err *err)
+{
+	return wf_netlink_open_protocol(NETLINK_ROUTE, ret_socket, err);
 }
 
 void wf_netlink_close(struct wf_netlink_socket *netlink)

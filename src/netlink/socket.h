@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A route netlink socket: requests with their acknowledgements, and dumps. Called by src/net;
- * knows nothing of links or routes.
+ * A netlink socket: requests with their acknowledgements, and dumps. Called by src/net; knows
+ * nothing of links, routes or sockets.
  *
  * The kernel carries requests out while they are being sent, in their order, each on its own: a
  * batch is no transaction, what follows a failed message is still tried. Only the last message
@@ -38,8 +38,11 @@ struct wf_netlink_failure {
 	char text[WF_NETLINK_TEXT]; /* the kernel's explanation, "" when it gives none */
 };
 
-/* Opens in the network namespace of the calling thread. */
+/* Opens a route netlink socket in the network namespace of the calling thread. */
 int wf_netlink_open(struct wf_netlink_socket *ret_socket, struct wf_err *err);
+/* The same for another NETLINK_* protocol. */
+int wf_netlink_open_protocol(int protocol, struct wf_netlink_socket *ret_socket,
+			     struct wf_err *err);
 void wf_netlink_close(struct wf_netlink_socket *netlink);
 
 /* Called with each answer that is not an acknowledgement. Borrowed for the call. */

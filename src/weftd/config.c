@@ -8,12 +8,15 @@
 #include <string.h>
 #include <unistd.h>
 
+#include <weft/abi/limits.h>
+
 #include "base/addr.h"
 #include "base/file.h"
 #include "base/json.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "model/document.h"
+#include "weftd/ranges.h"
 
 #define DEFAULT_CONFIG   "/etc/weft/weft.yaml"
 #define MAX_CONFIG_BYTES (1U << 20)
@@ -21,6 +24,8 @@
 
 static const char *const formats[] = { "table", "json", NULL };
 static const char *const stores[] = { "sqlite", "mem", NULL };
+static const char *const xdp_modes[] = { "off", "auto", "native", NULL };
+static const char *const firewall_modes[] = { "respect", "bypass", NULL };
 
 static int check_levels(const char *text, struct wf_err *err)
 {
@@ -48,6 +53,20 @@ static int check_node_ip(const char *text, struct wf_err *err)
 	if (wf_addr_parse(text, &addr) < 0 || !wf_addr_is_usable(&addr))
 		return wf_fail(err, -EINVAL, "\"%s\" is not an address of a host", text);
 	return 0;
+}
+
+static int check_service_cidr(const char *text, struct wf_err *err)
+{
+	struct wf_prefix cidrs[2];
+
+	return weftd_ranges_cidrs(text, cidrs, err);
+}
+
+static int check_node_ports(const char *text, struct wf_err *err)
+{
+	uint16_t first, last;
+
+	return weftd_ranges_ports(text, &first, &last, err);
 }
 
 #define MEMBER(name) offsetof(struct weftd_config, name)
@@ -97,7 +116,8 @@ const struct wf_option weftd_options[] = {
 	  .type = WF_OPTION_STRING,
 	  .offset = MEMBER(cgroup),
 	  .value = "DIR",
-	  .help = "root of the cgroup v2 tree; default: found by itself",
+	  .help = "root of the cgroup v2 tree, where services are translated for all processes; default: "
+		  "found by itself; none: packet by packet only",
 	  .complete = "dir" },
 	{ .name = "socket",
 	  .type = WF_OPTION_STRING,
@@ -137,6 +157,73 @@ const struct wf_option weftd_options[] = {
 	  .max = MAX_COOL_DOWN_MS,
 	  .value = "TIME",
 	  .help = "rest of a released address, for networks that do not say" },
+	{ .name = "zone",
+	  .type = WF_OPTION_STRING,
+	  .offset = MEMBER(zone),
+	  .value = "ZONE",
+	  .help = "zone of this node, for services that prefer near backends" },
+	{ .name = "service-cidr",
+	  .type = WF_OPTION_STRING,
+	  .offset = MEMBER(service_cidr),
+	  .fallback = "10.96.0.0/16",
+	  .value = "CIDR[,CIDR]",
+	  .help = "ranges of service addresses, one of each family; without one for IPv6 a "
+		  "private one is made",
+	  .check = check_service_cidr },
+	{ .name = "node-ports",
+	  .type = WF_OPTION_STRING,
+	  .offset = MEMBER(node_ports),
+	  .fallback = "30000-32767",
+	  .value = "FIRST-LAST",
+	  .help = "range of node ports",
+	  .check = check_node_ports },
+	{ .name = "uplinks",
+	  .type = WF_OPTION_STRING,
+	  .offset = MEMBER(uplinks),
+	  .fallback = "auto",
+	  .value = "NAMES",
+	  .help = "devices that lead out of the host: auto (every one with an address), none, or "
+		  "names and patterns separated by commas" },
+	{ .name = "xdp",
+	  .type = WF_OPTION_CHOICE,
+	  .offset = MEMBER(xdp),
+	  .fallback = "off",
+	  .choices = xdp_modes,
+	  .value = "MODE",
+	  .help = "balance before the stack: off, auto (native where the driver can, else "
+		  "generic), native" },
+	{ .name = "firewall",
+	  .type = WF_OPTION_CHOICE,
+	  .offset = MEMBER(firewall),
+	  .fallback = "respect",
+	  .choices = firewall_modes,
+	  .value = "MODE",
+	  .help = "whether what is published passes the host's packet filter (respect) or goes "
+		  "straight to the container (bypass)" },
+	{ .name = "max-services",
+	  .type = WF_OPTION_U64,
+	  .offset = MEMBER(max_services),
+	  .fallback = "16384",
+	  .min = 64,
+	  .max = WF_MAX_SERVICES,
+	  .value = "N",
+	  .help = "most service ports; sizes the tables when they are made" },
+	{ .name = "max-connections",
+	  .type = WF_OPTION_U64,
+	  .offset = MEMBER(max_connections),
+	  .fallback = "131072",
+	  .min = 1024,
+	  .max = WF_MAX_CONNECTIONS,
+	  .value = "N",
+	  .help = "most translated connections, rounded up to a power of two; sizes the table "
+		  "when it is made" },
+	{ .name = "connection-quota",
+	  .type = WF_OPTION_U64,
+	  .offset = MEMBER(connection_quota),
+	  .fallback = "0",
+	  .max = WF_MAX_CONNECTIONS,
+	  .value = "N",
+	  .help = "most translated connections of one endpoint; 0: a quarter of the table" },
 	{ .name = "check",
 	  .type = WF_OPTION_BOOL,
 	  .offset = MEMBER(check),

@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/addr.h"
 #include "base/option.h"
 
 struct weftd_config {
@@ -22,6 +23,15 @@ struct weftd_config {
 	char *log_level;
 	bool big_tcp;
 	uint64_t cool_down_ms;
+	char *zone;
+	char *service_cidr;
+	char *node_ports;
+	char *uplinks;
+	char *xdp;
+	char *firewall;
+	uint64_t max_services;
+	uint64_t max_connections;
+	uint64_t connection_quota;
 	/* one-shot modes; command line only */
 	bool check;
 	bool doctor;
@@ -51,6 +61,16 @@ json_t *weftd_config_show(const struct weftd_config *config);
 /* Reads the file again; members that may not change at run time keep their value. */
 int weftd_config_reload(struct weftd_config *config, int argc, char **argv, json_t **ret_report,
 			struct wf_err *err);
+
+/*
+ * The values of --service-cidr and --node-ports, which were checked when they were read. ret_cidrs:
+ * IPv4, IPv6 (len 0: not given).
+ */
+void weftd_config_ranges(const struct weftd_config *config, struct wf_prefix ret_cidrs[2],
+			 uint16_t *ret_first, uint16_t *ret_last);
+
+/* The root of the cgroup v2 tree: as given, or where it is mounted; "" none. Borrowed. */
+const char *weftd_config_cgroup(const struct weftd_config *config);
 
 /* The socket's path: as given, or weft.sock in the run directory. Owned by the caller. */
 char *weftd_config_socket(const struct weftd_config *config);

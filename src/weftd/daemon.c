@@ -159,13 +159,23 @@ static int lock_namespace(struct daemon *daemon, struct wf_err *err)
 static int open_parts(struct daemon *daemon, struct wf_err *err)
 {
 	const struct weftd_config *config = daemon->config;
-	const struct wf_control_config control = {
+	const struct wf_dp_sizes sizes = { .services = (uint32_t)config->max_services,
+					   .connections = (uint32_t)config->max_connections };
+	struct wf_control_config control = {
 		.node_name = config->node_name,
 		.gso_max_bytes = config->big_tcp ? BIG_TCP_BYTES : 0,
 		.cool_down_ms = config->cool_down_ms,
+		.zone = config->zone,
+		.uplinks = config->uplinks,
+		.xdp = config->xdp,
+		.firewall = config->firewall,
+		.cgroup = weftd_config_cgroup(config),
+		.conn_quota = (uint32_t)config->connection_quota,
 	};
 	int r;
 
+	weftd_config_ranges(config, control.service_cidrs, &control.node_port_first,
+			    &control.node_port_last);
 	r = wf_file_make_dirs(config->run_dir, 0755, err);
 	if (r == 0)
 		r = weftd_lock_run_dir(config->run_dir, &daemon->locks[0], err);
@@ -174,7 +184,7 @@ static int open_parts(struct daemon *daemon, struct wf_err *err)
 	if (r == 0)
 		r = open_store(daemon, err);
 	if (r == 0)
-		r = wf_dp_open(config->bpf_dir, &daemon->dp, err);
+		r = wf_dp_open(config->bpf_dir, &sizes, &daemon->dp, err);
 	if (r == 0)
 		r = weftd_lock_bpf_dir(config->bpf_dir, &daemon->locks[2], err);
 	if (r == 0)

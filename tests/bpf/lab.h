@@ -7,11 +7,18 @@
 
 #include <sys/types.h>
 
+#include <weft/abi/limits.h>
+
 /* Exit status that meson counts as skipped. */
 #define LAB_SKIP 77
 
 /* A folder for bpffs, in the mount namespace of lab_enter(). */
 #define LAB_BPF_DIR "/tmp/weft-lab/bpf"
+
+/* What weft pins there: folders maps, progs and links. */
+#define LAB_TEXT_(number) #number
+#define LAB_TEXT(number)  LAB_TEXT_(number)
+#define LAB_PINS          LAB_BPF_DIR "/v" LAB_TEXT(WF_ABI_VERSION)
 
 /*
  * Enters a new network and mount namespace with an empty /tmp and /run; exits with LAB_SKIP when that is

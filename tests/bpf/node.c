@@ -55,11 +55,10 @@ static void build_host(void)
 		"net.ipv6.conf.all.forwarding=1");
 	lab_run("ip link set weft0 arp off && ip link set weft0p up && ip link set weft0 up");
 	attach("weft0p");
-	lab_run("tc filter add block %u bpf da object-pinned " LAB_BPF_DIR
-		"/v1/progs/weft_from_container",
+	lab_run("tc filter add block %u bpf da object-pinned " LAB_PINS
+		"/progs/weft_from_container",
 		WF_BLOCK_INGRESS);
-	lab_run("tc filter add block %u bpf da object-pinned " LAB_BPF_DIR
-		"/v1/progs/weft_to_container",
+	lab_run("tc filter add block %u bpf da object-pinned " LAB_PINS "/progs/weft_to_container",
 		WF_BLOCK_EGRESS);
 	for (unsigned int network = 1; network <= 3; network++)
 		lab_run("ip addr add 10.%u.0.1/32 dev weft0 && "

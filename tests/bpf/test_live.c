@@ -23,7 +23,7 @@ static int set_up(void **state)
 {
 	struct wf_err err = WF_ERR_INIT;
 
-	if (wf_dp_open(LAB_BPF_DIR, &dp, &err) < 0)
+	if (wf_dp_open(LAB_BPF_DIR, NULL, &dp, &err) < 0)
 		fail_msg("%s", err.message);
 	node_build(dp);
 	return 0;
@@ -167,7 +167,7 @@ static void traffic_goes_on_without_the_daemon(void **state)
 	wf_dp_close(&dp);
 	assert_true(traffic_ping("c1", "10.1.0.12"));
 	assert_true(traffic_ping("c1", "fd01::1"));
-	assert_int_equal(wf_dp_open(LAB_BPF_DIR, &dp, NULL), 0);
+	assert_int_equal(wf_dp_open(LAB_BPF_DIR, NULL, &dp, NULL), 0);
 	assert_true(wf_dp_adopted(dp));
 	assert_int_equal(wf_dp_program_id(dp, WF_DP_FROM_CONTAINER), id);
 	assert_true(traffic_ping("c1", "10.1.0.12"));

@@ -22,8 +22,8 @@
 #include "dp/dp.h"
 #include "lab.h"
 
-#define MAPS  LAB_BPF_DIR "/v1/maps"
-#define PROGS LAB_BPF_DIR "/v1/progs"
+#define MAPS  LAB_PINS "/maps"
+#define PROGS LAB_PINS "/progs"
 
 /* What adoption may take: 5 ms, and room for a busy machine; loading takes more than ten times. */
 #define ADOPT_MAX_MS 20
@@ -35,7 +35,7 @@ static struct wf_dp *open_or_fail(void)
 	struct wf_err err = WF_ERR_INIT;
 	struct wf_dp *dp = NULL;
 
-	if (wf_dp_open(LAB_BPF_DIR, &dp, &err) < 0)
+	if (wf_dp_open(LAB_BPF_DIR, NULL, &dp, &err) < 0)
 		fail_msg("%s", err.message);
 	return dp;
 }
@@ -163,7 +163,7 @@ static void map_of_another_layout_is_refused(void **state)
 	assert_int_equal(unlink(MAPS "/wf_networks"), 0);
 	fd = bpf_map_create(BPF_MAP_TYPE_ARRAY, "wf_networks", 4, 64, WF_MAX_NETWORKS, NULL);
 	assert_int_equal(bpf_obj_pin(fd, MAPS "/wf_networks"), 0);
-	assert_int_equal(wf_dp_open(LAB_BPF_DIR, &dp, &err), -ESTALE);
+	assert_int_equal(wf_dp_open(LAB_BPF_DIR, NULL, &dp, &err), -ESTALE);
 	assert_null(dp);
 	assert_non_null(strstr(err.message, "wf_networks has type 2, key 4, value 64"));
 	assert_non_null(strstr(err.message, "weft cleanup"));
@@ -344,7 +344,7 @@ static void removal_spares_what_others_pinned(void **state)
 	assert_int_equal(mkdir(LAB_BPF_DIR "/foreign", 0700), 0);
 	assert_int_equal(wf_dp_remove(LAB_BPF_DIR, NULL), 0);
 	assert_int_equal(access(LAB_BPF_DIR "/foreign", F_OK), 0);
-	assert_int_equal(access(LAB_BPF_DIR "/v1", F_OK), -1);
+	assert_int_equal(access(LAB_PINS, F_OK), -1);
 	assert_int_equal(rmdir(LAB_BPF_DIR "/foreign"), 0);
 }
 
@@ -354,7 +354,7 @@ static void standard_place_below_a_mount(void **state)
 	const char *dir = LAB_BPF_DIR "/inner/node";
 	_cleanup_(wf_dp_close) struct wf_dp *outer = open_or_fail(), *dp = NULL;
 
-	assert_int_equal(wf_dp_open(dir, &dp, NULL), 0);
+	assert_int_equal(wf_dp_open(dir, NULL, &dp, NULL), 0);
 	assert_false(wf_dp_adopted(dp));
 	assert_int_equal(wf_dp_remove(dir, NULL), 0);
 	assert_int_equal(access(dir, F_OK), -1);
@@ -391,7 +391,7 @@ static void without_rights(void **state)
 	/* older kernels let anybody who may open the pins adopt them: make loading necessary */
 	assert_int_equal(unlink(MAPS "/wf_drops"), 0);
 	assert_int_equal(syscall(SYS_capset, &header, none), 0);
-	assert_int_equal(wf_dp_open(LAB_BPF_DIR, &dp, &err), -EPERM);
+	assert_int_equal(wf_dp_open(LAB_BPF_DIR, NULL, &dp, &err), -EPERM);
 	assert_null(dp);
 	assert_non_null(strstr(err.message, "CAP_BPF"));
 }

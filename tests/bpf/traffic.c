@@ -90,11 +90,18 @@ static bool wait_ready(int fd, short what)
 	return poll(&poll_fd, 1, TIMEOUT_MS) == 1;
 }
 
+/* Streams at every address: the client may know the server by that of a service. */
 static int listen_here(const struct job *job)
 {
+	struct sockaddr_in6 any = { .sin6_family = AF_INET6, .sin6_port = htons(PORT) };
+	const struct sockaddr *name = (const struct sockaddr *)&job->endpoint.address;
 	int fd = open_socket(job);
 
-	if (bind(fd, (const struct sockaddr *)&job->endpoint.address, job->endpoint.len) < 0 ||
+	if (job->type == SOCK_STREAM) {
+		any.sin6_family = name->sa_family;
+		name = (const struct sockaddr *)&any;
+	}
+	if (bind(fd, name, job->endpoint.len) < 0 ||
 	    (job->type == SOCK_STREAM && listen(fd, 1) < 0))
 		return -1;
 	return write(job->pipe[1], "", 1) == 1 ? fd : -1;

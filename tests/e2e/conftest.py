@@ -11,6 +11,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 from lib.node import Node  # noqa: E402
+from lib.service import MODES, Site  # noqa: E402
 
 
 def pytest_configure(config):
@@ -24,6 +25,8 @@ def pytest_runtest_makereport(item, call):
     """Puts the daemons' logs beside a failure."""
     outcome = yield
     report = outcome.get_result()
+    if report.when == "call":
+        item.failed = report.failed
     if report.when == "call" and report.failed:
         for node in getattr(item, "nodes", []):
             report.sections.append((f"log of weftd on {node.name}", node.log_text()[-8000:]))
@@ -56,3 +59,86 @@ def node(stopped_node):
     """A node with a running weftd."""
     stopped_node.start_daemon()
     return stopped_node
+
+
+class SharedSites:
+    """Sites that the tests of a module share; one that a test has spoilt is made anew."""
+
+    def __init__(self):
+        self.made = {}
+
+    def get(self, mode):
+        if mode not in self.made:
+            node = Node("shared")
+            try:
+                self.made[mode] = Site(node, mode)
+            except BaseException:
+                node.close()
+                raise
+        return self.made[mode]
+
+    def give_back(self, mode, failed):
+        """Complaints about what the test has left."""
+        if failed:
+            self.close(mode)
+            return []
+        try:
+            complaints = self.made[mode].reset()
+        except Exception as error:  # pylint: disable=broad-except
+            complaints = [f"cannot be used again: {error!r}"]
+        return complaints + self.close(mode) if complaints else []
+
+    def close(self, mode):
+        site = self.made.pop(mode)
+        site.close()
+        return site.node.close()
+
+
+@pytest.fixture(scope="module")
+def shared_sites():
+    sites = SharedSites()
+    yield sites
+    complaints = [text for mode in list(sites.made) for text in sites.close(mode)]
+    assert not complaints, "\n".join(complaints)
+
+
+def borrow(request, mode):
+    """A Site of the module for one test."""
+    sites = request.getfixturevalue("shared_sites")
+    site = sites.get(mode)
+    request.node.nodes = [site.node]
+    yield site
+    complaints = sites.give_back(mode, getattr(request.node, "failed", True))
+    assert not complaints, "\n".join(complaints)
+
+
+@pytest.fixture(params=sorted(MODES))
+def site(request):
+    """A Site, once with translation at connect() and once packet by packet."""
+    yield from borrow(request, request.param)
+
+
+@pytest.fixture
+def edge(request):
+    """A Site where it makes no difference how local clients are translated."""
+    yield from borrow(request, "sockets")
+
+
+@pytest.fixture
+def packets(request):
+    """A Site whose local clients are translated packet by packet."""
+    yield from borrow(request, "packets")
+
+
+@pytest.fixture
+def new_site(stopped_node):
+    """A function that makes a Site of its own for a test, with options for weftd; one in a test."""
+    sites = []
+
+    def make(mode="sockets", *options):
+        sites.append(Site(stopped_node, mode, *options))
+        return sites[-1]
+
+    yield make
+    for site in sites:
+        site.close()

@@ -25,11 +25,13 @@ WEFT = next((p for p in (BUILD / "weft", BUILD / "src/cli/weft") if p.is_file())
 COMMANDS = [
     "status", "version", "config show", "reload", "completion", "help", "network create",
     "network ls", "network inspect", "network rm", "attach", "detach", "endpoint ls",
-    "endpoint inspect", "apply", "get", "delete", "ip ls", "ip why", "observe", "doctor",
+    "endpoint inspect", "apply", "get", "delete", "ip ls", "ip why", "service ls",
+    "service inspect", "ports", "conntrack ls", "conntrack flush", "observe", "doctor",
     "cleanup", "cni conflist",
 ]
 PAGES = ["weft", "weft-network", "weft-attach", "weft-endpoint", "weft-apply", "weft-ip",
-         "weft-observe", "weft-doctor", "weft-cleanup", "weft-cni"]
+         "weft-service", "weft-ports", "weft-conntrack", "weft-observe", "weft-doctor",
+         "weft-cleanup", "weft-cni"]
 
 NETWORK = """apiVersion: weft.dev/v1
 kind: Network
@@ -142,6 +144,15 @@ def fake(weft):
     (["get", "netwroks"], "did you mean networks?"),
     (["delete"], "KIND NAME or -f FILE"),
     (["delete", "network"], "needs a name"),
+    (["get", "networks", "-n", "x"], "networks have no namespace"),
+    (["get", "services", "web", "-A"], "exclude each other"),
+    (["get", "service", "shop/web", "-n", "other"], "not in namespace other"),
+    (["delete", "network", "blue", "-n", "x"], "networks have no namespace"),
+    (["delete", "-f", "x", "-n", "x"], "KIND NAME"),
+    (["service", "inspect"], "needs NAME"),
+    (["conntrack", "flush"], "--yes"),
+    (["conntrack", "ls", "--address", "here"], "'here' is not an address"),
+    (["conntrack", "ls", "--protocol", "gre"], "tcp, udp"),
     (["ip", "why", "here"], "'here' is not an address"),
     (["observe", "-o", "yaml"], "-o json"),
     (["completion", "tcsh"], "bash, zsh, fish"),
@@ -509,6 +520,30 @@ def test_attach(weft, fake, netns, path):
     assert weft("attach", netns, "blue", "-o", "name").stdout == "web\n"
 
 
+def test_attach_publishes(weft, fake):
+    fake.answers["POST", "/v1/endpoints"] = 201, ENDPOINT
+    done = weft("attach", "/proc/self/ns/net", "blue", "-p", "127.0.0.1:8080:80",
+                "--publish", "53:53/tcp+udp", "--port", "http=80", "--port", "dns=53/udp")
+    assert done.returncode == 0, done.stderr
+    body = fake.requests[0][2]
+    assert body["publish"] == [
+        {"hostIP": "127.0.0.1", "hostPort": 8080, "containerPort": 80, "protocol": "TCP"},
+        {"hostPort": 53, "containerPort": 53, "protocol": "TCP"},
+        {"hostPort": 53, "containerPort": 53, "protocol": "UDP"}]
+    assert body["ports"] == [{"name": "http", "port": 80, "protocol": "TCP"},
+                             {"name": "dns", "port": 53, "protocol": "UDP"}]
+
+
+@pytest.mark.parametrize("option, text, words", [
+    ("--publish", "80", "container's port is missing"),
+    ("-p", "80:80/icmp", "not tcp, udp or sctp"),
+    ("--publish", "::1:80:80", "brackets"), ("--port", "http", "not a named port")])
+def test_ports_that_are_wrong_are_not_sent(weft, fake, option, text, words):
+    done = weft("attach", "/proc/self/ns/net", "blue", option, text)
+    assert done.returncode == 1 and words in done.stderr and fake.requests == []
+    assert done.stderr.startswith("weft: --p")
+
+
 @pytest.mark.parametrize("netns, words", [
     ("nosuchname", "ip netns add nosuchname"), ("999999999", "no process"), ("/nosuch", "No such")])
 def test_attach_to_nowhere(weft, fake, netns, words):
@@ -584,12 +619,113 @@ def test_observe_says_when_the_daemon_goes(weft, fake):
     assert done.returncode == 1 and "ended the stream" in done.stderr
 
 
+# ---- services, ports, connections ----------------------------------------------------------------
+
+
+def service(namespace, name, **weft_status):
+    document = {"apiVersion": "v1", "kind": "Service",
+                "metadata": {"name": name, "namespace": namespace},
+                "spec": {"type": "ClusterIP", "clusterIPs": ["10.96.0.10"],
+                         "ports": [{"port": 80, "protocol": "TCP"}]}}
+    return {**document, "status": {"weft": weft_status}} if weft_status else document
+
+
+WEB = service("shop", "web", conditions=[], ports=[
+    {"name": "", "key": "shop/web:80/tcp/IPv4", "algorithm": "maglev", "connections": 7,
+     "refused": 0, "frontends": [{"type": "ClusterIP", "address": "10.96.0.10", "port": 80,
+                                  "scope": "any"}],
+     "backends": [{"address": "10.64.0.5", "port": 8080, "state": "ready", "node": "n1", "zone": "",
+                   "target": "web-1", "weight": 1, "inside": True, "outside": True, "active": 2}]}])
+
+
+def test_services_are_shown_by_namespace(weft, fake):
+    fake.answers["GET", "/v1/services"] = 200, {"items": [service("default", "db"), WEB]}
+    assert weft("service", "ls").stdout == (
+        "NAMESPACE   NAME   TYPE        CLUSTER-IP   EXTERNAL-IP   PORTS    BACKENDS   HITS\n"
+        "default     db     ClusterIP   10.96.0.10   -             80/TCP   -          -\n")
+    assert "shop        web    ClusterIP   10.96.0.10   -             80/TCP   1/1        7\n" in (
+        weft("service", "ls", "-n", "shop").stdout)
+    assert weft("service", "ls", "-A", "-o", "name").stdout == "default/db\nshop/web\n"
+
+
+@pytest.mark.parametrize("args", [("shop/web",), ("web", "-n", "shop"), ("shop/web", "-n", "shop")])
+def test_service_inspect(weft, fake, args):
+    fake.answers["GET", "/v1/services/shop/web"] = 200, WEB
+    text = weft("service", "inspect", *args).stdout
+    assert text.startswith("Service:         shop/web\n") and not text.endswith("\n\n")
+    assert "shop/web:80/tcp/IPv4: maglev, 7 hits, 0 refused" in text
+    assert "10.64.0.5:8080   ready   all      2        1        n1     -      web-1" in text
+    assert json.loads(weft("service", "inspect", *args, "-o", "json").stdout) == WEB
+
+
+def test_documents_in_namespaces_have_both_in_their_path(weft, fake):
+    fake.answers["GET", "/v1/documents/Service/shop%2Fweb"] = 200, WEB
+    fake.answers["GET", "/v1/documents/Service/default%2Fweb"] = 200, service("default", "web")
+    fake.answers["GET", "/v1/documents/Service"] = 200, {"items": [service("default", "db"), WEB]}
+    for args in (("svc", "shop/web"), ("service/shop/web",), ("services", "web", "-n", "shop"),
+                 ("svc", "svc/shop/web")):
+        assert weft("get", *args, "-o", "name").stdout == "shop/web\n", args
+    assert weft("get", "svc/web", "-o", "name").stdout == "default/web\n"
+    assert weft("get", "svc", "-o", "name").stdout == "default/db\n"
+    assert weft("get", "svc", "-A", "-o", "name").stdout == "default/db\nshop/web\n"
+    fake.answers["DELETE", "/v1/documents/Service/shop%2Fweb"] = 200, {}
+    assert weft("delete", "svc", "shop/web").stdout == "service/shop/web deleted\n"
+
+
+def test_apply_and_delete_of_services_by_file(weft, fake, tmp_path):
+    path = tmp_path / "web.yaml"
+    path.write_text("apiVersion: v1\nkind: Service\nmetadata: {name: web, namespace: shop}\n"
+                    "spec: {ports: [{port: 80}]}\n")
+    fake.answers["DELETE", "/v1/documents/Service/shop%2Fweb"] = 200, {}
+    assert weft("delete", "-f", str(path)).stdout == "service/shop/web deleted\n"
+    path.write_text(path.read_text().replace("port: 80", "port: 0"))
+    done = weft("apply", "-f", str(path))
+    assert done.returncode == 1 and "service/shop/web: spec.ports[0].port: 0" in done.stderr
+
+
+def test_ports(weft, fake):
+    fake.answers["GET", "/v1/ports"] = 200, {"items": [
+        {"hostIP": "*", "firstPort": 8000, "lastPort": 8099, "protocol": "TCP",
+         "kind": "published", "target": "10.64.0.5:9000-9099", "name": "web",
+         "from": ["outside", "host", "containers"]},
+        {"hostIP": "127.0.0.1", "firstPort": 53, "lastPort": 53, "protocol": "UDP",
+         "kind": "published", "target": "10.64.0.6:53", "name": "dns", "from": ["host"]}]}
+    assert weft("ports").stdout == (
+        "HOST-IP     PORT        PROTO   KIND        TARGET                FROM"
+        "                      NAME\n"
+        "*           8000-8099   TCP     published   10.64.0.5:9000-9099   outside,host,containers"
+        "   web\n"
+        "127.0.0.1   53          UDP     published   10.64.0.6:53          host"
+        "                      dns\n")
+
+
+def test_conntrack(weft, fake):
+    path = "/v1/conntrack?endpoint=web&service=default%2Fdb&protocol=tcp&address=10.1.0.5&limit=1"
+    fake.answers["GET", path] = 200, {"total": 3, "items": [
+        {"protocol": "tcp", "site": "container", "phase": "established", "source": "10.1.0.5:41000",
+         "destination": "10.96.0.10:80", "translatedSource": "10.1.0.5:41000",
+         "translatedDestination": "10.1.0.7:8080", "endpoint": "web",
+         "service": "default/db:80/tcp/IPv4", "flags": ["service"], "ageMs": 5000, "idleMs": 0,
+         "expiresMs": 7200000}]}
+    filters = ("--endpoint", "web", "--service", "db", "--protocol", "tcp", "--address", "10.1.0.5")
+    done = weft("conntrack", "ls", *filters, "--limit", "1")
+    assert done.returncode == 0, done.stderr
+    assert "10.1.0.5:41000 -> 10.96.0.10:80 => 10.1.0.7:8080   established   5s    0s     2h" in (
+        done.stdout)
+    assert done.stderr == "1 of 3 connections; --limit shows more\n"
+    fake.answers["DELETE", path.replace("&limit=1", "")] = 200, {"flushed": 3}
+    assert weft("conntrack", "flush", *filters, "--yes").stdout == "3 connections flushed\n"
+    fake.answers["DELETE", "/v1/conntrack"] = 200, {"flushed": 1}
+    assert weft("conntrack", "flush", "--yes").stdout == "1 connection flushed\n"
+
+
 # ---- CNI, doctor, cleanup ----------------------------------------------------------------------
 
 
 def test_conflist(weft):
     plain = {"ips": True, "mac": True, "ipRanges": True, "dns": True, "aliases": True,
-             "cgroupPath": True, "io.kubernetes.cri.pod-annotations": True}
+             "cgroupPath": True, "portMappings": True,
+             "io.kubernetes.cri.pod-annotations": True}
     done = weft("cni", "conflist", "--network", "blue", "--socket", "/run/weft/weft.sock")
     assert json.loads(done.stdout) == {
         "cniVersion": "1.0.0", "name": "blue",

@@ -159,11 +159,11 @@ def test_what_cannot_change_while_in_use_is_refused(node):
     node.network("blue", subnets=[{"cidr": "10.91.0.0/24"}])
     ns, _, endpoint = node.container("blue")
     with pytest.raises(ApiError) as refused:
-        node.network("blue", subnets=[{"cidr": "10.96.0.0/24"}])
+        node.network("blue", subnets=[{"cidr": "10.46.0.0/24"}])
     assert refused.value.code == "EBUSY" and "subnets" in refused.value.error["field"]
     assert ns.ping(node.gateway_of(endpoint))
     node.detach(endpoint)
-    assert node.network("blue", subnets=[{"cidr": "10.96.0.0/24"}])
+    assert node.network("blue", subnets=[{"cidr": "10.46.0.0/24"}])
 
 
 def test_endpoints_are_not_for_users_to_write(node):

@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from lib import image
+from lib.answer import Answerer, ask_tcp, try_tcp
 from lib.netns import entered, execute, wait_until
 from lib.node import binary
 from lib.traffic import tcp_works, udp_works
@@ -29,6 +30,7 @@ default_ulimits = ["nofile=1024:1024", "nproc=1024:1024"]
 runtime = "runc"
 cgroup_manager = "cgroupfs"
 events_logger = "none"
+# conmon would bind what weft has published
 [network]
 network_backend = "cni"
 cni_plugin_dirs = ["{plugins}"]
@@ -182,17 +184,26 @@ def test_restart_of_a_container(podman, node):
     podman.execute("web", "ping", "-c", "1", "-W", "2", "10.88.0.1")
 
 
-def test_published_ports_are_refused_not_ignored(podman, node):
+def declare(podman, **capabilities):
     networks = podman.dir / "networks" / "pods.conflist"
     conflist = json.loads(networks.read_text())
-    conflist["plugins"][0]["capabilities"]["portMappings"] = True
+    conflist["plugins"][0]["capabilities"].update(capabilities)
     networks.write_text(json.dumps(conflist))
-    before = network_namespaces()
-    done = podman.run("run", "--rm", "--network", "pods", "-p", "8080:80", "box", "echo",
-                      check=False)
-    assert done.returncode != 0
-    assert "portMappings" in done.stderr
-    assert_clean(node, before)
+
+
+def test_published_ports(podman, node):
+    declare(podman, portMappings=True)
+    podman.start("web", "-p", "127.0.0.1:8080:80", "-p", "5353:53/udp", "-p", "9000-9001:90-91")
+    endpoint, = node.endpoints()
+    runs = {(run.get("hostIP", "*"), run["hostPort"], run["containerPort"], run["protocol"])
+            for run in endpoint["spec"]["publish"]}
+    assert runs == {("127.0.0.1", 8080, 80, "TCP"), ("*", 5353, 53, "UDP"), ("*", 9000, 90, "TCP"),
+                    ("*", 9001, 91, "TCP")}
+    with contextlib.closing(Answerer(Inside(node, "web"), "web", 80)):
+        assert ask_tcp(node.host, "127.0.0.1", 8080).name == "web"
+    podman.run("rm", "-f", "-t", "0", "web")
+    assert node.api("GET", "/v1/ports")["items"] == []
+    assert try_tcp(node.host, "127.0.0.1", 8080) == "refused"
 
 
 def test_stop_while_weftd_is_down(podman, node):

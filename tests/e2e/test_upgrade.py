@@ -19,7 +19,7 @@ BLOCKS = ("0x77460001", "0x77460002")
 
 def pretend_other_build(node):
     """The hash of the pinned build becomes one that no build has."""
-    run(["bpftool", "map", "update", "pinned", f"{node.bpf_dir}/v1/maps/wf_build", "key", "0", "0", "0",
+    run(["bpftool", "map", "update", "pinned", f"{node.bpf_dir}/v2/maps/wf_build", "key", "0", "0", "0",
          "0", "value", *["1"] * 8, "1", "0", "0", "0", "0", "0", "0", "0"])
 
 
@@ -70,7 +70,7 @@ def test_other_layout_is_refused(stopped_node):
     node = stopped_node
     node.start_daemon()
     node.stop_daemon()
-    path = f"{node.bpf_dir}/v1/maps/wf_drops"
+    path = f"{node.bpf_dir}/v2/maps/wf_drops"
     run(["rm", path])
     run(["bpftool", "map", "create", path, "type", "hash", "key", "4", "value", "64", "entries", "3",
          "name", "wf_drops"])

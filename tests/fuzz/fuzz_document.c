@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Documents: parse, check, locate the error; what is a document at all is written as YAML and
- * read back as the same, and a network that is accepted is accepted again in its full form.
+ * read back as the same, and a network or service that is accepted is accepted again in its full
+ * form.
  */
 #include <stdint.h>
 #include <stdlib.h>
@@ -12,6 +13,7 @@
 #include "base/str.h"
 #include "model/document.h"
 #include "model/network.h"
+#include "model/service.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len);
 
@@ -30,12 +32,31 @@ static void rewrite(const json_t *root)
 		abort();
 }
 
+static void canonicalise_service(const json_t *root)
+{
+	_cleanup_(wf_service_done) struct wf_service service = { .headless = false };
+	_cleanup_json_ json_t *written = NULL, *spelled = wf_document_in_namespace(root);
+	struct wf_err err = WF_ERR_INIT;
+	char key[WF_NAME_BYTES], again[WF_NAME_BYTES];
+
+	if (wf_service_from_json(&service, root, &err) < 0)
+		abort();
+	written = wf_service_to_json(&service);
+	if (!written || wf_document_check_deep(written, &err) < 0)
+		abort();
+	if (!spelled || wf_document_key(root, key) < 0 || wf_document_key(spelled, again) < 0 ||
+	    strcmp(key, again) != 0 || strcmp(wf_meta_key(&service.meta, again), key) != 0)
+		abort();
+}
+
 static void canonicalise(const json_t *root)
 {
 	_cleanup_(wf_network_done) struct wf_network network = { .subnet_count = 0 };
 	_cleanup_json_ json_t *written = NULL;
 	struct wf_err err = WF_ERR_INIT;
 
+	if (strcmp(wf_json_str(root, "kind", ""), WF_KIND_SERVICE) == 0)
+		canonicalise_service(root);
 	if (strcmp(wf_json_str(root, "kind", ""), WF_KIND_NETWORK) != 0)
 		return;
 	if (wf_network_from_json(&network, root, &err) < 0)

@@ -19,6 +19,10 @@ enum wf_hook {
 	WF_HOOK_FROM_CONTAINER = 1,
 	WF_HOOK_TO_CONTAINER = 2,
 	WF_HOOK_FROM_HOST = 3,
+	WF_HOOK_FROM_UPLINK = 4,
+	WF_HOOK_TO_UPLINK = 5,
+	WF_HOOK_SOCKET = 6, /* translated at connect() or sendmsg() */
+	WF_HOOK_XDP = 7,
 };
 
 struct wf_event {
@@ -37,9 +41,19 @@ struct wf_event {
 	__u8 hook;   /* enum wf_hook */
 	__u8 proto;  /* IP protocol, 0 when unknown */
 	__u8 tcp_flags;
-	__u8 pad[5];
+	__u8 translated; /* enum wf_event_translated */
+	__be16 nat_port; /* what the translated address' port became; 0: untranslated */
+	__u8 pad[2];
+	struct wf_addr nat; /* what the destination (or source) became; zero: untranslated */
 };
 
-_Static_assert(sizeof(struct wf_event) == 72, "wf_event");
+/* Which end of the packet `nat` is about. */
+enum wf_event_translated {
+	WF_EVENT_TRANSLATED_NONE,
+	WF_EVENT_TRANSLATED_DST, /* service or published port: nat is the backend */
+	WF_EVENT_TRANSLATED_SRC, /* masquerade: nat is the host's address */
+};
+
+_Static_assert(sizeof(struct wf_event) == 88, "wf_event");
 
 #endif

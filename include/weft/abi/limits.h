@@ -7,7 +7,7 @@
 #define WEFT_ABI_LIMITS_H
 
 /* Part of the name of the pin directory: a daemon never opens maps of another layout. */
-#define WF_ABI_VERSION 1
+#define WF_ABI_VERSION 2
 
 /* Slots of the endpoint table. Slot 0 is the host itself, so WF_MAX_SLOTS - 1 endpoints. */
 #define WF_MAX_SLOTS 16384
@@ -42,5 +42,47 @@
 /* Numbers of the shared tc blocks; a shared block carries one filter for all endpoints. */
 #define WF_BLOCK_INGRESS 0x77460001
 #define WF_BLOCK_EGRESS  0x77460002
+
+/*
+ * Tables whose size the user chooses (--max-services, --max-connections); these are the defaults
+ * and what follows from them. A table keeps its size until 'weft cleanup'.
+ */
+#define WF_DEFAULT_SERVICES      16384 /* service ports */
+#define WF_FRONTENDS_PER_SERVICE 4
+#define WF_BACKENDS_PER_SERVICE  4
+#define WF_PICKS_PER_SERVICE     128
+#define WF_DEFAULT_CONNECTIONS   131072 /* power of two */
+#define WF_MAX_CONNECTIONS       (1 << 23)
+#define WF_MAX_SERVICES          (1 << 20)
+
+/* Backends of one service port. */
+#define WF_MAX_BACKENDS_OF_SERVICE 65536
+
+/* Published runs of ports of one node. */
+#define WF_MAX_RANGES 4096
+
+/* Entries of LRU tables: what is forgotten is found out again. */
+#define WF_MAX_AFFINITIES 16384
+#define WF_MAX_SOCK_NAT   16384
+#define WF_MAX_FRAGMENTS  4096
+#define WF_MAX_EXHAUSTED  256
+
+#define WF_MAX_SOURCE_RANGES 16384
+#define WF_MAX_NETNS         WF_MAX_SLOTS
+#define WF_MAX_UPLINKS       64
+
+/* Ports that masqueraded connections may show, when their own is taken. */
+#define WF_NAT_FIRST_PORT 1024
+#define WF_NAT_LAST_PORT  65535
+
+/*
+ * Bit of a packet's mark (skb->mark) that weft sets between its two filters on uplinks: what goes
+ * on to a backend elsewhere is to show the host's address there. The other bits are left alone;
+ * others who use this one on forwarded packets must be moved away from it.
+ */
+#define WF_MARK_MASQUERADE 0x02000000
+
+/* Priority and handle of weft's filters on uplinks, beside those of others. */
+#define WF_UPLINK_PRIORITY 0x7746
 
 #endif

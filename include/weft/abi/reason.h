@@ -63,7 +63,38 @@
 	X(NO_NETWORK, 33, "no_network", error, "the endpoint's network is unknown",                \
 	  "the network is being removed or repaired; see 'weft network ls'")                       \
 	X(INTERNAL_ERROR, 34, "internal_error", error, "a helper of the kernel failed",            \
-	  "please report it with the output of 'weft doctor'")
+	  "please report it with the output of 'weft doctor'")                                     \
+	X(SERVICE_NO_PORT, 35, "service_no_port", error, "the service has no such port",           \
+	  "see the ports in 'weft service ls'")                                                    \
+	X(SERVICE_NO_BACKEND, 36, "service_no_backend", error,                                     \
+	  "the service has no backend that can serve",                                             \
+	  "see its backends and their state in 'weft service inspect'")                            \
+	X(SERVICE_NOT_LOCAL, 37, "service_not_local", policy,                                      \
+	  "the service's traffic policy is Local and no backend is on this node",                  \
+	  "send to a node that has one, or set the policy to Cluster")                             \
+	X(SERVICE_SOURCE, 38, "service_source", policy,                                            \
+	  "the client is not in the service's loadBalancerSourceRanges", "")                       \
+	X(CONN_TABLE_FULL, 39, "conn_table_full", error,                                           \
+	  "no room for a new translated connection",                                               \
+	  "raise --max-connections; see who holds them with 'weft conntrack ls'")                  \
+	X(CONN_QUOTA, 40, "conn_quota", error, "the endpoint has its share of connections",        \
+	  "see them with 'weft conntrack ls --endpoint NAME'")                                     \
+	X(NAT_NO_PORT, 41, "nat_no_port", error,                                                   \
+	  "every port of the host is in use towards that destination",                             \
+	  "give the host another address, or turn masquerade off and route the network")           \
+	X(NAT_NO_ADDRESS, 42, "nat_no_address", error,                                             \
+	  "the device that leads out has no address of that family",                               \
+	  "give it one, or turn masquerade off for the network")                                   \
+	X(NAT_FRAGMENT, 43, "nat_fragment", noise,                                                 \
+	  "a later fragment whose first fragment was not seen", "")                                \
+	X(NAT_PROTOCOL, 44, "nat_protocol", noise, "this protocol cannot be translated",           \
+	  "TCP, UDP, ICMP echo and SCTP can")                                                      \
+	X(NAT_UNRELATED, 45, "nat_unrelated", noise,                                               \
+	  "an ICMP error about a connection nobody has", "")                                       \
+	X(CONN_CUT, 46, "conn_cut", policy, "the connection's backend left and its service cuts",  \
+	  "set the annotation weft.dev/termination: drain to let connections end by themselves")   \
+	X(PORT_TAKEN, 47, "port_taken", policy, "the port belongs to a service or published port", \
+	  "see 'weft ports'")
 
 enum wf_reason {
 	WF_REASON_NONE = 0,

@@ -43,6 +43,8 @@ struct wf_ep_value {
 /* struct wf_addr_value.flags */
 enum wf_addr_flag {
 	WF_ADDR_GATEWAY = 1 << 0, /* the network's gateway: answered by the host */
+	WF_ADDR_HOST = 1 << 1,    /* an address of the host, in the host's view; slot 0 */
+	WF_ADDR_SERVICE = 1 << 2, /* a service's, in the host's view: other ports are refused */
 };
 
 /* Key of wf_addresses: an exact address in a network (WF_NETWORK_HOST for the host's view). */
@@ -65,6 +67,7 @@ enum wf_net_flag {
 	WF_NET_INTERNAL = 1 << 2, /* no traffic beyond the network's own subnets and the host */
 	WF_NET_IPV4 = 1 << 3,
 	WF_NET_IPV6 = 1 << 4,
+	WF_NET_MASQUERADE = 1 << 5, /* what leaves the host shows the host's address */
 };
 
 /* One subnet of a network: an address is inside when (address & mask) == base. */
@@ -108,6 +111,14 @@ enum wf_observe_flag {
 struct wf_config_value {
 	__u32 observe;      /* enum wf_observe_flag */
 	__u32 host_ifindex; /* weft0, the peer of slot 0's device: what the host receives on */
+	__u32 ranges;       /* published runs in force: generation in bit 31, their number below */
+	__u32 flags;        /* enum wf_config_flag */
+};
+
+/* struct wf_config_value.flags */
+enum wf_config_flag {
+	WF_CONFIG_SERVICES = 1 << 0, /* there is a frontend or a published port */
+	WF_CONFIG_BYPASS = 1 << 1,   /* no firewall of the host has to see what is published */
 };
 
 /* Value of wf_flow_filter (per CPU): a lossy memory of flows seen lately. */
@@ -121,6 +132,8 @@ enum wf_stage {
 	WF_STAGE_FROM_HOST,
 	WF_STAGE_ARP,
 	WF_STAGE_ND,
+	WF_STAGE_SERVICE, /* a container talks to a service, a published port or the world */
+	WF_STAGE_REPLY,   /* a container answers a translated connection */
 	WF_STAGE_COUNT,
 };
 
@@ -137,7 +150,7 @@ _Static_assert(sizeof(struct wf_addr_key) == 24, "wf_addr_key");
 _Static_assert(sizeof(struct wf_addr_value) == 8, "wf_addr_value");
 _Static_assert(sizeof(struct wf_net_value) == 24 + 8 * 32, "wf_net_value");
 _Static_assert(sizeof(struct wf_traffic_value) == 64, "wf_traffic_value");
-_Static_assert(sizeof(struct wf_config_value) == 8, "wf_config_value");
+_Static_assert(sizeof(struct wf_config_value) == 16, "wf_config_value");
 _Static_assert(sizeof(struct wf_flow_seen) == 8, "wf_flow_seen");
 _Static_assert(sizeof(struct wf_build_value) == 16, "wf_build_value");
 

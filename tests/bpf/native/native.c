@@ -8,12 +8,17 @@
 #include "lib/from_container.h"
 #include "lib/from_host.h"
 #include "lib/nd.h"
+#include "lib/service.h"
 #include "lib/to_container.h"
+#include "lib/uplink.h"
 
 #include "world.h"
 
 /* In front of every frame, as in the kernel, so that the IP header is aligned. */
 #define IP_ALIGN 2
+
+/* Records of the table of connections after native_reset(). */
+#define NATIVE_RESET_CONNS 64
 
 struct native_state native;
 
@@ -51,17 +56,24 @@ void native_reset(void)
 	const struct world_maps maps = { put_endpoint, put_address, put_network, put_config, NULL };
 
 	memset(&native, 0, sizeof(native));
+	native_conns_reset(NATIVE_RESET_CONNS);
 	native.now_s = 1000;
 	world_fill(&maps);
 }
 
 void native_packet(struct wf_ctx *ret_ctx, const void *bytes, __u32 len)
 {
-	__u8 *block = malloc(IP_ALIGN + len);
+	native_packet_at(ret_ctx, bytes, len, IP_ALIGN);
+}
+
+void native_packet_at(struct wf_ctx *ret_ctx, const void *bytes, __u32 len, __u32 front)
+{
+	__u8 *block = malloc(front + len);
 
 	assert(block);
 	memset(ret_ctx, 0, sizeof(*ret_ctx));
-	ret_ctx->bytes = block + IP_ALIGN;
+	ret_ctx->front = front;
+	ret_ctx->bytes = block + front;
 	memcpy(ret_ctx->bytes, bytes, len);
 	ret_ctx->len = len;
 	ret_ctx->linear = len;
@@ -69,17 +81,17 @@ void native_packet(struct wf_ctx *ret_ctx, const void *bytes, __u32 len)
 
 void native_packet_done(struct wf_ctx *ctx)
 {
-	free(ctx->bytes - IP_ALIGN);
+	free(ctx->bytes - ctx->front);
 	ctx->bytes = NULL;
 }
 
 int native_resize(struct wf_ctx *ctx, __u32 len)
 {
-	__u8 *block = realloc(ctx->bytes - IP_ALIGN, IP_ALIGN + len), *bytes;
+	__u8 *block = realloc(ctx->bytes - ctx->front, ctx->front + len), *bytes;
 
 	if (!block)
 		return -ENOMEM;
-	bytes = block + IP_ALIGN;
+	bytes = block + ctx->front;
 	if (len > ctx->len)
 		memset(bytes + ctx->len, 0, len - ctx->len);
 	ctx->bytes = bytes;
@@ -88,19 +100,48 @@ int native_resize(struct wf_ctx *ctx, __u32 len)
 	return 0;
 }
 
+static int finish_told(struct wf_ctx *ctx, __u32 hook, int decision, __u32 observable)
+{
+	const struct wf_work *work = wf_map_work();
+	const struct wf_subject subject = { .slot = hook >= WF_HOOK_FROM_UPLINK ? work->slot
+										: wf_slot_of(ctx),
+					    .hook = hook };
+
+	return wf_finish_told(ctx, &subject, decision, observable);
+}
+
 /* What the programs in bpf/ do with a decision. */
 int native_run(struct wf_ctx *ctx, bool egress)
 {
+	struct wf_work *work = wf_work_begin(wf_slot_of(ctx), WF_HOOK_FROM_CONTAINER);
+	const __u32 all = WF_OBSERVE_DROPS | WF_OBSERVE_FIRST;
 	int r;
 
 	if (egress)
 		return wf_finish(ctx, WF_HOOK_TO_CONTAINER, wf_to_container(ctx));
 	r = wf_from_container(ctx);
+	if (r == WF_NEXT(WF_STAGE_REPLY)) {
+		r = wf_reply(ctx, work);
+		if (r != WF_NEXT(WF_STAGE_SERVICE))
+			return finish_told(ctx, WF_HOOK_FROM_CONTAINER, r, all);
+	}
 	switch (r) {
+	case WF_NEXT(WF_STAGE_SERVICE):
+		return finish_told(ctx, WF_HOOK_FROM_CONTAINER, wf_service(ctx, work), all);
 	case WF_NEXT(WF_STAGE_FROM_HOST):
-		return wf_finish(ctx, WF_HOOK_FROM_HOST, wf_from_host(ctx));
+		return finish_told(ctx, WF_HOOK_FROM_HOST, wf_from_host(ctx), all);
 	case WF_NEXT(WF_STAGE_ARP): return wf_finish_link(ctx, wf_arp(ctx));
 	case WF_NEXT(WF_STAGE_ND): return wf_finish_link(ctx, wf_nd(ctx));
 	default: return wf_finish(ctx, WF_HOOK_FROM_CONTAINER, r);
 	}
+}
+
+int native_uplink_run(struct wf_ctx *ctx, bool egress)
+{
+	__u32 hook = egress ? WF_HOOK_TO_UPLINK : WF_HOOK_FROM_UPLINK;
+	struct wf_work *work = wf_work_begin(WF_SLOT_HOST, hook);
+	int r = egress ? wf_to_uplink(ctx, work) : wf_from_uplink(ctx, work);
+
+	r = finish_told(ctx, hook, r, WF_OBSERVE_DROPS);
+	return r == WF_GO_ON ? TC_ACT_UNSPEC : r;
 }

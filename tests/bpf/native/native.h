@@ -12,9 +12,14 @@ void native_reset(void);
 
 /* Makes a packet of a copy of bytes; native_packet_done() frees it. */
 void native_packet(struct wf_ctx *ret_ctx, const void *bytes, __u32 len);
+/* The same with `front` bytes in front of it: 0 for what has no Ethernet header. */
+void native_packet_at(struct wf_ctx *ret_ctx, const void *bytes, __u32 len, __u32 front);
 void native_packet_done(struct wf_ctx *ctx);
 
 /* Runs the filter of containers' ingress, stages included, or the guard; the action of tc. */
 int native_run(struct wf_ctx *ctx, bool egress);
+
+/* The same for the filters of an uplink; ctx->ifindex says which. */
+int native_uplink_run(struct wf_ctx *ctx, bool egress);
 
 #endif

@@ -157,14 +157,18 @@ class Netns:
             self.run(["sh", "-c", f"echo {value} > {path}"])
         return self.run(["cat", path]).stdout.strip()
 
-    def remove(self):
-        """Ends what runs inside and deletes the namespace. May be called twice."""
+    def end_processes(self):
+        """Ends what was started inside."""
         for process in self.processes:
             stop_process(process, signal.SIGKILL)
             for stream in (process.stdout, process.stdin, process.stderr):
                 if stream:
                     stream.close()
         self.processes.clear()
+
+    def remove(self):
+        """Ends what runs inside and deletes the namespace. May be called twice."""
+        self.end_processes()
         if not self.gone:
             self.gone = True
             execute(["ip", "netns", "del", self.name], check=False)

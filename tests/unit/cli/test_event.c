@@ -37,6 +37,16 @@ static const struct {
 	{ "{\"time\":\"\\u001b[2J\",\"type\":\"dr\\nop\",\"network\":\"\\u009b\","
 	  "\"source\":{\"name\":\"\\u202e\\u0007\"},\"reason\":{\"text\":\"\\r\",\"hint\":\"\\t\"}}",
 	  "\\x1b[2J dr\\x0aop [\\xc2\\x9b] \\xe2\\x80\\xae\\x07 -> ? ?: \\x0d (\\x09)" },
+	{ "{\"time\":\"T1Z\",\"type\":\"first\",\"source\":{\"address\":\"10.1.0.5\",\"port\":41000},"
+	  "\"destination\":{\"address\":\"10.96.0.10\",\"port\":80},\"protocol\":\"TCP\","
+	  "\"translated\":{\"address\":\"10.1.0.7\",\"port\":8080,\"direction\":\"dst\"}}",
+	  "1 FIRST 10.1.0.5:41000 -> 10.96.0.10:80 => 10.1.0.7:8080 TCP" },
+	{ "{\"time\":\"T1Z\",\"type\":\"first\",\"source\":{\"address\":\"fd00::5\",\"port\":41000},"
+	  "\"destination\":{\"address\":\"2001:db8::1\",\"port\":443},\"protocol\":\"UDP\","
+	  "\"translated\":{\"address\":\"2001:db8::9\",\"port\":1024,\"direction\":\"src\"}}",
+	  "1 FIRST [fd00::5]:41000 => [2001:db8::9]:1024 -> [2001:db8::1]:443 UDP" },
+	{ "{\"time\":\"T1Z\",\"type\":\"first\",\"translated\":{\"direction\":\"up\"}}",
+	  "1 FIRST ? -> ? ?" },
 	{ "{\"type\":\"lost\",\"count\":7}", "-- 7 events lost: this reader is too slow" },
 	{ "{}", "? ? ? -> ? ?" },
 	{ "{\"type\":5,\"source\":[],\"destination\":\"x\",\"reason\":[],\"bytes\":\"9\"}",

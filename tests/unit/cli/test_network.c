@@ -82,6 +82,7 @@ static void check_row(const struct row *row)
 						  .excluded = list_of(excluded),
 						  .ipv6 = row->ipv6,
 						  .isolated = true,
+						  .masquerade = true,
 						  .host_access = true };
 	_cleanup_json_ json_t *document = NULL;
 	_cleanup_free_ char *text = NULL;
@@ -131,8 +132,8 @@ static void test_settings(void **state)
 			    "{\"apiVersion\":\"weft.dev/v1\",\"kind\":\"Network\",\"metadata\":"
 			    "{\"name\":\"lan\",\"labels\":{\"team\":\"web\"}},\"spec\":{\"driver\":"
 			    "\"macvlan\",\"parent\":\"eth0\",\"mode\":\"vepa\",\"mtu\":9000,"
-			    "\"internal\":true,\"isolated\":false,\"sticky\":true,\"hostAccess\":"
-			    "false}}");
+			    "\"internal\":true,\"isolated\":false,\"masquerade\":false,"
+			    "\"sticky\":true,\"hostAccess\":false}}");
 	label[4] = ' ';
 	assert_int_equal(wf_cli_labels(&options.labels, &document, &err), -EINVAL);
 	assert_string_equal(err.field, "--label");

@@ -20,6 +20,7 @@ static const char config_text[] =
 	"\"runtimeConfig\":{\"ips\":[\"10.0.0.2\"],\"mac\":\"02:00:00:00:00:01\","
 	"\"aliases\":[\"x\"],\"dns\":{\"servers\":[\"1.1.1.1\"]},\"cgroupPath\":\"/x\","
 	"\"io.kubernetes.cri.pod-annotations\":{\"e\":\"f\"},"
+	"\"portMappings\":[{\"hostPort\":80,\"containerPort\":81,\"hostIP\":\"127.0.0.1\"}],"
 	"\"ipRanges\":[[{\"subnet\":\"10.0.0.0/8\"}]]},"
 	"\"prevResult\":{\"cniVersion\":\"0.2.0\",\"ip4\":{\"ip\":\"10.1.0.2/24\","
 	"\"routes\":[{\"dst\":\"0.0.0.0/0\"}]}}}";

@@ -290,7 +290,8 @@ static void test_add_refused(void **state)
 	} rows[] = {
 		{ "'cniVersion':'9.0.0'", 1 },
 		{ "'ipam':{'type':'x'}", 2 },
-		{ "'runtimeConfig':{'portMappings':[{'HostPort':80}]}", 2 },
+		{ "'runtimeConfig':{'portMappings':[{'HostPort':80}]}", 7 },
+		{ "'runtimeConfig':{'bandwidth':{'ingressRate':1}}", 2 },
 		{ "'runtimeConfig':{'mac':'x'}", 7 },
 		{ "'prevResult':[]", 7 },
 		{ "'prevResult':{'interfaces':[{'name':'eth0','sandbox':'/dev/null'}]}", 101 },

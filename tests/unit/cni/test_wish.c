@@ -190,6 +190,85 @@ static void test_refusals(void **state)
 	}
 }
 
+static void test_port_mappings(void **state)
+{
+	static const struct {
+		const char *members, *args, *prev, *wanted;
+	} rows[] = {
+		{ "'runtimeConfig':{'portMappings':[{'hostPort':8080,'containerPort':80,"
+		  "'protocol':'tcp','hostIP':'127.0.0.1'},{'hostPort':53,'containerPort':5353,"
+		  "'protocol':'UDP'}]}",
+		  "", NULL,
+		  "{'publish':[{'hostIP':'127.0.0.1','hostPort':8080,'containerPort':80,"
+		  "'protocol':'TCP'},{'hostPort':53,'containerPort':5353,'protocol':'UDP'}]}" },
+		/* as containerd sends it, numbers as floats, and one that publishes nothing */
+		{ "'runtimeConfig':{'portMappings':[{'HostPort':8080.0,'ContainerPort':8e1,"
+		  "'Protocol':'tcp','HostIP':''},{'HostPort':0,'ContainerPort':81,'Protocol':'tcp'},"
+		  "{'ContainerPort':82}]}",
+		  "", NULL, "{'publish':[{'hostPort':8080,'containerPort':80,'protocol':'TCP'}]}" },
+		/* the same twice is no clash; nothing but unpublished ones asks for nothing */
+		{ "'runtimeConfig':{'portMappings':[{'hostPort':1,'containerPort':2},"
+		  "{'hostPort':1,'containerPort':2,'protocol':'tcp'}]}",
+		  "", NULL, "{'publish':[{'hostPort':1,'containerPort':2,'protocol':'TCP'}]}" },
+		{ "'runtimeConfig':{'portMappings':[{'hostPort':0,'containerPort':2}]}", "", NULL,
+		  "{}" },
+		/* behind another plugin of a chain */
+		{ "'runtimeConfig':{'portMappings':[{'hostPort':1,'containerPort':2}]}", "",
+		  "{'routes':[{'dst':'0.0.0.0/0'}]}",
+		  "{'defaultRoute':false,'publish':[{'hostPort':1,'containerPort':2,"
+		  "'protocol':'TCP'}]}" },
+	};
+
+	for (size_t i = 0; i < WF_ARRAY_LEN(rows); i++) {
+		_cleanup_(fixture_done) struct fixture fixture = { 0 };
+
+		assert_json(request(&fixture, rows[i].members, rows[i].args, rows[i].prev),
+			    rows[i].wanted);
+	}
+}
+
+static void test_port_mapping_refusals(void **state)
+{
+	static const struct {
+		const char *members, *args;
+		int code;
+		const char *message;
+	} rows[] = {
+		{ "'runtimeConfig':{'portMappings':{'hostPort':80}}", "", 7,
+		  "an array of port mappings" },
+		{ "'runtimeConfig':{'portMappings':[7]}", "", 7,
+		  "portMappings[0] must be an object" },
+		{ "'runtimeConfig':{'portMappings':[{'hostPort':80}]}", "", 7,
+		  "[0].containerPort must be a port from 1 to 65535, not nothing" },
+		{ "'runtimeConfig':{'portMappings':[{'hostPort':'80','containerPort':80}]}", "", 7,
+		  "[0].hostPort must be a port" },
+		{ "'runtimeConfig':{'portMappings':[{'hostPort':65536,'containerPort':80}]}", "", 7,
+		  "[0].hostPort must be a port" },
+		{ "'runtimeConfig':{'portMappings':[{'hostPort':80,'containerPort':0}]}", "", 7,
+		  "[0].containerPort must be a port" },
+		{ "'runtimeConfig':{'portMappings':[{'hostPort':80,'containerPort':80,'protocol':'icmp'}]}",
+		  "", 7, "[0].protocol must be tcp" },
+		{ "'runtimeConfig':{'portMappings':[{'hostPort':80,'containerPort':80,'protocol':6}]}",
+		  "", 7, "[0].protocol must be tcp" },
+		{ "'runtimeConfig':{'portMappings':[{'hostPort':80,'containerPort':80,'hostIP':'localhost'}]}",
+		  "", 7, "[0].hostIP must be an address" },
+		{ "'runtimeConfig':{'portMappings':[{'hostPort':80,'containerPort':80,'hostIP':'224.0.0.1'}]}",
+		  "", 7, "multicast" },
+		{ "'runtimeConfig':{'portMappings':[{'hostPort':80,'containerPort':80},{'hostPort':80,'containerPort':81}]}",
+		  "", 7, "published twice" },
+	};
+
+	for (size_t i = 0; i < WF_ARRAY_LEN(rows); i++) {
+		_cleanup_(fixture_done) struct fixture fixture = { 0 };
+		int r = load(&fixture, rows[i].members, rows[i].args);
+
+		if (r >= 0 || fixture.error.code != rows[i].code ||
+		    !strstr(fixture.error.msg, rows[i].message))
+			fail_msg("%s: %d \"%s\"", rows[i].members, fixture.error.code,
+				 fixture.error.msg);
+	}
+}
+
 /* A pod's name may be longer than a label's value can be. */
 static void test_long_pod(void **state)
 {
@@ -229,10 +308,9 @@ static void test_names(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_requests),
-		cmocka_unit_test(test_refusals),
-		cmocka_unit_test(test_long_pod),
-		cmocka_unit_test(test_names),
+		cmocka_unit_test(test_requests),      cmocka_unit_test(test_refusals),
+		cmocka_unit_test(test_port_mappings), cmocka_unit_test(test_port_mapping_refusals),
+		cmocka_unit_test(test_long_pod),      cmocka_unit_test(test_names),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -12,6 +12,7 @@
 #include <cmocka.h>
 
 #include "base/json.h"
+#include "base/mem.h"
 #include "lab.h"
 
 /* What of a network matters to its endpoints. */
@@ -96,6 +97,8 @@ static void expect_bridge(const struct facts *facts, struct wf_str *out)
 		flags |= WF_NET_ISOLATED;
 	if (facts->internal)
 		flags |= WF_NET_INTERNAL;
+	else if (wf_json_bool(facts->spec, "masquerade", true))
+		flags |= WF_NET_MASQUERADE;
 	json_array_foreach(json_object_get(facts->spec, "subnets"), i, subnet) {
 		const char *cidr = wf_json_str(subnet, "cidr", "?");
 		const char *gateway = wf_json_str(subnet, "gateway", "");
@@ -274,8 +277,38 @@ static void expect_reservation(const json_t *reservation, const json_t *endpoint
 				    json_string_value(address), wf_json_str(spec, "for", "?"));
 }
 
+/* Whether the network that a service is for, if any, is there. */
+static bool is_seen(const json_t *service, const json_t *networks)
+{
+	const char *wanted =
+		wf_json_str(json_object_get(json_object_get(service, "metadata"), "annotations"),
+			    "weft.dev/network", "");
+	json_t *item;
+	size_t i;
+
+	if (!*wanted)
+		return true;
+	json_array_foreach(networks, i, item)
+		if (strcmp(name_of(item), wanted) == 0)
+			return true;
+	return false;
+}
+
+static void expect_service(const json_t *service, struct wf_str *out)
+{
+	static const char *const lists[] = { "clusterIPs", "externalIPs" };
+	const json_t *spec = json_object_get(service, "spec");
+	json_t *address;
+	size_t i;
+
+	for (size_t k = 0; k < WF_ARRAY_LEN(lists); k++)
+		json_array_foreach(json_object_get(spec, lists[k]), i, address)
+			wf_str_addf(out, "addr 0/%s slot=0 flags=4\n", json_string_value(address));
+}
+
 void lab_expect(struct lab *lab, struct wf_str *out)
 {
+	_cleanup_json_ json_t *services = documents(lab, WF_KIND_SERVICE);
 	_cleanup_json_ json_t *networks = documents(lab, WF_KIND_NETWORK);
 	_cleanup_json_ json_t *endpoints = documents(lab, WF_KIND_ENDPOINT);
 	_cleanup_json_ json_t *reservations = documents(lab, WF_KIND_RESERVATION);
@@ -295,4 +328,7 @@ void lab_expect(struct lab *lab, struct wf_str *out)
 	}
 	json_array_foreach(reservations, i, item)
 		expect_reservation(item, endpoints, out);
+	json_array_foreach(services, i, item)
+		if (is_seen(item, networks))
+			expect_service(item, out);
 }

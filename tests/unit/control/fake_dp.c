@@ -8,29 +8,9 @@
 #include <unistd.h>
 
 #include "base/addr.h"
-#include "fake_gate.h"
+#include "fake_dp_priv.h"
 
-#define ROOM       4096
-#define RING_ROOM  64
 #define PROGRAM_ID 700
-
-struct entry {
-	struct wf_addr_key key;
-	struct wf_addr_value value;
-};
-
-struct wf_dp {
-	struct wf_ep_value slots[WF_MAX_SLOTS];
-	struct wf_net_value networks[WF_MAX_NETWORKS];
-	struct wf_traffic_value traffic[WF_MAX_SLOTS];
-	struct entry addresses[ROOM];
-	size_t count, limit;
-	struct wf_config_value config;
-	struct wf_counter drops[WF_REASON_COUNT];
-	struct wf_event ring[RING_ROOM];
-	size_t waiting;
-	int ring_fd;
-};
 
 struct wf_dp *fake_dp_new(void)
 {
@@ -40,6 +20,7 @@ struct wf_dp *fake_dp_new(void)
 		abort();
 	dp->ring_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	dp->limit = ROOM;
+	dp->lb = fake_lb_new();
 	return dp;
 }
 
@@ -48,6 +29,7 @@ void fake_dp_free(struct wf_dp **dp)
 	if (!*dp)
 		return;
 	(void)close((*dp)->ring_fd);
+	fake_lb_free(&(*dp)->lb);
 	free(*dp);
 	*dp = NULL;
 }
@@ -187,14 +169,8 @@ void fake_dp_litter(struct wf_dp *dp, uint32_t slot, uint32_t network, const cha
 
 /* ---- dp/dp.h ------------------------------------------------------------------------------ */
 
-#define PASS(kind, err)                                                    \
-	do {                                                               \
-		int gate_ = fake_gate_pass((kind), __func__, -EIO, (err)); \
-		if (gate_ < 0)                                             \
-			return gate_;                                      \
-	} while (0)
-
-int wf_dp_open(const char *bpf_dir, struct wf_dp **ret_dp, struct wf_err *err)
+int wf_dp_open(const char *bpf_dir, const struct wf_dp_sizes *sizes, struct wf_dp **ret_dp,
+	       struct wf_err *err)
 {
 	PASS(FAKE_DP, err);
 	*ret_dp = fake_dp_new();
@@ -317,9 +293,17 @@ int wf_dp_network_get(struct wf_dp *dp, uint32_t number, struct wf_net_value *re
 
 int wf_dp_config_set(struct wf_dp *dp, const struct wf_config_value *value, struct wf_err *err)
 {
+	uint32_t ranges = dp->config.ranges;
+
 	PASS(FAKE_DP, err);
 	dp->config = *value;
+	dp->config.ranges = ranges;
 	return 0;
+}
+
+uint32_t wf_dp_config_flags(const struct wf_dp *dp)
+{
+	return dp->config.flags;
 }
 
 int wf_dp_drops_read(struct wf_dp *dp, struct wf_counter *ret_drops)

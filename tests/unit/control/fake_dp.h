@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* dp/dp.h over tables in memory, and what a test may see of and do to them. */
+/* dp/dp.h, dp/lb.h and dp/conn.h over tables in memory, and what a test may see of and do to them. */
 #ifndef WEFT_TESTS_FAKE_DP_H
 #define WEFT_TESTS_FAKE_DP_H
 
 #include "base/str.h"
+#include "dp/conn.h"
 #include "dp/dp.h"
+#include "dp/lb.h"
 
 struct wf_dp *fake_dp_new(void);
 void fake_dp_free(struct wf_dp **dp);
@@ -31,5 +33,21 @@ void fake_dp_limit(struct wf_dp *dp, size_t addresses);
 /* The one entry of a slot. */
 struct wf_ep_value fake_dp_slot(const struct wf_dp *dp, uint32_t slot);
 struct wf_net_value fake_dp_network(const struct wf_dp *dp, uint32_t number);
+
+/* How many frontends the table holds at most; 0: as many as it has room for. */
+void fake_dp_frontend_limit(struct wf_dp *dp, size_t frontends);
+
+/* What is in the tables of services; NULL: nothing. The arrays are wf_dp_lb_memory()'s. */
+const struct wf_frontend_value *fake_dp_frontend(const struct wf_dp *dp,
+						 const struct wf_frontend_key *key);
+size_t fake_dp_frontend_count(const struct wf_dp *dp);
+const struct wf_netns_value *fake_dp_netns(const struct wf_dp *dp, uint64_t cookie);
+const struct wf_uplink_value *fake_dp_uplink(const struct wf_dp *dp, uint32_t ifindex);
+bool fake_dp_source(const struct wf_dp *dp, uint32_t service, const char *prefix);
+const char *fake_dp_cgroup(const struct wf_dp *dp); /* "": the socket hooks are nowhere */
+enum wf_dp_xdp_mode fake_dp_xdp(const struct wf_dp *dp, uint32_t ifindex);
+
+/* Puts a connection in force, as the programs would; index from 1, below 1024. */
+void fake_dp_connect(struct wf_dp *dp, uint32_t index, const struct wf_conn *conn);
 
 #endif

@@ -7,17 +7,9 @@
 #include <string.h>
 #include <sys/eventfd.h>
 
-#include "fake_gate.h"
 #include "fake_net_priv.h"
 
 struct wf_net *fake_net_current;
-
-#define PASS(code, err)                                                        \
-	do {                                                                   \
-		int gate_ = fake_gate_pass(FAKE_NET, __func__, (code), (err)); \
-		if (gate_ < 0)                                                 \
-			return gate_;                                          \
-	} while (0)
 
 int wf_net_open(struct wf_net **ret_net, struct wf_err *err)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * net/net.h over tables in memory: the host's links, addresses and routes, the shared blocks, and
- * namespaces with made-up paths. What "others" do is done with the fake_net_* functions below and
+ * net/net.h, net/uplink.h and net/sock.h over tables in memory: the host's links, addresses, routes
+ * and ports, the shared blocks, and namespaces with made-up paths. What "others" do is done with the fake_net_* functions below and
  * queues the events that the kernel would send.
  */
 #ifndef WEFT_TESTS_FAKE_NET_H
@@ -25,12 +25,40 @@ uint32_t fake_net_add_device(struct wf_net *net, const char *name, uint32_t mtu)
 void fake_net_add_route(struct wf_net *net, const char *prefix, const char *device);
 void fake_net_set_default(struct wf_net *net, const char *device);
 
+/*
+ * Addresses of global scope of a device, NULL: none. With one it leads outside. The kernel tells.
+ * No device has any to begin with.
+ */
+void fake_net_set_uplink(struct wf_net *net, const char *name, const char *ip4, const char *ip6);
+/* Somebody else's shared blocks are on a device, or not any more: attaching is refused. */
+void fake_net_set_foreign_blocks(struct wf_net *net, const char *name, bool are_there);
+/* Whether the host filters forwarded packets; at first it does not. */
+void fake_net_set_firewall(struct wf_net *net, bool is_present);
+/* Whether forwarding is on; at first it is off. */
+bool fake_net_forwards(const struct wf_net *net, bool ip6);
+void fake_net_stop_forwarding(struct wf_net *net);
+/* A process takes a port of the host; owner NULL: it gives it back. */
+void fake_net_take_port(struct wf_net *net, uint8_t proto, const char *addr, uint16_t port,
+			const char *owner);
+
+/* A call of wf_net_socks_destroy(). */
+struct fake_ended {
+	char path[64]; /* of the namespace, "": the host's */
+	uint8_t proto;
+	struct wf_addr addr;
+	uint16_t port;
+};
+/* The calls since the last time, oldest first; borrowed until the next one. */
+const struct fake_ended *fake_net_take_ended(struct wf_net *net, size_t *ret_count);
+
 /* What others break. False: there was nothing to break. */
 bool fake_net_delete_link(struct wf_net *net, const char *name);
 bool fake_net_set_down(struct wf_net *net, const char *name);
 bool fake_net_rename(struct wf_net *net, const char *name, const char *to);
 bool fake_net_delete_qdisc(struct wf_net *net, const char *name);
 bool fake_net_delete_filter(struct wf_net *net, uint32_t block);
+bool fake_net_delete_uplink_filter(struct wf_net *net, const char *name, bool egress);
+bool fake_net_delete_uplink_qdisc(struct wf_net *net, const char *name);
 bool fake_net_delete_route(struct wf_net *net, size_t index);
 bool fake_net_delete_address(struct wf_net *net, size_t index);
 /* Without an event: an address inside of a namespace goes. */
@@ -47,7 +75,7 @@ bool fake_net_is_busy(const struct wf_net *net);
 
 /*
  * One line per thing of weft's, in no particular order: "link ...", "route ...", "address ...",
- * "block ...", "inside ...". Buried ones are left out.
+ * "block ...", "uplink ...", "inside ...". Buried ones are left out.
  */
 void fake_net_dump(const struct wf_net *net, struct wf_str *out);
 

@@ -297,6 +297,7 @@ void fake_net_dump(const struct wf_net *net, struct wf_str *out)
 		if (net->blocks[i].prog_id)
 			wf_str_addf(out, "block %x program %u\n", net->blocks[i].number,
 				    net->blocks[i].prog_id);
+	fake_dump_uplinks(net, out);
 	for (size_t n = 0; n < net->ns_count; n++)
 		for (size_t i = 0; i < MAX_INNER; i++)
 			if (net->ns[n].inner[i].used && !net->ns[n].inner[i].buried)

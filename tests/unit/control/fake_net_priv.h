@@ -5,6 +5,7 @@
 
 #include <weft/abi/limits.h>
 
+#include "fake_gate.h"
 #include "fake_net.h"
 
 #define MAX_LINKS     128
@@ -14,9 +15,19 @@
 #define MAX_EVENTS    1024
 #define MAX_FDS       1024
 #define MAX_INSIDE    8
+#define MAX_OWNERS    16
+#define MAX_ENDED     256
 #define HOST_NS       ((size_t)-1)
 #define FOREIGN       3 /* RTPROT_BOOT */
 #define FIRST_IFINDEX 10
+
+/* First line of what may be made to fail. */
+#define PASS(code, err)                                                        \
+	do {                                                                   \
+		int gate_ = fake_gate_pass(FAKE_NET, __func__, (code), (err)); \
+		if (gate_ < 0)                                                 \
+			return gate_;                                          \
+	} while (0)
 
 struct link {
 	bool used;
@@ -26,7 +37,10 @@ struct link {
 	bool up;
 	struct wf_mac mac;
 	uint32_t ingress, egress;
-	size_t peer_ns; /* veth of an endpoint: where its other end is */
+	size_t peer_ns;                  /* veth of an endpoint: where its other end is */
+	struct wf_addr ip4, ip6;         /* of global scope: it leads outside */
+	uint32_t from_uplink, to_uplink; /* program ids of weft's own filters */
+	bool is_foreign;                 /* its clsact qdisc has shared blocks of others */
 };
 
 /* An interface inside of a namespace. */
@@ -71,6 +85,14 @@ struct queued {
 	struct link link;
 };
 
+/* A port of the host that a process has. */
+struct owner {
+	uint8_t proto;
+	struct wf_addr addr;
+	uint16_t port;
+	char name[96];
+};
+
 struct neigh {
 	uint32_t ifindex;
 	struct wf_net_macvlan_peer peer;
@@ -95,6 +117,11 @@ struct wf_net {
 	uint64_t next_inode;
 	int32_t next_nsid;
 	size_t fds[MAX_FDS]; /* descriptor -> namespace + 1 */
+	bool forwards4, forwards6, has_firewall;
+	struct owner owners[MAX_OWNERS];
+	size_t owner_count;
+	struct fake_ended ended[MAX_ENDED];
+	size_t ended_count;
 };
 
 /* Namespaces are looked up without a handle: the lab says in which host. */
@@ -124,6 +151,8 @@ void fake_remove_link(struct wf_net *net, struct link *link);
 struct ns *fake_ns_of_fd(struct wf_net *net, int fd);
 struct ns *fake_ns_by_path(const struct wf_net *net, const char *path);
 struct inner *fake_inner_by_name(struct ns *ns, const char *ifname, bool buried);
+/* "uplink eth0 ingress 702 egress 703" for each that has filters. */
+void fake_dump_uplinks(const struct wf_net *net, struct wf_str *out);
 const char *fake_device_name(const struct wf_net *net, uint32_t ifindex);
 
 #endif

@@ -96,8 +96,16 @@ int lab_start(struct lab *lab)
 {
 	struct wf_control_config config = { .node_name = "node1",
 					    .run_dir = "/nonexistent",
-					    .cool_down_ms = lab->cool_down_ms };
+					    .cool_down_ms = lab->cool_down_ms,
+					    .uplinks = "auto",
+					    .xdp = "off",
+					    .firewall = "respect",
+					    .cgroup = "/fake/cgroup",
+					    .node_port_first = 30000,
+					    .node_port_last = 30009 };
 	int r;
+
+	assert_int_equal(wf_prefix_parse("10.96.0.0/24", &config.service_cidrs[0]), 0);
 
 	/* another process has another socket: it does not hear what was said before */
 	fake_net_forget_events(lab->net);

@@ -171,17 +171,19 @@ static void test_flags_in_the_maps(void **state)
 		uint32_t flags, subnets;
 	} rows[] = {
 		{ "{'subnets':[{'cidr':'10.1.0.0/24'}]}",
-		  WF_NET_VALID | WF_NET_ISOLATED | WF_NET_IPV4, 1 },
+		  WF_NET_VALID | WF_NET_ISOLATED | WF_NET_IPV4 | WF_NET_MASQUERADE, 1 },
 		{ "{'isolated':false,'subnets':[{'cidr':'10.1.0.0/24'}]}",
-		  WF_NET_VALID | WF_NET_IPV4, 1 },
+		  WF_NET_VALID | WF_NET_IPV4 | WF_NET_MASQUERADE, 1 },
 		{ "{'internal':true,'subnets':[{'cidr':'10.1.0.0/24'},{'cidr':'fd01::/64'}]}",
 		  WF_NET_VALID | WF_NET_ISOLATED | WF_NET_INTERNAL | WF_NET_IPV4 | WF_NET_IPV6, 2 },
 		{ "{'subnets':[{'cidr':'fd01::/64'}]}",
-		  WF_NET_VALID | WF_NET_ISOLATED | WF_NET_IPV6, 1 },
+		  WF_NET_VALID | WF_NET_ISOLATED | WF_NET_IPV6 | WF_NET_MASQUERADE, 1 },
+		{ "{'masquerade':false,'subnets':[{'cidr':'10.1.0.0/24'}]}",
+		  WF_NET_VALID | WF_NET_ISOLATED | WF_NET_IPV4, 1 },
 		{ "{'driver':'none'}", 0, 0 },
 		{ "{'driver':'macvlan','subnets':[{'cidr':'10.1.0.0/24'}]}", 0, 0 },
 		{ "{'subnets':[{'cidr':'10.1.0.0/24','gateway':''}]}",
-		  WF_NET_VALID | WF_NET_ISOLATED | WF_NET_IPV4, 1 },
+		  WF_NET_VALID | WF_NET_ISOLATED | WF_NET_IPV4 | WF_NET_MASQUERADE, 1 },
 	};
 	struct lab *lab = *state;
 

@@ -20,7 +20,9 @@ static const char full[] =
 	"{apiVersion: weft.dev/v1, kind: Endpoint,"
 	" metadata: {name: web, uid: u, resourceVersion: '3', labels: {app: web}},"
 	" spec: {network: blue, interface: eth0, netns: /run/netns/c1, owner: cli,"
-	"  containerID: 0123abcd, sticky: web, defaultRoute: true, extra: {aliases: [db]}},"
+	"  containerID: 0123abcd, sticky: web, defaultRoute: true, extra: {aliases: [db]},"
+	"  publish: [{hostIP: 127.0.0.1, hostPort: 8000, hostPortEnd: 8009, containerPort: 80,"
+	"   protocol: TCP}], ports: [{name: http, port: 80, protocol: TCP}]},"
 	" status: {phase: Ready, addresses: [{address: 10.64.0.5/16, gateway: 10.64.0.1},"
 	"  {address: 'fd00::5/64'}], mac: '02:00:00:00:00:05', mtu: 1500, slot: 1,"
 	"  hostInterface: {name: wf1, index: 16777217},"
@@ -51,6 +53,11 @@ static void test_round_trip(void **state)
 	assert_int_equal(endpoint.ifindex, 16777217);
 	assert_int_equal(endpoint.nsid, 0);
 	assert_int_equal(endpoint.phase, WF_ENDPOINT_READY);
+	assert_int_equal(endpoint.publish.count, 1);
+	assert_int_equal(endpoint.publish.items[0].last, 8009);
+	assert_int_equal(wf_endpoint_port_named(&endpoint, "http", 6), 80);
+	assert_int_equal(wf_endpoint_port_named(&endpoint, "http", 17), 0);
+	assert_int_equal(wf_endpoint_port_named(&endpoint, "htt", 6), 0);
 	out = wf_endpoint_to_json(&endpoint);
 	assert_true(json_equal(in, out));
 }

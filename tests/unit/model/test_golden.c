@@ -21,6 +21,7 @@
 #include "model/endpoint.h"
 #include "model/network.h"
 #include "model/reservation.h"
+#include "model/service.h"
 
 static const char *directory;
 
@@ -48,6 +49,14 @@ static json_t *canonical_reservation(const json_t *root)
 	return wf_reservation_to_json(&reservation);
 }
 
+static json_t *canonical_service(const json_t *root)
+{
+	_cleanup_(wf_service_done) struct wf_service service = { .headless = false };
+
+	assert_int_equal(wf_service_from_json(&service, root, NULL), 0);
+	return wf_service_to_json(&service);
+}
+
 static json_t *canonical(const json_t *root)
 {
 	const char *kind = wf_json_str(root, "kind", "");
@@ -56,6 +65,10 @@ static json_t *canonical(const json_t *root)
 		return canonical_network(root);
 	if (strcmp(kind, "Endpoint") == 0)
 		return canonical_endpoint(root);
+	if (strcmp(kind, "Service") == 0)
+		return canonical_service(root);
+	if (strcmp(kind, "EndpointSlice") == 0)
+		return wf_document_in_namespace(root);
 	return canonical_reservation(root);
 }
 

@@ -101,6 +101,75 @@ static void test_check_needs_an_object(void **state)
 	assert_string_equal(err.field, "kind");
 }
 
+static void test_keys(void **state)
+{
+	static const struct {
+		const char *document;
+		const char *want;
+	} rows[] = {
+		{ "{\"kind\": \"Network\", \"metadata\": {\"name\": \"blue\"}}", "blue" },
+		{ "{\"kind\": \"Service\", \"metadata\": {\"name\": \"web\"}}", "default/web" },
+		{ "{\"kind\": \"Service\", \"metadata\": {\"name\": \"web\", \"namespace\": "
+		  "\"\"}}",
+		  "default/web" },
+		{ "{\"kind\": \"EndpointSlice\", \"metadata\": {\"name\": \"a.b\", \"namespace\": "
+		  "\"shop\"}}",
+		  "shop/a.b" },
+	};
+
+	for (size_t i = 0; i < WF_ARRAY_LEN(rows); i++) {
+		_cleanup_json_ json_t *root = json_loads(rows[i].document, 0, NULL);
+		_cleanup_json_ json_t *spelled = wf_document_in_namespace(root);
+		char key[WF_NAME_BYTES], again[WF_NAME_BYTES];
+
+		assert_int_equal(wf_document_key(root, key), 0);
+		assert_string_equal(key, rows[i].want);
+		assert_int_equal(wf_document_key(spelled, again), 0);
+		assert_string_equal(again, key);
+		assert_int_equal(
+			!!json_object_get(json_object_get(spelled, "metadata"), "namespace"),
+			!!strchr(key, '/'));
+	}
+}
+
+/* Name and namespace share the room of a key; what does not fit is refused before. */
+static void test_long_key(void **state)
+{
+	char name[254], key[WF_NAME_BYTES];
+	_cleanup_json_ json_t *root = NULL;
+	struct wf_err err = WF_ERR_INIT;
+
+	memset(name, 'a', sizeof(name) - 1);
+	name[sizeof(name) - 1] = '\0';
+	root = json_pack("{s:s, s:s, s:s, s:{s:s}}", "apiVersion", "discovery.k8s.io/v1", "kind",
+			 "EndpointSlice", "addressType", "IPv4", "metadata", "name", name);
+	assert_int_equal(wf_document_key(root, key), -ENAMETOOLONG);
+	assert_int_equal(wf_document_check(root, &err), -EINVAL);
+	assert_string_equal(err.field, "metadata.name");
+	name[253 - strlen("default/")] = '\0';
+	(void)json_object_set_new(json_object_get(root, "metadata"), "name", json_string(name));
+	assert_int_equal(wf_document_key(root, key), 0);
+	assert_int_equal(strlen(key), 253);
+	assert_int_equal(wf_document_check(root, NULL), 0);
+}
+
+/* Each kind has the version that its documents must have, and namespaces where it says so. */
+static void test_versions(void **state)
+{
+	for (const struct wf_kind *kind = wf_kind_all(); kind->name; kind++) {
+		_cleanup_json_ json_t *schema = wf_kind_schema(kind->name);
+		const json_t *fields = json_object_get(schema, "properties");
+		const json_t *metadata =
+			json_object_get(json_object_get(fields, "metadata"), "properties");
+
+		assert_string_equal(
+			json_string_value(json_array_get(
+				json_object_get(json_object_get(fields, "apiVersion"), "enum"), 0)),
+			kind->api_version);
+		assert_int_equal(!!json_object_get(metadata, "namespace"), kind->namespaced);
+	}
+}
+
 static void test_allocation_failures(void **state)
 {
 	for (size_t n = 0;; n++) {
@@ -129,6 +198,9 @@ int main(void)
 		cmocka_unit_test(test_json_schema),
 		cmocka_unit_test(test_markdown),
 		cmocka_unit_test(test_check_needs_an_object),
+		cmocka_unit_test(test_keys),
+		cmocka_unit_test(test_long_key),
+		cmocka_unit_test(test_versions),
 		cmocka_unit_test(test_allocation_failures),
 	};
 

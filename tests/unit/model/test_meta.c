@@ -54,6 +54,32 @@ static void test_not_stored_yet(void **state)
 	assert_int_equal(json_object_size(json_object_get(out, "metadata")), 1);
 }
 
+static void test_namespace(void **state)
+{
+	_cleanup_(wf_meta_done) struct wf_meta meta = { .uid = "" };
+	_cleanup_json_ json_t *in = document("{\"name\": \"web\", \"namespace\": \"shop\"}");
+	_cleanup_json_ json_t *out = NULL;
+	char key[WF_NAME_BYTES];
+
+	assert_int_equal(wf_meta_from_json(&meta, in, NULL), 0);
+	assert_string_equal(wf_meta_key(&meta, key), "shop/web");
+	out = wf_meta_to_json(&meta, "Service");
+	assert_true(json_equal(json_object_get(out, "metadata"), json_object_get(in, "metadata")));
+	meta.namespace[0] = '\0';
+	assert_string_equal(wf_meta_key(&meta, key), "web");
+}
+
+static void test_labels_of_dns(void **state)
+{
+	assert_true(wf_meta_is_label("a"));
+	assert_true(wf_meta_is_label("0-9"));
+	assert_false(wf_meta_is_label(""));
+	assert_false(wf_meta_is_label("a.b"));
+	assert_false(wf_meta_is_label("-a"));
+	assert_false(wf_meta_is_label(
+		"a234567890123456789012345678901234567890123456789012345678901234"));
+}
+
 static void test_refusals(void **state)
 {
 	static const struct {
@@ -71,6 +97,7 @@ static void test_refusals(void **state)
 		  "metadata.creationTimestamp" },
 		{ "{\"name\": \"a\", \"uid\": \"0123456789012345678901234567890123456\"}",
 		  "metadata.uid" },
+		{ "{\"name\": \"a\", \"namespace\": \"a/b\"}", "metadata.namespace" },
 		{ "{\"name\": \"a\", \"labels\": {\"x y\": \"\"}}", "metadata.labels.x y" },
 		{ "{\"name\": \"a\", \"annotations\": {\"x\": 1}}", "metadata.annotations.x" },
 	};
@@ -92,8 +119,8 @@ static void test_refusals(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_round_trip),
-		cmocka_unit_test(test_not_stored_yet),
+		cmocka_unit_test(test_round_trip), cmocka_unit_test(test_not_stored_yet),
+		cmocka_unit_test(test_namespace),  cmocka_unit_test(test_labels_of_dns),
 		cmocka_unit_test(test_refusals),
 	};
 

@@ -50,11 +50,32 @@ static void test_defaults(void **state)
 	assert_false(network.want_ip6);
 	assert_true(network.isolated);
 	assert_false(network.internal);
+	assert_true(network.masquerade);
 	assert_false(network.sticky);
 	assert_false(network.host_access);
 	assert_int_equal(network.mtu, 0);
 	assert_true(network.cool_down_ms == 30000);
 	assert_int_equal(network.subnet_count, 0);
+}
+
+static void test_masquerade(void **state)
+{
+	static const struct {
+		const char *spec;
+		bool want;
+	} rows[] = {
+		{ "{masquerade: false}", false }, { "{masquerade: true}", true },
+		{ "{internal: true}", false },    { "{driver: host}", false },
+		{ "{driver: macvlan}", false },   { "{driver: ipvlan, masquerade: false}", false },
+		{ "{masquerade: null}", true },
+	};
+
+	for (size_t i = 0; i < WF_ARRAY_LEN(rows); i++) {
+		_cleanup_(wf_network_done) struct wf_network network = { 0 };
+
+		read_ok(rows[i].spec, &network);
+		assert_int_equal(network.masquerade, rows[i].want);
+	}
 }
 
 static void test_drivers(void **state)
@@ -155,6 +176,8 @@ static const struct {
 	{ "{driver: none, subnets: [{cidr: 10.0.0.0/24}]}", "spec.subnets", "no subnets" },
 	{ "{driver: host, ipFamilies: [IPv4]}", "spec.ipFamilies", "no addresses of its own" },
 	{ "{driver: host, internal: true}", "spec.internal", "cannot be internal" },
+	{ "{driver: host, masquerade: true}", "spec.masquerade", "for bridge only" },
+	{ "{internal: true, masquerade: true}", "spec.masquerade", "internal network" },
 	{ "{ipFamilies: [IPv4, IPv4]}", "spec.ipFamilies", "twice" },
 	{ "{ipFamilies: [IPv4], subnets: [{cidr: 'fd00::/64'}]}", "spec.ipFamilies",
 	  "IPv4 is listed, but no subnet is IPv4" },
@@ -309,6 +332,7 @@ static void random_network(struct wf_network *network)
 	}
 	network->isolated = random() % 2;
 	network->internal = driver != WF_DRIVER_HOST && random() % 2;
+	network->masquerade = driver == WF_DRIVER_BRIDGE && !network->internal && random() % 2;
 	network->sticky = random() % 2;
 	network->mtu = random() % 2 ? 0 : 1280 + (uint32_t)random() % 60000;
 	network->cool_down_ms = cool_downs[(size_t)random() % WF_ARRAY_LEN(cool_downs)];
@@ -337,6 +361,7 @@ static void assert_same(const struct wf_network *a, const struct wf_network *b)
 	assert_int_equal(a->want_ip6, b->want_ip6);
 	assert_int_equal(a->isolated, b->isolated);
 	assert_int_equal(a->internal, b->internal);
+	assert_int_equal(a->masquerade, b->masquerade);
 	assert_int_equal(a->sticky, b->sticky);
 	assert_int_equal(a->host_access, b->host_access);
 	assert_int_equal(a->mtu, b->mtu);
@@ -443,15 +468,11 @@ static void test_allocation_failures(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_defaults),
-		cmocka_unit_test(test_drivers),
-		cmocka_unit_test(test_refusals),
-		cmocka_unit_test(test_limits_accepted),
-		cmocka_unit_test(test_too_many),
-		cmocka_unit_test(test_round_trip),
-		cmocka_unit_test(test_names),
-		cmocka_unit_test(test_subnet_of),
-		cmocka_unit_test(test_allocation_failures),
+		cmocka_unit_test(test_defaults),        cmocka_unit_test(test_masquerade),
+		cmocka_unit_test(test_drivers),         cmocka_unit_test(test_refusals),
+		cmocka_unit_test(test_limits_accepted), cmocka_unit_test(test_too_many),
+		cmocka_unit_test(test_round_trip),      cmocka_unit_test(test_names),
+		cmocka_unit_test(test_subnet_of),       cmocka_unit_test(test_allocation_failures),
 	};
 
 	srandom(7);

@@ -39,7 +39,7 @@ static void test_changes(void **state)
 		{ BASE, "{subnets: [{cidr: 'fd00::/64'}, {cidr: 10.0.0.0/24}], mtu: 1500}", NULL },
 		{ BASE,
 		  "{subnets: [{cidr: 10.0.0.0/24}, {cidr: 'fd00::/64'}, {cidr: 10.1.0.0/24}], "
-		  "mtu: 1500, isolated: false, sticky: true, coolDown: 1s}",
+		  "mtu: 1500, isolated: false, sticky: true, coolDown: 1s, masquerade: false}",
 		  NULL },
 		{ BASE,
 		  "{subnets: [{cidr: 10.0.0.0/24, exclude: [10.0.0.9]}, {cidr: 'fd00::/64'}], "

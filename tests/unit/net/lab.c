@@ -60,6 +60,11 @@ int lab_container(void)
 	return fd;
 }
 
+void lab_go_home(void)
+{
+	assert_int_equal(setns(host_fd, CLONE_NEWNET), 0);
+}
+
 const char *lab_run(int netns_fd, const char *format, ...)
 {
 	static char output[65536];
@@ -81,6 +86,20 @@ const char *lab_run(int netns_fd, const char *format, ...)
 	output[len] = '\0';
 	(void)pclose(pipe);
 	return output;
+}
+
+uint32_t lab_make_veth(struct lab *lab, const char *name, int netns_fd)
+{
+	struct wf_net_link link;
+	char names[256];
+
+	assert_string_equal(lab_run(-1, "ip link add %s type veth peer name %sp", name, name), "");
+	if (netns_fd >= 0)
+		assert_string_equal(lab_run(-1, "ip link set %sp netns /proc/%d/fd/%d", name,
+					    getpid(), netns_fd),
+				    "");
+	lab_ok(lab, wf_net_link_find(lab->net, name, 0, &link, names, &lab->err));
+	return link.ifindex;
 }
 
 void lab_assert_has(int netns_fd, const char *command, const char *text)
@@ -143,8 +162,13 @@ static long bpf(int command, union bpf_attr *attr)
 
 int lab_program(void)
 {
-	static const struct bpf_insn code[] = {
-		{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0, .imm = 0 },
+	return lab_program_returning(0);
+}
+
+int lab_program_returning(int verdict)
+{
+	const struct bpf_insn code[] = {
+		{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0, .imm = verdict },
 		{ .code = BPF_JMP | BPF_EXIT },
 	};
 	union bpf_attr attr;

@@ -30,8 +30,14 @@ struct lab {
 /* A fresh namespace for a container; closing the descriptor ends it. */
 int lab_container(void);
 
+/* Back to the host's namespace, after a test entered another by itself. */
+void lab_go_home(void);
+
 /* Runs a shell command inside a namespace (-1: the host's) and returns its output; static. */
 const char *lab_run(int netns_fd, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* A pair NAME, NAMEp on the host, down; the peer goes to netns_fd unless that is -1. Its index. */
+uint32_t lab_make_veth(struct lab *lab, const char *name, int netns_fd);
 
 /* Asserts that the output of a command inside a namespace has (or has not) a text. */
 void lab_assert_has(int netns_fd, const char *command, const char *text);
@@ -42,6 +48,7 @@ uint32_t lab_link_attr(int netns_fd, const char *ifname, uint16_t type);
 
 /* A program of two instructions (return 0) for a tc filter; descriptor. */
 int lab_program(void);
+int lab_program_returning(int verdict);
 uint32_t lab_program_id(int prog_fd);
 
 struct wf_prefix lab_prefix(const char *text);

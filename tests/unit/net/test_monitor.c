@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "lab.h"
+#include "net/uplink.h"
 
 #define INGRESS 0x5eed0001
 #define EGRESS  0x5eed0002
@@ -98,6 +99,52 @@ static void test_endpoint_events(void **state)
 			    2000));
 	(void)close(program);
 	(void)close(box);
+}
+
+/* Devices that are not weft's: filters are told of by index, and every change of the device. */
+static void test_uplink_events(void **state)
+{
+	struct lab *lab = *state;
+	uint32_t ifindex = lab_make_veth(lab, "up0", -1);
+	int program = lab_program();
+	struct wf_net_event changed = { .type = WF_NET_EVENT_FILTER_CHANGE, .ifindex = ifindex };
+	struct wf_net_event gone = { .type = WF_NET_EVENT_FILTER_DEL, .ifindex = ifindex };
+	static const char *const deletions[] = {
+		"tc filter del dev up0 ingress prio 30534 handle 1 bpf",
+		"tc filter del dev up0 egress prio 30534",
+		"tc filter del dev up0 ingress",
+	};
+
+	(void)lab_run(-1, "ip link set up0 up");
+	assert_true(arrives(lab,
+			    (struct wf_net_event){ .type = WF_NET_EVENT_LINK_CHANGE,
+						   .ifindex = ifindex,
+						   .link.up = true },
+			    2000));
+	(void)lab_run(-1, "ip addr add 10.3.0.1/24 dev up0");
+	assert_true(arrives(
+		lab, (struct wf_net_event){ .type = WF_NET_EVENT_ADDR_NEW, .ifindex = ifindex },
+		2000));
+	assert_false(arrives(lab, changed, 100));
+	for (size_t i = 0; i < sizeof(deletions) / sizeof(deletions[0]); i++) {
+		lab_ok(lab, wf_net_uplink_attach(lab->net, ifindex, program, program, &lab->err));
+		assert_true(arrives(lab, changed, 2000));
+		assert_false(arrives(lab, gone, 100));
+		assert_string_equal(lab_run(-1, "%s", deletions[i]), "");
+		assert_true(arrives(lab, gone, 2000));
+	}
+	assert_false(arrives(
+		lab, (struct wf_net_event){ .type = WF_NET_EVENT_QDISC_DEL, .ifindex = ifindex },
+		100));
+	(void)lab_run(-1, "tc qdisc del dev up0 clsact");
+	assert_true(arrives(
+		lab, (struct wf_net_event){ .type = WF_NET_EVENT_QDISC_DEL, .ifindex = ifindex },
+		2000));
+	(void)lab_run(-1, "ip addr del 10.3.0.1/24 dev up0");
+	assert_true(arrives(
+		lab, (struct wf_net_event){ .type = WF_NET_EVENT_ADDR_DEL, .ifindex = ifindex },
+		2000));
+	(void)close(program);
 }
 
 static void test_route_and_addr_events(void **state)
@@ -206,6 +253,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_endpoint_events, lab_setup, lab_teardown),
+		cmocka_unit_test_setup_teardown(test_uplink_events, lab_setup, lab_teardown),
 		cmocka_unit_test_setup_teardown(test_route_and_addr_events, lab_setup,
 						lab_teardown),
 		cmocka_unit_test_setup_teardown(test_namespace_event, lab_setup, lab_teardown),

@@ -2,13 +2,18 @@
 /* The handle as a whole: namespaces by path, links by name, nothing leaked. */
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
+#include <sched.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mount.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "lab.h"
+#include "net/sock.h"
+#include "net/uplink.h"
 
 static void test_ns_open_errors(void **state)
 {
@@ -59,6 +64,38 @@ static void test_ns_open(void **state)
 	(void)umount2(file, MNT_DETACH);
 	(void)unlink(file);
 	(void)close(box);
+}
+
+/* Each namespace has a number of its own, the one that its sockets have. */
+static void test_ns_cookie(void **state)
+{
+	struct lab *lab = *state;
+	int boxes[2] = { lab_container(), lab_container() };
+	int null = open("/dev/null", O_RDONLY | O_CLOEXEC), fd;
+	uint64_t own = 0, cookies[2] = { 0 }, by_hand = 0;
+	struct stat home = { 0 }, now = { 0 };
+	socklen_t bytes = sizeof(by_hand);
+
+	assert_int_equal(stat("/proc/thread-self/ns/net", &home), 0);
+	lab_ok(lab, wf_net_ns_cookie(-1, &own, &lab->err));
+	for (size_t i = 0; i < 2; i++) {
+		lab_ok(lab, wf_net_ns_cookie(boxes[i], &cookies[i], &lab->err));
+		assert_int_equal(setns(boxes[i], CLONE_NEWNET), 0);
+		fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+		lab_go_home();
+		assert_int_equal(getsockopt(fd, SOL_SOCKET, SO_NETNS_COOKIE, &by_hand, &bytes), 0);
+		assert_int_equal(cookies[i], by_hand);
+		(void)close(fd);
+	}
+	assert_true(own && own != cookies[0] && own != cookies[1] && cookies[0] != cookies[1]);
+	/* a visit ends where it began, the one that failed as well */
+	assert_true(wf_net_ns_cookie(null, &own, &lab->err) < 0);
+	assert_non_null(strstr(lab->err.message, "cannot enter the network namespace /dev/null"));
+	assert_int_equal(stat("/proc/thread-self/ns/net", &now), 0);
+	assert_int_equal(now.st_ino, home.st_ino);
+	(void)close(null);
+	(void)close(boxes[0]);
+	(void)close(boxes[1]);
 }
 
 static void test_create_in_no_namespace(void **state)
@@ -114,6 +151,25 @@ static void test_links(void **state)
 	assert_true(link.alias + strlen(link.alias) < names + sizeof(names));
 }
 
+/* Everything that opens a socket or a file of its own. */
+static void ask_everything(struct lab *lab, int box)
+{
+	struct wf_addr any = { 0 }, one = lab_addr("10.9.0.7");
+	uint32_t ingress, egress;
+	bool is_present;
+	uint64_t cookie;
+	char text[128];
+	uint16_t port;
+
+	assert_true(wf_net_port_owner(lab->net, IPPROTO_TCP, &any, 1, 65535, &port, text,
+				      &lab->err) >= 0);
+	assert_int_equal(wf_net_socks_destroy(lab->net, box, IPPROTO_UDP, &one, 53, &lab->err), 0);
+	lab_ok(lab, wf_net_ns_cookie(box, &cookie, &lab->err));
+	lab_ok(lab, wf_net_firewall_present(lab->net, &is_present, &lab->err));
+	lab_ok(lab, wf_net_forwarding_enable(lab->net, true, true, text, &lab->err));
+	assert_int_equal(wf_net_uplink_get(lab->net, 4242, &ingress, &egress, &lab->err), -ENODEV);
+}
+
 static void test_no_leaks(void **state)
 {
 	struct lab *lab = *state;
@@ -134,6 +190,7 @@ static void test_no_leaks(void **state)
 				 -EEXIST);
 		lab_ok(lab, wf_net_endpoint_check(lab->net, &e.endpoint, &lab->err));
 		lab_ok(lab, wf_net_host_side_repair(lab->net, &e.endpoint, &lab->err));
+		ask_everything(lab, box);
 		if (i % 2)
 			assert_int_equal(wf_net_endpoint_bury(lab->net, LAB_SLOT(1)), 0);
 		else
@@ -150,6 +207,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_ns_open_errors, lab_setup, lab_teardown),
 		cmocka_unit_test_setup_teardown(test_ns_open, lab_setup, lab_teardown),
+		cmocka_unit_test_setup_teardown(test_ns_cookie, lab_setup, lab_teardown),
 		cmocka_unit_test_setup_teardown(test_create_in_no_namespace, lab_setup,
 						lab_teardown),
 		cmocka_unit_test_setup_teardown(test_links, lab_setup, lab_teardown),

@@ -1,0 +1,199 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The nodes that services.py compares: weft, and kube-proxy's rules, and an nftables map.
+
+    outside up0 ---- up0 [ node ] ---- eth0 client    plain: routed, never masqueraded
+    192.0.2.2            192.0.2.1 \\-- eth0 server    plain, nettool on ports 7000 and up
+                                    \\- eth0 routed    plain, the same; weft only
+                                    \\- eth0 inner     masqueraded on its way out
+
+The same wires for all three: containers of the rules' nodes hang on routed veth pairs. The service
+"web" has a cluster address and node ports that lead to the server; the other services only fill
+the tables.
+"""
+import ipaddress
+
+from benchlib import HERE  # noqa: F401  (makes lib importable)
+from lib import kubeproxy
+from lib.netns import Netns
+from lib.node import BUILD, Node
+from lib.service import (FAR, HOST, OUTSIDE, Site, backend, port, service, slice_of)
+
+NETTOOL = BUILD / "bench" / "nettool"
+PORT, NODE_PORT = 7000, 30000
+PLAIN = "10.81.0.0/24"
+BATCH = 500
+# services of nettool that a service leads to, by their distance from PORT
+OFFSETS = {"rr": 1, "crr": 2}
+
+
+def serve(ns, cpu, number=PORT):
+    """Starts nettool's server in a namespace."""
+    process = ns.popen([str(NETTOOL), "serve", "-c", cpu, number])
+    if process.stdout.readline().strip() != "ready":
+        raise AssertionError(f"nettool does not serve in {ns.name}")
+
+
+def serve_all(contestant, cpu):
+    """nettool in everybody that is connected to."""
+    for name in ("server", "routed", "out"):
+        ns = getattr(contestant, name, None)
+        if ns:
+            serve(ns, cpu)
+
+
+class Way:
+    """Who connects to what."""
+
+    def __init__(self, client, address, number=PORT):
+        self.client = client
+        self.address = address
+        self.number = number
+
+
+def filler(number):
+    """A service that nobody uses, and its two backends."""
+    name = f"filler-{number}"
+    ends = [str(ipaddress.ip_address("10.200.0.0") + 2 * number + i) for i in range(2)]
+    return [service(name, [port(80, 8080)], dual=False), slice_of(name, ends)]
+
+
+class Weft:
+    """A Site with a routed and a masqueraded container; services are added as one goes."""
+
+    def __init__(self, stack, complaints, *options):
+        self.node = Node("bench")
+        stack.callback(lambda: complaints.extend(self.node.close()))
+        self.site = Site(self.node, "sockets", "--service-cidr", "10.96.0.0/12", *options)
+        stack.callback(self.site.close)
+        self.out = self.site.out
+        self.inner = self.site.client
+        self.node.network("plain", subnets=[{"cidr": PLAIN}], isolated=False, masquerade=False)
+        self.client, _, _ = self.node.container("plain", name="plain-client")
+        self.server, self.server_ip, _ = self.node.container("plain", name="server")
+        # a connection to it is never that of a node port with the same ports at both ends
+        self.routed, self.routed_ip, _ = self.node.container("plain", name="routed")
+        ports = [port(PORT + i, PORT + i, mode, node_port=NODE_PORT + i)
+                 for mode, i in OFFSETS.items()]
+        self.vip = self.site.apply(
+            service("web", ports, type="NodePort", dual=False),
+            slice_of("web", [self.server_ip],
+                     ports=[(mode, PORT + i, "TCP") for mode, i in OFFSETS.items()]))[4]
+        self.services = len(OFFSETS)
+
+    def grow(self, count):
+        """Adds services until there are so many."""
+        while self.services < count:
+            upto = min(self.services + BATCH, count)
+            self.node.api("POST", "/v1/apply", {"documents": [
+                document for number in range(self.services, upto)
+                for document in filler(number)]}, timeout=300)
+            self.services = upto
+
+    def missing(self):
+        """How many service ports are not in force."""
+        used = self.site.metric('weft_lb_table_entries{table="services"}')
+        return self.services - int(used)
+
+    def ways(self):
+        return {
+            "pod": Way(self.client, self.server_ip),
+            "cluster-ip": Way(self.client, self.vip),
+            "routed": Way(self.out, self.routed_ip),
+            "node-port": Way(self.out, HOST[4], NODE_PORT),
+            "routed-out": Way(self.client, OUTSIDE[4]),
+            "masquerade": Way(self.inner, OUTSIDE[4]),
+        }
+
+
+class Ruled:
+    """The same on a node of iptables or nftables rules."""
+
+    def __init__(self, stack):
+        self.node = kubeproxy.KubeNode()
+        stack.callback(self.node.close)
+        self.host = self.node.host
+        self.inner, _ = self.node.container()
+        self.server, addresses = self.node.container()
+        self.server_ip = addresses[4]
+        self.out = self.node.beyond("up0", HOST, OUTSIDE, True)
+
+    def ways(self):
+        return {"node-port": Way(self.out, HOST[4], NODE_PORT),
+                "masquerade": Way(self.inner, OUTSIDE[4])}
+
+
+def iptables(stack, services):
+    """kube-proxy's chains; a client outside keeps its address, as with weft."""
+    way = Ruled(stack)
+    rules = {family: kubeproxy.Rules(family) for family in (4, 6)}
+    for mode, offset in OFFSETS.items():
+        rules[4].add(f"WEB{mode.upper()}", kubeproxy.entry(
+            "tcp", PORT + offset, "10.96.0.1", [(way.server_ip, PORT + offset)],
+            node_port=NODE_PORT + offset, external_local=True))
+    for number in range(len(OFFSETS), services):
+        rules[4].add(f"F{number}", kubeproxy.entry(
+            "tcp", 80, str(ipaddress.ip_address("10.96.1.0") + number),
+            [(f"10.200.0.{2 * number + i}", 8080) for i in range(2)]))
+    way.node.program(rules)
+    way.host.run("iptables -t nat -A POSTROUTING -s 10.80.0.0/24 -o up0 -j MASQUERADE")
+    return way
+
+
+def nftables(stack, services):
+    """One look-up in a map of node ports and one in a map of cluster addresses."""
+    way = Ruled(stack)
+    ports = ", ".join(f"{NODE_PORT + i} : {way.server_ip} . {PORT + i}" for i in OFFSETS.values())
+    vips = ", ".join(f"{ipaddress.ip_address('10.96.1.0') + i} . 80 : 10.200.0.{2 * i} . 8080"
+                     for i in range(len(OFFSETS), services))
+    way.host.run(["nft", "-f", "-"], input=f"""
+table ip bench {{
+    map ports {{ type inet_service : ipv4_addr . inet_service; elements = {{ {ports} }} }}
+    map vips {{
+        type ipv4_addr . inet_service : ipv4_addr . inet_service; elements = {{ {vips} }}
+    }}
+    chain pre {{
+        type nat hook prerouting priority dstnat;
+        dnat ip to ip daddr . tcp dport map @vips
+        fib daddr type local dnat ip to tcp dport map @ports
+    }}
+    chain post {{
+        type nat hook postrouting priority srcnat;
+        oifname "up0" ip saddr 10.80.0.0/24 masquerade
+    }}
+}}
+""")
+    return way
+
+
+def remote(stack, complaints, xdp):
+    """A node whose only backend is on another machine: (node, client outside, that machine)."""
+    node = Node("bench")
+    stack.callback(lambda: complaints.extend(node.close()))
+    site = Site(node, "sockets", *(["--xdp", "native"] if xdp else []))
+    stack.callback(site.close)
+    far = site.far()
+    ports = [port(PORT + 3, PORT + 3, name, protocol, NODE_PORT + 3)
+             for name, protocol in (("tcp", "TCP"), ("udp", "UDP"))]
+    site.apply(service("web", ports, type="NodePort", dual=False),
+               slice_of("web", [backend(FAR[4], node="elsewhere")],
+                        ports=[("tcp", PORT + 3, "TCP"), ("udp", PORT + 3, "UDP")]))
+    for ns in node.outsides:
+        # like devices of a network: whole checksums arrive, and XDP can send to the other end
+        ns.run("ethtool -K up0 tx off gro on")
+    return node, site.out, far
+
+
+def publisher(stack, complaints):
+    """A node to publish ports at."""
+    node = Node("bench")
+    stack.callback(lambda: complaints.extend(node.close()))
+    node.start_daemon()
+    node.network("bench", subnets=[{"cidr": "10.205.0.0/16"}], coolDown="0s")
+    return node
+
+
+def new_host(stack):
+    """A namespace for rules alone."""
+    ns = Netns("k")
+    stack.callback(ns.remove)
+    return ns

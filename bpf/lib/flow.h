@@ -1,0 +1,269 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/*
+ * From a packet to the tuple under which its connection is known. An ICMP error belongs to the
+ * connection of the packet that it quotes, and a later fragment to that of its first one.
+ */
+#ifndef WEFT_BPF_FLOW_H
+#define WEFT_BPF_FLOW_H
+
+#include <weft/abi/conn.h>
+
+#include "packet.h"
+#include "transport.h"
+
+#define WF_UDP_BYTES      8
+#define WF_SCTP_MIN_BYTES 12
+#define WF_ICMP_BYTES     8
+
+#define WF_ICMP4_ECHO_REPLY    0
+#define WF_ICMP4_UNREACHABLE   3
+#define WF_ICMP4_SOURCE_QUENCH 4
+#define WF_ICMP4_ECHO          8
+#define WF_ICMP4_TIME_EXCEEDED 11
+#define WF_ICMP4_PARAMETER     12
+
+#define WF_ICMP6_UNREACHABLE 1
+#define WF_ICMP6_PARAMETER   4 /* the last one of the errors in use */
+#define WF_ICMP6_ECHO        128
+#define WF_ICMP6_ECHO_REPLY  129
+
+/* How long the ports of a first fragment are good for: as long as stacks wait for the others. */
+#define WF_FRAGMENT_TICKS 30
+
+struct wf_flow {
+	struct wf_tuple tuple; /* ICMP error: of the quoted packet, turned round */
+	__u32 l4;              /* offset of the transport header; 0: a later fragment, has none */
+	__u32 ports;           /* offset of the ports or echo identifier; 0: none here */
+	__u32 tcp_flags;
+	__u32 error_ip; /* ICMP error: offset of the quoted packet's IP header; otherwise 0 */
+	__u32 error_l4; /* ICMP error: offset of the quoted packet's transport header */
+	__u32 pad;
+};
+
+/* The TCP header up to its checksum. */
+struct wf_tcp {
+	__be16 sport;
+	__be16 dport;
+	__be32 seq;
+	__be32 ack;
+	__u8 data_offset; /* of 4 bytes, upper nibble */
+	__u8 flags;
+	__be16 window;
+};
+
+/* Whether the type is that of an ICMP error that quotes a packet. */
+static __always_inline int wf_is_icmp_error(__u32 version, __u32 type)
+{
+	if (version == 6)
+		return type >= WF_ICMP6_UNREACHABLE && type <= WF_ICMP6_PARAMETER;
+	return type == WF_ICMP4_UNREACHABLE || type == WF_ICMP4_SOURCE_QUENCH ||
+	       type == WF_ICMP4_TIME_EXCEEDED || type == WF_ICMP4_PARAMETER;
+}
+
+/* Echo: the identifier is the port of the side that asked. Other messages have no ports. */
+static __always_inline void wf_flow_echo(__u32 version, const struct wf_l4 *l4, __u32 offset,
+					 struct wf_flow *flow)
+{
+	__u32 request = version == 6 ? WF_ICMP6_ECHO : WF_ICMP4_ECHO;
+	__u32 reply = version == 6 ? WF_ICMP6_ECHO_REPLY : WF_ICMP4_ECHO_REPLY;
+	__be16 id;
+
+	__builtin_memcpy(&id, &l4->rest, sizeof(id));
+	if (l4->type == request)
+		flow->tuple.sport = id;
+	else if (l4->type == reply)
+		flow->tuple.dport = id;
+	else
+		return;
+	flow->ports = offset + __builtin_offsetof(struct wf_l4, rest);
+}
+
+/* The header of the packet inside an error: 0, or -NAT_UNRELATED when it is of no use. */
+static __always_inline int wf_flow_quoted_ip4(struct wf_ctx *ctx, const struct wf_ip *ip,
+					      struct wf_flow *flow)
+{
+	struct iphdr header;
+
+	if (flow->error_ip + sizeof(header) > ip->end ||
+	    wf_ctx_load(ctx, flow->error_ip, &header, sizeof(header)) < 0 || header.version != 4 ||
+	    header.ihl < 5 || header.frag_off & bpf_htons(0x1fff))
+		return -WF_REASON_NAT_UNRELATED;
+	wf_addr_set_ip4(&flow->tuple.src, header.daddr);
+	wf_addr_set_ip4(&flow->tuple.dst, header.saddr);
+	flow->tuple.proto = header.protocol;
+	flow->error_l4 = flow->error_ip + header.ihl * 4;
+	return 0;
+}
+
+/* Nobody puts extension headers in front of what NAT can translate, fragments apart. */
+static __always_inline int wf_flow_quoted_ip6(struct wf_ctx *ctx, const struct wf_ip *ip,
+					      struct wf_flow *flow)
+{
+	struct ipv6hdr header;
+
+	if (flow->error_ip + sizeof(header) > ip->end ||
+	    wf_ctx_load(ctx, flow->error_ip, &header, sizeof(header)) < 0 || header.version != 6)
+		return -WF_REASON_NAT_UNRELATED;
+	wf_addr_set_ip6(&flow->tuple.src, &header.daddr);
+	wf_addr_set_ip6(&flow->tuple.dst, &header.saddr);
+	/* among these are the mapped ones, which would be taken for IPv4 */
+	if (!flow->tuple.src.halves[0] || !flow->tuple.dst.halves[0])
+		return -WF_REASON_NAT_UNRELATED;
+	flow->tuple.proto = header.nexthdr;
+	flow->error_l4 = flow->error_ip + sizeof(header);
+	return 0;
+}
+
+/*
+ * An ICMP error: fills in the tuple of the packet inside, turned round. 0 or -NAT_UNRELATED. An
+ * error that goes to somebody else than the sender of that packet is not believed.
+ */
+static __noinline int wf_flow_read_error(struct wf_ctx *ctx, const struct wf_ip *ip,
+					 struct wf_flow *flow)
+{
+	struct wf_tuple *tuple = &flow->tuple;
+	struct wf_l4 l4;
+	int r;
+
+	flow->error_ip = ip->l4 + WF_ICMP_BYTES;
+	r = ip->version == 4 ? wf_flow_quoted_ip4(ctx, ip, flow)
+			     : wf_flow_quoted_ip6(ctx, ip, flow);
+	if (r < 0)
+		return r;
+	if (!wf_addr_same(&tuple->dst, &ip->dst) || flow->error_l4 + sizeof(l4) > ip->end ||
+	    wf_ctx_load(ctx, flow->error_l4, &l4, sizeof(l4)) < 0)
+		return -WF_REASON_NAT_UNRELATED;
+	if (tuple->proto == IPPROTO_TCP || tuple->proto == IPPROTO_UDP ||
+	    tuple->proto == IPPROTO_SCTP) {
+		tuple->sport = l4.dport;
+		tuple->dport = l4.sport;
+		flow->ports = flow->error_l4;
+	} else if (tuple->proto == (ip->version == 4 ? IPPROTO_ICMP : IPPROTO_ICMPV6)) {
+		__be16 id;
+
+		wf_flow_echo(ip->version, &l4, flow->error_l4, flow);
+		id = tuple->sport;
+		tuple->sport = tuple->dport;
+		tuple->dport = id;
+	}
+	return 0;
+}
+
+static __always_inline void wf_fragment_key(const struct wf_ip *ip, const struct wf_flow *flow,
+					    struct wf_fragment_key *ret_key)
+{
+	ret_key->src = ip->src;
+	ret_key->dst = ip->dst;
+	ret_key->id = ip->id;
+	ret_key->proto = ip->proto;
+	ret_key->site = flow->tuple.site;
+	ret_key->pad = 0;
+}
+
+/* A first fragment: its ports are those of the later ones, too. */
+static __noinline int wf_flow_keep_ports(const struct wf_ip *ip, const struct wf_flow *flow)
+{
+	struct wf_fragment_value value = { flow->tuple.sport, flow->tuple.dport, wf_now_tick() };
+	struct wf_fragment_key key;
+
+	wf_fragment_key(ip, flow, &key);
+	wf_map_fragment_set(&key, &value);
+	return 0;
+}
+
+/* A later fragment: 0, or -NAT_FRAGMENT when the first one was not seen. */
+static __noinline int wf_flow_recall_ports(const struct wf_ip *ip, struct wf_flow *flow)
+{
+	struct wf_fragment_value *value;
+	struct wf_fragment_key key;
+
+	wf_fragment_key(ip, flow, &key);
+	value = wf_map_fragment(&key);
+	/* identifiers come round again: what is old belongs to another packet */
+	if (!value || wf_now_tick() - value->tick > WF_FRAGMENT_TICKS)
+		return -WF_REASON_NAT_FRAGMENT;
+	flow->tuple.sport = value->sport;
+	flow->tuple.dport = value->dport;
+	return 0;
+}
+
+/* Reads the start of a transport header; from where it nearly always is without a call. */
+static __always_inline int wf_flow_load(struct wf_ctx *ctx, const struct wf_ip *ip, void *to,
+					__u32 len)
+{
+	const void *data = wf_ctx_data(ctx), *end = wf_ctx_end(ctx);
+
+	if (ip->l4 == WF_L4_PLAIN_IPV4 && data + WF_L4_PLAIN_IPV4 + len <= end)
+		__builtin_memcpy(to, data + WF_L4_PLAIN_IPV4, len);
+	else if (ip->l4 == WF_L4_PLAIN_IPV6 && data + WF_L4_PLAIN_IPV6 + len <= end)
+		__builtin_memcpy(to, data + WF_L4_PLAIN_IPV6, len);
+	else
+		return wf_ctx_load(ctx, ip->l4, to, len);
+	return 0;
+}
+
+static __always_inline int wf_flow_read_tcp(struct wf_ctx *ctx, const struct wf_ip *ip,
+					    struct wf_flow *flow)
+{
+	struct wf_tcp tcp;
+
+	if (ip->l4 + WF_TCP_MIN_BYTES > ip->end || wf_flow_load(ctx, ip, &tcp, sizeof(tcp)) < 0)
+		return wf_malformed_ip(ip);
+	flow->tuple.sport = tcp.sport;
+	flow->tuple.dport = tcp.dport;
+	flow->tcp_flags = tcp.flags;
+	flow->ports = ip->l4;
+	return 0;
+}
+
+/* UDP, SCTP, ICMP of either version. */
+static __always_inline int wf_flow_read_other(struct wf_ctx *ctx, const struct wf_ip *ip,
+					      struct wf_flow *flow)
+{
+	__u32 least = ip->proto == IPPROTO_SCTP ? WF_SCTP_MIN_BYTES : sizeof(struct wf_l4);
+	struct wf_l4 l4;
+
+	if (ip->l4 + least > ip->end || wf_flow_load(ctx, ip, &l4, sizeof(l4)) < 0)
+		return wf_malformed_ip(ip);
+	if (ip->proto == IPPROTO_UDP || ip->proto == IPPROTO_SCTP) {
+		flow->tuple.sport = l4.sport;
+		flow->tuple.dport = l4.dport;
+		flow->ports = ip->l4;
+		return 0;
+	}
+	if (ip->proto != (ip->version == 4 ? IPPROTO_ICMP : IPPROTO_ICMPV6))
+		return 0;
+	if (wf_is_icmp_error(ip->version, l4.type))
+		return wf_flow_read_error(ctx, ip, flow);
+	wf_flow_echo(ip->version, &l4, ip->l4, flow);
+	return 0;
+}
+
+/*
+ * Fills in the flow of a packet whose headers were parsed: 0 or -reason. Protocols that NAT does
+ * not know have ports 0. The packet is not changed.
+ */
+static __always_inline int wf_flow_read(struct wf_ctx *ctx, const struct wf_ip *ip, __u32 site,
+					struct wf_flow *ret_flow)
+{
+	int r = 0;
+
+	__builtin_memset(ret_flow, 0, sizeof(*ret_flow));
+	ret_flow->tuple.src = ip->src;
+	ret_flow->tuple.dst = ip->dst;
+	ret_flow->tuple.proto = ip->proto;
+	ret_flow->tuple.site = site;
+	if (wf_unlikely(ip->fragment == WF_FRAGMENT_LATER))
+		return wf_flow_recall_ports(ip, ret_flow);
+	ret_flow->l4 = ip->l4;
+	if (ip->proto == IPPROTO_TCP)
+		r = wf_flow_read_tcp(ctx, ip, ret_flow);
+	else if (ip->proto == IPPROTO_UDP || ip->proto == IPPROTO_SCTP ||
+		 ip->proto == IPPROTO_ICMP || ip->proto == IPPROTO_ICMPV6)
+		r = wf_flow_read_other(ctx, ip, ret_flow);
+	if (wf_unlikely(ip->fragment && r == 0 && !ret_flow->error_ip))
+		return wf_flow_keep_ports(ip, ret_flow);
+	return r;
+}
+
+#endif

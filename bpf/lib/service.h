@@ -1,0 +1,282 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/*
+ * Stages of what a container sends: to a service, a published port or the world beyond its
+ * network (WF_STAGE_SERVICE), and of everything while translated connections lead to it
+ * (WF_STAGE_REPLY). Headers, source and MAC were checked before the tail call.
+ */
+#ifndef WEFT_BPF_SERVICE_H
+#define WEFT_BPF_SERVICE_H
+
+#include "deliver.h"
+#include "finish.h"
+#include "translate.h"
+
+/* The container that sends. */
+struct wf_sender {
+	__u32 slot;
+	const struct wf_ep_value *endpoint;
+	const struct wf_net_value *network;
+};
+
+/* As if there were no services: within the network, to the host, or elsewhere. */
+static __always_inline int wf_service_plain(struct wf_ctx *ctx, const struct wf_sender *sender,
+					    const struct wf_ip *ip)
+{
+	struct wf_addr_value *value = wf_address_find(sender->endpoint->network, &ip->dst);
+	const struct ethhdr *eth = wf_ctx_eth(ctx);
+	int reason = -WF_REASON_INTERNAL_ERROR;
+	struct wf_ep_value *peer;
+
+	if (!eth)
+		return -WF_REASON_MALFORMED_L2;
+	if (!value)
+		return wf_deliver_elsewhere(ctx, eth, sender->slot, sender->endpoint, ip);
+	if (value->slot == WF_SLOT_HOST)
+		return wf_to_host(ctx, eth, sender->slot);
+	peer = wf_endpoint_ready(value->slot, &reason);
+	if (!peer)
+		return reason;
+	if (!wf_mac_same(eth->h_dest, peer->mac) && wf_ctx_store(ctx, 0, peer->mac, ETH_ALEN) < 0)
+		return -WF_REASON_INTERNAL_ERROR;
+	return wf_to_peer(ctx, sender->slot, value->slot, peer);
+}
+
+/* Refuses towards the container, or drops. */
+static __always_inline int wf_service_refuse(struct wf_ctx *ctx, const struct wf_sender *sender,
+					     const struct wf_work *work, int reason)
+{
+	if (!wf_is_refusal(reason))
+		return reason;
+	if (!wf_refuse(ctx, work, reason) || wf_ctx_set_type_host(ctx) < 0)
+		return WF_TOLD(TC_ACT_SHOT);
+	return WF_TOLD(wf_redirect_peer(sender->endpoint->ifindex));
+}
+
+/* The endpoint of a slot if it has the address; otherwise NULL with the reason. */
+static __always_inline struct wf_ep_value *
+wf_service_peer(__u32 slot, __u32 version, const struct wf_addr *addr, int *ret_reason)
+{
+	struct wf_ep_value *peer = wf_endpoint_ready(slot, ret_reason);
+
+	if (peer && !wf_endpoint_has(peer, slot, version, addr)) {
+		*ret_reason = -WF_REASON_NO_SUCH_ADDRESS;
+		return NULL;
+	}
+	return peer;
+}
+
+/*
+ * Whether the connection may go from the sender to the backend in `slot`: 0 or -reason. A service
+ * address is no way around isolation; an address of the host is, since anybody may use that.
+ */
+static __always_inline int wf_service_check(const struct wf_sender *sender, __u32 slot, __u32 flags)
+{
+	struct wf_ep_value *peer;
+	struct wf_net_value *other;
+	int reason = -WF_REASON_INTERNAL_ERROR;
+
+	if (slot == WF_SLOT_HOST)
+		return sender->network->flags & WF_NET_INTERNAL ? -WF_REASON_NETWORK_INTERNAL : 0;
+	peer = wf_endpoint_ready(slot, &reason);
+	if (!peer)
+		return reason;
+	other = wf_network_valid(peer->network);
+	if (!other)
+		return -WF_REASON_NO_NETWORK;
+	reason = wf_check_networks(sender->network, other);
+	if (reason == -WF_REASON_NETWORK_ISOLATED && flags & WF_CONN_VIA_HOST)
+		reason = (sender->network->flags | other->flags) & WF_NET_INTERNAL
+				 ? -WF_REASON_NETWORK_INTERNAL
+				 : 0;
+	return reason;
+}
+
+/* The packet was changed to what hit says: to whom that is. Action or -reason. */
+static __always_inline int wf_service_deliver(struct wf_ctx *ctx, const struct wf_sender *sender,
+					      const struct wf_work *work)
+{
+	const struct wf_conn_hit *hit = &work->hit;
+	int reason = -WF_REASON_NO_SUCH_ADDRESS;
+	struct wf_addr_value *value;
+	struct wf_net_value *network;
+	struct wf_ep_value *peer;
+	__u32 to = hit->peer;
+
+	if (hit->dir == WF_DIR_REPLY) {
+		value = wf_address_find(WF_NETWORK_HOST, &hit->to.dst);
+		to = value ? value->slot : WF_SLOT_HOST;
+		if (to == WF_SLOT_HOST)
+			return reason;
+	}
+	if (to == WF_SLOT_HOST)
+		return wf_to_host(ctx, NULL, sender->slot);
+	peer = wf_service_peer(to, work->ip.version, &hit->to.dst, &reason);
+	if (!peer)
+		return reason;
+	network = wf_network_valid(peer->network);
+	if (!network)
+		return -WF_REASON_NO_NETWORK;
+	return wf_to_endpoint(ctx, sender->slot, network, to, peer);
+}
+
+/* Changes the packet to what hit says and sends it on. Action, WF_TOLD() or -reason. */
+static __always_inline int wf_service_go(struct wf_ctx *ctx, const struct wf_sender *sender,
+					 struct wf_work *work)
+{
+	int r = 0;
+
+	if (work->hit.dir == WF_DIR_ORIGINAL)
+		r = wf_service_check(sender, work->hit.peer, work->hit.flags);
+	if (r == 0)
+		r = wf_translate(ctx, work);
+	if (r == 0)
+		r = wf_service_deliver(ctx, sender, work);
+	return r < 0 ? r : WF_TOLD(r);
+}
+
+/* A target was found: begins the connection. */
+static __always_inline int wf_service_begin(struct wf_ctx *ctx, const struct wf_sender *sender,
+					    struct wf_work *work)
+{
+	struct wf_conn_new *fresh = &work->fresh;
+	int r = wf_service_check(sender, work->target.slot, work->target.conn_flags);
+
+	if (r < 0)
+		return r;
+	wf_translate_fill(work, sender->slot);
+	/*
+	 * To itself: the answer must come back here, so the service takes the client's place. Its
+	 * address leads out of the container's network, wherever that is.
+	 */
+	if (work->target.slot == sender->slot) {
+		fresh->flags |= WF_CONN_HAIRPIN;
+		fresh->tuple[WF_DIR_REPLY].dst = work->flow.tuple.dst;
+	}
+	r = wf_translate_begin(fresh, &work->hit);
+	return r < 0 ? r : wf_service_go(ctx, sender, work);
+}
+
+/*
+ * Whether a packet that begins nothing may go on through a service: a connection whose record was
+ * lost, which the same backend may take up again. Spares the bulk of what goes outside.
+ */
+static __always_inline int wf_service_resumes(const struct wf_work *work)
+{
+	struct wf_addr_value *value;
+
+	if (work->flow.error_ip)
+		return 0;
+	value = wf_address_find(WF_NETWORK_HOST, &work->ip.dst);
+	return value && value->flags;
+}
+
+/* The packet of no known connection. Action, WF_TOLD() or -reason. */
+static __always_inline int wf_service_new(struct wf_ctx *ctx, const struct wf_sender *sender,
+					  struct wf_work *work)
+{
+	int r;
+
+	if (!wf_may_begin(&work->flow) && !wf_service_resumes(work))
+		return wf_service_plain(ctx, sender, &work->ip);
+	work->client.addr = work->ip.src;
+	work->client.scope = sender->endpoint->network;
+	work->client.outside = 0;
+	work->client.only_asks = 0;
+	r = wf_lb_find(&work->flow.tuple, &work->client, &work->target);
+	if (r < 0)
+		return wf_service_refuse(ctx, sender, work, r);
+	return r ? wf_service_begin(ctx, sender, work) : wf_service_plain(ctx, sender, &work->ip);
+}
+
+/*
+ * Looks for the packet's connection: 1 when hit says how it goes on, 0 when it has none, or
+ * -CONN_CUT. An error must come from the end it speaks for.
+ */
+static __always_inline int wf_service_find(struct wf_work *work)
+{
+	struct wf_conn_owner *owner = wf_map_conn_owner(work->slot);
+	const struct wf_flow *flow = &work->flow;
+
+	if (!owner || !(owner->calling | owner->backing))
+		return 0;
+	if (flow->error_ip && !wf_addr_same(&flow->tuple.src, &work->ip.src))
+		return 0;
+	if (!wf_conn_find(&flow->tuple, &work->hit))
+		return 0;
+	switch (wf_judge(&work->hit)) {
+	case WF_JUDGE_KEEP: return 1;
+	case WF_JUDGE_CUT: wf_conn_remove(work->hit.index); return -WF_REASON_CONN_CUT;
+	default: wf_conn_remove(work->hit.index); return 0;
+	}
+}
+
+/* Fills in sender and work of the packet: 0 or -reason. */
+static __always_inline int wf_service_read(struct wf_ctx *ctx, struct wf_sender *sender,
+					   struct wf_work *work)
+{
+	int reason = -WF_REASON_INTERNAL_ERROR;
+
+	sender->slot = work->slot;
+	sender->endpoint = wf_endpoint_ready(work->slot, &reason);
+	if (!sender->endpoint)
+		return reason;
+	sender->network = wf_network_valid(sender->endpoint->network);
+	if (!sender->network)
+		return -WF_REASON_NO_NETWORK;
+	return wf_work_parse(ctx, ETH_HLEN, &work->ip);
+}
+
+/* What belongs to no flow goes on as without services, unless it is for a service. */
+static __always_inline int wf_service_odd(struct wf_ctx *ctx, const struct wf_sender *sender,
+					  const struct wf_work *work, int reason)
+{
+	struct wf_addr_value *value = wf_address_find(WF_NETWORK_HOST, &work->ip.dst);
+
+	if (value && value->flags & WF_ADDR_SERVICE)
+		return reason;
+	return wf_service_plain(ctx, sender, &work->ip);
+}
+
+/* Stage WF_STAGE_SERVICE. Action, WF_TOLD() or -reason. */
+static __always_inline int wf_service(struct wf_ctx *ctx, struct wf_work *work)
+{
+	struct wf_sender sender;
+	int r = wf_service_read(ctx, &sender, work);
+
+	if (r < 0)
+		return r;
+	r = wf_flow_read(ctx, &work->ip, WF_SITE_CONTAINER, &work->flow);
+	if (r < 0)
+		return wf_service_odd(ctx, &sender, work, r);
+	r = wf_service_find(work);
+	if (r < 0)
+		return wf_service_refuse(ctx, &sender, work, r);
+	return r ? wf_service_go(ctx, &sender, work) : wf_service_new(ctx, &sender, work);
+}
+
+/*
+ * Stage WF_STAGE_REPLY. Action, WF_TOLD(), WF_NEXT(WF_STAGE_SERVICE) for what is neither an answer
+ * nor for the own network, or -reason.
+ */
+static __always_inline int wf_reply(struct wf_ctx *ctx, struct wf_work *work)
+{
+	struct wf_addr_value *value;
+	struct wf_sender sender;
+	int r = wf_service_read(ctx, &sender, work);
+
+	if (r < 0)
+		return r;
+	r = wf_flow_read(ctx, &work->ip, WF_SITE_CONTAINER, &work->flow);
+	if (r == 0)
+		r = wf_service_find(work);
+	if (r == 1)
+		return wf_service_go(ctx, &sender, work);
+	if (r == -WF_REASON_CONN_CUT)
+		return wf_service_refuse(ctx, &sender, work, r);
+	value = wf_address_find(sender.endpoint->network, &work->ip.dst);
+	if (!value || value->slot == WF_SLOT_HOST)
+		return WF_NEXT(WF_STAGE_SERVICE);
+	return wf_service_plain(ctx, &sender, &work->ip);
+}
+
+#endif

@@ -1,0 +1,361 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/*
+ * The host's devices that lead outside. Most of what passes there is no business of weft's and
+ * goes on untouched, as early as it can be told. What is translated goes on as well: into the
+ * host's stack, whose filters see clients and containers, or onto the wire.
+ */
+#ifndef WEFT_BPF_UPLINK_H
+#define WEFT_BPF_UPLINK_H
+
+#include "deliver.h"
+#include "masquerade.h"
+#include "translate.h"
+
+/* The uplink's own address of the packet's family. */
+static __always_inline const struct wf_addr *wf_uplink_addr(const struct wf_uplink_value *uplink,
+							    const struct wf_ip *ip)
+{
+	return ip->version == 4 ? &uplink->ip4 : &uplink->ip6;
+}
+
+/* Takes the headers of a frame of the uplink: 0 or -reason; what has one is not weft's. */
+static __always_inline int wf_uplink_parse(struct wf_ctx *ctx, const struct wf_uplink_value *uplink,
+					   struct wf_ip *ip)
+{
+	return uplink->l2_bytes ? wf_work_parse(ctx, ETH_HLEN, ip) : wf_work_parse(ctx, 0, ip);
+}
+
+/* The tuple's connection, if it goes this way here: 1 or 0. */
+static __always_inline int wf_uplink_find(struct wf_work *work, __u32 is_egress)
+{
+	__u32 hides;
+
+	if (!wf_conn_find(&work->flow.tuple, &work->hit))
+		return 0;
+	/* what shows the host's address leaves first; what was asked from outside comes first */
+	hides = !!(work->hit.flags & (WF_CONN_MASQUERADE | WF_CONN_HOST));
+	return (work->hit.dir == WF_DIR_ORIGINAL) == (hides == is_egress);
+}
+
+/* Straight into the container, past the host's stack: action or -reason. */
+static __always_inline int wf_uplink_bypass(struct wf_ctx *ctx, __u32 slot, const struct wf_ip *ip)
+{
+	int reason = -WF_REASON_INTERNAL_ERROR;
+	struct wf_ep_value *endpoint = wf_endpoint_ready(slot, &reason);
+	struct wf_net_value *network;
+	int r;
+
+	if (!endpoint)
+		return reason;
+	network = wf_network_valid(endpoint->network);
+	if (!network)
+		return -WF_REASON_NO_NETWORK;
+	r = wf_check_host_source(endpoint, network, ip);
+	return r < 0 ? r : wf_to_endpoint(ctx, WF_SLOT_HOST, network, slot, endpoint);
+}
+
+/* The slot of the container that the translated packet is for; WF_SLOT_HOST: another way. */
+static __always_inline __u32 wf_uplink_receiver(const struct wf_work *work)
+{
+	struct wf_addr_value *value;
+
+	if (work->hit.flags & WF_CONN_HOST)
+		return WF_SLOT_HOST;
+	value = wf_address_find(WF_NETWORK_HOST, &work->hit.to.dst);
+	return value && !(value->flags & WF_ADDR_GATEWAY) ? value->slot : WF_SLOT_HOST;
+}
+
+/* A packet from outside, of the connection in hit, goes in. */
+static __always_inline int wf_uplink_in(struct wf_ctx *ctx, const struct wf_uplink_value *uplink,
+					const struct wf_config_value *config, struct wf_work *work)
+{
+	int r;
+
+	work->slot = wf_uplink_receiver(work);
+	r = wf_translate(ctx, work);
+	if (r < 0)
+		return r;
+	if (work->hit.flags & WF_CONN_SNAT && work->hit.dir == WF_DIR_ORIGINAL)
+		wf_ctx_set_mark(ctx, wf_ctx_mark(ctx) | WF_MARK_MASQUERADE);
+	if (work->slot == WF_SLOT_HOST || !(config->flags & WF_CONFIG_BYPASS) || !uplink->l2_bytes)
+		return WF_TOLD(WF_GO_ON);
+	r = wf_uplink_bypass(ctx, work->slot, &work->ip);
+	return r < 0 ? r : WF_TOLD(r);
+}
+
+/* Refuses towards whoever is outside, or drops. */
+static __always_inline int wf_uplink_refuse(struct wf_ctx *ctx, const struct wf_work *work,
+					    int reason)
+{
+	if (!wf_is_refusal(reason))
+		return reason;
+	return WF_TOLD(wf_refuse(ctx, work, reason) ? wf_redirect(wf_ctx_ifindex(ctx))
+						    : TC_ACT_SHOT);
+}
+
+/* A client outside begins: with a service, a published port, or the host itself. */
+static __always_inline int wf_uplink_begin(struct wf_ctx *ctx, const struct wf_uplink_value *uplink,
+					   const struct wf_config_value *config,
+					   struct wf_work *work)
+{
+	int r;
+
+	work->client.addr = work->ip.src;
+	work->client.scope = WF_NETWORK_HOST;
+	work->client.outside = 1;
+	work->client.only_asks = 0;
+	r = wf_lb_find(&work->flow.tuple, &work->client, &work->target);
+	if (r == 0)
+		return WF_GO_ON;
+	if (r > 0) {
+		wf_translate_fill(work, WF_SLOT_HOST);
+		if (work->target.slot == WF_SLOT_HOST && work->target.flags & WF_FRONTEND_SNAT)
+			work->fresh.flags |= WF_CONN_SNAT;
+		r = wf_translate_begin(&work->fresh, &work->hit);
+	}
+	return r < 0 ? wf_uplink_refuse(ctx, work, r) : wf_uplink_in(ctx, uplink, config, work);
+}
+
+/*
+ * A packet of a connection that XDP translates, come up here because XDP let it pass: no
+ * neighbour known yet, a fragment, an ICMP error. Sent out again as XDP would have.
+ */
+static __always_inline int wf_uplink_relay(struct wf_ctx *ctx, struct wf_work *work)
+{
+	__u32 ifindex;
+	int r;
+
+	work->flow.tuple.site = WF_SITE_XDP;
+	if (!wf_conn_find(&work->flow.tuple, &work->hit))
+		return WF_GO_ON;
+	r = wf_judge(&work->hit);
+	if (r != WF_JUDGE_KEEP) {
+		wf_conn_remove(work->hit.index);
+		return r == WF_JUDGE_CUT ? wf_uplink_refuse(ctx, work, -WF_REASON_CONN_CUT)
+					 : WF_GO_ON;
+	}
+	r = wf_translate(ctx, work);
+	if (r < 0)
+		return r;
+	ifindex = wf_route_device(ctx, &work->hit.to);
+	return WF_TOLD(ifindex ? wf_redirect_neigh(ifindex) : TC_ACT_SHOT);
+}
+
+/* What a packet from outside is to weft, by its destination. */
+enum wf_interest {
+	WF_INTEREST_NONE,
+	WF_INTEREST_OWN,    /* an address of the host or of a service */
+	WF_INTEREST_ROUTED, /* a container's own address */
+};
+
+static __always_inline __u32 wf_uplink_interest(const struct wf_uplink_value *uplink,
+						const struct wf_ip *ip, __u32 *ret_slot)
+{
+	struct wf_addr_value *value;
+
+	if (wf_addr_same(wf_uplink_addr(uplink, ip), &ip->dst))
+		return WF_INTEREST_OWN;
+	value = wf_address_find(WF_NETWORK_HOST, &ip->dst);
+	if (!value)
+		return WF_INTEREST_NONE;
+	*ret_slot = value->slot;
+	return value->flags ? WF_INTEREST_OWN : WF_INTEREST_ROUTED;
+}
+
+/*
+ * Somebody outside talks to a container by its own address: the answers must not be masqueraded.
+ * Of TCP and echo they can be told by themselves; of the others who began is remembered.
+ */
+static __always_inline void wf_uplink_note(struct wf_ctx *ctx, struct wf_work *work)
+{
+	struct wf_conn_new *fresh = &work->fresh;
+	struct wf_tuple *back = &fresh->tuple[WF_DIR_REPLY];
+	__u32 index = 0;
+
+	if ((work->ip.proto != IPPROTO_UDP && work->ip.proto != IPPROTO_SCTP) ||
+	    wf_flow_read(ctx, &work->ip, WF_SITE_EDGE, &work->flow) < 0 || work->flow.error_ip)
+		return;
+	if (wf_conn_find(&work->flow.tuple, &work->hit)) {
+		wf_conn_touch(&work->hit, 0);
+		return;
+	}
+	fresh->tuple[WF_DIR_ORIGINAL] = work->flow.tuple;
+	*back = work->flow.tuple;
+	back->src = work->flow.tuple.dst;
+	back->dst = work->flow.tuple.src;
+	back->sport = work->flow.tuple.dport;
+	back->dport = work->flow.tuple.sport;
+	fresh->flags = WF_CONN_ROUTED;
+	fresh->backend = 0;
+	fresh->service = 0;
+	fresh->owner = WF_SLOT_HOST;
+	fresh->peer = work->slot;
+	/* without a record its answers are masqueraded, that is all */
+	(void)wf_conn_add(fresh, &index);
+}
+
+/*
+ * Whether it may be for a service: later fragments and others without ports cannot be told apart
+ * from what is for the host.
+ */
+static __always_inline int wf_uplink_may_begin(const struct wf_flow *flow)
+{
+	__u32 proto = flow->tuple.proto;
+
+	return wf_may_begin(flow) && flow->ports && proto != IPPROTO_ICMP &&
+	       proto != IPPROTO_ICMPV6;
+}
+
+/* The packet's headers were read and it is for an address of interest. */
+static __always_inline int wf_uplink_receive(struct wf_ctx *ctx,
+					     const struct wf_uplink_value *uplink,
+					     const struct wf_config_value *config,
+					     struct wf_work *work)
+{
+	if (wf_uplink_find(work, 0)) {
+		switch (wf_judge(&work->hit)) {
+		case WF_JUDGE_KEEP: return wf_uplink_in(ctx, uplink, config, work);
+		case WF_JUDGE_CUT:
+			wf_conn_remove(work->hit.index);
+			return wf_uplink_refuse(ctx, work, -WF_REASON_CONN_CUT);
+		default: wf_conn_remove(work->hit.index); break;
+		}
+	}
+	if (!(config->flags & WF_CONFIG_SERVICES))
+		return WF_GO_ON;
+	if (work->flow.tuple.proto != IPPROTO_TCP || !wf_may_begin(&work->flow)) {
+		int r = wf_uplink_relay(ctx, work);
+
+		if (r != WF_GO_ON || !wf_uplink_may_begin(&work->flow))
+			return r;
+		work->flow.tuple.site = WF_SITE_EDGE;
+	}
+	return wf_uplink_begin(ctx, uplink, config, work);
+}
+
+/* What an uplink received: WF_GO_ON, an action, WF_TOLD() or -reason. */
+static __always_inline int wf_from_uplink(struct wf_ctx *ctx, struct wf_work *work)
+{
+	struct wf_config_value *config = wf_map_config();
+	struct wf_uplink_value *uplink = wf_map_uplink(wf_ctx_ifindex(ctx));
+	__u32 interest;
+
+	if (!config || !uplink || wf_uplink_parse(ctx, uplink, &work->ip) < 0)
+		return WF_GO_ON;
+	interest = wf_uplink_interest(uplink, &work->ip, &work->slot);
+	if (interest == WF_INTEREST_ROUTED)
+		wf_uplink_note(ctx, work);
+	if (interest != WF_INTEREST_OWN ||
+	    (!(config->flags & WF_CONFIG_SERVICES) && !wf_conn_live()) ||
+	    wf_flow_read(ctx, &work->ip, WF_SITE_EDGE, &work->flow) < 0)
+		return WF_GO_ON;
+	return wf_uplink_receive(ctx, uplink, config, work);
+}
+
+/* Whose packet leaves. */
+enum wf_leaver {
+	WF_LEAVER_OTHER, /* goes as it is */
+	WF_LEAVER_HOST,  /* shows the address that masqueraded packets show */
+	WF_LEAVER_INNER, /* must not be seen outside with its own address */
+};
+
+/* Fills in the slot of a container. */
+static __always_inline __u32 wf_uplink_leaver(struct wf_ctx *ctx,
+					      const struct wf_uplink_value *uplink,
+					      const struct wf_ip *ip, __u32 *ret_slot)
+{
+	struct wf_addr_value *value;
+	struct wf_ep_value *endpoint;
+	struct wf_net_value *network;
+
+	if (wf_addr_same(wf_uplink_addr(uplink, ip), &ip->src))
+		return WF_LEAVER_HOST;
+	value = wf_address_find(WF_NETWORK_HOST, &ip->src);
+	if (!value || value->slot == WF_SLOT_HOST)
+		return wf_ctx_mark(ctx) & WF_MARK_MASQUERADE ? WF_LEAVER_INNER : WF_LEAVER_OTHER;
+	*ret_slot = value->slot;
+	endpoint = wf_map_endpoint(value->slot);
+	network = endpoint ? wf_network_valid(endpoint->network) : NULL;
+	if (!network || !(network->flags & WF_NET_MASQUERADE) || wf_classify(ip) < 0)
+		return WF_LEAVER_OTHER;
+	/* to another weft network, by whatever detour: addresses are told apart there */
+	return wf_address_find(WF_NETWORK_HOST, &ip->dst) ? WF_LEAVER_OTHER : WF_LEAVER_INNER;
+}
+
+/*
+ * Whether answers to a packet of the host's own would be taken for those of a masqueraded
+ * connection. Asked when the host begins something; which of its ports are taken is known by then.
+ */
+static __always_inline int wf_uplink_collides(struct wf_work *work)
+{
+	const struct wf_tuple *tuple = &work->flow.tuple;
+	struct wf_tuple reply = {
+		.src = tuple->dst,
+		.dst = tuple->src,
+		.sport = tuple->dport,
+		.dport = tuple->sport,
+		.proto = tuple->proto,
+		.site = WF_SITE_EDGE,
+	};
+
+	return wf_may_begin(&work->flow) && work->flow.ports && wf_conn_find(&reply, &work->hit) &&
+	       work->hit.dir == WF_DIR_REPLY && work->hit.flags & WF_CONN_MASQUERADE;
+}
+
+/* A packet that leaves, of the connection in hit. */
+static __always_inline int wf_uplink_out(struct wf_ctx *ctx, struct wf_work *work)
+{
+	int r = wf_translate(ctx, work);
+
+	return r < 0 ? r : WF_TOLD(WF_GO_ON);
+}
+
+/*
+ * Whether the packet answers, or goes on with, something that is not recorded: whoever is outside
+ * began it with the container's own address.
+ */
+static __always_inline int wf_uplink_answers(const struct wf_flow *flow)
+{
+	__u32 proto = flow->tuple.proto;
+
+	if (proto == IPPROTO_TCP)
+		return !flow->error_ip && !wf_may_begin(flow);
+	return (proto == IPPROTO_ICMP || proto == IPPROTO_ICMPV6) && flow->ports &&
+	       flow->tuple.dport;
+}
+
+/* A packet that leaves and belongs to no known connection. */
+static __always_inline int wf_uplink_leave(struct wf_ctx *ctx, const struct wf_uplink_value *uplink,
+					   __u32 leaver, struct wf_work *work)
+{
+	int r;
+
+	if (leaver == WF_LEAVER_HOST ? !wf_uplink_collides(work) : wf_uplink_answers(&work->flow))
+		return WF_GO_ON;
+	work->fresh.flags = leaver == WF_LEAVER_HOST ? WF_CONN_HOST : WF_CONN_MASQUERADE;
+	work->fresh.owner = work->slot;
+	r = wf_masquerade_begin(ctx, work, wf_uplink_addr(uplink, &work->ip));
+	return r < 0 ? r : wf_uplink_out(ctx, work);
+}
+
+/* What an uplink is about to send: WF_GO_ON, WF_TOLD() or -reason. */
+static __always_inline int wf_to_uplink(struct wf_ctx *ctx, struct wf_work *work)
+{
+	struct wf_uplink_value *uplink = wf_map_uplink(wf_ctx_ifindex(ctx));
+	__u32 leaver, live = wf_conn_live();
+	int r;
+
+	if (!uplink || wf_uplink_parse(ctx, uplink, &work->ip) < 0)
+		return WF_GO_ON;
+	leaver = wf_uplink_leaver(ctx, uplink, &work->ip, &work->slot);
+	if (!live && leaver != WF_LEAVER_INNER)
+		return WF_GO_ON;
+	r = wf_flow_read(ctx, &work->ip, WF_SITE_EDGE, &work->flow);
+	if (r < 0)
+		return leaver == WF_LEAVER_INNER ? r : WF_GO_ON;
+	if (live && wf_uplink_find(work, 1))
+		return wf_uplink_out(ctx, work);
+	return leaver == WF_LEAVER_OTHER ? WF_GO_ON : wf_uplink_leave(ctx, uplink, leaver, work);
+}
+
+#endif

@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/*
+ * What the programs that translate keep of the packet at hand. More than a stack of 512 bytes
+ * holds, so it lies in a map of one entry per CPU: a program is never interrupted by another one
+ * on its CPU (tc and XDP run with soft interrupts disabled).
+ */
+#ifndef WEFT_BPF_WORK_H
+#define WEFT_BPF_WORK_H
+
+#include "conn.h"
+#include "flow.h"
+#include "lb.h"
+#include "packet.h"
+
+struct wf_work {
+	struct wf_ip ip;
+	struct wf_flow flow;
+	struct wf_conn_hit hit;
+	struct wf_conn_new fresh; /* a connection about to be added */
+	struct wf_client client;
+	struct wf_target target;
+	__u32 slot; /* of the endpoint that counters and events name */
+	__u32 hook; /* enum wf_hook */
+};
+
+_Static_assert(sizeof(struct wf_work) <= WF_WORK_BYTES, "wf_work");
+
+static __always_inline struct wf_work *wf_work_begin(__u32 slot, __u32 hook)
+{
+	struct wf_work *work = wf_map_work();
+
+	if (!work)
+		return NULL;
+	work->slot = slot;
+	work->hook = hook;
+	return work;
+}
+
+/* Takes the headers of a frame, `l3` bytes behind its start: 0 or -reason. */
+static __always_inline int wf_work_parse(struct wf_ctx *ctx, __u32 l3, struct wf_ip *ret_ip)
+{
+	struct wf_cursor cursor;
+	struct ethhdr *eth;
+	int r;
+
+	wf_cursor_start_at(ctx, l3, &cursor);
+	r = l3 ? wf_parse_eth(&cursor, &eth) : wf_parse_bare(&cursor);
+	if (r < 0)
+		return r;
+	if (wf_ctx_has_vlan(ctx))
+		return -WF_REASON_VLAN_TAGGED;
+	switch (r) {
+	case ETH_P_IP: return wf_parse_ipv4(ctx, &cursor, ret_ip);
+	case ETH_P_IPV6: return wf_parse_ipv6(ctx, &cursor, ret_ip);
+	default: return -WF_REASON_UNSUPPORTED_L3;
+	}
+}
+
+/* The packet as if it had been found: what wf_conn_find() would say of a connection just added. */
+static __always_inline void wf_work_hit(struct wf_conn_hit *hit, const struct wf_conn_new *fresh,
+					__u32 index)
+{
+	const struct wf_tuple *back = &fresh->tuple[WF_DIR_REPLY];
+
+	hit->index = index;
+	hit->guard = 0;
+	hit->dir = WF_DIR_ORIGINAL;
+	hit->flags = fresh->flags;
+	hit->backend = fresh->backend;
+	hit->service = fresh->service;
+	hit->peer = fresh->peer;
+	hit->phase = WF_CONN_NEW;
+	hit->to.src = back->dst;
+	hit->to.dst = back->src;
+	hit->to.sport = back->dport;
+	hit->to.dport = back->sport;
+	hit->to.proto = back->proto;
+	hit->to.site = back->site;
+	hit->to.pad = 0;
+}
+
+#endif

@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/*
+ * In front of the host's stack: clients outside whose backend is on another node. Both addresses
+ * change at once and the frame leaves again, so one record does for the connection. Everything
+ * that is not as simple as that passes and is the business of lib/uplink.h.
+ */
+#ifndef WEFT_BPF_XDP_LB_H
+#define WEFT_BPF_XDP_LB_H
+
+#include "ipv4.h"
+#include "ipv6.h"
+#include "masquerade.h"
+#include "translate.h"
+
+#define WF_XDP_IP4_TTL_OFFSET __builtin_offsetof(struct iphdr, ttl)
+#define WF_XDP_IP6_TTL_OFFSET __builtin_offsetof(struct ipv6hdr, hop_limit)
+
+/* Whether frames of that kind are translated here: whole packets of TCP and UDP, no options. */
+static __always_inline int wf_xdp_takes(const struct wf_ip *ip)
+{
+	__u32 plain = ip->version == 4 ? WF_L4_PLAIN_IPV4 : WF_L4_PLAIN_IPV6;
+
+	return ip->l4 == plain && ip->fragment == WF_FRAGMENT_NONE &&
+	       (ip->proto == IPPROTO_TCP || ip->proto == IPPROTO_UDP);
+}
+
+/* Counts down the time to live; 0, or -1 when it is over or cannot be written. */
+static __always_inline int wf_xdp_age(struct wf_ctx *ctx, const struct wf_ip *ip)
+{
+	__u32 offset = ip->l3 + (ip->version == 4 ? WF_XDP_IP4_TTL_OFFSET : WF_XDP_IP6_TTL_OFFSET);
+	__u8 before[2], after[2];
+	__u16 from, to;
+
+	/* the protocol beside it makes the 16 bits that IPv4's checksum is corrected for */
+	if (wf_ctx_load(ctx, offset, before, sizeof(before)) < 0 || before[0] <= 1)
+		return -1;
+	after[0] = before[0] - 1;
+	after[1] = before[1];
+	if (wf_ctx_store(ctx, offset, after, 1) < 0)
+		return -1;
+	if (ip->version == 6)
+		return 0;
+	__builtin_memcpy(&from, before, sizeof(from));
+	__builtin_memcpy(&to, after, sizeof(to));
+	return wf_csum_l3(ctx, ip->l3 + WF_IP4_CHECK_OFFSET, from, to, sizeof(from));
+}
+
+/* Changes the frame to what hit says and sends it by the route: an action of XDP. */
+static __always_inline int wf_xdp_send(struct wf_ctx *ctx, struct wf_work *work,
+				       const struct wf_route *route)
+{
+	/* nothing was changed yet: the stack would say what is wrong with it */
+	if (wf_xdp_age(ctx, &work->ip) < 0)
+		return XDP_PASS;
+	if (wf_translate(ctx, work) < 0 || wf_ctx_store(ctx, 0, &route->macs, 12) < 0)
+		return XDP_DROP;
+	return route->ifindex == wf_ctx_ifindex(ctx) ? XDP_TX : wf_redirect(route->ifindex);
+}
+
+/* A client begins: an action of XDP. */
+static __always_inline int wf_xdp_begin(struct wf_ctx *ctx, struct wf_work *work)
+{
+	struct wf_tuple *to = &work->hit.to;
+	struct wf_uplink_value *uplink;
+	struct wf_route route = {};
+
+	work->client.addr = work->ip.src;
+	work->client.scope = WF_NETWORK_HOST;
+	work->client.outside = 1;
+	work->client.only_asks = 1;
+	if (wf_lb_find(&work->flow.tuple, &work->client, &work->target) <= 0 ||
+	    work->target.slot != WF_SLOT_HOST || !(work->target.flags & WF_FRONTEND_SNAT) ||
+	    wf_address_find(WF_NETWORK_HOST, &work->target.addr))
+		return XDP_PASS;
+	*to = work->flow.tuple;
+	to->dst = work->target.addr;
+	to->dport = work->target.port;
+	if (wf_route_find(ctx, to, wf_ctx_len(ctx) - work->ip.l3, &route) < 0)
+		return XDP_PASS;
+	uplink = wf_map_uplink(route.ifindex);
+	if (!uplink || !uplink->l2_bytes)
+		return XDP_PASS;
+	wf_translate_fill(work, WF_SLOT_HOST);
+	work->fresh.flags |= WF_CONN_MASQUERADE;
+	work->fresh.tuple[WF_DIR_REPLY].dst = work->ip.version == 4 ? uplink->ip4 : uplink->ip6;
+	if (!work->fresh.tuple[WF_DIR_REPLY].dst.halves[1] || wf_masquerade_add(ctx, work) < 0)
+		return XDP_PASS;
+	wf_lb_count(work->target.service, 0);
+	return wf_xdp_send(ctx, work, &route);
+}
+
+/* Whether the connection lives behind the stack: it was there before this program was. */
+static __always_inline int wf_xdp_is_behind(struct wf_work *work)
+{
+	struct wf_tuple tuple = work->flow.tuple;
+
+	tuple.site = WF_SITE_EDGE;
+	return wf_conn_known(&tuple);
+}
+
+/* The logic of the program: an action of XDP. */
+static __always_inline int wf_xdp(struct wf_ctx *ctx, struct wf_work *work)
+{
+	struct wf_config_value *config = wf_map_config();
+	struct wf_route route = {};
+	struct wf_addr_value *value;
+
+	if (!config || !(config->flags & WF_CONFIG_SERVICES))
+		return XDP_PASS;
+	if (wf_work_parse(ctx, ETH_HLEN, &work->ip) < 0 || !wf_xdp_takes(&work->ip))
+		return XDP_PASS;
+	value = wf_address_find(WF_NETWORK_HOST, &work->ip.dst);
+	if (!value || !value->flags || wf_flow_read(ctx, &work->ip, WF_SITE_XDP, &work->flow) < 0)
+		return XDP_PASS;
+	if (wf_conn_find(&work->flow.tuple, &work->hit)) {
+		/* what else is to be done with it, the other program knows */
+		if (wf_judge(&work->hit) != WF_JUDGE_KEEP ||
+		    wf_route_find(ctx, &work->hit.to, wf_ctx_len(ctx) - work->ip.l3, &route) < 0)
+			return XDP_PASS;
+		return wf_xdp_send(ctx, work, &route);
+	}
+	if (!wf_may_begin(&work->flow) || (work->ip.proto == IPPROTO_UDP && wf_xdp_is_behind(work)))
+		return XDP_PASS;
+	return wf_xdp_begin(ctx, work);
+}
+
+#endif

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/* Filters of the devices that lead outside, one for each direction. */
+#include "lib/uplink.h"
+
+/* First packets are told where they are translated; others are not weft's. */
+static __always_inline int finish(struct __sk_buff *skb, const struct wf_work *work, __u32 hook,
+				  int decision)
+{
+	const struct wf_subject subject = { .slot = work ? work->slot : WF_SLOT_HOST,
+					    .hook = hook };
+	int action = wf_finish_told(skb, &subject, decision, WF_OBSERVE_DROPS);
+
+	return action == WF_GO_ON ? TC_ACT_UNSPEC : action;
+}
+
+SEC("tc")
+int weft_from_uplink(struct __sk_buff *skb)
+{
+	struct wf_work *work = wf_work_begin(WF_SLOT_HOST, WF_HOOK_FROM_UPLINK);
+
+	return finish(skb, work, WF_HOOK_FROM_UPLINK, work ? wf_from_uplink(skb, work) : WF_GO_ON);
+}
+
+SEC("tc")
+int weft_to_uplink(struct __sk_buff *skb)
+{
+	struct wf_work *work = wf_work_begin(WF_SLOT_HOST, WF_HOOK_TO_UPLINK);
+
+	return finish(skb, work, WF_HOOK_TO_UPLINK, work ? wf_to_uplink(skb, work) : WF_GO_ON);
+}

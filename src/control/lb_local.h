@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Backends of a service: its slices, or the endpoints of this node that its selector names. */
+#ifndef WEFT_CONTROL_LB_LOCAL_H
+#define WEFT_CONTROL_LB_LOCAL_H
+
+#include "control/lb_priv.h"
+
+/* What the callbacks of a resolution know. */
+struct resolve {
+	struct wf_control *control;
+	struct ctl_service *service;
+};
+
+/* The slices of a service; made ones are owned, others borrowed. */
+struct local_slices {
+	struct wf_endpoint_slice *made; /* owned */
+	size_t made_count, made_capacity;
+	const struct wf_endpoint_slice **refs; /* owned list */
+	size_t count, capacity;
+};
+
+void wf_ctl_slices_done(struct local_slices *slices);
+int wf_ctl_slices_gather(struct wf_control *control, const struct ctl_service *service,
+			 struct local_slices *slices, struct wf_err *err);
+/* Whether the service's selector names the endpoint. */
+bool wf_ctl_service_selects(const struct ctl_service *service, const struct ctl_endpoint *endpoint);
+
+/*
+ * Ends sockets that were translated at connect() to a backend that is no longer in use: UDP ones
+ * at once, so that they move, TCP ones when the service cuts. Before `now` takes effect.
+ */
+void wf_ctl_moved_sockets(struct wf_control *control, const struct ctl_service *service,
+			  const struct wf_lb_ports *now);
+
+#endif

@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What control keeps for services, published ports and the way out: the tables and the steps
+ * between them. Services are changed by key: whoever changes something touches the services it
+ * concerns, and one flush resolves them and writes what differs.
+ */
+#ifndef WEFT_CONTROL_LB_PRIV_H
+#define WEFT_CONTROL_LB_PRIV_H
+
+#define HASH_NONFATAL_OOM 1
+#include <uthash.h>
+
+#include "control/control.h"
+#include "dp/conn.h"
+#include "dp/lb.h"
+#include "lb/select.h"
+#include "lb/table.h"
+#include "model/endpoint_slice.h"
+#include "model/service.h"
+#include "net/uplink.h"
+
+struct ctl_endpoint;
+struct ctl_check;
+
+/* A service and what it was resolved to. */
+struct ctl_service {
+	char key[WF_NAME_BYTES]; /* NAMESPACE/NAME */
+	struct wf_service spec;
+	struct wf_lb_ports ports; /* as in force */
+	struct ctl_slice *slices; /* those that name it */
+	struct ctl_check *checks; /* owned; weft's own health checks of its backends */
+	bool dirty;
+	bool programmed;
+	struct wf_err fault;          /* why not */
+	struct evhttp *health_server; /* of healthCheckNodePort; owned */
+	uint16_t health_port;         /* where it listens */
+	size_t local_ready;
+	UT_hash_handle by_key;
+};
+
+struct ctl_slice {
+	char key[WF_NAME_BYTES];
+	char service_key[WF_NAME_BYTES];
+	struct wf_endpoint_slice spec;
+	struct ctl_slice *next; /* of the same service; NULL while that does not exist */
+	UT_hash_handle by_key;
+};
+
+/* Which services have a backend with an address: they care whether an endpoint has it. */
+struct ctl_backend_ref {
+	struct wf_addr addr;
+	struct ctl_service **services; /* owned list */
+	size_t count, capacity;
+	UT_hash_handle by_addr;
+};
+
+/* An address in the host's view that is no endpoint's and no gateway's. */
+struct ctl_view {
+	struct wf_addr addr;
+	bool host;         /* an address of the host */
+	uint32_t services; /* how many frontends have it */
+	uint32_t flags;    /* as written to the map; 0: not there */
+	UT_hash_handle by_addr;
+};
+
+struct ctl_lb {
+	struct wf_lb_table *table;
+	struct ctl_service *services;
+	struct ctl_slice *slices;
+	struct ctl_backend_ref *backends;
+	struct ctl_view *views;
+	struct wf_net_uplink *uplinks; /* owned; those in force */
+	size_t uplink_count;
+	struct wf_prefix cluster_cidrs[2]; /* [0] IPv4, [1] IPv6 */
+	uint64_t host_cookie;
+	uint32_t config_flags;     /* enum wf_config_flag */
+	size_t run_count;          /* published runs in force */
+	struct event *flush_timer; /* services touched by something that is no request */
+	struct event *sweep_timer; /* connections and numbers */
+	struct event *check_timer;
+	bool has_dirty;
+	bool started;
+	bool settled;           /* all was resolved once: what is not known by now is not wanted */
+	uint64_t full_alarm_ms; /* when the log last said that the table is full */
+	struct wf_conn_state alarm; /* counters as they were then */
+};
+
+/* ---- service.c ---------------------------------------------------------------------------- */
+
+int wf_ctl_lb_start(struct wf_control *control, struct wf_err *err);
+void wf_ctl_lb_stop(struct wf_control *control);
+struct ctl_service *wf_ctl_service_find(struct wf_control *control, const char *key);
+/* Take over *spec (zeroed). The change is in force after the next flush. */
+int wf_ctl_service_put(struct wf_control *control, const char *key, struct wf_service *spec,
+		       struct wf_err *err);
+void wf_ctl_service_drop(struct wf_control *control, const char *key);
+int wf_ctl_slice_put(struct wf_control *control, const char *key, struct wf_endpoint_slice *spec,
+		     struct wf_err *err);
+void wf_ctl_slice_drop(struct wf_control *control, const char *key);
+void wf_ctl_service_touch(struct wf_control *control, struct ctl_service *service);
+/* Services that select an endpoint, or have one of its addresses as a backend. */
+void wf_ctl_lb_touch_endpoint(struct wf_control *control, const struct ctl_endpoint *endpoint);
+/* Services that are for this network only. */
+void wf_ctl_lb_touch_network(struct wf_control *control, const char *network);
+/* All of them: something that all depend on has changed. */
+void wf_ctl_lb_touch_all(struct wf_control *control);
+/* Tells the programs whether there is anything to look for. */
+void wf_ctl_lb_config(struct wf_control *control);
+/* Resolves and writes what was touched. What cannot be written is in the services' status. */
+void wf_ctl_lb_flush(struct wf_control *control);
+
+/* ---- service_alloc.c: what a document leaves open, and what it must not be ------------------ */
+
+/* Completes cluster addresses and node ports, and refuses clashes; control->plan is set. */
+int wf_ctl_service_complete(struct wf_control *control, const char *key, struct wf_service *spec,
+			    const struct wf_service *before, struct wf_err *err);
+/*
+ * Who has a port of the host's addresses already: another service or endpoint. Returns 1 and the
+ * name, or 0. addr zero: all addresses. except: an object's own key, NULL none.
+ */
+int wf_ctl_port_claimed(struct wf_control *control, uint8_t proto, const struct wf_addr *addr,
+			uint16_t first, uint16_t last, const char *except, char ret_who[320]);
+
+/* ---- view.c: addresses in the host's view ---------------------------------------------------- */
+
+/* One more (or less) frontend has the address. */
+int wf_ctl_view_service(struct wf_control *control, const struct wf_addr *addr, int delta);
+/* The host's own addresses are exactly these. */
+int wf_ctl_view_host(struct wf_control *control, const struct wf_addr *addrs, size_t count);
+/* Flags an address shall have in the host's view when it is nobody else's; 0: none. */
+uint32_t wf_ctl_view_flags(const struct wf_control *control, const struct wf_addr *addr);
+bool wf_ctl_view_is_host(const struct wf_control *control, const struct wf_addr *addr);
+/* Writes all again (the map was emptied or is being compared). */
+int wf_ctl_view_program(struct wf_control *control, struct wf_err *err);
+void wf_ctl_view_free(struct wf_control *control);
+
+/* ---- uplink.c, netns.c ----------------------------------------------------------------------- */
+
+/* Filters and values of the devices that lead out; what failed is logged and tried at changes. */
+int wf_ctl_uplinks_sync(struct wf_control *control, struct wf_err *err);
+bool wf_ctl_is_uplink(const struct wf_control *control, uint32_t ifindex);
+/* The namespace of an endpoint as the socket hooks know it; endpoint NULL: the host's. */
+int wf_ctl_netns_program(struct wf_control *control, const struct ctl_endpoint *endpoint,
+			 struct wf_err *err);
+/* The same without this endpoint, which goes. */
+void wf_ctl_netns_unprogram(struct wf_control *control, const struct ctl_endpoint *endpoint);
+int wf_ctl_netns_program_all(struct wf_control *control, struct wf_err *err);
+/* Puts the socket hooks in force; without them packets are translated one by one. */
+void wf_ctl_sockets_attach(struct wf_control *control);
+/* Whether it is the endpoint that stands for its namespace when there are several. */
+bool wf_ctl_netns_is_first(struct wf_control *control, const struct ctl_endpoint *endpoint);
+
+/* ---- lb_sources.c: who of the host may use what only some may ------------------------------- */
+
+/* Admits the host's processes where its addresses are. -ENOMEM. */
+int wf_ctl_sources_admit_host(const struct wf_control *control, struct wf_lb_ports *ports);
+/* Before the uplinks become these: services of which the host's addresses decide are touched. */
+void wf_ctl_sources_note_uplinks(struct wf_control *control, const struct wf_net_uplink *uplinks,
+				 size_t count);
+
+/* ---- publish.c ------------------------------------------------------------------------------- */
+
+/* Refuses what an endpoint wants to publish and somebody else has. */
+int wf_ctl_publish_check(struct wf_control *control, const struct ctl_endpoint *endpoint,
+			 struct wf_err *err);
+/* Writes the published runs of all endpoints but `without` (NULL: none). */
+int wf_ctl_publish_sync(struct wf_control *control, const struct ctl_endpoint *without,
+			struct wf_err *err);
+
+/* ---- conntrack.c ----------------------------------------------------------------------------- */
+
+/* Ends the translated connections of an endpoint that goes. */
+void wf_ctl_conn_forget(struct wf_control *control, const struct ctl_endpoint *endpoint);
+/* Arms the timer that sweeps connections, if it is not. */
+void wf_ctl_sweep_arm(struct wf_control *control);
+int wf_ctl_sweep_start(struct wf_control *control, struct wf_err *err);
+void wf_ctl_sweep_stop(struct wf_control *control);
+
+/* ---- check.c: weft's own health checks; health_server.c -------------------------------------- */
+
+/* Brings the checks of a service to what its backends are now. */
+void wf_ctl_checks_sync(struct wf_control *control, struct ctl_service *service);
+bool wf_ctl_check_is_healthy(const struct ctl_service *service, const struct wf_addr *addr,
+			     uint16_t port);
+void wf_ctl_checks_free(struct ctl_service *service);
+/* The server of healthCheckNodePort, started or stopped as the service wants it. */
+void wf_ctl_health_server_sync(struct wf_control *control, struct ctl_service *service);
+void wf_ctl_health_server_free(struct ctl_service *service);
+
+/* Metrics of all this. */
+void wf_ctl_lb_metrics(struct wf_control *control, struct wf_str *out);
+
+#endif

@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Network namespaces as the socket hooks know them: by cookie, with the networks whose services
+ * their processes see. A namespace with several endpoints is one entry.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "control/control_priv.h"
+
+WF_LOG_MODULE(netns);
+
+static bool is_same(const struct wf_endpoint *a, const struct wf_endpoint *b)
+{
+	return a->netns_inode == b->netns_inode && a->netns_dev == b->netns_dev;
+}
+
+/* What the hooks shall know of a namespace when `without` is not in it. */
+static struct wf_netns_value value_of(struct wf_control *control, const struct wf_endpoint *spec,
+				      const struct ctl_endpoint *without)
+{
+	struct wf_netns_value value = { .slot = WF_SLOT_HOST };
+	struct ctl_endpoint *endpoint, *next;
+	size_t count = 0;
+
+	HASH_ITER(by_name, control->endpoints, endpoint, next) {
+		if (endpoint == without || !endpoint->spec.slot || !is_same(&endpoint->spec, spec))
+			continue;
+		if (value.slot == WF_SLOT_HOST)
+			value.slot = endpoint->spec.slot;
+		if (count < WF_NETNS_NETWORKS)
+			value.networks[count++] = endpoint->network->spec.number;
+	}
+	return value;
+}
+
+bool wf_ctl_netns_is_first(struct wf_control *control, const struct ctl_endpoint *endpoint)
+{
+	return value_of(control, &endpoint->spec, NULL).slot == endpoint->spec.slot;
+}
+
+static int program_host(struct wf_control *control, struct wf_err *err)
+{
+	struct wf_netns_value value = { .slot = WF_SLOT_HOST, .flags = WF_NETNS_HOST };
+
+	if (!control->lb.host_cookie) {
+		int r = wf_net_ns_cookie(-1, &control->lb.host_cookie, err);
+
+		if (r < 0)
+			return r;
+	}
+	return wf_dp_netns_set(control->dp, control->lb.host_cookie, &value, err);
+}
+
+int wf_ctl_netns_program(struct wf_control *control, const struct ctl_endpoint *endpoint,
+			 struct wf_err *err)
+{
+	struct wf_netns_value value;
+
+	if (!endpoint)
+		return program_host(control, err);
+	if (!endpoint->spec.slot || !endpoint->spec.netns_cookie)
+		return 0;
+	value = value_of(control, &endpoint->spec, NULL);
+	return wf_dp_netns_set(control->dp, endpoint->spec.netns_cookie, &value, err);
+}
+
+void wf_ctl_netns_unprogram(struct wf_control *control, const struct ctl_endpoint *endpoint)
+{
+	struct wf_netns_value value;
+
+	if (!endpoint->spec.slot || !endpoint->spec.netns_cookie)
+		return;
+	value = value_of(control, &endpoint->spec, endpoint);
+	if (wf_dp_netns_set(control->dp, endpoint->spec.netns_cookie,
+			    value.slot == WF_SLOT_HOST ? NULL : &value, NULL) < 0)
+		wf_ctl_dirty(control, CTL_DIRTY_MAPS);
+}
+
+/* All namespaces at once: endpoints sorted by cookie, so that each is looked at once. */
+struct census {
+	const struct ctl_endpoint **items; /* owned list */
+	size_t count, capacity;
+	uint64_t *stale; /* owned; entries of namespaces that nobody has any more */
+	size_t stale_count, stale_capacity;
+	uint64_t host_cookie;
+	bool failed;
+};
+
+static void census_done(struct census *census)
+{
+	free(census->items);
+	free(census->stale);
+}
+
+static int compare_cookies(const void *a, const void *b)
+{
+	const struct ctl_endpoint *const *x = a, *const *y = b;
+	uint64_t left = (*x)->spec.netns_cookie, right = (*y)->spec.netns_cookie;
+
+	return (left > right) - (left < right);
+}
+
+static int find_cookie(const void *key, const void *item)
+{
+	const struct ctl_endpoint *const *endpoint = item;
+	uint64_t left = *(const uint64_t *)key, right = (*endpoint)->spec.netns_cookie;
+
+	return (left > right) - (left < right);
+}
+
+static int take_census(struct wf_control *control, struct census *census)
+{
+	struct ctl_endpoint *endpoint, *next;
+
+	HASH_ITER(by_name, control->endpoints, endpoint, next) {
+		if (!endpoint->spec.slot || !endpoint->spec.netns_cookie)
+			continue;
+		if (wf_mem_grow(&census->items, sizeof(struct ctl_endpoint *), census->count,
+				&census->capacity) < 0)
+			return -ENOMEM;
+		census->items[census->count++] = endpoint;
+	}
+	if (census->count)
+		qsort(census->items, census->count, sizeof(struct ctl_endpoint *), compare_cookies);
+	return 0;
+}
+
+/* The run of endpoints that share the namespace of items[first]; returns where it ends. */
+static size_t gather(const struct census *census, size_t first, struct wf_netns_value *value)
+{
+	uint64_t cookie = census->items[first]->spec.netns_cookie;
+	size_t at = first, count = 0;
+
+	*value = (struct wf_netns_value){ .slot = census->items[first]->spec.slot };
+	for (; at < census->count && census->items[at]->spec.netns_cookie == cookie; at++)
+		if (count < WF_NETNS_NETWORKS)
+			value->networks[count++] = census->items[at]->network->spec.number;
+	return at;
+}
+
+static void see_netns(uint64_t cookie, const struct wf_netns_value *value, void *context)
+{
+	struct census *census = context;
+
+	(void)value;
+	if (cookie == census->host_cookie ||
+	    (census->count && bsearch(&cookie, census->items, census->count,
+				      sizeof(struct ctl_endpoint *), find_cookie)))
+		return;
+	if (wf_mem_grow(&census->stale, sizeof(*census->stale), census->stale_count,
+			&census->stale_capacity) < 0) {
+		census->failed = true;
+		return;
+	}
+	census->stale[census->stale_count++] = cookie;
+}
+
+int wf_ctl_netns_program_all(struct wf_control *control, struct wf_err *err)
+{
+	_cleanup_(census_done) struct census census = { 0 };
+	int r = program_host(control, err);
+
+	if (r == 0 && take_census(control, &census) < 0)
+		r = wf_fail(err, -ENOMEM, "out of memory listing namespaces");
+	census.host_cookie = control->lb.host_cookie;
+	for (size_t at = 0, next; r == 0 && at < census.count; at = next) {
+		struct wf_netns_value value;
+
+		next = gather(&census, at, &value);
+		r = wf_dp_netns_set(control->dp, census.items[at]->spec.netns_cookie, &value, err);
+	}
+	if (r == 0)
+		r = wf_dp_netns_visit(control->dp, see_netns, &census);
+	for (size_t i = 0; r == 0 && i < census.stale_count; i++)
+		(void)wf_dp_netns_set(control->dp, census.stale[i], NULL, NULL);
+	return r == 0 && census.failed ? wf_fail(err, -ENOMEM, "out of memory listing namespaces")
+				       : r;
+}
+
+void wf_ctl_sockets_attach(struct wf_control *control)
+{
+	struct wf_err fault = WF_ERR_INIT;
+	const char *cgroup = control->config.cgroup ? control->config.cgroup : "";
+	int r = *cgroup ? wf_dp_sockets_attach(control->dp, cgroup, &fault)
+			: wf_dp_sockets_detach(control->dp);
+
+	if (r < 0)
+		wf_log_warning("services are translated packet by packet only: the socket hooks "
+			       "are not in force",
+			       "cgroup=%s error=\"%s\"", cgroup, fault.message);
+}

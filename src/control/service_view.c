@@ -1,0 +1,260 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What people see of services and published ports: documents with their status. */
+#include <errno.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/json.h"
+#include "base/mem.h"
+#include "control/control_priv.h"
+
+static const char *proto_name(uint8_t proto)
+{
+	switch (proto) {
+	case IPPROTO_TCP: return "TCP";
+	case IPPROTO_UDP: return "UDP";
+	default: return "SCTP";
+	}
+}
+
+static json_t *addr_json(const struct wf_addr *addr)
+{
+	char text[WF_ADDR_TEXT];
+
+	return json_string(wf_addr_format(addr, text));
+}
+
+static json_t *frontends_json(const struct wf_lb_port *port)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < port->frontend_count; i++) {
+		const struct wf_lb_frontend *frontend = &port->frontends[i];
+
+		/* the host's own copy of a network's frontend says nothing new */
+		if (frontend->scope == WF_NETWORK_HOST)
+			continue;
+		(void)json_array_append_new(
+			list,
+			json_pack("{s:s, s:o, s:i, s:s}", "type", wf_lb_type_name(frontend->type),
+				  "address", addr_json(&frontend->addr), "port", frontend->port,
+				  "scope", frontend->scope == WF_SCOPE_ANY ? "any" : "network"));
+	}
+	return list;
+}
+
+static uint32_t active_of(const struct wf_control *control, const struct wf_lb_port *port,
+			  const struct wf_lb_backend *backend)
+{
+	uint32_t number =
+		wf_lb_table_backend(control->lb.table, port->key, &backend->addr, backend->port);
+	struct wf_dp_lb_memory memory;
+
+	wf_dp_lb_memory(control->dp, &memory);
+	return number && number < memory.backend_count ? memory.backends[number].active : 0;
+}
+
+static json_t *backends_json(const struct wf_control *control, const struct wf_lb_port *port)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < port->backend_count; i++) {
+		const struct wf_lb_backend *backend = &port->backends[i];
+
+		(void)json_array_append_new(
+			list, json_pack("{s:o, s:i, s:s, s:s, s:s, s:s, s:I, s:b, s:b, s:I}",
+					"address", addr_json(&backend->addr), "port", backend->port,
+					"state", wf_lb_state_name(backend->state), "node",
+					backend->node, "zone", backend->zone, "target",
+					backend->target, "weight", (json_int_t)backend->weight,
+					"inside", (backend->sets & WF_LB_INSIDE) != 0, "outside",
+					(backend->sets & WF_LB_OUTSIDE) != 0, "active",
+					(json_int_t)active_of(control, port, backend)));
+	}
+	return list;
+}
+
+/* The name of the service's port that a key stands for. */
+static const char *port_name(const struct wf_service *service, const struct wf_lb_port *port)
+{
+	for (size_t i = 0; i < service->port_count; i++)
+		for (size_t k = 0; k < port->frontend_count; k++)
+			if (service->ports[i].proto == port->proto &&
+			    service->ports[i].port == port->frontends[k].port)
+				return service->ports[i].name;
+	return "";
+}
+
+static json_t *port_json(const struct wf_control *control, const struct ctl_service *service,
+			 const struct wf_lb_port *port)
+{
+	uint32_t number = wf_lb_table_number(control->lb.table, port->key);
+	struct wf_service_value hits = { 0 };
+	struct wf_dp_lb_memory memory;
+	size_t len = strlen(port->key);
+
+	wf_dp_lb_memory(control->dp, &memory);
+	if (number && number < memory.service_count)
+		hits = memory.services[number];
+	return json_pack(
+		"{s:s, s:s, s:I, s:s, s:s, s:s, s:I, s:I, s:o, s:o}", "name",
+		port_name(&service->spec, port), "key", port->key, "number", (json_int_t)number,
+		"protocol", proto_name(port->proto), "family", len > 4 ? port->key + len - 4 : "",
+		"algorithm", wf_lb_algorithm_name(port->algorithm), "connections",
+		(json_int_t)hits.connections, "refused", (json_int_t)hits.refused, "frontends",
+		frontends_json(port), "backends", backends_json(control, port));
+}
+
+static const char *fault_reason(const struct ctl_service *service)
+{
+	switch (-service->fault.code) {
+	case ENOSPC: return "TableFull";
+	case EEXIST: return "Clash";
+	case ENOENT: return "NetworkMissing";
+	default: break;
+	}
+	switch (service->fault.code) {
+	case ENOSPC: return "TableFull";
+	case EEXIST: return "Clash";
+	case ENOENT: return "NetworkMissing";
+	default: return "Failed";
+	}
+}
+
+static json_t *condition_json(const struct ctl_service *service)
+{
+	const bool foreign = service->spec.foreign;
+	const bool ok = service->programmed && !foreign;
+	const char *reason = ok ? "InForce" : foreign ? "OtherProxy" : fault_reason(service);
+	const char *message = ok        ? ""
+			      : foreign ? "another proxy serves it"
+					: service->fault.message;
+
+	return json_pack("[{s:s, s:s, s:s, s:s}]", "type", "Programmed", "status",
+			 ok ? "True" : "False", "reason", reason, "message", message);
+}
+
+static json_t *service_json(const struct wf_control *control, const struct ctl_service *service)
+{
+	json_t *document = wf_service_to_json(&service->spec), *ports = json_array(), *status;
+
+	if (!document)
+		return NULL;
+	for (size_t i = 0; i < service->ports.count; i++)
+		(void)json_array_append_new(ports,
+					    port_json(control, service, &service->ports.items[i]));
+	status = json_object_get(document, "status");
+	if (!json_is_object(status)) {
+		(void)json_object_set_new(document, "status", json_object());
+		status = json_object_get(document, "status");
+	}
+	(void)wf_json_set(
+		status, "weft",
+		json_pack("{s:o, s:o}", "ports", ports, "conditions", condition_json(service)));
+	return document;
+}
+
+json_t *wf_control_service_list(struct wf_control *control)
+{
+	struct ctl_service *service, *next;
+	json_t *items = json_array();
+
+	HASH_ITER(by_key, control->lb.services, service, next)
+		(void)json_array_append_new(items, service_json(control, service));
+	return json_pack("{s:o}", "items", items);
+}
+
+int wf_control_service_inspect(struct wf_control *control, const char *key, json_t **ret_document,
+			       struct wf_err *err)
+{
+	const struct ctl_service *service = wf_ctl_service_find(control, key);
+
+	if (!service) {
+		wf_err_set(err, -ENOENT, "there is no service %s; see 'weft service ls -A'", key);
+		wf_err_set_object(err, "service/%s", key);
+		return -ENOENT;
+	}
+	*ret_document = service_json(control, service);
+	return *ret_document ? 0 : wf_fail(err, -ENOMEM, "out of memory");
+}
+
+/* ---- ports ------------------------------------------------------------------------------------ */
+
+static json_t *from_json(const struct wf_addr *addr, bool outside)
+{
+	bool loopback = wf_addr_is_ip4(addr) && addr->bytes[12] == 127;
+
+	if (loopback)
+		return json_pack("[s]", "host");
+	return outside ? json_pack("[s, s, s]", "outside", "host", "containers")
+		       : json_pack("[s, s]", "host", "containers");
+}
+
+static void add_published(struct wf_control *control, json_t *items)
+{
+	struct ctl_endpoint *endpoint, *next;
+	char text[WF_PUBLISH_TEXT], addr[WF_ADDR_TEXT];
+
+	HASH_ITER(by_name, control->endpoints, endpoint, next) {
+		for (size_t i = 0; i < endpoint->spec.publish.count; i++) {
+			const struct wf_publish *run = &endpoint->spec.publish.items[i];
+			const char *target =
+				endpoint->spec.address_count
+					? wf_addr_format(&endpoint->spec.addresses[0].prefix.addr,
+							 addr)
+					: "";
+			uint16_t last = (uint16_t)(run->target + run->last - run->first);
+
+			(void)snprintf(text, sizeof(text),
+				       last == run->target ? "%s:%u" : "%s:%u-%u", target,
+				       run->target, last);
+			(void)json_array_append_new(
+				items,
+				json_pack("{s:o, s:i, s:i, s:s, s:s, s:s, s:s, s:o}", "hostIP",
+					  wf_addr_is_zero(&run->host_ip) &&
+							  !wf_addr_is_ip4(&run->host_ip)
+						  ? json_string("*")
+						  : addr_json(&run->host_ip),
+					  "firstPort", run->first, "lastPort", run->last,
+					  "protocol", proto_name(run->proto), "kind", "published",
+					  "target", text, "name", endpoint->spec.meta.name, "from",
+					  from_json(&run->host_ip, true)));
+		}
+	}
+}
+
+static void add_frontends(const struct ctl_service *service, const struct wf_lb_port *port,
+			  json_t *items)
+{
+	for (size_t i = 0; i < port->frontend_count; i++) {
+		const struct wf_lb_frontend *frontend = &port->frontends[i];
+		char target[64];
+
+		if (frontend->type == WF_FRONTEND_CLUSTER_IP || frontend->scope == WF_NETWORK_HOST)
+			continue;
+		(void)snprintf(target, sizeof(target), "%zu backends", port->backend_count);
+		(void)json_array_append_new(
+			items,
+			json_pack(
+				"{s:o, s:i, s:i, s:s, s:s, s:s, s:s, s:o}", "hostIP",
+				addr_json(&frontend->addr), "firstPort", frontend->port, "lastPort",
+				frontend->port, "protocol", proto_name(port->proto), "kind",
+				wf_lb_type_name(frontend->type), "target", target, "name",
+				service->key, "from",
+				from_json(&frontend->addr, frontend->flags & WF_FRONTEND_OUTSIDE)));
+	}
+}
+
+json_t *wf_control_port_list(struct wf_control *control)
+{
+	struct ctl_service *service, *next;
+	json_t *items = json_array();
+
+	add_published(control, items);
+	HASH_ITER(by_key, control->lb.services, service, next)
+		for (size_t i = 0; i < service->ports.count; i++)
+			add_frontends(service, &service->ports.items[i], items);
+	return json_pack("{s:o}", "items", items);
+}

@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Which devices of the host lead outside, and the host's addresses. */
+#include "net/uplink.h"
+
+#include <errno.h>
+#include <linux/if_addr.h>
+#include <net/if_arp.h>
+#include <stdio.h>
+#include <string.h>
+#include <weft/abi/limits.h>
+
+#include "base/mem.h"
+#include "net/net_priv.h"
+
+/* Ranks of addresses, added up; lower is better. */
+#define RANK_SECONDARY  1 /* the same bit says "temporary" of an IPv6 address */
+#define RANK_DEPRECATED 2
+#define RANK_TENTATIVE  4
+
+struct candidate {
+	struct wf_net_uplink uplink;
+	unsigned int rank4, rank6;
+};
+
+struct candidates {
+	struct candidate *items; /* owned; sorted by ifindex */
+	size_t count, capacity;
+	bool failed; /* out of memory */
+};
+
+static void candidates_done(struct candidates *all)
+{
+	free(all->items);
+}
+
+/* weft0, devices of slots, and the host's legs in macvlan networks: wfm7. */
+static bool is_own(const struct wf_net_link *link)
+{
+	unsigned int number;
+	char rest;
+
+	return link->ifindex - WF_IFINDEX_BASE < WF_MAX_SLOTS || link->group == WF_NET_GROUP_LIVE ||
+	       link->group == WF_NET_GROUP_DEAD || strcmp(link->name, WF_NET_HOST_DEVICE) == 0 ||
+	       strcmp(link->name, WF_NET_HOST_PEER) == 0 ||
+	       (strcmp(link->kind, "macvlan") == 0 &&
+		sscanf(link->name, "wfm%u%c", &number, &rest) == 1);
+}
+
+/* Bytes in front of the IP header where tc programs see a packet; false: it starts otherwise. */
+static bool l2_bytes(uint16_t hardware, uint32_t *ret_bytes)
+{
+	switch (hardware) {
+	case ARPHRD_ETHER: *ret_bytes = 14; return true;
+	case ARPHRD_NONE:
+	case ARPHRD_RAWIP:
+	case ARPHRD_TUNNEL:
+	case ARPHRD_TUNNEL6:
+	case ARPHRD_PPP: *ret_bytes = 0; return true;
+	default: return false;
+	}
+}
+
+static void add_link(const struct wf_net_link *link, void *context)
+{
+	struct candidates *all = context;
+	struct candidate *candidate;
+	uint32_t bytes;
+
+	if (!link->up || link->master || is_own(link) || !l2_bytes(link->hardware, &bytes))
+		return;
+	if (wf_mem_grow(&all->items, sizeof(*all->items), all->count, &all->capacity) < 0) {
+		all->failed = true;
+		return;
+	}
+	candidate = &all->items[all->count++];
+	*candidate = (struct candidate){
+		.uplink = { .ifindex = link->ifindex, .mac = link->mac, .l2_bytes = bytes },
+		.rank4 = UINT32_MAX,
+		.rank6 = UINT32_MAX,
+	};
+	(void)snprintf(candidate->uplink.name, sizeof(candidate->uplink.name), "%.15s", link->name);
+}
+
+static int by_index(const void *a, const void *b)
+{
+	const struct candidate *left = a, *right = b;
+
+	return (left->uplink.ifindex > right->uplink.ifindex) -
+	       (left->uplink.ifindex < right->uplink.ifindex);
+}
+
+static struct candidate *find(const struct candidates *all, uint32_t ifindex)
+{
+	const struct candidate key = { .uplink.ifindex = ifindex };
+
+	return all->count ? bsearch(&key, all->items, all->count, sizeof(key), by_index) : NULL;
+}
+
+static unsigned int rank_of(const struct wf_net_addr *addr)
+{
+	unsigned int rank = 0;
+
+	if (addr->flags & IFA_F_SECONDARY)
+		rank += RANK_SECONDARY;
+	if (addr->flags & IFA_F_DEPRECATED)
+		rank += RANK_DEPRECATED;
+	if (addr->flags & IFA_F_TENTATIVE && !(addr->flags & IFA_F_OPTIMISTIC))
+		rank += RANK_TENTATIVE;
+	return rank;
+}
+
+static void add_address(const struct wf_net_addr *addr, void *context)
+{
+	struct candidate *candidate = find(context, addr->ifindex);
+	const bool is_ip4 = wf_addr_is_ip4(&addr->prefix.addr);
+	const unsigned int rank = rank_of(addr);
+	unsigned int *best;
+
+	if (!candidate || addr->scope != RT_SCOPE_UNIVERSE || addr->flags & IFA_F_DADFAILED)
+		return;
+	best = is_ip4 ? &candidate->rank4 : &candidate->rank6;
+	if (rank >= *best)
+		return;
+	*best = rank;
+	*(is_ip4 ? &candidate->uplink.ip4 : &candidate->uplink.ip6) = addr->prefix.addr;
+}
+
+static void add_default(const struct wf_net_kernel_route *route, void *context)
+{
+	struct candidate *candidate = find(context, route->route.ifindex);
+
+	if (candidate && !route->route.prefix.len && route->type == RTN_UNICAST)
+		candidate->uplink.has_default = true;
+}
+
+static int gather(struct wf_net *net, struct candidates *all, struct wf_err *err)
+{
+	static const struct wf_net_route_filter main_table = { .table = RT_TABLE_MAIN };
+	int r = wf_net_link_dump(net, add_link, all, err);
+
+	if (r < 0)
+		return r;
+	if (all->failed)
+		return wf_fail(err, -ENOMEM, "out of memory");
+	if (all->count)
+		qsort(all->items, all->count, sizeof(*all->items), by_index);
+	r = wf_net_addr_dump(&net->socket, wf_net_batch(net), 0, add_address, all, err);
+	if (r < 0)
+		return r;
+	return wf_net_route_dump(&net->socket, wf_net_batch(net), &main_table, add_default, all,
+				 err);
+}
+
+int wf_net_uplinks(struct wf_net *net, struct wf_net_uplink **ret_uplinks, size_t *ret_count,
+		   struct wf_err *err)
+{
+	_cleanup_(candidates_done) struct candidates all = { 0 };
+	struct wf_net_uplink *uplinks;
+	size_t count = 0;
+	int r = gather(net, &all, err);
+
+	if (r < 0)
+		return r;
+	uplinks = calloc(all.count + 1, sizeof(*uplinks));
+	if (!uplinks)
+		return wf_fail(err, -ENOMEM, "out of memory");
+	for (size_t i = 0; i < all.count; i++) {
+		const struct wf_net_uplink *uplink = &all.items[i].uplink;
+
+		if (!wf_addr_is_zero(&uplink->ip4) || !wf_addr_is_zero(&uplink->ip6))
+			uplinks[count++] = *uplink;
+	}
+	*ret_uplinks = uplinks;
+	*ret_count = count;
+	return 0;
+}
+
+struct addresses {
+	struct wf_addr *items; /* owned */
+	size_t count, capacity;
+	bool failed; /* out of memory */
+};
+
+static void note_address(const struct wf_net_addr *addr, void *context)
+{
+	struct addresses *all = context;
+
+	if (wf_mem_grow(&all->items, sizeof(*all->items), all->count, &all->capacity) < 0)
+		all->failed = true;
+	else
+		all->items[all->count++] = addr->prefix.addr;
+}
+
+static int by_value(const void *a, const void *b)
+{
+	return wf_addr_compare(a, b);
+}
+
+int wf_net_host_addresses(struct wf_net *net, struct wf_addr **ret_addrs, size_t *ret_count,
+			  struct wf_err *err)
+{
+	struct addresses all = { 0 };
+	size_t kept = 0;
+	int r = wf_net_addr_dump(&net->socket, wf_net_batch(net), 0, note_address, &all, err);
+
+	if (r == 0 && all.failed)
+		r = wf_fail(err, -ENOMEM, "out of memory");
+	if (r < 0) {
+		free(all.items);
+		return r;
+	}
+	if (all.count)
+		qsort(all.items, all.count, sizeof(*all.items), by_value);
+	/* link-local addresses may be the same on many devices */
+	for (size_t i = 0; i < all.count; i++)
+		if (!kept || !wf_addr_equal(&all.items[kept - 1], &all.items[i]))
+			all.items[kept++] = all.items[i];
+	*ret_addrs = all.items;
+	*ret_count = kept;
+	return 0;
+}

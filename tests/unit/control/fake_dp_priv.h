@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Inside of the tables in memory: fake_dp.c has dp/dp.h, fake_dp_lb.c dp/lb.h and dp/conn.h. */
+#ifndef WEFT_TESTS_FAKE_DP_PRIV_H
+#define WEFT_TESTS_FAKE_DP_PRIV_H
+
+#include "dp/dp.h"
+#include "fake_gate.h"
+
+#define ROOM      4096
+#define RING_ROOM 64
+
+/* Ends a function of the fake when its call is to fail. */
+#define PASS(kind, err)                                                    \
+	do {                                                               \
+		int gate_ = fake_gate_pass((kind), __func__, -EIO, (err)); \
+		if (gate_ < 0)                                             \
+			return gate_;                                      \
+	} while (0)
+
+struct entry {
+	struct wf_addr_key key;
+	struct wf_addr_value value;
+};
+
+/* Tables of services and connections. */
+struct fake_lb;
+
+struct wf_dp {
+	struct wf_ep_value slots[WF_MAX_SLOTS];
+	struct wf_net_value networks[WF_MAX_NETWORKS];
+	struct wf_traffic_value traffic[WF_MAX_SLOTS];
+	struct entry addresses[ROOM];
+	size_t count, limit;
+	struct wf_config_value config;
+	struct wf_counter drops[WF_REASON_COUNT];
+	struct wf_event ring[RING_ROOM];
+	size_t waiting;
+	int ring_fd;
+	struct fake_lb *lb; /* owned */
+};
+
+struct fake_lb *fake_lb_new(void);
+void fake_lb_free(struct fake_lb **lb);
+
+#endif
