@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * From policies and from whom they are about to what the datapath looks up: classes, profiles,
+ * pairs, runs of rules (weft/abi/policy.h). Incremental by key: a change costs what it touches, and
+ * a full recompute gives the same verdicts. Pure: memory and effects come in; dp or a test
+ * provides them.
+ *
+ * No number crosses the node or outlives the engine: a restart computes all anew, writes it beside
+ * what an earlier daemon left in force, and turns the endpoints over one by one.
+ *
+ * Order of every change, so that no packet meets half of it: rules, then profiles and pairs that
+ * nobody names yet, then subjects and prefixes one by one, then the new revision, then what is
+ * named no more is freed. When something does not fit nothing has been turned over: the change is
+ * taken back and reported, what was in force stays.
+ */
+#ifndef WEFT_POLICY_ENGINE_H
+#define WEFT_POLICY_ENGINE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <weft/abi/limits.h>
+#include <weft/abi/policy.h>
+
+#include "base/addr.h"
+#include "base/err.h"
+#include "base/str.h"
+#include "model/endpoint.h"
+#include "model/policy.h"
+
+struct wf_policy_engine;
+
+/* The arrays that programs read, as mapped memory. Borrowed; outlive the engine. */
+struct wf_policy_memory {
+	struct wf_policy_subject_value *subjects; /* WF_MAX_SLOTS */
+	struct wf_policy_run *profiles;
+	uint32_t profile_count;
+	struct wf_policy_rule_value *rules;
+	uint32_t rule_count;
+};
+
+/* Effects on the tables that are no arrays; each 0 or a negative errno with a message. */
+struct wf_policy_effects {
+	/* many at once; runs NULL: delete, and one that is not there counts as deleted */
+	int (*pairs_set)(const struct wf_policy_pair_key *keys, const struct wf_policy_run *runs,
+			 size_t count, void *context, struct wf_err *err);
+	/* class WF_POLICY_CLASS_WORLD with present false: delete */
+	int (*prefix_set)(const struct wf_prefix *prefix, uint32_t class_id, bool present,
+			  void *context, struct wf_err *err);
+	/* Subjects were turned over: what programs remember of verdicts holds no more. */
+	int (*revise)(void *context, struct wf_err *err);
+	/* An endpoint's guard: whether packets of a slot have to be judged at all. */
+	int (*guard_set)(uint32_t slot, bool guarded, void *context, struct wf_err *err);
+	void *context;
+};
+
+/* What is open for the host whatever policies say, so that nobody locks himself out. */
+struct wf_policy_failsafe {
+	enum wf_policy_dir dir;
+	uint8_t proto;
+	uint16_t port; /* INGRESS: of the host; EGRESS: of the peer */
+};
+
+/*
+ * Starts with no policy. The pairs and prefixes that an earlier daemon left are told by the two
+ * adopt functions; they go with the first commit. Failsafes are copied. -ENOMEM.
+ */
+int wf_policy_engine_new(struct wf_policy_engine **ret_engine,
+			 const struct wf_policy_memory *memory,
+			 const struct wf_policy_effects *effects,
+			 const struct wf_policy_failsafe *failsafes, size_t failsafe_count,
+			 struct wf_err *err);
+void wf_policy_engine_free(struct wf_policy_engine **engine);
+int wf_policy_engine_adopt_pair(struct wf_policy_engine *engine,
+				const struct wf_policy_pair_key *key);
+int wf_policy_engine_adopt_prefix(struct wf_policy_engine *engine, const struct wf_prefix *prefix);
+
+/*
+ * Between begin and commit changes are gathered and come into force together: for files and for the
+ * start. A change outside of them is in force when it returns. commit: -ENOSPC names the table that
+ * is full, -ENOMEM; then the whole batch is taken back (the tables of the engine as well).
+ */
+void wf_policy_engine_begin(struct wf_policy_engine *engine);
+int wf_policy_engine_commit(struct wf_policy_engine *engine, struct wf_err *err);
+/* Takes back what was gathered since begin, and ends it. */
+void wf_policy_engine_rollback(struct wf_policy_engine *engine);
+
+/* Takes over *policy (zeroed on success). key: "NetworkPolicy/NAMESPACE/NAME" or "KIND/NAME". */
+int wf_policy_engine_policy_put(struct wf_policy_engine *engine, const char *key,
+				struct wf_policy *policy, struct wf_err *err);
+int wf_policy_engine_policy_drop(struct wf_policy_engine *engine, const char *key,
+				 struct wf_err *err);
+
+/* Labels and annotations of a namespace; one that is not told has only its name. */
+int wf_policy_engine_namespace_put(struct wf_policy_engine *engine, const char *name,
+				   const struct wf_labels *labels, bool audit, struct wf_err *err);
+int wf_policy_engine_namespace_drop(struct wf_policy_engine *engine, const char *name,
+				    struct wf_err *err);
+
+/* An endpoint of this node, as policies see it. All borrowed. */
+struct wf_policy_member {
+	uint32_t slot;         /* from 1 */
+	const char *namespace; /* "default" when it names none */
+	const struct wf_labels *labels;
+	const struct wf_endpoint_port *ports; /* its named ports */
+	size_t port_count;
+	const struct wf_addr *addrs;
+	size_t addr_count; /* up to WF_MAX_ENDPOINT_ADDRESSES */
+	bool audit;
+};
+
+/*
+ * The endpoint of a slot, new or changed. In force before it returns; with -ENOSPC and -ENOMEM the
+ * slot's profiles are WF_POLICY_PROFILE_DENY_ALL.
+ */
+int wf_policy_engine_member_put(struct wf_policy_engine *engine,
+				const struct wf_policy_member *member, struct wf_err *err);
+/* The endpoint goes. The slot's subject is DENY_ALL until the next put. Never fails for long: what
+ * cannot be freed for want of memory is freed with the next change. */
+void wf_policy_engine_member_drop(struct wf_policy_engine *engine, uint32_t slot);
+
+/*
+ * A node: its labels and addresses; is_self: this one, the subject of node policies and the HOST
+ * entity. Addresses that an endpoint has are the endpoint's.
+ */
+int wf_policy_engine_node_put(struct wf_policy_engine *engine, const char *name, bool is_self,
+			      const struct wf_labels *labels, const struct wf_addr *addrs,
+			      size_t addr_count, struct wf_err *err);
+int wf_policy_engine_node_drop(struct wf_policy_engine *engine, const char *name,
+			       struct wf_err *err);
+
+/* A service for WF_PEER_SERVICE: its labels, and the addresses of its backends. */
+int wf_policy_engine_service_put(struct wf_policy_engine *engine, const char *namespace,
+				 const char *name, const struct wf_labels *labels,
+				 const struct wf_addr *backends, size_t backend_count,
+				 struct wf_err *err);
+int wf_policy_engine_service_drop(struct wf_policy_engine *engine, const char *namespace,
+				  const char *name, struct wf_err *err);
+
+/* ---- answers ------------------------------------------------------------------------------- */
+
+/* Whom a question is about: an endpoint (or the host) by slot, or an address of nobody here. */
+struct wf_policy_party {
+	uint32_t slot;       /* UINT32_MAX: by addr alone */
+	struct wf_addr addr; /* also with a slot: says the family */
+};
+
+struct wf_policy_answer {
+	enum wf_policy_verdict verdict;
+	uint32_t rule; /* what decided; 0: nothing selects the subject */
+	uint32_t profile;
+	uint32_t class_id;
+};
+
+/*
+ * The verdict for one direction, read from the very tables that programs read. Egress: src is the
+ * subject; ingress: dst. A subject that is no slot's is under no policy.
+ */
+void wf_policy_engine_ask(const struct wf_policy_engine *engine, enum wf_policy_dir dir,
+			  const struct wf_policy_party *src, const struct wf_policy_party *dst,
+			  uint8_t proto, uint16_t port, struct wf_policy_answer *ret_answer);
+
+/* A rule by its number. Borrowed until the next change. */
+struct wf_policy_rule_info {
+	const char *key; /* of the policy */
+	const struct wf_policy *policy;
+	enum wf_policy_dir dir;
+	const struct wf_policy_rule *rule; /* NULL: nothing allowed it, the policy isolates */
+	size_t section;
+};
+/* Returns whether there is such a rule. */
+bool wf_policy_engine_rule(const struct wf_policy_engine *engine, uint32_t number,
+			   struct wf_policy_rule_info *ret_info);
+/* The number of a policy's rule; rule NULL: of its isolation in that direction. 0: none. */
+uint32_t wf_policy_engine_rule_number(const struct wf_policy_engine *engine, const char *key,
+				      size_t section, const struct wf_policy_rule *rule,
+				      enum wf_policy_dir dir);
+
+const struct wf_policy *wf_policy_engine_policy(const struct wf_policy_engine *engine,
+						const char *key);
+/* Calls back for each policy, by key. */
+typedef void (*wf_policy_visit_fn)(const char *key, const struct wf_policy *policy, void *context);
+void wf_policy_engine_visit(const struct wf_policy_engine *engine, wf_policy_visit_fn visit,
+			    void *context);
+/* Slots that a section selects (0: the host), ascending; count of all, up to `most` are stored. */
+size_t wf_policy_engine_selected(const struct wf_policy_engine *engine, const char *key,
+				 size_t section, uint32_t *ret_slots, size_t most);
+/* Slots that a peer of a rule means; CIDRs and entities beyond endpoints are not listed. */
+size_t wf_policy_engine_peers(const struct wf_policy_engine *engine, const struct wf_peer *peer,
+			      uint32_t *ret_slots, size_t most);
+
+struct wf_policy_use {
+	size_t policies, members, classes, profiles, pairs, prefixes, rule_numbers;
+	size_t rules, rules_max, profiles_max;
+	size_t memory_bytes; /* what the engine itself holds, about */
+};
+void wf_policy_engine_use(const struct wf_policy_engine *engine, struct wf_policy_use *ret_use);
+
+#endif
