@@ -132,42 +132,26 @@ static __always_inline int wf_flow_is_new(struct wf_ctx *ctx)
 	return !known;
 }
 
-static __always_inline void wf_observe(struct wf_ctx *ctx, const struct wf_subject *subject,
-				       __u32 reason)
+/* One copy of the code, for whoever tells observers. to NULL: nothing is translated. */
+WF_GLOBAL int wf_observe_flow(struct wf_ctx *ctx, __u32 slot, __u32 hook, __u32 reason,
+			      const struct wf_tuple *to)
 {
-	struct wf_ep_value *endpoint = wf_map_endpoint(subject->slot);
+	struct wf_ep_value *endpoint = wf_map_endpoint(slot);
 	struct wf_event event = {};
 	int is_new = reason || wf_flow_is_new(ctx);
 
 	event.time_ns = wf_now_ns();
 	event.len = wf_ctx_len(ctx);
-	event.slot = subject->slot;
+	event.slot = slot;
 	event.network = endpoint ? endpoint->network : WF_NETWORK_HOST;
 	event.type = reason ? WF_EVENT_DROP : WF_EVENT_FIRST;
 	event.reason = reason;
-	event.hook = subject->hook;
+	event.hook = hook;
 	wf_event_fill(ctx, &event);
-	if (subject->to)
-		wf_event_translate(&event, subject->to);
+	if (to)
+		wf_event_translate(&event, to);
 	if (is_new || event.tcp_flags & WF_TCP_SYN)
 		wf_event_send(&event);
-}
-
-/* For programs that tell observers in more than one place: one copy of the code. */
-static __noinline int wf_observe_translated(struct wf_ctx *ctx, __u32 slot, __u32 hook,
-					    const struct wf_tuple *to)
-{
-	const struct wf_subject subject = { .slot = slot, .hook = hook, .to = to };
-
-	wf_observe(ctx, &subject, 0);
-	return 0;
-}
-
-static __noinline int wf_observe_drop(struct wf_ctx *ctx, __u32 slot, __u32 hook, __u32 reason)
-{
-	const struct wf_subject subject = { .slot = slot, .hook = hook };
-
-	wf_observe(ctx, &subject, reason);
 	return 0;
 }
 
@@ -198,7 +182,7 @@ static __always_inline int wf_finish_for(struct wf_ctx *ctx, const struct wf_sub
 	if (reason)
 		wf_drop_count(subject, reason, wf_ctx_len(ctx));
 	if (wf_unlikely(observe & (reason ? WF_OBSERVE_DROPS : WF_OBSERVE_FIRST)))
-		wf_observe(ctx, subject, reason);
+		(void)wf_observe_flow(ctx, subject->slot, subject->hook, reason, subject->to);
 	return reason ? TC_ACT_SHOT : decision;
 }
 

@@ -109,7 +109,7 @@ static __always_inline void wf_tell(struct wf_ctx *ctx, const struct wf_work *wo
 	struct wf_config_value *config = wf_map_config();
 
 	if (wf_unlikely(config && config->observe & WF_OBSERVE_FIRST))
-		(void)wf_observe_translated(ctx, work->slot, work->hook, &work->hit.to);
+		(void)wf_observe_flow(ctx, work->slot, work->hook, 0, &work->hit.to);
 }
 
 /* Changes the packet to what hit says: 0 or -reason. */
@@ -140,7 +140,7 @@ static __always_inline int wf_refuse(struct wf_ctx *ctx, const struct wf_work *w
 
 	wf_drop_count(&subject, -reason, wf_ctx_len(ctx));
 	if (wf_unlikely(config && config->observe & WF_OBSERVE_DROPS))
-		(void)wf_observe_drop(ctx, work->slot, work->hook, -reason);
+		(void)wf_observe_flow(ctx, work->slot, work->hook, -reason, NULL);
 	return wf_reject(ctx, &work->ip, &work->flow) == 0;
 }
 

@@ -37,12 +37,14 @@ static __always_inline struct wf_work *wf_work_begin(__u32 slot, __u32 hook)
 }
 
 /* Takes the headers of a frame, `l3` bytes behind its start: 0 or -reason. */
-static __always_inline int wf_work_parse(struct wf_ctx *ctx, __u32 l3, struct wf_ip *ret_ip)
+WF_GLOBAL int wf_work_parse(struct wf_ctx *ctx, __u32 l3, struct wf_ip *ret_ip)
 {
 	struct wf_cursor cursor;
 	struct ethhdr *eth;
 	int r;
 
+	if (!ret_ip)
+		return -WF_REASON_INTERNAL_ERROR;
 	wf_cursor_start_at(ctx, l3, &cursor);
 	r = l3 ? wf_parse_eth(&cursor, &eth) : wf_parse_bare(&cursor);
 	if (r < 0)
