@@ -99,19 +99,28 @@ static __always_inline int wf_conn_seize(const struct wf_conn_state *state, __u3
 	}
 }
 
+/* Step of wf_loop(): 1 when the record at *data was taken; *data is 0 in the end when none was. */
+static long wf_conn_probe_step(__u32 i, void *data)
+{
+	struct wf_conn_state *state = wf_map_conn_state();
+	__u32 *index = data;
+
+	if (!state || i == WF_CONN_PROBES) {
+		*index = 0;
+		return 1;
+	}
+	*index = i % WF_CONN_PROBE_RUN ? *index + 1 : wf_random32();
+	*index &= state->max - 1;
+	return wf_conn_seize(state, *index);
+}
+
 /* Looks for a record whose time is over; 0: none found. */
-static __always_inline __u32 wf_conn_probe(const struct wf_conn_state *state)
+static __always_inline __u32 wf_conn_probe(void)
 {
 	__u32 index = 0;
 
-	WF_NO_UNROLL
-	for (__u32 i = 0; i < WF_CONN_PROBES; i++) {
-		index = i % WF_CONN_PROBE_RUN ? index + 1 : wf_random32();
-		index &= state->max - 1;
-		if (wf_conn_seize(state, index))
-			return index;
-	}
-	return 0;
+	wf_loop(WF_CONN_PROBES + 1, wf_conn_probe_step, &index);
+	return index;
 }
 
 /* A held record for a new connection; 0: none. */
@@ -130,7 +139,7 @@ WF_GLOBAL int wf_conn_take(void)
 		if (index < state->max && wf_conn_seize(state, index))
 			return index;
 	}
-	return wf_conn_probe(state);
+	return wf_conn_probe();
 }
 
 /* Gives back a pending record that never came into force. */

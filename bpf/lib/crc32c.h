@@ -15,7 +15,7 @@
 #define WF_CRC32C_POLYNOMIAL 0x82f63b78
 
 /* Product of two polynomials modulo that of CRC32c. No branches: the verifier sees one path. */
-static __noinline __u32 wf_crc32c_multiply(__u32 a, __u32 b)
+WF_GLOBAL __u32 wf_crc32c_multiply(__u32 a, __u32 b)
 {
 	__u32 product = 0;
 

@@ -154,37 +154,61 @@ static __always_inline void wf_event_judge(struct wf_event *event, const struct 
 	event->ends[WF_POLICY_EGRESS] = answer->ends[WF_POLICY_EGRESS];
 }
 
-/*
- * type: enum wf_event_type. Told at once, unless it is a first packet of a flow seen lately. A
- * function: whoever is not observed does not pay for the room it takes.
- */
-static __noinline int wf_observe(struct wf_ctx *ctx, const struct wf_subject *subject,
-				 __u32 reason, __u32 type)
-{
-	struct wf_ep_value *endpoint = wf_map_endpoint(subject->slot);
-	struct wf_event event = {};
-	int is_new = type != WF_EVENT_FIRST || wf_flow_is_new(ctx);
+/* What is told, without what it points to. */
+struct wf_note {
+	__u32 slot;
+	__u32 hook;
+	__u32 reason;
+	__u32 type; /* enum wf_event_type */
+	__u32 way;
+	__u32 peer;
+};
 
+/* to, answer: as in struct wf_subject. The verifier looks at it once, whoever tells. */
+WF_GLOBAL int wf_observe_note(struct wf_ctx *ctx, const struct wf_note *note,
+			      const struct wf_tuple *to, const struct wf_answer *answer)
+{
+	struct wf_ep_value *endpoint = note ? wf_map_endpoint(note->slot) : NULL;
+	struct wf_event event = {};
+	int is_new;
+
+	if (!note)
+		return 0;
+	is_new = note->type != WF_EVENT_FIRST || wf_flow_is_new(ctx);
 	event.time_ns = wf_now_ns();
 	event.len = wf_ctx_len(ctx);
-	event.slot = subject->slot;
+	event.slot = note->slot;
 	event.network = endpoint ? endpoint->network : WF_NETWORK_HOST;
-	event.type = type;
-	event.reason = reason;
-	event.verdict = reason ? WF_POLICY_DENY : WF_POLICY_ALLOW;
-	event.hook = subject->hook;
+	event.type = note->type;
+	event.reason = note->reason;
+	event.verdict = note->reason ? WF_POLICY_DENY : WF_POLICY_ALLOW;
+	event.hook = note->hook;
 	wf_event_fill(ctx, &event);
-	if (subject->to)
-		wf_event_translate(&event, subject->to);
-	if (subject->answer)
-		wf_event_judge(&event, subject->answer);
-	if (type == WF_EVENT_TRACE && !reason) {
-		event.way = subject->way;
-		event.peer_slot = subject->peer;
+	if (to)
+		wf_event_translate(&event, to);
+	if (answer)
+		wf_event_judge(&event, answer);
+	if (note->type == WF_EVENT_TRACE && !note->reason) {
+		event.way = note->way;
+		event.peer_slot = note->peer;
 	}
 	if (is_new || event.tcp_flags & WF_TCP_SYN)
 		wf_event_send(&event);
 	return 0;
+}
+
+/* type: enum wf_event_type. Told at once, unless it is a first packet of a flow seen lately. */
+static __always_inline int wf_observe(struct wf_ctx *ctx, const struct wf_subject *subject,
+				      __u32 reason, __u32 type)
+{
+	const struct wf_note note = { .slot = subject->slot,
+				      .hook = subject->hook,
+				      .reason = reason,
+				      .type = type,
+				      .way = subject->way,
+				      .peer = subject->peer };
+
+	return wf_observe_note(ctx, &note, subject->to, subject->answer);
 }
 
 /* Whether somebody observes any of that. */

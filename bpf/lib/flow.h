@@ -243,11 +243,13 @@ static __always_inline int wf_flow_read_other(struct wf_ctx *ctx, const struct w
  * Fills in the flow of a packet whose headers were parsed: 0 or -reason. Protocols that NAT does
  * not know have ports 0. The packet is not changed.
  */
-static __always_inline int wf_flow_read(struct wf_ctx *ctx, const struct wf_ip *ip, __u32 site,
-					struct wf_flow *ret_flow)
+WF_GLOBAL int wf_flow_read(struct wf_ctx *ctx, const struct wf_ip *ip, __u32 site,
+			   struct wf_flow *ret_flow)
 {
 	int r = 0;
 
+	if (!ip || !ret_flow)
+		return -WF_REASON_INTERNAL_ERROR;
 	__builtin_memset(ret_flow, 0, sizeof(*ret_flow));
 	ret_flow->tuple.src = ip->src;
 	ret_flow->tuple.dst = ip->dst;

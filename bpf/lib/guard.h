@@ -129,13 +129,12 @@ static __always_inline int wf_guard_call(struct wf_ctx *ctx, __u32 from, __u32 t
  * host and for all behind it. how: WF_GUARD_HOW(). A function, so that those who are not guarded do
  * not pay for the room it takes.
  */
-static __noinline int wf_guard(struct wf_ctx *ctx, const struct wf_ip *ip, __u32 from, __u32 to,
-			       __u32 how)
+WF_GLOBAL int wf_guard(struct wf_ctx *ctx, const struct wf_ip *ip, __u32 from, __u32 to, __u32 how)
 {
 	struct wf_config_value *config = wf_map_config();
 	struct wf_tuple tuple;
 
-	if (!config)
+	if (!config || !ip)
 		return -WF_REASON_INTERNAL_ERROR;
 	if (wf_is_traced(ctx))
 		return wf_guard_call(ctx, from, to, how);

@@ -15,52 +15,66 @@
 #define WF_IP4_OPTION_LOOSE_ROUTE 131
 #define WF_IP4_OPTION_STRICT      137
 
-/*
- * Looks at every option; 0 or -reason. The options are copied first and then walked byte by byte
- * with constant indices: the verifier would follow a moving offset through millions of states.
- */
-static __always_inline int wf_walk_options(const __u8 options[WF_IP4_MAX_OPTIONS + 1], __u32 bytes)
+/* A walk over the options of a packet. */
+struct wf_option_walk {
+	__u8 options[WF_IP4_MAX_OPTIONS + 4];
+	__u32 bytes; /* of them */
+	__u32 next;  /* where the next one starts */
+	int result;  /* 0 or -reason */
+};
+
+/* Step of wf_loop(): takes one option. The end must be met exactly. */
+static long wf_option_step(__u32 i, void *data)
 {
-	__u32 next = 0;
+	struct wf_option_walk *walk = data;
+	__u32 at = walk->next, kind, units;
+
+	(void)i;
+	if (at >= walk->bytes || at >= WF_IP4_MAX_OPTIONS) {
+		walk->result = at == walk->bytes ? 0 : -WF_REASON_MALFORMED_IPV4;
+		return 1;
+	}
+	kind = walk->options[at];
+	units = kind == WF_IP4_OPTION_NOP ? 1 : walk->options[at + 1];
+	if (kind == WF_IP4_OPTION_END) {
+		walk->result = 0;
+		return 1;
+	}
+	if (kind == WF_IP4_OPTION_LOOSE_ROUTE || kind == WF_IP4_OPTION_STRICT)
+		walk->result = -WF_REASON_SOURCE_ROUTE;
+	else if (kind != WF_IP4_OPTION_NOP && units < 2)
+		walk->result = -WF_REASON_MALFORMED_IPV4;
+	walk->next = at + units;
+	return walk->result != 0;
+}
+
+/* Looks at the `bytes` of options of the header at `l3`. 0 or -reason. */
+WF_GLOBAL int wf_read_options(struct wf_ctx *ctx, __u32 l3, __u32 bytes)
+{
+	struct wf_option_walk walk = { .bytes = bytes };
 
 	WF_UNROLL
-	for (__u32 i = 0; i < WF_IP4_MAX_OPTIONS; i++) {
-		__u32 kind = options[i], units = options[i + 1];
-
-		if (i != next || i >= bytes)
-			continue;
-		if (kind == WF_IP4_OPTION_END)
-			return 0;
-		if (kind == WF_IP4_OPTION_LOOSE_ROUTE || kind == WF_IP4_OPTION_STRICT)
-			return -WF_REASON_SOURCE_ROUTE;
-		if (kind == WF_IP4_OPTION_NOP)
-			units = 1;
-		else if (units < 2)
+	for (__u32 i = 0; i < WF_IP4_MAX_OPTIONS; i += 4)
+		if (i < bytes &&
+		    wf_ctx_load(ctx, l3 + WF_IP4_MIN_BYTES + i, &walk.options[i], 4) < 0)
 			return -WF_REASON_MALFORMED_IPV4;
-		next = i + units;
-	}
-	return next == bytes ? 0 : -WF_REASON_MALFORMED_IPV4;
+	wf_loop(WF_IP4_MAX_OPTIONS + 1, wf_option_step, &walk);
+	return walk.result;
 }
 
 /* Checks the options of a packet whose header was taken, if it has any; 0 or -reason. */
 static __always_inline int wf_check_options(struct wf_ctx *ctx, const struct wf_ip *ip)
 {
 	__u32 bytes = ip->l4 - ip->l3 - WF_IP4_MIN_BYTES;
-	__u8 options[WF_IP4_MAX_OPTIONS + 4] = {};
 
 	if (wf_likely(ip->version != 4 || !bytes))
 		return 0;
-	WF_UNROLL
-	for (__u32 i = 0; i < WF_IP4_MAX_OPTIONS; i += 4)
-		if (i < bytes &&
-		    wf_ctx_load(ctx, ip->l3 + WF_IP4_MIN_BYTES + i, &options[i], 4) < 0)
-			return -WF_REASON_MALFORMED_IPV4;
-	return wf_walk_options(options, bytes);
+	return wf_read_options(ctx, ip->l3, bytes);
 }
 
 /*
- * Takes the IPv4 header, options unseen: 0 or -reason. A total length of 0 is what a packet of more than 64 KiB
- * that is still to be segmented carries (BIG TCP).
+ * Takes the IPv4 header, options unseen: 0 or -reason. A total length of 0 is what a packet of
+ * more than 64 KiB that is still to be segmented carries (BIG TCP).
  */
 static __always_inline int wf_parse_ipv4(struct wf_ctx *ctx, struct wf_cursor *cursor,
 					 struct wf_ip *ret_ip)

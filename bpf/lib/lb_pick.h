@@ -106,6 +106,33 @@ static __always_inline __u32 wf_pick_least(const struct wf_pick_run *run, __u32 
 	return search.best;
 }
 
+/* Step of wf_loop(): 1 when the backend at the next place takes connections. */
+static long wf_pick_next_step(__u32 i, void *data)
+{
+	struct wf_pick_search *search = data;
+	__u32 number;
+
+	(void)i;
+	search->place++;
+	if (search->place >= search->run.size)
+		search->place = 0;
+	number = wf_pick_at(&search->run, search->place);
+	if (!wf_backend_taking(number, search->service))
+		return 0;
+	search->best = number;
+	return 1;
+}
+
+/* The first backend that takes connections at the places behind `place`; 0: none does. */
+static __always_inline __u32 wf_pick_behind(const struct wf_pick_run *run, __u32 service,
+					    __u32 place)
+{
+	struct wf_pick_search search = { .run = *run, .service = service, .place = place };
+
+	wf_loop(WF_PICK_TRIES, wf_pick_next_step, &search);
+	return search.best;
+}
+
 /* The place where a new connection starts to look. */
 static __always_inline __u32 wf_pick_place(const struct wf_pick_run *run, __u32 service,
 					   __u32 algorithm, __u32 hash)
@@ -139,14 +166,9 @@ WF_GLOBAL int wf_pick(const struct wf_pick_run *run, __u32 service, __u32 algori
 		if (number)
 			return number;
 	}
-	WF_NO_UNROLL
-	for (__u32 i = 0; i <= WF_PICK_TRIES; i++) {
-		number = wf_pick_at(run, place);
-		if (wf_backend_taking(number, service))
-			return number;
-		place = place + 1 < run->size ? place + 1 : 0;
-	}
-	return 0;
+	number = wf_pick_at(run, place);
+	return wf_backend_taking(number, service) ? (int)number
+						  : (int)wf_pick_behind(run, service, place);
 }
 
 /* Which backend the client had within the time-out and may have again; 0: none. */

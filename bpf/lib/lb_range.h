@@ -14,6 +14,9 @@
 #define WF_RANGES_SECOND 0x80000000
 #define WF_RANGES_COUNT  0x7fffffff
 
+/* More halvings than WF_MAX_RANGES allows. */
+#define WF_RANGE_STEPS 32
+
 /* Whether the run sorts behind (protocol, address, port). */
 static __always_inline int wf_range_is_behind(const struct wf_range_value *range,
 					      const struct wf_addr *addr, __u32 port, __u32 proto)
@@ -33,41 +36,52 @@ static __always_inline int wf_range_is_behind(const struct wf_range_value *range
 	return range->first > port;
 }
 
-/* The last of `count` entries from `base` that does not sort behind; the first if all do. */
-static __always_inline __u32 wf_range_search(__u32 base, __u32 count, const struct wf_addr *addr,
-					     __u32 port, __u32 proto)
+/* A search for the last of `count` entries from `base` on that does not sort behind. */
+struct wf_range_search {
+	struct wf_addr addr;
+	__u32 port;
+	__u32 proto;
+	__u32 base;
+	__u32 count;
+	__u32 at; /* behind base; the first if all sort behind */
+};
+
+/* Step of wf_loop(): halves what is left. */
+static long wf_range_step(__u32 i, void *data)
 {
-	__u32 at = 0;
+	struct wf_range_search *search = data;
+	__u32 step = WF_MAX_RANGES / 2 >> i;
+	struct wf_range_value *range;
 
-	WF_NO_UNROLL
-	for (__u32 step = WF_MAX_RANGES / 2; step; step /= 2) {
-		struct wf_range_value *range;
-
-		if (at + step >= count)
-			continue;
-		range = wf_map_range(base + at + step);
-		if (range && !wf_range_is_behind(range, addr, port, proto))
-			at += step;
-	}
-	return at;
+	if (!step)
+		return 1;
+	if (search->at + step >= search->count)
+		return 0;
+	range = wf_map_range(search->base + search->at + step);
+	if (range && !wf_range_is_behind(range, &search->addr, search->port, search->proto))
+		search->at += step;
+	return 0;
 }
 
 /* The run with exactly that host address which holds the port; 1 found, 0 not. */
 WF_GLOBAL int wf_range_find(const struct wf_addr *addr, __be16 port_be, __u8 proto,
 			    struct wf_range_value *ret_range)
 {
+	struct wf_range_search search = { .port = bpf_ntohs(port_be), .proto = proto };
 	struct wf_config_value *config = wf_map_config();
+	__u32 word, port = search.port;
 	struct wf_range_value *range;
-	__u32 word, base, port = bpf_ntohs(port_be);
 
 	if (!config || !addr || !ret_range)
 		return 0;
 	word = wf_read32(&config->ranges);
-	if (!(word & WF_RANGES_COUNT))
+	search.count = word & WF_RANGES_COUNT;
+	if (!search.count)
 		return 0;
-	base = word & WF_RANGES_SECOND ? WF_MAX_RANGES : 0;
-	range = wf_map_range(base +
-			     wf_range_search(base, word & WF_RANGES_COUNT, addr, port, proto));
+	search.addr = *addr;
+	search.base = word & WF_RANGES_SECOND ? WF_MAX_RANGES : 0;
+	wf_loop(WF_RANGE_STEPS, wf_range_step, &search);
+	range = wf_map_range(search.base + search.at);
 	if (!range || range->proto != proto || !wf_addr_same(&range->addr, addr) ||
 	    port < range->first || port > range->last)
 		return 0;

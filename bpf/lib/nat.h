@@ -283,12 +283,14 @@ static __always_inline int wf_nat_quoted(struct wf_ctx *ctx, const struct wf_ip 
  * An ICMP error. Its own source changes only if it is the translated host itself: a router on the
  * way keeps its name.
  */
-static __noinline int wf_nat_error(struct wf_ctx *ctx, const struct wf_ip *ip,
-				   const struct wf_flow *flow, const struct wf_tuple *to)
+WF_GLOBAL int wf_nat_error(struct wf_ctx *ctx, const struct wf_ip *ip, const struct wf_flow *flow,
+			   const struct wf_tuple *to)
 {
 	__u32 addrs, diff;
 	int r;
 
+	if (!ip || !flow || !to)
+		return -WF_REASON_INTERNAL_ERROR;
 	if (wf_addr_same(&ip->src, &flow->tuple.src))
 		r = wf_nat_addrs(ctx, ip, to, &addrs);
 	else
@@ -303,11 +305,13 @@ static __noinline int wf_nat_error(struct wf_ctx *ctx, const struct wf_ip *ip,
 }
 
 /* A packet that is no ICMP error. */
-static __noinline int wf_nat_packet(struct wf_ctx *ctx, const struct wf_ip *ip,
-				    const struct wf_flow *flow, const struct wf_tuple *to)
+WF_GLOBAL int wf_nat_packet(struct wf_ctx *ctx, const struct wf_ip *ip, const struct wf_flow *flow,
+			    const struct wf_tuple *to)
 {
 	__u32 diff;
 
+	if (!ip || !flow || !to)
+		return -WF_REASON_INTERNAL_ERROR;
 	if (wf_nat_addrs(ctx, ip, to, &diff) < 0)
 		return -WF_REASON_INTERNAL_ERROR;
 	return wf_likely(flow->l4) ? wf_nat_transport(ctx, ip, flow, to, diff) : 0;

@@ -156,9 +156,8 @@ WF_GLOBAL int wf_policy_ask(const struct wf_question *question, struct wf_answer
 	wf_policy_join(answer);
 	if (answer->verdict != WF_POLICY_DENY)
 		return 0;
-	return answer->ends[WF_POLICY_EGRESS].verdict == WF_POLICY_DENY
-		       ? -WF_REASON_POLICY_EGRESS
-		       : -WF_REASON_POLICY_INGRESS;
+	return answer->ends[WF_POLICY_EGRESS].verdict == WF_POLICY_DENY ? -WF_REASON_POLICY_EGRESS
+									: -WF_REASON_POLICY_INGRESS;
 }
 
 /* Counts a packet for a rule. */

@@ -251,11 +251,13 @@ static __always_inline int wf_reject_swap_macs(struct wf_ctx *ctx, const struct 
  * from, or -reason why it cannot be answered and must be dropped. Packet pointers are void
  * afterwards.
  */
-static __noinline int wf_reject(struct wf_ctx *ctx, const struct wf_ip *ip,
-				const struct wf_flow *flow)
+WF_GLOBAL int wf_reject(struct wf_ctx *ctx, const struct wf_ip *ip, const struct wf_flow *flow)
 {
-	int r = wf_reject_check(ctx, ip, flow);
+	int r;
 
+	if (!ip || !flow)
+		return -WF_REASON_INTERNAL_ERROR;
+	r = wf_reject_check(ctx, ip, flow);
 	if (r == 0)
 		r = wf_reject_swap_macs(ctx, ip);
 	if (r < 0)

@@ -188,7 +188,8 @@ int wf_dp_hits_read(struct wf_dp *dp, uint32_t first, uint32_t count, struct wf_
 	if (first > WF_MAX_POLICY_HITS || count > WF_MAX_POLICY_HITS - first)
 		return -ERANGE;
 	while (count) {
-		uint32_t before = first - 1, next, got = count < HITS_AT_ONCE ? count : HITS_AT_ONCE;
+		uint32_t before = first - 1, next,
+			 got = count < HITS_AT_ONCE ? count : HITS_AT_ONCE;
 		uint32_t wanted = got;
 
 		if (bpf_map_lookup_batch(dp->map_fds[WF_DP_MAP_POLICY_HITS], first ? &before : NULL,

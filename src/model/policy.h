@@ -35,8 +35,8 @@
 #define WF_POLICY_MAX_PORTS 1000
 
 enum wf_policy_tier {
-	WF_TIER_ADMIN,   /* ordered; first match decides; may pass on to the next tier */
-	WF_TIER_NETWORK, /* no order: deny, then allow, then isolation */
+	WF_TIER_ADMIN,    /* ordered; first match decides; may pass on to the next tier */
+	WF_TIER_NETWORK,  /* no order: deny, then allow, then isolation */
 	WF_TIER_BASELINE, /* ordered; for whom no policy of the tier before isolates */
 	WF_TIER_COUNT,
 };
@@ -75,9 +75,9 @@ struct wf_peer {
 	struct wf_prefix cidr;
 	struct wf_prefix *except; /* owned; inside cidr */
 	size_t except_count, except_capacity;
-	bool holds_endpoints;  /* CIDR: endpoints and nodes in it are meant, too (Kubernetes) */
-	uint32_t entities;     /* enum wf_entity */
-	char service[64];      /* SERVICE: its name; "" by selector */
+	bool holds_endpoints; /* CIDR: endpoints and nodes in it are meant, too (Kubernetes) */
+	uint32_t entities;    /* enum wf_entity */
+	char service[64];     /* SERVICE: its name; "" by selector */
 	char service_namespace[64];
 };
 
@@ -91,10 +91,10 @@ struct wf_policy_port {
 struct wf_policy_rule {
 	enum wf_policy_dir dir;
 	enum wf_rule_action action;
-	char *name;    /* owned; NULL: none */
-	char path[64]; /* of the field it was read from: "spec.ingress[2]" */
-	bool any_peer; /* otherwise: no peer matches nobody */
-	bool any_port; /* otherwise: no port matches nothing */
+	char *name;            /* owned; NULL: none */
+	char path[64];         /* of the field it was read from: "spec.ingress[2]" */
+	bool any_peer;         /* otherwise: no peer matches nobody */
+	bool any_port;         /* otherwise: no port matches nothing */
 	struct wf_peer *peers; /* owned */
 	size_t peer_count, peer_capacity;
 	struct wf_policy_port *ports; /* owned */
@@ -123,8 +123,8 @@ struct wf_policy {
 	struct wf_meta meta;
 	const char *kind; /* one of WF_KIND_*_POLICY */
 	enum wf_policy_tier tier;
-	uint32_t priority; /* of ordered tiers: lower comes first; then by name */
-	bool audit;        /* what it would deny passes and is told */
+	uint32_t priority;                  /* of ordered tiers: lower comes first; then by name */
+	bool audit;                         /* what it would deny passes and is told */
 	struct wf_policy_section *sections; /* owned */
 	size_t section_count, section_capacity;
 	json_t *document; /* owned; as read */
@@ -145,9 +145,9 @@ json_t *wf_policy_to_json(const struct wf_policy *policy);
 /* Whether it is the name of a kind that wf_policy_from_json() reads. */
 bool wf_policy_is_kind(const char *kind);
 
-const char *wf_policy_tier_name(enum wf_policy_tier tier);     /* "admin", "network", "baseline" */
-const char *wf_rule_action_name(enum wf_rule_action action);   /* "allow", "deny", "pass" */
-const char *wf_policy_dir_name(enum wf_policy_dir dir);        /* "ingress", "egress" */
+const char *wf_policy_tier_name(enum wf_policy_tier tier);   /* "admin", "network", "baseline" */
+const char *wf_rule_action_name(enum wf_rule_action action); /* "allow", "deny", "pass" */
+const char *wf_policy_dir_name(enum wf_policy_dir dir);      /* "ingress", "egress" */
 const char *wf_policy_verdict_name(enum wf_policy_verdict verdict); /* "deny", "allow", "audit" */
 
 #endif

@@ -507,7 +507,8 @@ ENDPOINT = {"metadata": {"name": "web"}, "spec": {"network": "blue", "interface"
 
 
 @pytest.mark.parametrize("netns, path", [
-    ("/proc/self/ns/net", "/proc/self/ns/net"), (str(os.getpid()), f"/proc/{os.getpid()}/ns/net")])
+    ("/proc/self/ns/net", "/proc/self/ns/net"), (str(os.getpid()), f"/proc/{os.getpid()}/ns/net")],
+    ids=["path", "pid"])
 def test_attach(weft, fake, netns, path):
     fake.answers["POST", "/v1/endpoints"] = 201, ENDPOINT
     done = weft("attach", "--netns", netns, "--network", "blue", "--ip", "10.64.0.5", "--sticky",

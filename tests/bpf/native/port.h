@@ -186,7 +186,7 @@ struct native_state {
 	struct wf_counter hits[NATIVE_HITS];
 	struct wf_verdict_value verdicts[NATIVE_VERDICTS];
 	__u32 verdict_questions; /* how often the tables of policies were asked for a subject */
-	__u32 redirect_peer; /* ifindex of the last redirection of each kind, 0: none */
+	__u32 redirect_peer;     /* ifindex of the last redirection of each kind, 0: none */
 	__u32 redirect_ingress;
 	__u32 redirect;
 	__u32 now_s;
