@@ -226,6 +226,19 @@ static size_t ask_pair(struct run *run, size_t index, const struct named_party *
 	return 1;
 }
 
+static void ask_refused(struct run *run, const json_t *documents)
+{
+	const struct cases_judge *judge = run->judge;
+
+	for (size_t i = 0; judge->refuses && i < json_array_size(documents); i++) {
+		run->asked++;
+		if (judge->refuses(judge->context, json_array_get(documents, i)))
+			continue;
+		run->wrong++;
+		fprintf(stderr, "%s: %s: document %zu is not refused\n", run->file, run->name, i);
+	}
+}
+
 static void run_case(struct run *run, const json_t *world, const json_t *item)
 {
 	const json_t *expect = json_object_get(item, "expect");
@@ -251,6 +264,7 @@ static void run_case(struct run *run, const json_t *world, const json_t *item)
 		cases_check(pairs > 0, "%s: %s: \"%s\" is about nobody", run->file, run->name,
 			    run->lines[i].text);
 	}
+	ask_refused(run, json_object_get(item, "refused"));
 	run->judge->close(run->judge->context);
 }
 

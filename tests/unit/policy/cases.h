@@ -8,6 +8,7 @@
  *   - name: ...
  *     change: {...}               laid over the world, for this case
  *     policies: [...]
+ *     refused: [...]              documents that must not be taken at all
  *     expect:
  *     - "x/a -> y/b: tcp/80 udp/53 = allow"
  *
@@ -31,6 +32,7 @@ struct cases_judge {
 				   const struct oracle_party *src, const struct oracle_party *dst,
 				   int proto, int port);
 	void (*close)(void *context);
+	bool (*refuses)(void *context, const json_t *document); /* NULL: takes everything */
 	void *context;
 	bool is_silent; /* about wrong answers */
 };

@@ -41,9 +41,8 @@ static json_t *random_peer(struct random *random, const json_t *world, bool is_e
 	return random_workload(random);
 }
 
-static json_t *section_of(struct random *random, const char *key, json_t *value)
+static json_t *section_of(const char *key, json_t *value)
 {
-	(void)random;
 	return json_pack("{s:{s:o}}", key, "destinationPort", value);
 }
 
@@ -53,15 +52,14 @@ static json_t *random_protocol(struct random *random, bool has_names)
 	const char *key = strcmp(name, "TCP") == 0 ? "tcp" :
 			  strcmp(name, "UDP") == 0 ? "udp" :
 						     "sctp";
-	int first = documents_number(random);
+	int first = documents_number(random), last = documents_number_above(random, first);
 
 	if (has_names && random_often(random, 30))
 		return json_pack("{s:s}", "destinationNamedPort", documents_port_name(random));
-	if (random_often(random, 50))
-		return section_of(random, key, json_pack("{s:i}", "number", first));
-	return section_of(random, key,
-			  json_pack("{s:{s:i, s:i}}", "range", "start", first, "end",
-				    documents_number_above(random, first)));
+	if (first == last || random_often(random, 40)) /* a range of one is refused */
+		return section_of(key, json_pack("{s:i}", "number", first));
+	return section_of(key,
+			  json_pack("{s:{s:i, s:i}}", "range", "start", first, "end", last));
 }
 
 static json_t *random_admin_port(struct random *random, bool has_names)

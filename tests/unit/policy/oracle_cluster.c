@@ -122,12 +122,12 @@ void oracle_cluster(struct oracle_pair *pair, const json_t *document)
 	const json_t *spec = json_object_get(document, "spec");
 	bool ingress = pair->dir == ORACLE_INGRESS;
 	const json_t *rules = oracle_get(spec, ingress ? "ingress" : "egress");
+	bool last = strcmp(oracle_text(document, "kind"), "BaselineAdminNetworkPolicy") == 0;
+	bool baseline = last || strcmp(oracle_text(spec, "tier"), "Baseline") == 0;
 	struct oracle_voice voice = {
-		.tier = strcmp(oracle_text(document, "kind"), "BaselineAdminNetworkPolicy") == 0 ||
-					strcmp(oracle_text(spec, "tier"), "Baseline") == 0 ?
-				ORACLE_BASELINE :
-				ORACLE_ADMIN,
-		.priority = json_integer_value(json_object_get(spec, "priority")),
+		.tier = baseline ? ORACLE_BASELINE : ORACLE_ADMIN,
+		/* the one that has no priority comes after all that have one */
+		.priority = last ? 1001 : json_integer_value(json_object_get(spec, "priority")),
 	};
 
 	if (!is_workload(pair->subject, oracle_get(spec, "subject")))

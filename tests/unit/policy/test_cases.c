@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The published cases put to the engine, by its answers and by the tables that it writes. */
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 
@@ -7,6 +8,8 @@
 
 #include "cases.h"
 #include "lab.h"
+
+#include "model/document.h"
 
 static const char *folder;
 static struct lab lab;
@@ -36,6 +39,18 @@ static void close_lab(void *context)
 	lab_close(context);
 }
 
+static bool refuses(void *context, const json_t *document)
+{
+	struct wf_policy policy = { 0 };
+	struct wf_err err = WF_ERR_INIT;
+	int r = wf_document_check(document, &err);
+
+	if (r == 0)
+		r = wf_policy_from_json(&policy, document, &err);
+	wf_policy_done(&policy);
+	return r == -EINVAL;
+}
+
 static void run(const struct cases_judge *judge)
 {
 	size_t asked = 0, wrong = cases_run(folder, judge, &asked);
@@ -47,12 +62,12 @@ static void run(const struct cases_judge *judge)
 
 static void answers(void **state)
 {
-	run(&(struct cases_judge){ open_lab, ask_lab, close_lab, &lab, false });
+	run(&(struct cases_judge){ open_lab, ask_lab, close_lab, refuses, &lab, false });
 }
 
 static void tables(void **state)
 {
-	run(&(struct cases_judge){ open_lab, look_up, close_lab, &lab, false });
+	run(&(struct cases_judge){ open_lab, look_up, close_lab, refuses, &lab, false });
 }
 
 int main(int argc, char **argv)

@@ -43,7 +43,7 @@ static void close_oracle(void *context)
 static void published_cases(void **state)
 {
 	struct oracle oracle = { 0 };
-	struct cases_judge judge = { open_oracle, ask_oracle, close_oracle, &oracle, false };
+	struct cases_judge judge = { open_oracle, ask_oracle, close_oracle, NULL, &oracle, false };
 	size_t asked = 0, wrong = cases_run(folder, &judge, &asked);
 
 	print_message("%zu answers, %zu wrong\n", asked, wrong);
@@ -62,7 +62,7 @@ static enum oracle_verdict say_allow(void *context, enum oracle_dir dir,
 static void cases_tell_apart(void **state)
 {
 	struct oracle oracle = { 0 };
-	struct cases_judge judge = { open_oracle, say_allow, close_oracle, &oracle, true };
+	struct cases_judge judge = { open_oracle, say_allow, close_oracle, NULL, &oracle, true };
 	size_t asked = 0, wrong = cases_run(folder, &judge, &asked);
 
 	assert_in_range(wrong, asked / 10, asked);
