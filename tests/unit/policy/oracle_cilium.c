@@ -244,6 +244,18 @@ static bool is_icmp(const json_t *field, int proto, int port)
 	return proto == (six ? 58 : 1) && port == icmp_type(json_object_get(field, "type"), six);
 }
 
+/* Ports of which only a look into the payload would tell what is allowed. */
+static bool needs_payload(const json_t *to_port)
+{
+	static const char *const parts[] = { "rules", "terminatingTLS", "originatingTLS",
+					     "serverNames", "listener" };
+
+	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)
+		if (oracle_get(to_port, parts[i]))
+			return true;
+	return false;
+}
+
 static bool holds_port(const struct oracle_pair *pair, const json_t *rule, int proto, int port)
 {
 	const json_t *to_ports = oracle_get(rule, "toPorts");
@@ -252,6 +264,8 @@ static bool holds_port(const struct oracle_pair *pair, const json_t *rule, int p
 	for (size_t i = 0; i < json_array_size(to_ports); i++) {
 		const json_t *ports = json_object_get(json_array_get(to_ports, i), "ports");
 
+		if (needs_payload(json_array_get(to_ports, i)))
+			continue;
 		for (size_t k = 0; k < json_array_size(ports); k++)
 			if (is_port(pair, json_array_get(ports, k), proto, port))
 				return true;
@@ -268,14 +282,11 @@ static bool holds_port(const struct oracle_pair *pair, const json_t *rule, int p
 
 /* ---- rules --------------------------------------------------------------------------------- */
 
-/* Parts that need names, groups, handshakes or a look into the payload. */
+/* Parts of a rule that need names, groups or handshakes. */
 static bool is_beyond_us(const struct oracle_pair *pair, const json_t *rule)
 {
-	static const char *const parts[] = { "rules", "terminatingTLS", "originatingTLS",
-					     "serverNames", "listener" };
 	const char *mode = oracle_text(oracle_get(rule, "authentication"), "mode");
 	const json_t *sets = peers_of(pair, rule, "CIDRSet");
-	const json_t *to_ports = oracle_get(rule, "toPorts");
 
 	if (peers_of(pair, rule, "Groups") || peers_of(pair, rule, "FQDNs") ||
 	    (*mode && strcmp(mode, "disabled") != 0))
@@ -283,10 +294,6 @@ static bool is_beyond_us(const struct oracle_pair *pair, const json_t *rule)
 	for (size_t i = 0; i < json_array_size(sets); i++)
 		if (!oracle_get(json_array_get(sets, i), "cidr"))
 			return true;
-	for (size_t i = 0; i < json_array_size(to_ports); i++)
-		for (size_t k = 0; k < sizeof(parts) / sizeof(parts[0]); k++)
-			if (oracle_get(json_array_get(to_ports, i), parts[k]))
-				return true;
 	return false;
 }
 

@@ -2,6 +2,7 @@
 /* The oracle itself against the published cases, whose verdicts were written by hand. */
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stddef.h>
 #include <stdio.h>
 
 #include <cmocka.h>
