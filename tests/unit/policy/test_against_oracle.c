@@ -22,7 +22,7 @@
 
 #include "cases.h"
 #include "documents.h"
-#include "lab.h"
+#include "engine_lab.h"
 #include "worlds.h"
 
 #define PARTIES_MAX 512

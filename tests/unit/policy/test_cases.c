@@ -8,7 +8,7 @@
 #include <cmocka.h>
 
 #include "cases.h"
-#include "lab.h"
+#include "engine_lab.h"
 
 #include "model/document.h"
 

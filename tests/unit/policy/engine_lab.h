@@ -4,8 +4,8 @@
  * oracle.h has them. Verdicts can be had from the engine, or read from the tables as a program
  * would read them, which knows nothing of the engine.
  */
-#ifndef WEFT_TESTS_UNIT_POLICY_LAB_H
-#define WEFT_TESTS_UNIT_POLICY_LAB_H
+#ifndef WEFT_TESTS_UNIT_POLICY_ENGINE_LAB_H
+#define WEFT_TESTS_UNIT_POLICY_ENGINE_LAB_H
 
 #include <jansson.h>
 

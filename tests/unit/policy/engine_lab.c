@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "lab.h"
+#include "engine_lab.h"
 
 #include <arpa/inet.h>
 #include <stdio.h>
