@@ -21,6 +21,14 @@ static void test_find(void **state)
 	assert_string_equal(wf_kind_find("Network")->name, "Network");
 	assert_string_equal(wf_kind_find("NETWORKS")->name, "Network");
 	assert_string_equal(wf_kind_find("ep")->name, "Endpoint");
+	assert_string_equal(wf_kind_find("netpol")->name, "NetworkPolicy");
+	assert_string_equal(wf_kind_find("cnetpol")->name, "ClusterNetworkPolicy");
+	assert_string_equal(wf_kind_find("anp")->name, "AdminNetworkPolicy");
+	assert_string_equal(wf_kind_find("banp")->name, "BaselineAdminNetworkPolicy");
+	assert_string_equal(wf_kind_find("cnp")->name, "CiliumNetworkPolicy");
+	assert_string_equal(wf_kind_find("ccnp")->name, "CiliumClusterwideNetworkPolicy");
+	assert_string_equal(wf_kind_find("ns")->name, "Namespace");
+	assert_string_equal(wf_kind_find("no")->name, "Node");
 	assert_null(wf_kind_find(""));
 	assert_null(wf_kind_find("List"));
 	assert_true(wf_kind_find("Reservation")->user_writable);
