@@ -44,6 +44,8 @@ static void check_table(const char *kind, const struct wf_schema *fields)
 
 		if (!fields->help || !strlen(fields->help))
 			fail_msg("%s: %s has no help", kind, fields->name);
+		if (fields->min > fields->max)
+			fail_msg("%s: %s: nothing is within its bounds", kind, fields->name);
 		if (fields->fallback)
 			fallback = json_loads(fields->fallback, JSON_DECODE_ANY, NULL);
 		if (fields->example)
