@@ -46,23 +46,30 @@ int wf_policy_each(struct wf_policy_reading *reading, const json_t *object, cons
 	return 0;
 }
 
+static int fail_not_one(struct wf_policy_reading *reading, const char *const *members, size_t count)
+{
+	_cleanup_str_ struct wf_str names = WF_STR_INIT;
+
+	for (size_t i = 0; members[i]; i++)
+		wf_str_addf(&names, "%s%s", i ? ", " : "", members[i]);
+	return WF_POLICY_FAIL(reading, "", "has %s of %s (want exactly one)",
+			      count ? "several" : "none", wf_str_text(&names));
+}
+
 int wf_policy_only_one(struct wf_policy_reading *reading, const json_t *object,
 		       const char *const *members, const char **ret_member)
 {
-	_cleanup_str_ struct wf_str names = WF_STR_INIT;
 	const char *found = NULL;
 	size_t count = 0;
 
 	for (size_t i = 0; members[i]; i++) {
-		wf_str_addf(&names, "%s%s", i ? ", " : "", members[i]);
 		if (!wf_policy_has(object, members[i]))
 			continue;
 		found = members[i];
 		count++;
 	}
 	if (count != 1)
-		return WF_POLICY_FAIL(reading, "", "has %s of %s (want exactly one)",
-				      count ? "several" : "none", wf_str_text(&names));
+		return fail_not_one(reading, members, count);
 	*ret_member = found;
 	return 0;
 }

@@ -33,7 +33,8 @@ struct wf_policy_engine;
 
 /* The arrays that programs read, as mapped memory. Borrowed; outlive the engine. */
 struct wf_policy_memory {
-	struct wf_policy_subject_value *subjects; /* WF_MAX_SLOTS */
+	struct wf_policy_subject_value *subjects; /* by slot */
+	uint32_t subject_count;                   /* WF_MAX_SLOTS */
 	struct wf_policy_run *profiles;
 	uint32_t profile_count;
 	struct wf_policy_rule_value *rules;
@@ -74,7 +75,8 @@ int wf_policy_engine_new(struct wf_policy_engine **ret_engine,
 void wf_policy_engine_free(struct wf_policy_engine **engine);
 int wf_policy_engine_adopt_pair(struct wf_policy_engine *engine,
 				const struct wf_policy_pair_key *key);
-int wf_policy_engine_adopt_prefix(struct wf_policy_engine *engine, const struct wf_prefix *prefix);
+int wf_policy_engine_adopt_prefix(struct wf_policy_engine *engine, const struct wf_prefix *prefix,
+				  uint32_t class_id);
 
 /*
  * Between begin and commit changes are gathered and come into force together: for files and for the
@@ -85,6 +87,11 @@ void wf_policy_engine_begin(struct wf_policy_engine *engine);
 int wf_policy_engine_commit(struct wf_policy_engine *engine, struct wf_err *err);
 /* Takes back what was gathered since begin, and ends it. */
 void wf_policy_engine_rollback(struct wf_policy_engine *engine);
+/*
+ * Frees what nobody names any more. It rests until the next change, so that no program that was
+ * just at work meets something else in its place; who sees no change coming may call this.
+ */
+void wf_policy_engine_sweep(struct wf_policy_engine *engine);
 
 /* Takes over *policy (zeroed on success). key: "NetworkPolicy/NAMESPACE/NAME" or "KIND/NAME". */
 int wf_policy_engine_policy_put(struct wf_policy_engine *engine, const char *key,
