@@ -444,6 +444,7 @@ void lab_open(struct lab *lab, const json_t *world, const json_t *documents)
 	lab->memory.subjects = calloc(WF_MAX_SLOTS, sizeof(*lab->memory.subjects));
 	lab->memory.profiles = calloc(LAB_PROFILES, sizeof(*lab->memory.profiles));
 	lab->memory.rules = calloc(LAB_RULES, sizeof(*lab->memory.rules));
+	lab->memory.subject_count = WF_MAX_SLOTS;
 	lab->memory.profile_count = LAB_PROFILES;
 	lab->memory.rule_count = LAB_RULES;
 	cases_check(lab->memory.subjects && lab->memory.profiles && lab->memory.rules, "no memory");

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "worlds.h"
 
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -80,11 +81,15 @@ static json_t *random_ports(struct random *random)
 	return ports;
 }
 
-static void add_address(json_t *addresses, const char *format, int a, int b)
+__attribute__((format(printf, 2, 3))) static void add_address(json_t *addresses,
+							      const char *format, ...)
 {
 	char text[64];
+	va_list args;
 
-	snprintf(text, sizeof(text), format, a, b); /* NOLINT(clang-diagnostic-format-nonliteral) */
+	va_start(args, format);
+	vsnprintf(text, sizeof(text), format, args);
+	va_end(args);
 	json_array_append_new(addresses, json_string(text));
 }
 
@@ -98,11 +103,11 @@ json_t *worlds_endpoint(struct random *random, int slot)
 	if (form != 0)
 		add_address(addresses, "10.1.%d.%d", slot % 4, slot);
 	if (form != 1)
-		add_address(addresses, "fd00:1::%x:%x", slot % 4 + 1, slot);
+		add_address(addresses, "fd00:1::%x:%x", (unsigned)slot % 4 + 1, (unsigned)slot);
 	if (form == 2) /* more addresses, elsewhere: blocks may hold the one and not the other */
 		add_address(addresses, "10.1.%d.%d", 128 + slot % 4, slot);
 	if (form == 3)
-		add_address(addresses, "fd00:2::%x:%x", slot % 4 + 1, slot);
+		add_address(addresses, "fd00:2::%x:%x", (unsigned)slot % 4 + 1, (unsigned)slot);
 	return json_pack("{s:i, s:s, s:s, s:o, s:o, s:o, s:b}", "slot", slot, "namespace",
 			 worlds_namespace_name(random), "name", name, "labels",
 			 worlds_labels(random), "addresses", addresses, "ports",
