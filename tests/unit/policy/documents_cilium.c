@@ -177,11 +177,12 @@ static json_t *random_port(struct random *random)
 {
 	static const char *const bare[] = { "GRE", "ESP", "IGMP", "IPIP" };
 	int first = documents_number(random);
-	json_t *item = json_object();
+	json_t *item;
 	char text[8];
 
 	if (random_often(random, 8))
 		return json_pack("{s:s, s:s}", "port", "0", "protocol", RANDOM_OF(random, bare));
+	item = json_object();
 	if (random_often(random, 70))
 		json_object_set_new(item, "protocol",
 				    json_string(random_often(random, 20) ?
@@ -203,11 +204,12 @@ static json_t *random_port(struct random *random)
 
 static json_t *random_port_rule(struct random *random, bool is_deny)
 {
-	json_t *ports = json_array();
+	json_t *ports;
 
 	if (!is_deny && random_often(random, 6))
 		return json_pack("{s:[{s:s, s:s}], s:{s:[{s:s}]}}", "ports", "port", "80",
 				 "protocol", "TCP", "rules", "http", "path", "/public");
+	ports = json_array();
 	do
 		json_array_append_new(ports, random_port(random));
 	while (random_often(random, 50) && json_array_size(ports) < 20);

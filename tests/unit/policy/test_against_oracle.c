@@ -410,30 +410,39 @@ static void change_policy(struct trial *t)
 	put_watched(t, lab_policy_put, document);
 }
 
-/* The same document but for its spec: the way policies change in life. */
+/* A document of the same name and another content: the way policies change in life. */
+static json_t *rewritten(struct trial *t, const json_t *old)
+{
+	char *key = lab_policy_key(old);
+	json_t *found = NULL;
+
+	for (int i = 0; i < 200 && !found; i++) {
+		json_t *document = documents_random(
+			&t->random, t->world, oracle_text(json_object_get(old, "metadata"), "name"));
+		char *other = lab_policy_key(document);
+
+		if (strcmp(key, other) == 0)
+			found = json_incref(document);
+		free(other);
+		json_decref(document);
+	}
+	free(key);
+	return found;
+}
+
 static void replace_policy(struct trial *t)
 {
 	uint32_t count = (uint32_t)json_array_size(t->documents);
-	json_t *old = count ? json_array_get(t->documents, random_below(&t->random, count)) : NULL;
-	json_t *changed = NULL;
+	json_t *document =
+		count ? rewritten(t, json_array_get(t->documents, random_below(&t->random, count))) :
+			NULL;
 
-	for (int i = 0; old && i < 60; i++) {
-		changed = documents_random(&t->random, t->world,
-					   oracle_text(json_object_get(old, "metadata"), "name"));
-		if (strcmp(oracle_text(changed, "kind"), oracle_text(old, "kind")) == 0)
-			break;
-		json_decref(changed);
-		changed = NULL;
-	}
-	if (!changed)
+	if (!document)
 		return;
-	if (strcmp(oracle_text(json_object_get(old, "metadata"), "namespace"), "") != 0)
-		json_object_set(json_object_get(changed, "metadata"), "namespace",
-				json_object_get(json_object_get(old, "metadata"), "namespace"));
 	t->doing = "a policy replaced";
 	watch_before(t);
-	set_document(t, changed);
-	put_watched(t, lab_policy_put, changed);
+	set_document(t, document);
+	put_watched(t, lab_policy_put, document);
 }
 
 static void relabel_endpoint(struct trial *t)
@@ -589,7 +598,7 @@ static void engine_says_what_the_oracle_says(void **state)
 		      (unsigned long long)t->verdicts[ORACLE_ALLOW],
 		      (unsigned long long)t->verdicts[ORACLE_AUDIT],
 		      (unsigned long long)t->instants);
-	for (int i = 0; i < 3; i++)
+	for (int i = 0; i < 3 && wanted >= 300000; i++) /* in a few rounds all may be alike */
 		assert_in_range(t->verdicts[i], t->decisions / 200, t->decisions);
 	oracle_pair_done(&t->out);
 	oracle_pair_done(&t->in);
