@@ -16,7 +16,7 @@ static const struct wf_prefix_record *longest(const struct wf_policy_engine *eng
 		struct wf_prefix_record *record;
 
 		prefix = wf_prefix_network(&prefix);
-		HASH_FIND(hh, engine->prefixes, &prefix, sizeof(prefix), record);
+		HASH_FIND(hh, engine->prefixes, &prefix, WF_PREFIX_KEY_BYTES, record);
 		if (record && record->is_there)
 			return record;
 	}

@@ -23,6 +23,9 @@ enum wf_atom_type {
 	WF_ATOM_TYPE_COUNT,
 };
 
+/* A prefix as a key: without the padding behind it. */
+#define WF_PREFIX_KEY_BYTES (offsetof(struct wf_prefix, len) + 1)
+
 struct wf_law_section;
 
 struct wf_atom {

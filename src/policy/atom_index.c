@@ -175,7 +175,7 @@ static struct wf_atom_prefix *prefix_of(const struct wf_atoms *atoms,
 {
 	struct wf_atom_prefix *found;
 
-	HASH_FIND(hh, atoms->prefixes, prefix, sizeof(*prefix), found);
+	HASH_FIND(hh, atoms->prefixes, prefix, WF_PREFIX_KEY_BYTES, found);
 	return found;
 }
 
@@ -194,7 +194,7 @@ static int add_cidr(struct wf_atoms *atoms, struct wf_atom *atom)
 		if (!place)
 			return -ENOMEM;
 		place->prefix = prefix;
-		HASH_ADD(hh, atoms->prefixes, prefix, sizeof(prefix), place);
+		HASH_ADD(hh, atoms->prefixes, prefix, WF_PREFIX_KEY_BYTES, place);
 		if (!place->hh.tbl) {
 			free(place);
 			return -ENOMEM;

@@ -140,7 +140,7 @@ void wf_atom_count_bounds(struct wf_policy_engine *engine, struct wf_atom *atom,
 	struct wf_prefix prefix;
 
 	for (size_t i = 0; i < bounds_of(atom, i, &prefix); i++) {
-		HASH_FIND(hh, engine->prefixes, &prefix, sizeof(prefix), record);
+		HASH_FIND(hh, engine->prefixes, &prefix, WF_PREFIX_KEY_BYTES, record);
 		if (record)
 			record->bounds += up ? 1 : -1U;
 	}

@@ -201,7 +201,7 @@ int wf_plan_mark_prefix(struct wf_policy_engine *engine, const struct wf_prefix 
 	struct wf_plan *plan = &engine->plan;
 	struct wf_prefix_record *record;
 
-	HASH_FIND(hh, engine->prefixes, prefix, sizeof(*prefix), record);
+	HASH_FIND(hh, engine->prefixes, prefix, WF_PREFIX_KEY_BYTES, record);
 	if (!record && !make)
 		return 0;
 	if (wf_mem_grow(&plan->marked, sizeof(void *), plan->marked_count, &plan->marked_capacity) <
@@ -212,7 +212,7 @@ int wf_plan_mark_prefix(struct wf_policy_engine *engine, const struct wf_prefix 
 		if (!record)
 			return -ENOMEM;
 		record->prefix = *prefix;
-		HASH_ADD(hh, engine->prefixes, prefix, sizeof(*prefix), record);
+		HASH_ADD(hh, engine->prefixes, prefix, WF_PREFIX_KEY_BYTES, record);
 		if (!record->hh.tbl) {
 			free(record);
 			return -ENOMEM;

@@ -123,9 +123,9 @@ static void start(struct lab *lab, const struct wf_policy_failsafe *failsafes, s
 		.context = lab,
 	};
 
-	assert_int_equal(wf_policy_engine_new(&lab->engine, &lab->memory, &effects, failsafes,
-					      count, NULL),
-			 0);
+	assert_int_equal(
+		wf_policy_engine_new(&lab->engine, &lab->memory, &effects, failsafes, count, NULL),
+		0);
 }
 
 void lab_init_failsafe(struct lab *lab, uint32_t profiles, uint32_t rules,
@@ -307,17 +307,18 @@ int lab_member(struct lab *lab, uint32_t slot, const char *namespace, const char
 
 struct wf_policy lab_policy(enum wf_policy_tier tier, uint32_t priority)
 {
-	return (struct wf_policy){
-		.kind = WF_KIND_NETWORK_POLICY, .tier = tier, .priority = priority
-	};
+	return (struct wf_policy){ .kind = WF_KIND_NETWORK_POLICY,
+				   .tier = tier,
+				   .priority = priority };
 }
 
 /* Room for one more element of an array that begins zeroed. */
-#define GROW(items, count, capacity)                                                              \
-	({                                                                                        \
-		assert_int_equal(wf_mem_grow(&(items), sizeof(*(items)), (count), &(capacity)), 0); \
-		memset(&(items)[count], 0, sizeof(*(items)));                                     \
-		&(items)[(count)++];                                                              \
+#define GROW(items, count, capacity)                                                            \
+	({                                                                                      \
+		assert_int_equal(wf_mem_grow(&(items), sizeof(*(items)), (count), &(capacity)), \
+				 0);                                                            \
+		memset(&(items)[count], 0, sizeof(*(items)));                                   \
+		&(items)[(count)++];                                                            \
 	})
 
 struct wf_policy_section *lab_section(struct wf_policy *policy, const char *subject)

@@ -27,8 +27,8 @@
 
 #define PARTIES_MAX 512
 #define PORTS       24
-#define STEPS       12
-#define SAMPLE      300
+#define STEPS       20
+#define SAMPLE      200
 #define WATCHED     60
 
 struct question {
@@ -261,7 +261,7 @@ static void check_all(struct trial *t)
 	for (size_t s = 0; s < t->party_count; s++)
 		for (size_t d = 0; d < t->party_count; d++)
 			if (can_talk(&t->parties[s], &t->parties[d]))
-				check_pair(t, &t->parties[s], &t->parties[d], 12);
+				check_pair(t, &t->parties[s], &t->parties[d], 4);
 	lab_check_guards(&t->lab);
 }
 
@@ -277,7 +277,7 @@ static void check_some(struct trial *t)
 			&t->parties[random_below(&t->random, (uint32_t)t->party_count)];
 
 		if (can_talk(src, dst))
-			check_pair(t, src, dst, 8);
+			check_pair(t, src, dst, 6);
 	}
 	lab_check_guards(&t->lab);
 }
