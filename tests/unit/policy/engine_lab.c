@@ -105,29 +105,29 @@ static int guard_set(uint32_t slot, bool guarded, void *context, struct wf_err *
 
 static struct wf_addr addr_of(const struct oracle_party *party)
 {
-	struct wf_addr addr;
-
-	cases_check(wf_addr_parse(party->address, &addr) == 0, "%s", party->address);
-	return addr;
+	return wf_addr_from_bytes(party->family, party->bytes);
 }
 
-/* Of the longest prefix; with `all` only one of a single address. */
+static bool is_inside(const struct wf_addr *addr, const struct wf_addr *network, int bits)
+{
+	int mask = 0xff00 >> bits % 8 & 0xff;
+
+	return memcmp(addr->bytes, network->bytes, (size_t)bits / 8) == 0 &&
+	       (bits % 8 == 0 || ((addr->bytes[bits / 8] ^ network->bytes[bits / 8]) & mask) == 0);
+}
+
+/* Of the longest prefix, or with only_single of that of the address alone. */
 static uint32_t prefix_class(const struct lab *lab, const struct wf_addr *addr, bool only_single,
 			     uint32_t fallback)
 {
-	int best = -1;
+	int best = only_single ? 127 : -1;
 
 	for (size_t i = 0; i < lab->prefix_count; i++) {
 		const struct lab_prefix *item = &lab->prefixes[i];
-		int len = item->prefix.len + (wf_addr_is_ip4(&item->prefix.addr) ? 96 : 0);
-		struct wf_prefix wide = { item->prefix.addr, (uint8_t)len };
-		bool inside = true;
+		int bits = item->prefix.len + (wf_addr_is_ip4(&item->prefix.addr) ? 96 : 0);
 
-		for (int bit = 0; bit < len && inside; bit++)
-			inside = ((wide.addr.bytes[bit / 8] ^ addr->bytes[bit / 8]) &
-				  (0x80 >> bit % 8)) == 0;
-		if (inside && len > best && (!only_single || len == 128)) {
-			best = len;
+		if (bits > best && is_inside(addr, &item->prefix.addr, bits)) {
+			best = bits;
 			fallback = item->class_id;
 		}
 	}
