@@ -51,6 +51,7 @@ struct trial {
 	size_t watched_count;
 	uint64_t decisions, verdicts[3], instants;
 	int round, step, names;
+	bool is_batch; /* changes are being gathered */
 	const char *doing;
 };
 
@@ -381,6 +382,10 @@ static void set_document(struct trial *t, json_t *document)
 static void put_watched(struct trial *t, void (*change)(struct lab *lab, const json_t *object),
 			const json_t *object)
 {
+	if (t->is_batch) {
+		change(&t->lab, object);
+		return;
+	}
 	watch_after(t);
 	t->lab.watch = see_instant;
 	t->lab.watch_context = t;
@@ -473,7 +478,8 @@ static void come_or_go(struct trial *t)
 	t->doing = "an endpoint went and came";
 	lab_endpoint_drop(&t->lab, endpoint);
 	json_array_remove(endpoints, at);
-	check_some(t);
+	if (!t->is_batch)
+		check_some(t);
 	if (random_often(&t->random, 25) && json_array_size(endpoints) > 10)
 		return;
 	endpoint = worlds_endpoint(&t->random, slot);
@@ -520,42 +526,82 @@ static void change_node(struct trial *t)
 	lab_node_put(&t->lab, node);
 }
 
+/* Another address, or one fewer; sometimes the one of an endpoint, whose it stays. */
+static void move_node(struct trial *t)
+{
+	json_t *nodes = json_object_get(t->world, "nodes");
+	json_t *node = json_array_get(nodes, random_below(&t->random, 2));
+	json_t *addresses = json_object_get(node, "addresses");
+	const char *address = worlds_address(&t->random, t->world);
+	struct oracle_party party;
+
+	t->doing = "a node moved";
+	oracle_party_find(&party, t->world, address);
+	if (json_array_size(addresses) > 3)
+		json_array_remove(addresses, json_array_size(addresses) - 1);
+	else if (!party.node)
+		json_array_append_new(addresses, json_string(address));
+	lab_node_put(&t->lab, node);
+}
+
+/* An endpoint gives an address up, or takes one that was outside or a node's. */
+static void move_endpoint(struct trial *t)
+{
+	json_t *endpoints = json_object_get(t->world, "endpoints");
+	size_t at = random_below(&t->random, (uint32_t)json_array_size(endpoints));
+	json_t *endpoint = json_array_get(endpoints, at);
+	json_t *addresses = json_object_get(endpoint, "addresses");
+	const char *address = worlds_address(&t->random, t->world);
+	struct oracle_party party;
+
+	t->doing = "an endpoint moved";
+	oracle_party_find(&party, t->world, address);
+	if (json_array_size(addresses) > 1 && random_often(&t->random, 50))
+		json_array_remove(addresses, random_below(&t->random, 2));
+	else if (!party.endpoint && json_array_size(addresses) < 6)
+		json_array_append_new(addresses, json_string(address));
+	json_object_set_new(endpoint, "namespace", json_string(worlds_namespace_name(&t->random)));
+	lab_endpoint_put(&t->lab, endpoint);
+}
+
+static void (*const changes[])(struct trial *) = {
+	change_policy,	  change_policy,    replace_policy, replace_policy, relabel_endpoint,
+	relabel_endpoint, come_or_go,	    come_or_go,	    move_endpoint,  move_node,
+	change_namespace, change_namespace, change_service, change_node,
+};
+
 /* Several changes that come into force together, or are taken back together. */
 static void change_batch(struct trial *t)
 {
 	struct wf_err err = WF_ERR_INIT;
-	json_t *before = json_copy(t->documents);
-	uint32_t count = 1 + random_below(&t->random, 4);
+	json_t *documents = json_copy(t->documents), *world = json_deep_copy(t->world);
+	uint32_t count = 1 + random_below(&t->random, 6);
+	bool is_kept = random_often(&t->random, 65);
 
-	t->doing = "a batch";
+	t->is_batch = true;
 	wf_policy_engine_begin(t->lab.engine);
-	for (uint32_t i = 0; i < count; i++) {
-		json_t *document = new_document(t);
-
-		set_document(t, document);
-		lab_policy_put(&t->lab, document);
-	}
-	if (random_often(&t->random, 30)) {
-		t->doing = "a batch taken back";
+	for (uint32_t i = 0; i < count; i++)
+		RANDOM_OF(&t->random, changes)(t);
+	t->is_batch = false;
+	t->doing = is_kept ? "a batch" : "a batch taken back";
+	if (!is_kept)
 		wf_policy_engine_rollback(t->lab.engine);
-		json_decref(t->documents);
-		t->documents = before;
-		return;
-	}
-	json_decref(before);
-	if (wf_policy_engine_commit(t->lab.engine, &err) != 0)
+	else if (wf_policy_engine_commit(t->lab.engine, &err) != 0)
 		fail_msg("%s", err.message);
+	json_decref(is_kept ? documents : t->documents);
+	json_decref(is_kept ? world : t->world);
+	if (!is_kept) {
+		t->documents = documents;
+		t->world = world;
+	}
 }
 
 static void change(struct trial *t)
 {
-	static void (*const changes[])(struct trial *) = {
-		change_policy,	  change_policy, replace_policy, replace_policy, relabel_endpoint,
-		relabel_endpoint, come_or_go,	 come_or_go,	 change_namespace, change_service,
-		change_node,	  change_batch,
-	};
-
-	RANDOM_OF(&t->random, changes)(t);
+	if (random_often(&t->random, 15))
+		change_batch(t);
+	else
+		RANDOM_OF(&t->random, changes)(t);
 }
 
 /* ---- rounds -------------------------------------------------------------------------------- */
