@@ -85,6 +85,8 @@ static void read_ports(struct line *line, char *text)
 		char *slash = strchr(word, '/');
 
 		cases_check(slash && line->port_count < PORTS_MAX, "no port: %s", line->text);
+		if (!slash)
+			return;
 		*slash = '\0';
 		line->ports[line->port_count].proto = proto_named(word);
 		line->ports[line->port_count++].port = (int)strtol(slash + 1, NULL, 10);
@@ -103,9 +105,9 @@ static void read_line(struct line *line, const char *text)
 		    "no expectation: %s", text);
 	line->to[strlen(line->to) - 1] = '\0';
 	read_ports(line, ports);
-	line->verdict = strcmp(verdict, "allow") == 0 ? ORACLE_ALLOW :
-			strcmp(verdict, "audit") == 0 ? ORACLE_AUDIT :
-							ORACLE_DENY;
+	line->verdict = strcmp(verdict, "allow") == 0   ? ORACLE_ALLOW
+			: strcmp(verdict, "audit") == 0 ? ORACLE_AUDIT
+							: ORACLE_DENY;
 	cases_check(strcmp(oracle_verdict_name(line->verdict), verdict) == 0, "no verdict: %s",
 		    text);
 }
@@ -293,6 +295,8 @@ size_t cases_run(const char *folder, const struct cases_judge *judge, size_t *re
 	size_t wrong;
 
 	cases_check(run && count > 0, "%s: cannot be read", folder);
+	if (!run)
+		return 1;
 	run->judge = judge;
 	for (int i = 0; i < count; i++) {
 		char path[4096];

@@ -16,10 +16,8 @@ struct key {
 };
 
 static const struct key keys[] = {
-	{ "app", { "web", "db", "cache" }, 3 },
-	{ "tier", { "front", "back" }, 2 },
-	{ "env", { "prod", "dev" }, 2 },
-	{ "app", { "web", "db", "nothing" }, 3 },
+	{ "app", { "web", "db", "cache" }, 3 }, { "tier", { "front", "back" }, 2 },
+	{ "env", { "prod", "dev" }, 2 },        { "app", { "web", "db", "nothing" }, 3 },
 	{ "missing", { "front" }, 1 },
 };
 static const struct key namespace_keys[] = {
@@ -44,7 +42,7 @@ static json_t *random_value(struct random *random, const struct key *key)
 static json_t *random_expression(struct random *random, bool of_namespace)
 {
 	static const char *const operators[] = { "In", "NotIn", "Exists", "DoesNotExist" };
-	const char *operator = RANDOM_OF(random, operators);
+	const char *operator= RANDOM_OF(random, operators);
 	const struct key *key = random_key(random, of_namespace);
 	json_t *item = json_pack("{s:s, s:s}", "key", key->name, "operator", operator);
 	json_t *list = json_array();
@@ -251,8 +249,8 @@ static json_t *network_rule(struct random *random, const json_t *world, const ch
 	return rule;
 }
 
-static void network_rules(struct random *random, const json_t *world, json_t *spec,
-			  const char *key, const char *peers_key)
+static void network_rules(struct random *random, const json_t *world, json_t *spec, const char *key,
+			  const char *peers_key)
 {
 	json_t *rules = json_array();
 	uint32_t count = random_below(random, 4);
@@ -318,9 +316,9 @@ static json_t *random_spec(struct random *random, const json_t *world, enum form
 
 json_t *documents_random(struct random *random, const json_t *world, const char *name)
 {
-	static const enum form forms[] = { NETWORK, NETWORK, NETWORK,        CILIUM,  CILIUM,
-					   CILIUM,  CILIUM_CLUSTER, CILIUM_CLUSTER, CLUSTER, CLUSTER,
-					   ADMIN,   BASELINE };
+	static const enum form forms[] = { NETWORK, NETWORK, NETWORK,        CILIUM,
+					   CILIUM,  CILIUM,  CILIUM_CLUSTER, CILIUM_CLUSTER,
+					   CLUSTER, CLUSTER, ADMIN,          BASELINE };
 	enum form form = RANDOM_OF(random, forms);
 	const char *namespace = worlds_namespace_name(random);
 	json_t *meta = json_pack("{s:s}", "name", form == BASELINE ? "default" : name);

@@ -22,8 +22,8 @@ struct documents_port documents_port_random(struct random *random);
 
 /* ---- between the files of the generator ----------------------------------------------------- */
 
-json_t *documents_network(struct random *random, const json_t *world);      /* a spec */
-json_t *documents_cluster(struct random *random, const json_t *world);      /* of v1alpha2 */
+json_t *documents_network(struct random *random, const json_t *world); /* a spec */
+json_t *documents_cluster(struct random *random, const json_t *world); /* of v1alpha2 */
 json_t *documents_admin(struct random *random, const json_t *world, bool is_baseline);
 json_t *documents_cilium(struct random *random, const json_t *world, bool is_clusterwide,
 			 const char *namespace);

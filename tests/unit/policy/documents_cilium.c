@@ -21,8 +21,7 @@ static json_t *with_sources(struct random *random, json_t *selector)
 	if (!labels)
 		return selector;
 	changed = json_object();
-	json_object_foreach(labels, key, value)
-	{
+	json_object_foreach(labels, key, value) {
 		char text[128];
 
 		snprintf(text, sizeof(text), "%s%s", RANDOM_OF(random, sources), key);
@@ -44,7 +43,7 @@ static json_t *labels_of(json_t *selector)
 }
 
 static void add_expression(json_t *selector, const char *key, const char *operator,
-			   const char *value)
+			   const char * value)
 {
 	json_t *list = json_object_get(selector, "matchExpressions");
 	json_t *item = json_pack("{s:s, s:s}", "key", key, "operator", operator);
@@ -68,24 +67,18 @@ static json_t *peer_selector(struct random *random)
 	case 0:
 		json_object_set_new(labels_of(selector), "k8s:" NAMESPACE_KEY, json_string(space));
 		break;
-	case 1:
-		json_object_set_new(labels_of(selector), NAMESPACE_KEY, json_string(space));
-		break;
+	case 1: json_object_set_new(labels_of(selector), NAMESPACE_KEY, json_string(space)); break;
 	case 2:
 		json_object_set_new(labels_of(selector), "k8s:io.cilium.k8s.namespace.labels.team",
 				    json_string(random_often(random, 50) ? "red" : "blue"));
 		break;
-	case 3:
-		add_expression(selector, "k8s:" NAMESPACE_KEY, "NotIn", space);
-		break;
-	case 4:
-		add_expression(selector, "k8s:" NAMESPACE_KEY, "Exists", NULL);
-		break;
+	case 3: add_expression(selector, "k8s:" NAMESPACE_KEY, "NotIn", space); break;
+	case 4: add_expression(selector, "k8s:" NAMESPACE_KEY, "Exists", NULL); break;
 	case 5:
-		add_expression(selector, "io.cilium.k8s.namespace.labels.env", "DoesNotExist", NULL);
+		add_expression(selector, "io.cilium.k8s.namespace.labels.env", "DoesNotExist",
+			       NULL);
 		break;
-	default:
-		break;
+	default: break;
 	}
 	return selector;
 }
@@ -94,9 +87,10 @@ static json_t *peer_selector(struct random *random)
 
 static const char *random_entity(struct random *random)
 {
-	static const char *const entities[] = { "all",     "world",      "world-ipv4", "world-ipv6",
-						"cluster", "host",       "remote-node", "none",
-						"init",    "world-ipv4", "cluster" };
+	static const char *const entities[] = { "all",         "world",   "world-ipv4",
+						"world-ipv6",  "cluster", "host",
+						"remote-node", "none",    "init",
+						"world-ipv4",  "cluster" };
 
 	return RANDOM_OF(random, entities);
 }
@@ -132,22 +126,16 @@ static json_t *random_item(struct random *random, const json_t *world, enum list
 	char text[64];
 
 	switch (list) {
-	case ENDPOINTS:
-		return peer_selector(random);
-	case CIDR:
-		return json_string(documents_cidr(random, world, text));
+	case ENDPOINTS: return peer_selector(random);
+	case CIDR: return json_string(documents_cidr(random, world, text));
 	case CIDR_SET:
 		if (random_often(random, 5))
 			return json_pack("{s:s}", "cidrGroupRef", "some-group");
 		return documents_block(random, world);
-	case ENTITIES:
-		return json_string(random_entity(random));
-	case NODES:
-		return documents_selector(random, false);
-	case SERVICES:
-		return random_service(random);
-	case FQDNS:
-		return json_pack("{s:s}", "matchName", "example.org");
+	case ENTITIES: return json_string(random_entity(random));
+	case NODES: return documents_selector(random, false);
+	case SERVICES: return random_service(random);
+	case FQDNS: return json_pack("{s:s}", "matchName", "example.org");
 	}
 	return NULL;
 }
@@ -155,8 +143,9 @@ static json_t *random_item(struct random *random, const json_t *world, enum list
 static void add_peers(struct random *random, const json_t *world, json_t *rule, bool is_egress,
 		      bool is_deny)
 {
-	static const enum list lists[] = { ENDPOINTS, ENDPOINTS, ENDPOINTS, CIDR,     CIDR_SET,
-					   CIDR_SET,  ENTITIES,  NODES,     SERVICES, FQDNS };
+	static const enum list lists[] = { ENDPOINTS, ENDPOINTS, ENDPOINTS, CIDR,
+					   CIDR_SET,  CIDR_SET,  ENTITIES,  NODES,
+					   SERVICES,  SERVICES,  FQDNS };
 	enum list list = RANDOM_OF(random, lists);
 	json_t *items = json_array();
 	char key[32];
@@ -184,10 +173,9 @@ static json_t *random_port(struct random *random)
 		return json_pack("{s:s, s:s}", "port", "0", "protocol", RANDOM_OF(random, bare));
 	item = json_object();
 	if (random_often(random, 70))
-		json_object_set_new(item, "protocol",
-				    json_string(random_often(random, 20) ?
-							"ANY" :
-							documents_protocol(random)));
+		json_object_set_new(
+			item, "protocol",
+			json_string(random_often(random, 20) ? "ANY" : documents_protocol(random)));
 	if (random_often(random, 20)) {
 		json_object_set_new(item, "port", json_string(documents_port_name(random)));
 		return item;
@@ -221,14 +209,10 @@ static json_t *random_icmp(struct random *random)
 	static const int types[] = { 0, 3, 8, 13, 128, 129 };
 
 	switch (random_below(random, 4)) {
-	case 0:
-		return json_pack("{s:s}", "type", "EchoRequest");
-	case 1:
-		return json_pack("{s:s, s:s}", "family", "IPv6", "type", "EchoRequest");
-	case 2:
-		return json_pack("{s:i}", "type", RANDOM_OF(random, types));
-	default:
-		return json_pack("{s:s, s:i}", "family", "IPv6", "type", RANDOM_OF(random, types));
+	case 0: return json_pack("{s:s}", "type", "EchoRequest");
+	case 1: return json_pack("{s:s, s:s}", "family", "IPv6", "type", "EchoRequest");
+	case 2: return json_pack("{s:i}", "type", RANDOM_OF(random, types));
+	default: return json_pack("{s:s, s:i}", "family", "IPv6", "type", RANDOM_OF(random, types));
 	}
 }
 
@@ -289,9 +273,8 @@ static void add_rules(struct random *random, const json_t *world, json_t *spec)
 		any = true;
 		rules = json_array();
 		while (random_often(random, 65) && json_array_size(rules) < 8)
-			json_array_append_new(rules,
-					      random_rule(random, world, lists[i].is_egress,
-							  lists[i].is_deny));
+			json_array_append_new(rules, random_rule(random, world, lists[i].is_egress,
+								 lists[i].is_deny));
 		json_object_set_new(spec, lists[i].key, rules);
 	}
 }
@@ -311,8 +294,8 @@ json_t *documents_cilium(struct random *random, const json_t *world, bool is_clu
 	if (is_clusterwide && random_often(random, 35)) {
 		json_decref(subject);
 		json_object_set_new(spec, "nodeSelector",
-				    random_often(random, 40) ? json_object() :
-							       documents_selector(random, false));
+				    random_often(random, 40) ? json_object()
+							     : documents_selector(random, false));
 	} else {
 		json_object_set_new(spec, "endpointSelector", subject);
 	}

@@ -49,17 +49,16 @@ static json_t *section_of(const char *key, json_t *value)
 static json_t *random_protocol(struct random *random, bool has_names)
 {
 	const char *name = documents_protocol(random);
-	const char *key = strcmp(name, "TCP") == 0 ? "tcp" :
-			  strcmp(name, "UDP") == 0 ? "udp" :
-						     "sctp";
+	const char *key = strcmp(name, "TCP") == 0   ? "tcp"
+			  : strcmp(name, "UDP") == 0 ? "udp"
+						     : "sctp";
 	int first = documents_number(random), last = documents_number_above(random, first);
 
 	if (has_names && random_often(random, 30))
 		return json_pack("{s:s}", "destinationNamedPort", documents_port_name(random));
 	if (first == last || random_often(random, 40)) /* a range of one is refused */
 		return section_of(key, json_pack("{s:i}", "number", first));
-	return section_of(key,
-			  json_pack("{s:{s:i, s:i}}", "range", "start", first, "end", last));
+	return section_of(key, json_pack("{s:{s:i, s:i}}", "range", "start", first, "end", last));
 }
 
 static json_t *random_admin_port(struct random *random, bool has_names)
@@ -71,9 +70,8 @@ static json_t *random_admin_port(struct random *random, bool has_names)
 	if (random_often(random, 50))
 		return json_pack("{s:{s:s, s:i}}", "portNumber", "protocol",
 				 documents_protocol(random), "port", first);
-	return json_pack("{s:{s:s, s:i, s:i}}", "portRange", "protocol",
-			 documents_protocol(random), "start", first, "end",
-			 documents_number_above(random, first));
+	return json_pack("{s:{s:s, s:i, s:i}}", "portRange", "protocol", documents_protocol(random),
+			 "start", first, "end", documents_number_above(random, first));
 }
 
 /* How the two versions of the API differ. */
@@ -82,8 +80,8 @@ struct dialect {
 	bool has_pass, is_old;
 };
 
-static json_t *random_rule(struct random *random, const json_t *world, const struct dialect *dialect,
-			   bool is_egress)
+static json_t *random_rule(struct random *random, const json_t *world,
+			   const struct dialect *dialect, bool is_egress)
 {
 	json_t *rule = json_object(), *peers = json_array(), *ports = json_array();
 	uint32_t dice = random_below(random, dialect->has_pass ? 10 : 8);
@@ -100,9 +98,8 @@ static json_t *random_rule(struct random *random, const json_t *world, const str
 	json_object_set_new(rule, "action", json_string(action));
 	json_object_set_new(rule, is_egress ? "to" : "from", peers);
 	while (random_often(random, 45) && json_array_size(ports) < 10)
-		json_array_append_new(ports, dialect->is_old ?
-						     random_admin_port(random, has_names) :
-						     random_protocol(random, has_names));
+		json_array_append_new(ports, dialect->is_old ? random_admin_port(random, has_names)
+							     : random_protocol(random, has_names));
 	if (json_array_size(ports) > 0)
 		json_object_set(rule, dialect->ports_key, ports);
 	json_decref(ports);

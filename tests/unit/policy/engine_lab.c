@@ -169,12 +169,9 @@ static enum oracle_verdict read_run(const struct lab *lab, struct wf_policy_run 
 			found = at;
 	}
 	switch (found >> WF_POLICY_AT_VERDICT) {
-	case WF_POLICY_ALLOW:
-		return ORACLE_ALLOW;
-	case WF_POLICY_AUDIT:
-		return ORACLE_AUDIT;
-	default:
-		return ORACLE_DENY;
+	case WF_POLICY_ALLOW: return ORACLE_ALLOW;
+	case WF_POLICY_AUDIT: return ORACLE_AUDIT;
+	default: return ORACLE_DENY;
 	}
 }
 
@@ -188,8 +185,8 @@ enum oracle_verdict lab_look_up(const struct lab *lab, enum oracle_dir dir,
 
 	if (slot == UINT32_MAX || lab_slot(src) == lab_slot(dst))
 		return ORACLE_ALLOW;
-	key.profile = lab->memory.subjects[slot].profile[dir == ORACLE_EGRESS ? WF_POLICY_EGRESS :
-										WF_POLICY_INGRESS];
+	key.profile = lab->memory.subjects[slot]
+			      .profile[dir == ORACLE_EGRESS ? WF_POLICY_EGRESS : WF_POLICY_INGRESS];
 	if (key.profile == WF_POLICY_PROFILE_NONE)
 		return ORACLE_ALLOW;
 	key.class_id = class_of(lab, dir == ORACLE_EGRESS ? dst : src);
@@ -261,12 +258,12 @@ char *lab_policy_key(const json_t *document)
 {
 	const char *kind = oracle_text(document, "kind");
 	const char *name = oracle_text(json_object_get(document, "metadata"), "name");
-	bool is_namespaced = strcmp(kind, "NetworkPolicy") == 0 ||
-			     strcmp(kind, "CiliumNetworkPolicy") == 0;
+	bool is_namespaced =
+		strcmp(kind, "NetworkPolicy") == 0 || strcmp(kind, "CiliumNetworkPolicy") == 0;
 	char *key = NULL;
 	int len = is_namespaced ? asprintf(&key, "%s/%s/%s", kind,
-					   oracle_document_namespace(document), name) :
-				  asprintf(&key, "%s/%s", kind, name);
+					   oracle_document_namespace(document), name)
+				: asprintf(&key, "%s/%s", kind, name);
 
 	cases_check(len > 0, "no memory");
 	return key;
@@ -404,8 +401,8 @@ static void open_engine(struct lab *lab, const json_t *failsafes)
 	for (size_t i = 0; i < count; i++) {
 		const json_t *item = json_array_get(failsafes, i);
 
-		list[i].dir = strcmp(oracle_text(item, "dir"), "ingress") == 0 ? WF_POLICY_INGRESS :
-										 WF_POLICY_EGRESS;
+		list[i].dir = strcmp(oracle_text(item, "dir"), "ingress") == 0 ? WF_POLICY_INGRESS
+									       : WF_POLICY_EGRESS;
 		list[i].proto = (uint8_t)json_integer_value(json_object_get(item, "proto"));
 		list[i].port = (uint16_t)json_integer_value(json_object_get(item, "port"));
 	}
@@ -422,8 +419,7 @@ static void fill(struct lab *lab, const json_t *world, const json_t *documents)
 	const json_t *endpoints = json_object_get(world, "endpoints");
 	const char *name;
 
-	json_object_foreach(namespaces, name, value)
-	{
+	json_object_foreach(namespaces, name, value) {
 		lab_namespace_put(lab, name, value);
 	}
 	for (size_t i = 0; i < json_array_size(nodes); i++)

@@ -147,16 +147,14 @@ static bool holds(const json_t *requirement, const char *value)
 	abort();
 }
 
-bool oracle_selects(const json_t *selector, oracle_label_fn label,
-		    const struct oracle_party *party)
+bool oracle_selects(const json_t *selector, oracle_label_fn label, const struct oracle_party *party)
 {
 	const json_t *expressions = json_object_get(selector, "matchExpressions");
 	json_t *labels = json_object_get(selector, "matchLabels");
 	const char *key;
 	json_t *wanted;
 
-	json_object_foreach(labels, key, wanted)
-	{
+	json_object_foreach(labels, key, wanted) {
 		const char *value = label(party, key);
 
 		if (!value || strcmp(value, json_string_value(wanted)) != 0)
@@ -209,9 +207,10 @@ int oracle_proto(const char *name)
 	static const struct {
 		const char *name;
 		int proto;
-	} known[] = { { "TCP", 6 },   { "UDP", 17 }, { "SCTP", 132 }, { "VRRP", 112 },
-		      { "IGMP", 2 },  { "GRE", 47 }, { "IPIP", 4 },   { "IPV6", 41 },
-		      { "ESP", 50 },  { "AH", 51 } };
+	} known[] = {
+		{ "TCP", 6 },  { "UDP", 17 }, { "SCTP", 132 }, { "VRRP", 112 }, { "IGMP", 2 },
+		{ "GRE", 47 }, { "IPIP", 4 }, { "IPV6", 41 },  { "ESP", 50 },   { "AH", 51 }
+	};
 
 	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
 		if (strcmp(known[i].name, name) == 0)
@@ -370,9 +369,8 @@ static bool is_failsafe(const struct oracle_pair *pair, int proto, int port)
 
 static bool is_on_trial(const struct oracle_party *subject)
 {
-	return subject->endpoint &&
-	       (json_is_true(json_object_get(subject->endpoint, "audit")) ||
-		json_is_true(json_object_get(namespace_of(subject), "audit")));
+	return subject->endpoint && (json_is_true(json_object_get(subject->endpoint, "audit")) ||
+				     json_is_true(json_object_get(namespace_of(subject), "audit")));
 }
 
 enum oracle_verdict oracle_pair_ask(const struct oracle_pair *pair, int proto, int port)

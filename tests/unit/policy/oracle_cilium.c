@@ -53,8 +53,7 @@ static bool selector_names_namespace(const json_t *selector)
 	const char *key;
 	json_t *value;
 
-	json_object_foreach(labels, key, value)
-	{
+	json_object_foreach(labels, key, value) {
 		if (names_namespace(key))
 			return true;
 	}
@@ -332,8 +331,8 @@ static void hear_spec(struct oracle_pair *pair, const json_t *document, const js
 	bool ingress = pair->dir == ORACLE_INGRESS;
 	const json_t *allow = oracle_get(spec, ingress ? "ingress" : "egress");
 	const json_t *deny = oracle_get(spec, ingress ? "ingressDeny" : "egressDeny");
-	const json_t *wish = oracle_get(oracle_get(spec, "enableDefaultDeny"),
-					ingress ? "ingress" : "egress");
+	const json_t *wish =
+		oracle_get(oracle_get(spec, "enableDefaultDeny"), ingress ? "ingress" : "egress");
 	bool isolates = json_array_size(allow) > 0 || json_array_size(deny) > 0;
 
 	if (!is_subject(pair, document, spec))

@@ -70,8 +70,8 @@ static bool is_admin_port(const struct oracle_pair *pair, const json_t *item, in
 		       oracle_port_named(pair, json_string_value(named), proto, port);
 	if (oracle_proto(*name ? name : "TCP") != proto)
 		return false;
-	return number ? is_within(number, "port", "port", port) :
-			is_within(range, "start", "end", port);
+	return number ? is_within(number, "port", "port", port)
+		      : is_within(range, "start", "end", port);
 }
 
 /* One of {tcp|udp|sctp: {destinationPort: {number | range{start, end}}}}, {destinationNamedPort}. */
@@ -90,8 +90,8 @@ static bool is_cluster_port(const struct oracle_pair *pair, const json_t *item, 
 	range = oracle_get(wanted, "range");
 	if (!wanted)
 		return true;
-	return range ? is_within(range, "start", "end", port) :
-		       is_within(wanted, "number", "number", port);
+	return range ? is_within(range, "start", "end", port)
+		     : is_within(wanted, "number", "number", port);
 }
 
 static bool holds_port(const struct oracle_pair *pair, const json_t *rule, int proto, int port)

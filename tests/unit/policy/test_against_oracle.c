@@ -147,8 +147,7 @@ static void shrink_spec(const json_t *world, const json_t *documents, json_t *sp
 			json_t *value;
 			void *next;
 
-			json_object_foreach_safe(json_array_get(rules, k), next, key, value)
-			{
+			json_object_foreach_safe(json_array_get(rules, k), next, key, value) {
 				shrink_array(world, documents, value, 1, difference);
 			}
 		}
@@ -188,9 +187,10 @@ static void print_party(const struct trial *t, const char *title, const struct o
 	fprintf(stderr, "%s %s\n", title, party->address);
 	if (party->endpoint) {
 		print_json("   endpoint", party->endpoint);
-		print_json("   namespace", json_object_get(spaces, oracle_namespace(party)) ?
-						   json_object_get(spaces, oracle_namespace(party)) :
-						   json_null());
+		print_json("   namespace",
+			   json_object_get(spaces, oracle_namespace(party))
+				   ? json_object_get(spaces, oracle_namespace(party))
+				   : json_null());
 	} else if (party->node) {
 		print_json("   node", party->node);
 	}
@@ -202,11 +202,11 @@ __attribute__((noreturn)) static void fail_with(struct trial *t, const struct qu
 	struct difference difference = { question->src->address, question->dst->address,
 					 question->dir, question->proto, question->port };
 	bool afresh = differs_afresh(t->world, t->documents, &difference);
-	json_t *documents = afresh ? shrink(t->world, t->documents, &difference) :
-				     json_incref(t->documents);
+	json_t *documents =
+		afresh ? shrink(t->world, t->documents, &difference) : json_incref(t->documents);
 
-	fprintf(stderr, "seed %llu, round %d, step %d, after: %s%s\n",
-		(unsigned long long)t->seed, t->round, t->step, t->doing,
+	fprintf(stderr, "seed %llu, round %d, step %d, after: %s%s\n", (unsigned long long)t->seed,
+		t->round, t->step, t->doing,
 		afresh ? "" : " (an engine that starts with this is right: the change went wrong)");
 	for (size_t i = 0; i < json_array_size(documents); i++)
 		print_json("document", json_array_get(documents, i));
@@ -327,9 +327,9 @@ static void see_instant(void *context)
 
 	for (size_t i = 0; i < t->watched_count; i++) {
 		const struct question *question = &t->watched[i];
-		enum oracle_verdict read = lab_look_up(&t->lab, question->dir, question->src,
-						       question->dst, question->proto,
-						       question->port);
+		enum oracle_verdict read =
+			lab_look_up(&t->lab, question->dir, question->src, question->dst,
+				    question->proto, question->port);
 
 		t->instants++;
 		if (read == question->before || read == question->after)
@@ -422,8 +422,9 @@ static json_t *rewritten(struct trial *t, const json_t *old)
 	json_t *found = NULL;
 
 	for (int i = 0; i < 200 && !found; i++) {
-		json_t *document = documents_random(
-			&t->random, t->world, oracle_text(json_object_get(old, "metadata"), "name"));
+		json_t *document =
+			documents_random(&t->random, t->world,
+					 oracle_text(json_object_get(old, "metadata"), "name"));
 		char *other = lab_policy_key(document);
 
 		if (strcmp(key, other) == 0)
@@ -439,8 +440,8 @@ static void replace_policy(struct trial *t)
 {
 	uint32_t count = (uint32_t)json_array_size(t->documents);
 	json_t *document =
-		count ? rewritten(t, json_array_get(t->documents, random_below(&t->random, count))) :
-			NULL;
+		count ? rewritten(t, json_array_get(t->documents, random_below(&t->random, count)))
+		      : NULL;
 
 	if (!document)
 		return;
@@ -565,8 +566,8 @@ static void move_endpoint(struct trial *t)
 }
 
 static void (*const changes[])(struct trial *) = {
-	change_policy,	  change_policy,    replace_policy, replace_policy, relabel_endpoint,
-	relabel_endpoint, come_or_go,	    come_or_go,	    move_endpoint,  move_node,
+	change_policy,    change_policy,    replace_policy, replace_policy, relabel_endpoint,
+	relabel_endpoint, come_or_go,       come_or_go,     move_endpoint,  move_node,
 	change_namespace, change_namespace, change_service, change_node,
 };
 

@@ -8,9 +8,10 @@
 #include "oracle.h"
 
 const char *const worlds_outside[] = {
-	"192.0.2.1",    "192.0.2.129",   "192.0.3.1", "198.51.100.9",  "203.0.113.5",
-	"10.1.200.200", "10.200.0.1",    "8.8.8.8",   "255.255.255.254", "2001:db8::1",
-	"2001:db8::ff", "2001:db8:1::1", "fd00:1::9:9", "fd99::1",       "::1:0:0:1", NULL,
+	"192.0.2.1",       "192.0.2.129",  "192.0.3.1",    "198.51.100.9",
+	"203.0.113.5",     "10.1.200.200", "10.200.0.1",   "8.8.8.8",
+	"255.255.255.254", "2001:db8::1",  "2001:db8::ff", "2001:db8:1::1",
+	"fd00:1::9:9",     "fd99::1",      "::1:0:0:1",    NULL,
 };
 
 static const char *const namespaces[] = { "alpha", "beta", "gamma", "delta", "untold" };
@@ -81,8 +82,8 @@ static json_t *random_ports(struct random *random)
 	return ports;
 }
 
-__attribute__((format(printf, 2, 3))) static void add_address(json_t *addresses,
-							      const char *format, ...)
+__attribute__((format(printf, 2, 3))) static void add_address(json_t *addresses, const char *format,
+							      ...)
 {
 	char text[64];
 	va_list args;
@@ -128,8 +129,8 @@ const char *worlds_address(struct random *random, const json_t *world)
 		from = json_object_get(world, "nodes");
 	from = json_array_get(from, random_below(random, (uint32_t)json_array_size(from)));
 	addresses = json_object_get(from, "addresses");
-	return json_string_value(
-		json_array_get(addresses, random_below(random, (uint32_t)json_array_size(addresses))));
+	return json_string_value(json_array_get(
+		addresses, random_below(random, (uint32_t)json_array_size(addresses))));
 }
 
 json_t *worlds_service(struct random *random, const json_t *world, const char *namespace,
@@ -148,9 +149,10 @@ static json_t *random_nodes(struct random *random)
 {
 	json_t *nodes = json_array();
 
-	json_array_append_new(nodes, json_pack("{s:s, s:b, s:o, s:[s, s, s]}", "name", "node-a",
-					       "self", 1, "labels", worlds_labels(random),
-					       "addresses", "10.9.0.1", "fd00:9::1", "192.168.7.1"));
+	json_array_append_new(nodes,
+			      json_pack("{s:s, s:b, s:o, s:[s, s, s]}", "name", "node-a", "self", 1,
+					"labels", worlds_labels(random), "addresses", "10.9.0.1",
+					"fd00:9::1", "192.168.7.1"));
 	json_array_append_new(nodes, json_pack("{s:s, s:b, s:o, s:[s, s]}", "name", "node-b",
 					       "self", 0, "labels", worlds_labels(random),
 					       "addresses", "10.9.0.2", "fd00:9::2"));
