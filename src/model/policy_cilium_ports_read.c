@@ -17,7 +17,7 @@
 /* Protocols that a port may have; those without ports take 0 only. */
 static const struct protocol {
 	const char *name;
-	uint8_t proto; /* 0: TCP, UDP and SCTP, or every one with port 0 */
+	uint8_t proto; /* 0: TCP, UDP and SCTP */
 	uint16_t max;
 } protocols[] = {
 	{ "ANY", 0, UINT16_MAX },
@@ -154,7 +154,7 @@ static int read_port(struct wf_policy_reading *reading, const json_t *item, void
 		      : read_name(reading, item, text, protocol, &port);
 	if (r < 0)
 		return r;
-	if (!port.proto && (number || !is_number))
+	if (!port.proto)
 		return wf_policy_add_ports_of_any(reading, context, &port);
 	return wf_policy_add_port(reading, context, &port);
 }
