@@ -135,24 +135,19 @@ void wf_policy_engine_visit(const struct wf_policy_engine *engine, wf_policy_vis
 	}
 }
 
-/* Slots as they are found: all are counted, the first of them stored. */
-struct found {
-	uint32_t *slots;
-	size_t most, count;
-};
-
-static void add_slot(struct found *found, uint32_t slot)
+/* All that are found are counted, the first of them stored. */
+static void add_slot(uint32_t slot, uint32_t *slots, size_t most, size_t *count)
 {
-	if (found->count < found->most)
-		found->slots[found->count] = slot;
-	found->count++;
+	if (*count < most)
+		slots[*count] = slot;
+	++*count;
 }
 
 size_t wf_policy_engine_selected(const struct wf_policy_engine *engine, const char *key,
 				 size_t section, uint32_t *ret_slots, size_t most)
 {
 	const struct wf_law *law = find_law(engine, key);
-	struct found found = { ret_slots, most, 0 };
+	size_t count = 0;
 	const struct wf_atom *subject;
 
 	if (!law || section >= law->section_count)
@@ -162,7 +157,7 @@ size_t wf_policy_engine_selected(const struct wf_policy_engine *engine, const ch
 		struct wf_atom_party party = wf_group_party(engine->self->group);
 
 		if (wf_atom_matches(subject, &party))
-			add_slot(&found, WF_SLOT_HOST);
+			add_slot(WF_SLOT_HOST, ret_slots, most, &count);
 	}
 	for (uint32_t i = 1; i < engine->slot_count; i++) {
 		const struct wf_member *member = engine->slots[i].now;
@@ -171,10 +166,10 @@ size_t wf_policy_engine_selected(const struct wf_policy_engine *engine, const ch
 			struct wf_atom_party party = wf_group_party(member->group);
 
 			if (wf_atom_matches(subject, &party))
-				add_slot(&found, i);
+				add_slot(i, ret_slots, most, &count);
 		}
 	}
-	return found.count;
+	return count;
 }
 
 static bool selects(const struct wf_peer *peer, const struct wf_group *group)
@@ -238,14 +233,14 @@ static bool means_host(const struct wf_policy_engine *engine, const struct wf_pe
 size_t wf_policy_engine_peers(const struct wf_policy_engine *engine, const struct wf_peer *peer,
 			      uint32_t *ret_slots, size_t most)
 {
-	struct found found = { ret_slots, most, 0 };
+	size_t count = 0;
 
 	if (means_host(engine, peer))
-		add_slot(&found, WF_SLOT_HOST);
+		add_slot(WF_SLOT_HOST, ret_slots, most, &count);
 	for (uint32_t i = 1; peer->type != WF_PEER_NODES && i < engine->slot_count; i++)
 		if (engine->slots[i].now && means_member(peer, engine->slots[i].now))
-			add_slot(&found, i);
-	return found.count;
+			add_slot(i, ret_slots, most, &count);
+	return count;
 }
 
 /* About: what the allocator adds is not known here. */
@@ -260,7 +255,7 @@ static size_t memory_of(const struct wf_policy_engine *engine, const struct wf_p
 		       HASH_COUNT(engine->runs.by_content) * sizeof(struct wf_run);
 
 	for (const struct wf_group *group = engine->objects.groups; group; group = group->hh.next) {
-		bytes += sizeof(*group) + group->hh.keylen * 2 +
+		bytes += sizeof(*group) + (size_t)group->hh.keylen * 2 +
 			 group->labels.capacity * sizeof(struct wf_label) +
 			 group->port_count * sizeof(struct wf_endpoint_port) +
 			 group->matched.capacity * sizeof(uint32_t);

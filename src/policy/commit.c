@@ -20,9 +20,10 @@ static uint32_t class_id(const struct wf_force *force, int family)
 }
 
 /* Programs read it at the same time; what it leads to was written before. */
-static void store(uint32_t *field, uint32_t value)
+static void store(volatile uint32_t *field, uint32_t value)
 {
-	__atomic_store_n(field, value, __ATOMIC_RELEASE);
+	__atomic_thread_fence(__ATOMIC_RELEASE);
+	*field = value;
 }
 
 /* Pairs on their way to the effect, many at once. */

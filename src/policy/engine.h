@@ -10,8 +10,16 @@
  *
  * Order of every change, so that no packet meets half of it: rules, then profiles and pairs that
  * nobody names yet, then subjects and prefixes one by one, then the new revision, then what is
- * named no more is freed. When something does not fit nothing has been turned over: the change is
- * taken back and reported, what was in force stays.
+ * named no more is freed. So each verdict is the one before the change or the one after it, unless
+ * a change concerns both ends of a pair at once (labels of a namespace; labels and policies in one
+ * batch): then one end may be seen turned over before the other. When something does not fit
+ * nothing stays turned over: the change is taken back and reported, what was in force stays.
+ *
+ * State beside the mapped arrays, on 64 bit: about 210 bytes for an endpoint with one address, 450
+ * and its labels for a distinct set of labels and named ports, 200 for a class, 300 for a profile,
+ * 16 for a pair, 900 for a policy with one section and 100 for a rule of it (beside its document),
+ * 350 for a distinct selector or CIDR. A million distinct sets of labels take half a gigabyte and
+ * exhaust nothing else: as long as no selector tells them apart they are of one class.
  */
 #ifndef WEFT_POLICY_ENGINE_H
 #define WEFT_POLICY_ENGINE_H

@@ -105,13 +105,9 @@ struct wf_policy_engine {
 	struct wf_policy_memory memory;
 	struct wf_policy_effects effects;
 	struct wf_policy_failsafe *failsafes; /* owned */
-	uint32_t slot_count;
-	struct wf_slot *slots; /* owned */
-	uint32_t touched;      /* slots, chained; WF_SLOT_NONE ends */
+	struct wf_slot *slots;                /* owned */
 	size_t member_count;
-	bool has_doomed;      /* slots may be is_doomed */
 	struct wf_node *self; /* the node that is this one; NULL: not known */
-	bool has_loose;       /* prefixes may be there that nothing asks for any more */
 	struct wf_atoms atoms;
 	struct wf_laws laws;
 	struct wf_objects objects;
@@ -122,9 +118,13 @@ struct wf_policy_engine {
 	struct wf_book policies, namespaces, nodes, services;
 	struct wf_prefix_record *prefixes;
 	struct wf_plan plan;
-	uint32_t class_stamp;
 	struct wf_policy_pair_key *adopted_pairs; /* owned */
 	size_t adopted_count, adopted_capacity;
+	uint32_t slot_count;
+	uint32_t touched; /* slots, chained; WF_SLOT_NONE ends */
+	uint32_t class_stamp;
+	bool has_doomed;  /* slots may be is_doomed */
+	bool has_loose;   /* prefixes may be there that nothing asks for any more */
 	bool has_adopted; /* until the first commit has succeeded */
 	bool in_batch;
 };

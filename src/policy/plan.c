@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* The plan of a change from its making to its end; see engine_priv.h. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>

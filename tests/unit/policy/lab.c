@@ -8,18 +8,20 @@
 
 #include "base/mem.h"
 
+static void show(struct lab *lab)
+{
+	if (lab->on_effect)
+		lab->on_effect(lab, lab->context);
+}
+
 static bool must_fail(struct lab *lab)
 {
+	/* what was written to memory so far was seen before */
+	show(lab);
 	if (lab->calls++ != lab->fail_at)
 		return false;
 	lab->has_failed = true;
 	return true;
-}
-
-static void done(struct lab *lab)
-{
-	if (lab->on_effect)
-		lab->on_effect(lab, lab->context);
 }
 
 static struct lab_pair *find_pair(const struct lab *lab, const struct wf_policy_pair_key *key)
@@ -60,9 +62,9 @@ static int pairs_set(const struct wf_policy_pair_key *keys, const struct wf_poli
 			}
 		}
 		pair->run = runs[i];
-		done(lab);
+		show(lab);
 	}
-	done(lab);
+	show(lab);
 	return fails ? wf_fail(err, -ENOSPC, "the table of policy pairs is full") : 0;
 }
 
@@ -70,9 +72,12 @@ static int prefix_set(const struct wf_prefix *prefix, uint32_t class_id, bool pr
 		      void *context, struct wf_err *err)
 {
 	struct lab *lab = context;
-	struct wf_policy_prefix_key key = { prefix->len, prefix->addr };
+	struct wf_policy_prefix_key key;
 	size_t at = 0;
 
+	memset(&key, 0, sizeof(key));
+	key.prefixlen = prefix->len;
+	key.addr = prefix->addr;
 	if (wf_addr_is_ip4(&prefix->addr))
 		key.prefixlen += 96;
 	if (must_fail(lab))
@@ -84,10 +89,11 @@ static int prefix_set(const struct wf_prefix *prefix, uint32_t class_id, bool pr
 			lab->prefixes[at] = lab->prefixes[--lab->prefix_count];
 	} else {
 		assert_true(at < WF_ARRAY_LEN(lab->prefixes));
-		lab->prefixes[at] = (struct lab_prefix){ key, class_id };
+		lab->prefixes[at].key = key;
+		lab->prefixes[at].class_id = class_id;
 		lab->prefix_count += at == lab->prefix_count;
 	}
-	done(lab);
+	show(lab);
 	return 0;
 }
 
@@ -98,7 +104,7 @@ static int revise(void *context, struct wf_err *err)
 	if (must_fail(lab))
 		return wf_fail(err, -EIO, "no revision");
 	lab->revisions++;
-	done(lab);
+	show(lab);
 	return 0;
 }
 
@@ -109,7 +115,7 @@ static int guard_set(uint32_t slot, bool guarded, void *context, struct wf_err *
 	if (must_fail(lab))
 		return wf_fail(err, -EIO, "no guard");
 	lab->guarded[slot] = guarded;
-	done(lab);
+	show(lab);
 	return 0;
 }
 

@@ -42,7 +42,7 @@ struct lab {
 	size_t calls, pair_writes, revisions;
 	size_t fail_at; /* the effect with this number of calls before it fails; SIZE_MAX: none */
 	bool has_failed;
-	void (*on_effect)(struct lab *lab, void *context); /* after each; NULL: nothing */
+	void (*on_effect)(struct lab *lab, void *context); /* before and after; NULL: nothing */
 	void *context;
 	/* what verdicts are read from: memory.subjects, or what a test has caught up with */
 	const struct wf_policy_subject_value *subjects;
