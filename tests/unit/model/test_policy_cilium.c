@@ -109,7 +109,7 @@ static void test_ports(void **state)
 {
 	static const struct policy_row rows[] = {
 		{ IN "[{toPorts: [{ports: [{port: '0'}]}]}]}",
-		  ISO_IN "ingress allow any : 0/0-65535\n" },
+		  ISO_IN "ingress allow any : 6/0-65535 17/0-65535 132/0-65535\n" },
 		{ IN "[{toPorts: [{ports: [{port: '53'}, {port: '0', protocol: UDP}]}]}]}",
 		  ISO_IN "ingress allow any : 6/53-53 17/53-53 132/53-53 17/0-65535\n" },
 		{ IN "[{toPorts: [{ports: [{port: HTTP}, {port: dns, protocol: UDP}]}]}]}",
