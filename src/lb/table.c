@@ -36,10 +36,10 @@ static int fail_memory(const struct wf_lb_port *port, struct wf_err *err)
 static int make_record(struct wf_lb_table *table, const struct wf_lb_port *port,
 		       struct wf_lb_record **ret_record, struct wf_err *err)
 {
-	uint32_t number = wf_lb_bits_next(&table->free_services, 0);
+	uint32_t number = wf_bits_next(&table->free_services, 0);
 	struct wf_service_value *value;
 
-	if (number == WF_LB_BITS_NONE)
+	if (number == WF_BITS_NONE)
 		return wf_fail(err, -ENOSPC,
 			       "no number is free for service port %s: all %u are in use or were "
 			       "until just now; raise --max-services",
@@ -286,10 +286,10 @@ static uint32_t number_for(const struct wf_lb_table *table, const char *key)
 	for (; *key; key++)
 		hash = (hash ^ (uint8_t)*key) * 0x100000001b3;
 	number = first + (count / 4 ? (uint32_t)((hash ^ hash >> 32) % (count / 4)) : 0);
-	number = wf_lb_bits_next(&table->free_services, number);
-	if (number == WF_LB_BITS_NONE)
-		number = wf_lb_bits_next(&table->free_services, first);
-	return number == WF_LB_BITS_NONE ? wf_lb_bits_next(&table->free_services, 0) : number;
+	number = wf_bits_next(&table->free_services, number);
+	if (number == WF_BITS_NONE)
+		number = wf_bits_next(&table->free_services, first);
+	return number == WF_BITS_NONE ? wf_bits_next(&table->free_services, 0) : number;
 }
 
 int wf_lb_table_number_take(struct wf_lb_table *table, const char *key, uint32_t *ret_number,
@@ -300,7 +300,7 @@ int wf_lb_table_number_take(struct wf_lb_table *table, const char *key, uint32_t
 
 	if (record && !record->is_reserved)
 		return wf_fail(err, -EEXIST, "%s is the name of a service port", key);
-	if (!record && number == WF_LB_BITS_NONE)
+	if (!record && number == WF_BITS_NONE)
 		return wf_fail(err, -ENOSPC,
 			       "no number is free for %s: all %u are in use; raise --max-services",
 			       key, table->memory.service_count - 1);

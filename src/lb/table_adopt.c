@@ -64,7 +64,7 @@ static int adopt_backend(struct wf_lb_table *table, uint32_t number)
 		.flags = value->flags,
 		.is_here = true,
 	};
-	wf_lb_bits_clear(&table->free_backends, number);
+	wf_bits_clear(&table->free_backends, number);
 	return 0;
 }
 
@@ -99,15 +99,14 @@ static int adopt_backends(struct wf_lb_table *table)
 static int init(struct wf_lb_table *table, const struct wf_lb_memory *memory)
 {
 	table->by_number = calloc(memory->service_count, sizeof(struct wf_lb_record *));
-	if (!table->by_number ||
-	    wf_lb_bits_init(&table->free_services, memory->service_count) < 0 ||
-	    wf_lb_bits_init(&table->free_backends, memory->backend_count) < 0 ||
-	    wf_lb_space_init(&table->space, memory->page_count * WF_PICKS_PER_PAGE) < 0)
+	if (!table->by_number || wf_bits_init(&table->free_services, memory->service_count) < 0 ||
+	    wf_bits_init(&table->free_backends, memory->backend_count) < 0 ||
+	    wf_space_init(&table->space, memory->page_count * WF_PICKS_PER_PAGE) < 0)
 		return -ENOMEM;
 	for (uint32_t i = 1; i < memory->service_count; i++)
-		wf_lb_bits_set(&table->free_services, i);
+		wf_bits_set(&table->free_services, i);
 	for (uint32_t i = 1; i < memory->backend_count; i++)
-		wf_lb_bits_set(&table->free_backends, i);
+		wf_bits_set(&table->free_backends, i);
 	return adopt_backends(table);
 }
 
@@ -152,9 +151,9 @@ void wf_lb_table_free(struct wf_lb_table **table)
 		DL_DELETE((*table)->paused, run);
 		free(run);
 	}
-	wf_lb_bits_done(&(*table)->free_services);
-	wf_lb_bits_done(&(*table)->free_backends);
-	wf_lb_space_done(&(*table)->space);
+	wf_bits_done(&(*table)->free_services);
+	wf_bits_done(&(*table)->free_backends);
+	wf_space_done(&(*table)->space);
 	free((*table)->scratch.picks);
 	free((*table)->scratch.members);
 	free((*table)->scratch.numbers);
@@ -187,7 +186,7 @@ static int adopt_run(struct wf_lb_table *table, struct wf_lb_record *record,
 		return -ENOMEM;
 	run->first = named->first;
 	run->size = named->size;
-	if (wf_lb_space_take_at(&table->space, named->first, named->size) < 0) {
+	if (wf_space_take_at(&table->space, named->first, named->size) < 0) {
 		free(run);
 		return 0;
 	}

@@ -103,10 +103,10 @@ static struct wf_lb_held make_held(const struct plan *plan, const struct wf_lb_b
 	struct wf_lb_held held = {
 		.addr = backend->addr,
 		.port = backend->port,
-		.number = wf_lb_bits_next(&table->free_backends, 0),
+		.number = wf_bits_next(&table->free_backends, 0),
 	};
 
-	wf_lb_bits_clear(&table->free_backends, held.number);
+	wf_bits_clear(&table->free_backends, held.number);
 	want(plan, &held, backend);
 	return held;
 }
@@ -258,7 +258,7 @@ static int make_run(const struct plan *plan, uint32_t size, struct wf_lb_run **r
 
 	if (!run)
 		return fail_memory(plan);
-	if (wf_lb_space_take(&table->space, size, &run->first) < 0)
+	if (wf_space_take(&table->space, size, &run->first) < 0)
 		return wf_fail(plan->err, -ENOSPC,
 			       "no run of %u picks is free for service port %s (%u of %u are in "
 			       "use or were until just now); raise --max-services",
@@ -417,12 +417,12 @@ static void abandon(struct plan *plan)
 
 	for (size_t i = 0; i < plan->held_count; i++)
 		if (!plan->held[i].flags)
-			wf_lb_bits_set(&table->free_backends, plan->held[i].number);
+			wf_bits_set(&table->free_backends, plan->held[i].number);
 	free(TAKE_PTR(plan->held));
 	DL_FOREACH_SAFE(record->fresh, run, next_run)
 	{
 		DL_DELETE(record->fresh, run);
-		wf_lb_space_give(&table->space, run->first, run->size);
+		wf_space_give(&table->space, run->first, run->size);
 		free(run);
 	}
 	DL_FOREACH_SAFE(record->nodes, node, next_node)

@@ -21,9 +21,9 @@
 #include <uthash.h>
 #include <utlist.h>
 
-#include "lb/bits.h"
+#include "base/bits.h"
+#include "base/space.h"
 #include "lb/maglev.h"
-#include "lb/space.h"
 #include "lb/table.h"
 
 /*
@@ -131,9 +131,9 @@ struct wf_lb_scratch {
 struct wf_lb_table {
 	struct wf_lb_memory memory;
 	struct wf_lb_effects effects;
-	struct wf_lb_bits free_services; /* numbers nobody has */
-	struct wf_lb_bits free_backends;
-	struct wf_lb_space space;
+	struct wf_bits free_services; /* numbers nobody has */
+	struct wf_bits free_backends;
+	struct wf_space space;
 	struct wf_lb_record *records;    /* hash by key; owns */
 	struct wf_lb_record **by_number; /* owned array; owns those without a key */
 	struct wf_lb_record *stray;      /* owned; NULL: nothing senseless was adopted */

@@ -47,7 +47,7 @@ int wf_lb_record_new(struct wf_lb_table *table, uint32_t number, const char *key
 		return -ENOMEM;
 	if (number) {
 		table->by_number[number] = record;
-		wf_lb_bits_clear(&table->free_services, number);
+		wf_bits_clear(&table->free_services, number);
 	}
 	*ret_record = TAKE_PTR(record);
 	return 0;
@@ -78,7 +78,7 @@ void wf_lb_record_free(struct wf_lb_table *table, struct wf_lb_record *record)
 		DL_DELETE2(table->staged, record, staged_prev, staged_next);
 	if (record->number) {
 		table->by_number[record->number] = NULL;
-		wf_lb_bits_set(&table->free_services, record->number);
+		wf_bits_set(&table->free_services, record->number);
 	}
 	free_runs(&record->runs);
 	free_runs(&record->fresh);

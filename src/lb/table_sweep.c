@@ -32,7 +32,7 @@ static uint64_t sweep_runs(struct wf_lb_table *table, uint64_t now_ms)
 
 	while ((run = table->paused) && run->due_ms <= now_ms) {
 		DL_DELETE(table->paused, run);
-		wf_lb_space_give(&table->space, run->first, run->size);
+		wf_space_give(&table->space, run->first, run->size);
 		free(run);
 	}
 	return run ? run->due_ms - now_ms : UINT64_MAX;
@@ -48,7 +48,7 @@ static uint64_t sweep_backend(struct wf_lb_table *table, struct wf_lb_held *held
 	if (__atomic_load_n(&value->active, __ATOMIC_ACQUIRE))
 		return WF_LB_POLL_MS;
 	__atomic_store_n(&value->flags, 0, __ATOMIC_RELEASE);
-	wf_lb_bits_set(&table->free_backends, held->number);
+	wf_bits_set(&table->free_backends, held->number);
 	return 0;
 }
 

@@ -14,7 +14,10 @@
 #include "model/endpoint_slice.h"
 #include "model/field_priv.h"
 #include "model/kind_priv.h"
+#include "model/namespace.h"
 #include "model/network.h"
+#include "model/node.h"
+#include "model/policy_priv.h"
 #include "model/reservation.h"
 #include "model/service.h"
 
@@ -25,6 +28,15 @@ static const char *const endpoint_aliases[] = { "ep", "eps", NULL };
 static const char *const reservation_aliases[] = { "res", NULL };
 static const char *const service_aliases[] = { "svc", NULL };
 static const char *const slice_aliases[] = { "slice", "slices", NULL };
+static const char *const network_policy_aliases[] = { "netpol", "netpols", NULL };
+/* the short name that its makers gave it, cnp, is that of CiliumNetworkPolicy */
+static const char *const cluster_policy_aliases[] = { "cnetpol", "cnetpols", NULL };
+static const char *const admin_policy_aliases[] = { "anp", NULL };
+static const char *const baseline_policy_aliases[] = { "banp", NULL };
+static const char *const cilium_policy_aliases[] = { "cnp", "ciliumnp", NULL };
+static const char *const cilium_cluster_policy_aliases[] = { "ccnp", NULL };
+static const char *const namespace_aliases[] = { "ns", NULL };
+static const char *const node_aliases[] = { "no", NULL };
 
 static const struct wf_kind kinds[] = {
 	{
@@ -67,7 +79,8 @@ static const struct wf_kind kinds[] = {
 		.user_writable = true,
 		.check = wf_kind_service_check,
 		.fields = wf_kind_service_fields,
-		.help = "An address, or several, in front of backends that come and go; as Kubernetes "
+		.help = "An address, or several, in front of backends that come and go; as "
+			"Kubernetes "
 			"defines it.",
 	},
 	{
@@ -80,6 +93,95 @@ static const struct wf_kind kinds[] = {
 		.check = wf_kind_endpoint_slice_check,
 		.fields = wf_kind_endpoint_slice_fields,
 		.help = "Backends of a service; as Kubernetes defines it.",
+	},
+	{
+		.name = WF_KIND_NETWORK_POLICY,
+		.api_version = WF_POLICY_NETWORK_API_VERSION,
+		.plural = "networkpolicies",
+		.aliases = network_policy_aliases,
+		.namespaced = true,
+		.user_writable = true,
+		.check = wf_kind_policy_check,
+		.fields = wf_kind_network_policy_fields,
+		.help = "Who may talk to the endpoints of a namespace, and to whom they may; as "
+			"Kubernetes defines it.",
+	},
+	{
+		.name = WF_KIND_CLUSTER_POLICY,
+		.api_version = WF_POLICY_CLUSTER_API_VERSION,
+		.plural = "clusternetworkpolicies",
+		.aliases = cluster_policy_aliases,
+		.user_writable = true,
+		.check = wf_kind_policy_check,
+		.fields = wf_kind_cluster_policy_fields,
+		.help = "What an administrator decides before the policies of namespaces, or "
+			"where there are none; as Kubernetes defines it.",
+	},
+	{
+		.name = WF_KIND_ADMIN_POLICY,
+		.api_version = WF_POLICY_ADMIN_API_VERSION,
+		.plural = "adminnetworkpolicies",
+		.aliases = admin_policy_aliases,
+		.user_writable = true,
+		.check = wf_kind_policy_check,
+		.fields = wf_kind_admin_policy_fields,
+		.help = "What ClusterNetworkPolicy of the tier `Admin` was before.",
+	},
+	{
+		.name = WF_KIND_BASELINE_POLICY,
+		.api_version = WF_POLICY_ADMIN_API_VERSION,
+		.plural = "baselineadminnetworkpolicies",
+		.aliases = baseline_policy_aliases,
+		.user_writable = true,
+		.check = wf_kind_policy_check,
+		.fields = wf_kind_baseline_policy_fields,
+		.help = "What ClusterNetworkPolicy of the tier `Baseline` was before; there is "
+			"one, `default`.",
+	},
+	{
+		.name = WF_KIND_CILIUM_POLICY,
+		.api_version = WF_POLICY_CILIUM_API_VERSION,
+		.plural = "ciliumnetworkpolicies",
+		.aliases = cilium_policy_aliases,
+		.namespaced = true,
+		.user_writable = true,
+		.check = wf_kind_policy_check,
+		.fields = wf_kind_cilium_policy_fields,
+		.help = "Who may talk to the endpoints of a namespace, and to whom they may; as "
+			"Cilium defines it.",
+	},
+	{
+		.name = WF_KIND_CILIUM_CLUSTER_POLICY,
+		.api_version = WF_POLICY_CILIUM_API_VERSION,
+		.plural = "ciliumclusterwidenetworkpolicies",
+		.aliases = cilium_cluster_policy_aliases,
+		.user_writable = true,
+		.check = wf_kind_policy_check,
+		.fields = wf_kind_cilium_cluster_policy_fields,
+		.help = "The same for endpoints of all namespaces, or for nodes; as Cilium "
+			"defines it.",
+	},
+	{
+		.name = WF_KIND_NAMESPACE,
+		.api_version = WF_NAMESPACE_API_VERSION,
+		.plural = "namespaces",
+		.aliases = namespace_aliases,
+		.user_writable = true,
+		.check = wf_kind_namespace_check,
+		.fields = wf_kind_namespace_fields,
+		.help = "Labels by which policies select the endpoints of a namespace; as "
+			"Kubernetes defines it.",
+	},
+	{
+		.name = WF_KIND_NODE,
+		.api_version = WF_NODE_API_VERSION,
+		.plural = "nodes",
+		.aliases = node_aliases,
+		.user_writable = true,
+		.check = wf_kind_node_check,
+		.fields = wf_kind_node_fields,
+		.help = "Labels and addresses of a node, by which policies tell nodes apart; as "
+			"Kubernetes defines it.",
 	},
 	{ .name = NULL },
 };

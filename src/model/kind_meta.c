@@ -50,6 +50,17 @@ static const struct wf_schema annotation_value = {
 		.name = "selfLink", .type = WF_SCHEMA_STRING, .help = FOREIGN        \
 	}
 
+#define KUBERNETES_FIELDS                                                                   \
+	{ .name = "generateName", .type = WF_SCHEMA_STRING, .help = FOREIGN },              \
+		{ .name = "deletionTimestamp", .type = WF_SCHEMA_STRING, .help = FOREIGN }, \
+		{ .name = "deletionGracePeriodSeconds",                                     \
+		  .type = WF_SCHEMA_INTEGER,                                                \
+		  .help = FOREIGN },                                                        \
+		{ .name = "finalizers", .type = WF_SCHEMA_ANY, .help = FOREIGN },           \
+	{                                                                                   \
+		.name = "ownerReferences", .type = WF_SCHEMA_ANY, .help = FOREIGN           \
+	}
+
 const struct wf_schema wf_kind_metadata_fields[] = {
 	NAME_FIELD("Name of the object, unique among those of its kind: lower-case letters, "
 		   "digits, `-` and `.`; not `all`."),
@@ -72,10 +83,17 @@ const struct wf_schema wf_kind_namespaced_metadata_fields[] = {
 		     "Kubernetes has no field for, see docs/services.md."),
 	STORED_FIELDS,
 	FOREIGN_FIELDS,
-	{ .name = "generateName", .type = WF_SCHEMA_STRING, .help = FOREIGN },
-	{ .name = "deletionTimestamp", .type = WF_SCHEMA_STRING, .help = FOREIGN },
-	{ .name = "deletionGracePeriodSeconds", .type = WF_SCHEMA_INTEGER, .help = FOREIGN },
-	{ .name = "finalizers", .type = WF_SCHEMA_ANY, .help = FOREIGN },
-	{ .name = "ownerReferences", .type = WF_SCHEMA_ANY, .help = FOREIGN },
+	KUBERNETES_FIELDS,
+	WF_SCHEMA_END,
+};
+
+const struct wf_schema wf_kind_cluster_metadata_fields[] = {
+	NAME_FIELD("Name of the object, unique among those of its kind: lower-case letters, "
+		   "digits, `-` and `.`; not `all`."),
+	LABEL_FIELDS("Key-value pairs for people and tools. Those of `weft.dev/` say what "
+		     "Kubernetes has no field for."),
+	STORED_FIELDS,
+	FOREIGN_FIELDS,
+	KUBERNETES_FIELDS,
 	WF_SCHEMA_END,
 };

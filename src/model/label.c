@@ -100,18 +100,23 @@ static bool is_word(const char *text)
 	return is_alphanumeric(text[0]) && is_alphanumeric(text[len - 1]);
 }
 
-static bool is_key(const char *key)
+bool wf_label_is_key(const char *text)
 {
-	const char *slash = strchr(key, '/');
+	const char *slash = strchr(text, '/');
 	char prefix[254];
 
 	if (!slash)
-		return is_word(key);
-	if ((size_t)(slash - key) >= sizeof(prefix))
+		return is_word(text);
+	if ((size_t)(slash - text) >= sizeof(prefix))
 		return false;
-	memcpy(prefix, key, (size_t)(slash - key));
-	prefix[slash - key] = '\0';
+	memcpy(prefix, text, (size_t)(slash - text));
+	prefix[slash - text] = '\0';
 	return wf_str_is_name(prefix) && is_word(slash + 1);
+}
+
+bool wf_label_is_value(const char *text)
+{
+	return !*text || is_word(text);
 }
 
 static int check(const char *key, const char *value, const char *path, bool strict,
@@ -119,11 +124,11 @@ static int check(const char *key, const char *value, const char *path, bool stri
 {
 	char excerpt[WF_FIELD_EXCERPT_BYTES];
 
-	if (!is_key(key))
+	if (!wf_label_is_key(key))
 		return wf_field_fail(err, path,
 				     "\"%s\" is not a label key ([DNS-name/]name; name: %s)",
 				     wf_field_excerpt(key, excerpt), VALUE_GRAMMAR);
-	if (strict && *value && !is_word(value))
+	if (strict && !wf_label_is_value(value))
 		return wf_field_fail(err, path, "\"%s\" is not a label value (empty, or %s)",
 				     wf_field_excerpt(value, excerpt), VALUE_GRAMMAR);
 	return 0;

@@ -22,6 +22,10 @@ struct wf_labels {
 
 void wf_labels_done(struct wf_labels *labels);
 
+/* Whether text is a label's key ([DNS-name/]name), and a label's value. */
+bool wf_label_is_key(const char *text);
+bool wf_label_is_value(const char *text);
+
 /* Sets or replaces one. Does not check the grammar. 0 or -ENOMEM. */
 int wf_labels_set(struct wf_labels *labels, const char *key, const char *value);
 

@@ -78,7 +78,7 @@ struct wf_peer {
 	bool holds_endpoints; /* CIDR: endpoints and nodes in it are meant, too (Kubernetes) */
 	uint32_t entities;    /* enum wf_entity */
 	char service[64];     /* SERVICE: its name; "" by selector */
-	char service_namespace[64];
+	char service_namespace[64]; /* "": every one */
 };
 
 /* Ports of one protocol. */

@@ -3,9 +3,12 @@
 
 #include <netinet/in.h>
 #include <stddef.h>
+#include <string.h>
 #include <strings.h>
 
 #include "base/mem.h"
+
+#define PORT_NAME_LEN_MAX 15
 
 static const struct {
 	uint8_t proto;
@@ -39,4 +42,20 @@ uint8_t wf_protocol_from_name(const char *name)
 		if (strcasecmp(protocols[i].name, name) == 0)
 			return protocols[i].proto;
 	return 0;
+}
+
+bool wf_protocol_is_port_name(const char *text)
+{
+	size_t len = strlen(text);
+	bool letter = false;
+
+	if (len == 0 || len > PORT_NAME_LEN_MAX || strstr(text, "--") || text[0] == '-' ||
+	    text[len - 1] == '-')
+		return false;
+	for (const char *c = text; *c; c++) {
+		if (!(*c >= 'a' && *c <= 'z') && !(*c >= '0' && *c <= '9') && *c != '-')
+			return false;
+		letter |= *c >= 'a' && *c <= 'z';
+	}
+	return letter;
 }

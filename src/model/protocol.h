@@ -3,6 +3,7 @@
 #ifndef WEFT_MODEL_PROTOCOL_H
 #define WEFT_MODEL_PROTOCOL_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /* "TCP", "UDP", "SCTP" as in documents; "" for others. */
@@ -13,5 +14,8 @@ const char *wf_protocol_word(uint8_t proto);
 
 /* IPPROTO_TCP, UDP or SCTP from its name in any case; 0 when unknown. */
 uint8_t wf_protocol_from_name(const char *name);
+
+/* Whether Kubernetes takes text as the name of a container's port: "http", "dns-tcp". */
+bool wf_protocol_is_port_name(const char *text);
 
 #endif

@@ -12,8 +12,6 @@
 #include "model/protocol.h"
 #include "model/service_priv.h"
 
-#define TARGET_NAME_LEN_MAX 15
-
 /* A port being read: where it stands and those before it. */
 struct reading {
 	struct wf_service *service;
@@ -27,23 +25,6 @@ struct reading {
 	(wf_field_pop(&(reading)->at, (reading)->at_len),   \
 	 (void)wf_field_push_key(&(reading)->at, (member)), \
 	 wf_field_error((reading)->err, (reading)->at.text, __VA_ARGS__), -EINVAL)
-
-/* What Kubernetes takes as the name of a container's port: "http", "dns-tcp". */
-static bool is_target_name(const char *text)
-{
-	size_t len = strlen(text);
-	bool letter = false;
-
-	if (len == 0 || len > TARGET_NAME_LEN_MAX || strstr(text, "--") || text[0] == '-' ||
-	    text[len - 1] == '-')
-		return false;
-	for (const char *c = text; *c; c++) {
-		if (!(*c >= 'a' && *c <= 'z') && !(*c >= '0' && *c <= '9') && *c != '-')
-			return false;
-		letter |= *c >= 'a' && *c <= 'z';
-	}
-	return letter;
-}
 
 static int read_target(struct reading *reading, struct wf_service_port *port, const json_t *item)
 {
@@ -64,7 +45,7 @@ static int read_target(struct reading *reading, struct wf_service_port *port, co
 	}
 	if (!text)
 		return 0;
-	if (!is_target_name(text))
+	if (!wf_protocol_is_port_name(text))
 		return PORT_FAIL(reading, "targetPort",
 				 "\"%s\" is not the name of a port (up to 15 lower-case letters, "
 				 "digits or '-' with at least one letter)%s",

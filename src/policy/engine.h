@@ -10,8 +10,16 @@
  *
  * Order of every change, so that no packet meets half of it: rules, then profiles and pairs that
  * nobody names yet, then subjects and prefixes one by one, then the new revision, then what is
- * named no more is freed. When something does not fit nothing has been turned over: the change is
- * taken back and reported, what was in force stays.
+ * named no more is freed. So each verdict is the one before the change or the one after it, unless
+ * a change concerns both ends of a pair at once (labels of a namespace; labels and policies in one
+ * batch): then one end may be seen turned over before the other. When something does not fit
+ * nothing stays turned over: the change is taken back and reported, what was in force stays.
+ *
+ * State beside the mapped arrays, on 64 bit: about 210 bytes for an endpoint with one address, 450
+ * and its labels for a distinct set of labels and named ports, 200 for a class, 300 for a profile,
+ * 16 for a pair, 900 for a policy with one section and 100 for a rule of it (beside its document),
+ * 350 for a distinct selector or CIDR. A million distinct sets of labels take half a gigabyte and
+ * exhaust nothing else: as long as no selector tells them apart they are of one class.
  */
 #ifndef WEFT_POLICY_ENGINE_H
 #define WEFT_POLICY_ENGINE_H
@@ -33,7 +41,8 @@ struct wf_policy_engine;
 
 /* The arrays that programs read, as mapped memory. Borrowed; outlive the engine. */
 struct wf_policy_memory {
-	struct wf_policy_subject_value *subjects; /* WF_MAX_SLOTS */
+	struct wf_policy_subject_value *subjects; /* by slot */
+	uint32_t subject_count;                   /* WF_MAX_SLOTS */
 	struct wf_policy_run *profiles;
 	uint32_t profile_count;
 	struct wf_policy_rule_value *rules;
@@ -74,7 +83,8 @@ int wf_policy_engine_new(struct wf_policy_engine **ret_engine,
 void wf_policy_engine_free(struct wf_policy_engine **engine);
 int wf_policy_engine_adopt_pair(struct wf_policy_engine *engine,
 				const struct wf_policy_pair_key *key);
-int wf_policy_engine_adopt_prefix(struct wf_policy_engine *engine, const struct wf_prefix *prefix);
+int wf_policy_engine_adopt_prefix(struct wf_policy_engine *engine, const struct wf_prefix *prefix,
+				  uint32_t class_id);
 
 /*
  * Between begin and commit changes are gathered and come into force together: for files and for the
@@ -85,6 +95,11 @@ void wf_policy_engine_begin(struct wf_policy_engine *engine);
 int wf_policy_engine_commit(struct wf_policy_engine *engine, struct wf_err *err);
 /* Takes back what was gathered since begin, and ends it. */
 void wf_policy_engine_rollback(struct wf_policy_engine *engine);
+/*
+ * Frees what nobody names any more. It rests until the next change, so that no program that was
+ * just at work meets something else in its place; who sees no change coming may call this.
+ */
+void wf_policy_engine_sweep(struct wf_policy_engine *engine);
 
 /* Takes over *policy (zeroed on success). key: "NetworkPolicy/NAMESPACE/NAME" or "KIND/NAME". */
 int wf_policy_engine_policy_put(struct wf_policy_engine *engine, const char *key,

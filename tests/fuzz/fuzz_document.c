@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Documents: parse, check, locate the error; what is a document at all is written as YAML and
- * read back as the same, and a network or service that is accepted is accepted again in its full
+ * read back as the same, and a network, service or policy that is accepted is accepted again in its full
  * form.
  */
 #include <stdint.h>
@@ -13,6 +13,7 @@
 #include "base/str.h"
 #include "model/document.h"
 #include "model/network.h"
+#include "model/policy.h"
 #include "model/service.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len);
@@ -49,6 +50,22 @@ static void canonicalise_service(const json_t *root)
 		abort();
 }
 
+static void canonicalise_policy(const json_t *root)
+{
+	_cleanup_(wf_policy_done) struct wf_policy policy = { .tier = WF_TIER_NETWORK };
+	_cleanup_json_ json_t *written = NULL;
+	struct wf_err err = WF_ERR_INIT;
+	char key[WF_NAME_BYTES], again[WF_NAME_BYTES];
+
+	if (wf_policy_from_json(&policy, root, &err) < 0)
+		abort();
+	written = wf_policy_to_json(&policy);
+	if (!written || wf_document_check_deep(written, &err) < 0)
+		abort();
+	if (wf_document_key(root, key) < 0 || strcmp(wf_meta_key(&policy.meta, again), key) != 0)
+		abort();
+}
+
 static void canonicalise(const json_t *root)
 {
 	_cleanup_(wf_network_done) struct wf_network network = { .subnet_count = 0 };
@@ -57,6 +74,8 @@ static void canonicalise(const json_t *root)
 
 	if (strcmp(wf_json_str(root, "kind", ""), WF_KIND_SERVICE) == 0)
 		canonicalise_service(root);
+	if (wf_policy_is_kind(wf_json_str(root, "kind", "")))
+		canonicalise_policy(root);
 	if (strcmp(wf_json_str(root, "kind", ""), WF_KIND_NETWORK) != 0)
 		return;
 	if (wf_network_from_json(&network, root, &err) < 0)

@@ -20,6 +20,7 @@
 #include "model/document.h"
 #include "model/endpoint.h"
 #include "model/network.h"
+#include "model/policy.h"
 #include "model/reservation.h"
 #include "model/service.h"
 
@@ -57,6 +58,14 @@ static json_t *canonical_service(const json_t *root)
 	return wf_service_to_json(&service);
 }
 
+static json_t *canonical_policy(const json_t *root)
+{
+	_cleanup_(wf_policy_done) struct wf_policy policy = { .tier = WF_TIER_NETWORK };
+
+	assert_int_equal(wf_policy_from_json(&policy, root, NULL), 0);
+	return wf_policy_to_json(&policy);
+}
+
 static json_t *canonical(const json_t *root)
 {
 	const char *kind = wf_json_str(root, "kind", "");
@@ -67,7 +76,10 @@ static json_t *canonical(const json_t *root)
 		return canonical_endpoint(root);
 	if (strcmp(kind, "Service") == 0)
 		return canonical_service(root);
-	if (strcmp(kind, "EndpointSlice") == 0)
+	if (wf_policy_is_kind(kind))
+		return canonical_policy(root);
+	if (strcmp(kind, "EndpointSlice") == 0 || strcmp(kind, "Namespace") == 0 ||
+	    strcmp(kind, "Node") == 0)
 		return wf_document_in_namespace(root);
 	return canonical_reservation(root);
 }

@@ -21,6 +21,14 @@ static void test_find(void **state)
 	assert_string_equal(wf_kind_find("Network")->name, "Network");
 	assert_string_equal(wf_kind_find("NETWORKS")->name, "Network");
 	assert_string_equal(wf_kind_find("ep")->name, "Endpoint");
+	assert_string_equal(wf_kind_find("netpol")->name, "NetworkPolicy");
+	assert_string_equal(wf_kind_find("cnetpol")->name, "ClusterNetworkPolicy");
+	assert_string_equal(wf_kind_find("anp")->name, "AdminNetworkPolicy");
+	assert_string_equal(wf_kind_find("banp")->name, "BaselineAdminNetworkPolicy");
+	assert_string_equal(wf_kind_find("cnp")->name, "CiliumNetworkPolicy");
+	assert_string_equal(wf_kind_find("ccnp")->name, "CiliumClusterwideNetworkPolicy");
+	assert_string_equal(wf_kind_find("ns")->name, "Namespace");
+	assert_string_equal(wf_kind_find("no")->name, "Node");
 	assert_null(wf_kind_find(""));
 	assert_null(wf_kind_find("List"));
 	assert_true(wf_kind_find("Reservation")->user_writable);
@@ -36,6 +44,8 @@ static void check_table(const char *kind, const struct wf_schema *fields)
 
 		if (!fields->help || !strlen(fields->help))
 			fail_msg("%s: %s has no help", kind, fields->name);
+		if (fields->min > fields->max)
+			fail_msg("%s: %s: nothing is within its bounds", kind, fields->name);
 		if (fields->fallback)
 			fallback = json_loads(fields->fallback, JSON_DECODE_ANY, NULL);
 		if (fields->example)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "lb/space.h"
+#include "base/space.h"
 
 #include <errno.h>
 #include <setjmp.h>
@@ -44,11 +44,11 @@ static void churn(uint32_t places)
 {
 	_cleanup_free_ uint8_t *owner = calloc(places, 1);
 	static struct run runs[RUNS];
-	struct wf_lb_space space;
+	struct wf_space space;
 	size_t count = 0;
 	uint32_t first;
 
-	assert_int_equal(wf_lb_space_init(&space, places), 0);
+	assert_int_equal(wf_space_init(&space, places), 0);
 	for (int i = 0; i < 100000; i++) {
 		struct run made = { .size = random_size() };
 
@@ -56,21 +56,21 @@ static void churn(uint32_t places)
 			size_t which = (size_t)rand() % count;
 
 			mark(owner, &runs[which], 1, 0);
-			wf_lb_space_give(&space, runs[which].first, runs[which].size);
+			wf_space_give(&space, runs[which].first, runs[which].size);
 			runs[which] = runs[--count];
 			continue;
 		}
-		assert_int_equal(wf_lb_space_take(&space, made.size, &made.first), 0);
+		assert_int_equal(wf_space_take(&space, made.size, &made.first), 0);
 		assert_true(made.first + made.size <= places);
 		mark(owner, &made, 0, 1);
 		runs[count++] = made;
 	}
 	while (count--)
-		wf_lb_space_give(&space, runs[count].first, runs[count].size);
+		wf_space_give(&space, runs[count].first, runs[count].size);
 	assert_int_equal(space.used, 0);
 	/* the greatest power of two in it */
-	assert_int_equal(wf_lb_space_take(&space, 1U << (31 - __builtin_clz(places)), &first), 0);
-	wf_lb_space_done(&space);
+	assert_int_equal(wf_space_take(&space, 1U << (31 - __builtin_clz(places)), &first), 0);
+	wf_space_done(&space);
 }
 
 static void test_churn(void **state)
@@ -82,29 +82,29 @@ static void test_churn(void **state)
 
 static void test_take_at(void **state)
 {
-	struct wf_lb_space space;
+	struct wf_space space;
 	uint32_t first;
 
-	assert_int_equal(wf_lb_space_init(&space, 1024), 0);
-	assert_int_equal(wf_lb_space_take_at(&space, 256, 251), 0);
+	assert_int_equal(wf_space_init(&space, 1024), 0);
+	assert_int_equal(wf_space_take_at(&space, 256, 251), 0);
 	assert_int_equal(space.used, 256);
-	assert_int_equal(wf_lb_space_take_at(&space, 256, 251), -EBUSY);
-	assert_int_equal(wf_lb_space_take_at(&space, 511, 1), -EBUSY);
-	assert_int_equal(wf_lb_space_take_at(&space, 0, 1000), -EBUSY);
-	assert_int_equal(wf_lb_space_take_at(&space, 16, 251), -EINVAL);
-	assert_int_equal(wf_lb_space_take_at(&space, 1024, 1), -EINVAL);
-	assert_int_equal(wf_lb_space_take_at(&space, 0, 0), -EINVAL);
-	assert_int_equal(wf_lb_space_take_at(&space, 0, UINT32_MAX), -EINVAL);
-	assert_int_equal(wf_lb_space_take_at(&space, 1023, 1), 0);
+	assert_int_equal(wf_space_take_at(&space, 256, 251), -EBUSY);
+	assert_int_equal(wf_space_take_at(&space, 511, 1), -EBUSY);
+	assert_int_equal(wf_space_take_at(&space, 0, 1000), -EBUSY);
+	assert_int_equal(wf_space_take_at(&space, 16, 251), -EINVAL);
+	assert_int_equal(wf_space_take_at(&space, 1024, 1), -EINVAL);
+	assert_int_equal(wf_space_take_at(&space, 0, 0), -EINVAL);
+	assert_int_equal(wf_space_take_at(&space, 0, UINT32_MAX), -EINVAL);
+	assert_int_equal(wf_space_take_at(&space, 1023, 1), 0);
 	/* the lowest that fits: the upper end stays whole */
-	assert_int_equal(wf_lb_space_take(&space, 251, &first), 0);
+	assert_int_equal(wf_space_take(&space, 251, &first), 0);
 	assert_int_equal(first, 0);
-	wf_lb_space_give(&space, 256, 251);
-	wf_lb_space_give(&space, 0, 251);
-	wf_lb_space_give(&space, 1023, 1);
-	assert_int_equal(wf_lb_space_take(&space, 1024, &first), 0);
-	assert_int_equal(wf_lb_space_take(&space, 1, &first), -ENOSPC);
-	wf_lb_space_done(&space);
+	wf_space_give(&space, 256, 251);
+	wf_space_give(&space, 0, 251);
+	wf_space_give(&space, 1023, 1);
+	assert_int_equal(wf_space_take(&space, 1024, &first), 0);
+	assert_int_equal(wf_space_take(&space, 1, &first), -ENOSPC);
+	wf_space_done(&space);
 }
 
 int main(void)

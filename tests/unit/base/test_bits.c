@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "lb/bits.h"
+#include "base/bits.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -14,33 +14,32 @@
 /* Random changes against an array of bools. */
 static void against_model(uint32_t size, unsigned int steps)
 {
-	struct wf_lb_bits bits;
+	struct wf_bits bits;
 	_cleanup_free_ bool *model = calloc(size ? size : 1, sizeof(*model));
 	uint32_t count = 0;
 
-	assert_int_equal(wf_lb_bits_init(&bits, size), 0);
+	assert_int_equal(wf_bits_init(&bits, size), 0);
 	for (unsigned int i = 0; i < steps; i++) {
 		uint32_t number = (uint32_t)rand() % size, next;
 
 		/* first it fills up, then it empties */
 		if ((unsigned int)rand() % steps > i) {
-			wf_lb_bits_set(&bits, number);
+			wf_bits_set(&bits, number);
 			count += !model[number];
 			model[number] = true;
 		} else {
-			wf_lb_bits_clear(&bits, number);
+			wf_bits_clear(&bits, number);
 			count -= model[number];
 			model[number] = false;
 		}
 		assert_int_equal(bits.count, count);
-		assert_int_equal(wf_lb_bits_has(&bits, number), model[number]);
+		assert_int_equal(wf_bits_has(&bits, number), model[number]);
 		number = (uint32_t)rand() % size;
 		for (next = number; next < size && !model[next];)
 			next++;
-		assert_int_equal(wf_lb_bits_next(&bits, number),
-				 next < size ? next : WF_LB_BITS_NONE);
+		assert_int_equal(wf_bits_next(&bits, number), next < size ? next : WF_BITS_NONE);
 	}
-	wf_lb_bits_done(&bits);
+	wf_bits_done(&bits);
 }
 
 static void test_model(void **state)
@@ -54,22 +53,22 @@ static void test_model(void **state)
 
 static void test_bounds(void **state)
 {
-	struct wf_lb_bits bits;
+	struct wf_bits bits;
 
-	assert_int_equal(wf_lb_bits_init(&bits, 70), 0);
-	wf_lb_bits_set(&bits, 70);
-	wf_lb_bits_set(&bits, UINT32_MAX);
-	wf_lb_bits_clear(&bits, UINT32_MAX);
+	assert_int_equal(wf_bits_init(&bits, 70), 0);
+	wf_bits_set(&bits, 70);
+	wf_bits_set(&bits, UINT32_MAX);
+	wf_bits_clear(&bits, UINT32_MAX);
 	assert_int_equal(bits.count, 0);
-	assert_false(wf_lb_bits_has(&bits, 70));
-	assert_int_equal(wf_lb_bits_next(&bits, UINT32_MAX), WF_LB_BITS_NONE);
-	wf_lb_bits_set(&bits, 69);
-	assert_int_equal(wf_lb_bits_next(&bits, 0), 69);
-	assert_int_equal(wf_lb_bits_next(&bits, 70), WF_LB_BITS_NONE);
-	wf_lb_bits_done(&bits);
-	assert_int_equal(wf_lb_bits_init(&bits, 0), 0);
-	assert_int_equal(wf_lb_bits_next(&bits, 0), WF_LB_BITS_NONE);
-	wf_lb_bits_done(&bits);
+	assert_false(wf_bits_has(&bits, 70));
+	assert_int_equal(wf_bits_next(&bits, UINT32_MAX), WF_BITS_NONE);
+	wf_bits_set(&bits, 69);
+	assert_int_equal(wf_bits_next(&bits, 0), 69);
+	assert_int_equal(wf_bits_next(&bits, 70), WF_BITS_NONE);
+	wf_bits_done(&bits);
+	assert_int_equal(wf_bits_init(&bits, 0), 0);
+	assert_int_equal(wf_bits_next(&bits, 0), WF_BITS_NONE);
+	wf_bits_done(&bits);
 }
 
 int main(void)

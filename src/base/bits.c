@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "lb/bits.h"
+#include "base/bits.h"
 
 #include <errno.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
-int wf_lb_bits_init(struct wf_lb_bits *bits, uint32_t size)
+int wf_bits_init(struct wf_bits *bits, uint32_t size)
 {
 	uint64_t words = size, total = 0;
 
@@ -28,20 +28,20 @@ int wf_lb_bits_init(struct wf_lb_bits *bits, uint32_t size)
 	return 0;
 }
 
-void wf_lb_bits_done(struct wf_lb_bits *bits)
+void wf_bits_done(struct wf_bits *bits)
 {
 	free(bits->words);
 	memset(bits, 0, sizeof(*bits));
 }
 
-bool wf_lb_bits_has(const struct wf_lb_bits *bits, uint32_t number)
+bool wf_bits_has(const struct wf_bits *bits, uint32_t number)
 {
 	return number < bits->size && (bits->level[0][number / 64] >> (number % 64) & 1);
 }
 
-void wf_lb_bits_set(struct wf_lb_bits *bits, uint32_t number)
+void wf_bits_set(struct wf_bits *bits, uint32_t number)
 {
-	if (number >= bits->size || wf_lb_bits_has(bits, number))
+	if (number >= bits->size || wf_bits_has(bits, number))
 		return;
 	bits->count++;
 	for (unsigned int i = 0; i < bits->levels; i++, number /= 64) {
@@ -54,9 +54,9 @@ void wf_lb_bits_set(struct wf_lb_bits *bits, uint32_t number)
 	}
 }
 
-void wf_lb_bits_clear(struct wf_lb_bits *bits, uint32_t number)
+void wf_bits_clear(struct wf_bits *bits, uint32_t number)
 {
-	if (!wf_lb_bits_has(bits, number))
+	if (!wf_bits_has(bits, number))
 		return;
 	bits->count--;
 	for (unsigned int i = 0; i < bits->levels; i++, number /= 64) {
@@ -68,7 +68,7 @@ void wf_lb_bits_clear(struct wf_lb_bits *bits, uint32_t number)
 	}
 }
 
-uint32_t wf_lb_bits_next(const struct wf_lb_bits *bits, uint32_t from)
+uint32_t wf_bits_next(const struct wf_bits *bits, uint32_t from)
 {
 	uint32_t at = from;
 
@@ -84,5 +84,5 @@ uint32_t wf_lb_bits_next(const struct wf_lb_bits *bits, uint32_t from)
 		}
 		at = at / 64 + 1;
 	}
-	return WF_LB_BITS_NONE;
+	return WF_BITS_NONE;
 }

@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "model/node.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/json.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "model/field_priv.h"
+
+#define SEPARATORS ", \t\n"
+
+void wf_node_done(struct wf_node *node)
+{
+	free(node->addrs);
+	wf_meta_done(&node->meta);
+	memset(node, 0, sizeof(*node));
+}
+
+static int add_address(struct wf_node *node, const char *text, const char *path, struct wf_err *err)
+{
+	char excerpt[WF_FIELD_EXCERPT_BYTES];
+	struct wf_addr addr;
+
+	if (wf_addr_parse(text, &addr) < 0 || !wf_addr_is_usable(&addr))
+		return wf_field_fail(err, path, "\"%s\" is not an address that a node can have",
+				     wf_field_excerpt(text, excerpt));
+	for (size_t i = 0; i < node->addr_count; i++)
+		if (wf_addr_equal(&node->addrs[i], &addr))
+			return 0;
+	if (node->addr_count == WF_NODE_MAX_ADDRESSES)
+		return wf_field_fail(err, path, "is one address too many, the limit is %d",
+				     WF_NODE_MAX_ADDRESSES);
+	if (wf_mem_grow(&node->addrs, sizeof(*node->addrs), node->addr_count,
+			&node->addr_capacity) < 0)
+		return wf_fail(err, -ENOMEM, "out of memory");
+	node->addrs[node->addr_count++] = addr;
+	return 0;
+}
+
+static int read_status(struct wf_node *node, const json_t *document, struct wf_err *err)
+{
+	const json_t *list = json_object_get(json_object_get(document, "status"), "addresses");
+	struct wf_field_path at = { .len = 0 };
+	json_t *item;
+	size_t i;
+
+	(void)wf_field_push_key(&at, "status.addresses");
+	json_array_foreach(list, i, item) {
+		const char *type = wf_json_str(item, "type", "");
+		size_t parent = wf_field_push_index(&at, i);
+		int r = 0;
+
+		(void)wf_field_push_key(&at, "address");
+		if (strcmp(type, "InternalIP") == 0 || strcmp(type, "ExternalIP") == 0)
+			r = add_address(node, wf_json_str(item, "address", ""), at.text, err);
+		if (r < 0)
+			return r;
+		wf_field_pop(&at, parent);
+	}
+	return 0;
+}
+
+static int read_annotation(struct wf_node *node, struct wf_err *err)
+{
+	const char *text = wf_labels_get(&node->meta.annotations, WF_ANNOTATION_ADDRESSES);
+
+	while (text && *(text += strspn(text, SEPARATORS))) {
+		size_t len = strcspn(text, SEPARATORS);
+		_cleanup_free_ char *word = strndup(text, len);
+		int r;
+
+		if (!word)
+			return wf_fail(err, -ENOMEM, "out of memory");
+		r = add_address(node, word, "metadata.annotations." WF_ANNOTATION_ADDRESSES, err);
+		if (r < 0)
+			return r;
+		text += len;
+	}
+	return 0;
+}
+
+int wf_node_from_json(struct wf_node *node, const json_t *document, struct wf_err *err)
+{
+	_cleanup_(wf_node_done) struct wf_node fresh = { .addr_count = 0 };
+	int r = wf_meta_from_json(&fresh.meta, document, err);
+
+	if (r == 0)
+		r = read_status(&fresh, document, err);
+	if (r == 0)
+		r = read_annotation(&fresh, err);
+	if (r < 0)
+		return wf_field_name_object(r, document, err);
+	*node = fresh;
+	fresh = (struct wf_node){ .addr_count = 0 };
+	return 0;
+}

@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "model/node.h"
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/json.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "fail_alloc.h"
+#include "model/document.h"
+
+static json_t *parse(const char *rest)
+{
+	_cleanup_str_ struct wf_str text = WF_STR_INIT;
+	json_t *root = NULL;
+
+	wf_str_addf(&text, "{apiVersion: v1, kind: Node, %s}", rest);
+	assert_int_equal(wf_document_parse_mapping("t", text.data, text.len, &root, NULL), 0);
+	return root;
+}
+
+static const char full[] =
+	"metadata: {name: n1.example.org, labels: {role: edge}, annotations: {weft.dev/addresses:"
+	" ' 192.0.2.9,2001:db8::1 ,192.0.2.1'}}, spec: {podCIDRs: [10.1.0.0/24]}, status: {phase: x,"
+	" addresses: [{type: InternalIP, address: 192.0.2.1}, {type: ExternalIP, address:"
+	" 203.0.113.1}, {type: Hostname, address: n1}, {type: InternalDNS, address: a.b}]}";
+
+static void test_everything(void **state)
+{
+	static const char *const want[] = { "192.0.2.1", "203.0.113.1", "192.0.2.9",
+					    "2001:db8::1" };
+	_cleanup_(wf_node_done) struct wf_node node = { .addr_count = 0 };
+	_cleanup_json_ json_t *in = parse(full);
+	char text[WF_ADDR_TEXT];
+
+	assert_int_equal(wf_document_check_deep(in, NULL), 0);
+	assert_int_equal(wf_node_from_json(&node, in, NULL), 0);
+	assert_string_equal(wf_labels_get(&node.meta.labels, "role"), "edge");
+	assert_int_equal(node.addr_count, WF_ARRAY_LEN(want));
+	for (size_t i = 0; i < WF_ARRAY_LEN(want); i++)
+		assert_string_equal(wf_addr_format(&node.addrs[i], text), want[i]);
+}
+
+static void test_least(void **state)
+{
+	_cleanup_(wf_node_done) struct wf_node node = { .addr_count = 0 };
+	_cleanup_json_ json_t *in = parse("metadata: {name: n}");
+
+	assert_int_equal(wf_document_check_deep(in, NULL), 0);
+	assert_int_equal(wf_node_from_json(&node, in, NULL), 0);
+	assert_int_equal(node.addr_count, 0);
+}
+
+static void test_refusals(void **state)
+{
+	static const struct {
+		const char *rest;
+		const char *field;
+	} rows[] = {
+		{ "metadata: {name: n}, status: {addresses: [{type: InternalIP, address: x}]}",
+		  "status.addresses[0].address" },
+		{ "metadata: {name: n}, status: {addresses: [{type: Hostname, address: x}, {type:"
+		  " ExternalIP, address: 127.0.0.1}]}",
+		  "status.addresses[1].address" },
+		{ "metadata: {name: n}, status: {addresses: [{address: 192.0.2.1}]}",
+		  "status.addresses[0].type" },
+		{ "metadata: {name: n, annotations: {weft.dev/addresses: '192.0.2.1/24'}}",
+		  "metadata.annotations.weft.dev/addresses" },
+		{ "metadata: {name: n, namespace: x}", "metadata.namespace" },
+	};
+
+	for (size_t i = 0; i < WF_ARRAY_LEN(rows); i++) {
+		_cleanup_json_ json_t *in = parse(rows[i].rest);
+		struct wf_err err = WF_ERR_INIT;
+
+		if (wf_document_check_deep(in, &err) != -EINVAL)
+			fail_msg("accepted %s", rows[i].rest);
+		assert_string_equal(err.field, rows[i].field);
+	}
+}
+
+static void test_many_addresses(void **state)
+{
+	for (size_t count = WF_NODE_MAX_ADDRESSES; count <= WF_NODE_MAX_ADDRESSES + 1; count++) {
+		_cleanup_str_ struct wf_str rest = WF_STR_INIT;
+		_cleanup_json_ json_t *in = NULL;
+
+		wf_str_add(&rest, "metadata: {name: n, annotations: {weft.dev/addresses: '");
+		for (size_t i = 0; i < count; i++)
+			wf_str_addf(&rest, "192.0.2.%zu,", i + 1);
+		wf_str_add(&rest, "'}}");
+		in = parse(wf_str_text(&rest));
+		assert_int_equal(wf_document_check_deep(in, NULL),
+				 count > WF_NODE_MAX_ADDRESSES ? -EINVAL : 0);
+	}
+}
+
+static void test_allocation_failures(void **state)
+{
+	_cleanup_json_ json_t *in = parse(full);
+
+	for (size_t n = 0;; n++) {
+		struct wf_node node = { .addr_count = 0 };
+		int r;
+
+		fail_alloc_arm(n);
+		r = wf_node_from_json(&node, in, NULL);
+		if (!fail_alloc_disarm()) {
+			assert_int_equal(r, 0);
+			wf_node_done(&node);
+			return;
+		}
+		assert_int_equal(r, -ENOMEM);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_everything),
+		cmocka_unit_test(test_least),
+		cmocka_unit_test(test_refusals),
+		cmocka_unit_test(test_many_addresses),
+		cmocka_unit_test(test_allocation_failures),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
