@@ -5,8 +5,8 @@
 
 #include "base/str.h"
 #include "dp/conn.h"
-#include "dp/dp.h"
 #include "dp/conn_table.h"
+#include "dp/dp.h"
 #include "dp/lb.h"
 #include "dp/policy.h"
 

@@ -55,7 +55,7 @@ void fake_policy_free(struct fake_policy **policy)
 {
 	struct pair *pair, *next;
 
-	HASH_ITER (hh, (*policy)->pairs, pair, next) {
+	HASH_ITER(hh, (*policy)->pairs, pair, next) {
 		HASH_DEL((*policy)->pairs, pair);
 		free(pair);
 	}
@@ -140,7 +140,7 @@ int wf_dp_pair_visit(struct wf_dp *dp, wf_dp_pair_fn visit, void *context, struc
 	int r = 0;
 
 	PASS(FAKE_DP, err);
-	HASH_ITER (hh, dp->policy->pairs, pair, next) {
+	HASH_ITER(hh, dp->policy->pairs, pair, next) {
 		r = visit(&pair->key, &pair->run, context);
 		if (r < 0)
 			break;
@@ -156,9 +156,9 @@ int wf_dp_prefix_set(struct wf_dp *dp, const struct wf_prefix *prefix, uint32_t 
 	size_t i = 0;
 
 	PASS(FAKE_DP, err);
-	while (i < policy->prefix_count && (policy->prefixes[i].prefix.len != network.len ||
-					    !wf_addr_equal(&policy->prefixes[i].prefix.addr,
-							   &network.addr)))
+	while (i < policy->prefix_count &&
+	       (policy->prefixes[i].prefix.len != network.len ||
+		!wf_addr_equal(&policy->prefixes[i].prefix.addr, &network.addr)))
 		i++;
 	if (!present) {
 		if (i < policy->prefix_count)
