@@ -36,7 +36,8 @@ struct wf_answer {
 /* The class of an address as a peer. */
 static __always_inline __u32 wf_policy_class(__u32 slot, const struct wf_addr *addr)
 {
-	struct wf_policy_prefix_key key = { .prefixlen = 8 * sizeof(key.addr), .addr = *addr };
+	struct wf_policy_prefix_key key = { .prefixlen = 8 * (sizeof(key.pad) + sizeof(key.addr)),
+					    .addr = *addr };
 	struct wf_policy_subject_value *subject = wf_map_policy_subject(slot);
 	__u32 family = !!addr->halves[0], class_id = 0, *found;
 
