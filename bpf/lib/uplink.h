@@ -338,6 +338,29 @@ static __always_inline int wf_uplink_leave(struct wf_ctx *ctx, const struct wf_u
 	return r < 0 ? r : wf_uplink_out(ctx, work);
 }
 
+/*
+ * A container's later fragment that is here before its first one. Whose it is nobody knows yet,
+ * but it has no ports: the address is all there is to change. Where the guess is wrong, since it
+ * answers somebody who was routed here, its packet is lost, as it would be without the guess.
+ */
+static __always_inline int wf_uplink_hide(struct wf_ctx *ctx, const struct wf_uplink_value *uplink,
+					  struct wf_work *work)
+{
+	const struct wf_addr *addr = wf_uplink_addr(uplink, &work->ip);
+	struct wf_tuple *to = &work->hit.to;
+	struct wf_sums sums;
+	int r = wf_nat_sums(work->ip.version, work->ip.proto, &sums);
+
+	if (r < 0)
+		return r;
+	if (!addr->halves[0] && !addr->words[3])
+		return -WF_REASON_NAT_NO_ADDRESS;
+	*to = work->flow.tuple;
+	to->src = *addr;
+	r = wf_nat_apply(ctx, &work->ip, &work->flow, to);
+	return r < 0 ? r : WF_TOLD(WF_GO_ON);
+}
+
 /* What an uplink is about to send: WF_GO_ON, WF_TOLD() or -reason. */
 static __always_inline int wf_to_uplink(struct wf_ctx *ctx, struct wf_work *work)
 {
@@ -351,6 +374,8 @@ static __always_inline int wf_to_uplink(struct wf_ctx *ctx, struct wf_work *work
 	if (!live && leaver != WF_LEAVER_INNER)
 		return WF_GO_ON;
 	r = wf_flow_read(ctx, &work->ip, WF_SITE_EDGE, &work->flow);
+	if (r == -WF_REASON_NAT_FRAGMENT && leaver == WF_LEAVER_INNER)
+		return wf_uplink_hide(ctx, uplink, work);
 	if (r < 0)
 		return leaver == WF_LEAVER_INNER ? r : WF_GO_ON;
 	if (live && wf_uplink_find(work, 1))

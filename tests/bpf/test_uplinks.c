@@ -394,7 +394,7 @@ static void a_backend_elsewhere_sees_the_host(void **state)
 	assert_int_equal(services_live(), 2);
 }
 
-static void fragments_follow_the_first(void **state)
+static void fragments_in_any_order(void **state)
 {
 	static const struct step steps[] = {
 		{ "first",
@@ -411,16 +411,51 @@ static void fragments_follow_the_first(void **state)
 		  GO_ON,
 		  { TO_H, "203.0.113.5", DATAGRAM, .fragment_at = 800, .fragment_bytes = 208,
 		    .id = 9 } },
-		{ "of nothing known",
+		{ "the rest before the first",
 		  GOES_OUT,
 		  0,
 		  { "10.1.0.11", "203.0.113.5", DATAGRAM, .fragment_at = 800, .fragment_bytes = 208,
 		    .id = 10 },
+		  GO_ON,
+		  { TO_H, "203.0.113.5", DATAGRAM, .fragment_at = 800, .fragment_bytes = 208,
+		    .id = 10 } },
+		{ "and the first after it",
+		  GOES_OUT,
+		  0,
+		  { "10.1.0.11", "203.0.113.5", DATAGRAM, .fragment_bytes = 800, .id = 10 },
+		  GO_ON,
+		  { TO_H, "203.0.113.5", DATAGRAM, .fragment_bytes = 800, .id = 10 } },
+		{ "over IPv6",
+		  GOES_OUT,
+		  0,
+		  { "fd01::11", "2001:db8:1::5", DATAGRAM, .fragment_at = 800,
+		    .fragment_bytes = 208, .id = 11 },
+		  GO_ON,
+		  { "2001:db8::1", "2001:db8:1::5", DATAGRAM, .fragment_at = 800,
+		    .fragment_bytes = 208, .id = 11 } },
+		{ "of a network that is not masqueraded",
+		  GOES_OUT,
+		  0,
+		  { "10.3.0.14", "203.0.113.5", DATAGRAM, .fragment_at = 800, .fragment_bytes = 208,
+		    .id = 12 },
+		  GO_ON },
+		{ "of a protocol without ports",
+		  GOES_OUT,
+		  0,
+		  { "10.1.0.11", "203.0.113.5", IPPROTO_GRE, .payload = 1000, .fragment_at = 800,
+		    .fragment_bytes = 200, .id = 13 },
 		  SHOT,
-		  .reason = WF_REASON_NAT_FRAGMENT },
+		  .reason = WF_REASON_NAT_PROTOCOL },
+		{ "an answer's rest, which nobody can tell whom it is for",
+		  COMES_IN,
+		  0,
+		  { "203.0.113.5", TO_H, IPPROTO_UDP, 53, 40000, .payload = 1000,
+		    .fragment_at = 800, .fragment_bytes = 208, .id = 14 },
+		  GO_ON },
 	};
 
 	SERVICES_STEPS(steps);
+	assert_int_equal(services_live(), 1);
 }
 
 static void straight_into_the_container(void **state)
@@ -564,7 +599,7 @@ int main(void)
 		cmocka_unit_test_setup(the_host_gives_way, services_begin),
 		cmocka_unit_test_setup(clients_outside, services_begin),
 		cmocka_unit_test_setup(a_backend_elsewhere_sees_the_host, services_begin),
-		cmocka_unit_test_setup(fragments_follow_the_first, services_begin),
+		cmocka_unit_test_setup(fragments_in_any_order, services_begin),
 		cmocka_unit_test_setup(straight_into_the_container, services_begin),
 		cmocka_unit_test_setup(quota_refuses_new_ones_only, services_begin),
 		cmocka_unit_test_setup(before_the_stack, services_begin),
