@@ -46,7 +46,7 @@ void wf_ctl_health_server_free(struct ctl_service *service)
 	service->health_port = 0;
 }
 
-static bool wants_server(const struct wf_service *spec)
+bool wf_ctl_wants_health_server(const struct wf_service *spec)
 {
 	return spec->type == WF_SERVICE_LOAD_BALANCER && spec->external_local && !spec->foreign &&
 	       spec->health_check_node_port;
@@ -54,7 +54,9 @@ static bool wants_server(const struct wf_service *spec)
 
 void wf_ctl_health_server_sync(struct wf_control *control, struct ctl_service *service)
 {
-	uint16_t port = wants_server(&service->spec) ? service->spec.health_check_node_port : 0;
+	uint16_t port = wf_ctl_wants_health_server(&service->spec)
+				? service->spec.health_check_node_port
+				: 0;
 
 	if (port == service->health_port)
 		return;

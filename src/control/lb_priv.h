@@ -121,6 +121,10 @@ int wf_ctl_service_complete(struct wf_control *control, const char *key, struct 
 int wf_ctl_port_claimed(struct wf_control *control, uint8_t proto, const struct wf_addr *addr,
 			uint16_t first, uint16_t last, const char *except, char ret_who[320]);
 
+/* Whether a service has an address within the prefix: 1 and its name, or 0. */
+int wf_ctl_prefix_served(struct wf_control *control, const struct wf_prefix *prefix,
+			 char ret_who[320]);
+
 /* ---- view.c: addresses in the host's view ---------------------------------------------------- */
 
 /* One more (or less) frontend has the address. */
@@ -184,6 +188,7 @@ bool wf_ctl_check_is_healthy(const struct ctl_service *service, const struct wf_
 			     uint16_t port);
 void wf_ctl_checks_free(struct ctl_service *service);
 /* The server of healthCheckNodePort, started or stopped as the service wants it. */
+bool wf_ctl_wants_health_server(const struct wf_service *spec);
 void wf_ctl_health_server_sync(struct wf_control *control, struct ctl_service *service);
 void wf_ctl_health_server_free(struct ctl_service *service);
 
