@@ -7,6 +7,7 @@
 #ifndef WEFT_BPF_UPLINK_H
 #define WEFT_BPF_UPLINK_H
 
+#include "age.h"
 #include "deliver.h"
 #include "masquerade.h"
 #include "translate.h"
@@ -65,6 +66,22 @@ static __always_inline __u32 wf_uplink_receiver(const struct wf_work *work)
 	return value && !(value->flags & WF_ADDR_GATEWAY) ? value->slot : WF_SLOT_HOST;
 }
 
+/*
+ * A packet of hit's connection goes on as it is, by the way to the backend: that, or the node it
+ * is on, has the service's address as well and answers the client itself. Action or -reason.
+ */
+static __always_inline int wf_uplink_pass_on(struct wf_ctx *ctx, const struct wf_work *work)
+{
+	struct wf_hop hop = {};
+
+	if (wf_route_hop(ctx, &work->hit.to, &hop) < 0)
+		return -WF_REASON_SERVICE_NO_BACKEND;
+	/* whose time is over gets its answer from the stack; two nodes that disagree end here */
+	if (wf_age(ctx, &work->ip) < 0)
+		return WF_TOLD(WF_GO_ON);
+	return WF_TOLD(wf_redirect_hop(&hop));
+}
+
 /* A packet from outside, of the connection in hit, goes in. */
 static __always_inline int wf_uplink_in(struct wf_ctx *ctx, const struct wf_uplink_value *uplink,
 					const struct wf_config_value *config, struct wf_work *work)
@@ -75,6 +92,8 @@ static __always_inline int wf_uplink_in(struct wf_ctx *ctx, const struct wf_upli
 	r = wf_translate(ctx, work);
 	if (r < 0)
 		return r;
+	if (work->hit.flags & WF_CONN_DIRECT)
+		return wf_uplink_pass_on(ctx, work);
 	if (work->hit.flags & WF_CONN_SNAT && work->hit.dir == WF_DIR_ORIGINAL)
 		wf_ctx_set_mark(ctx, wf_ctx_mark(ctx) | WF_MARK_MASQUERADE);
 	if (work->slot == WF_SLOT_HOST || !(config->flags & WF_CONFIG_BYPASS) || !uplink->l2_bytes)
@@ -111,6 +130,8 @@ static __always_inline int wf_uplink_begin(struct wf_ctx *ctx, const struct wf_u
 		wf_translate_fill(work, WF_SLOT_HOST);
 		if (work->target.slot == WF_SLOT_HOST && work->target.flags & WF_FRONTEND_SNAT)
 			work->fresh.flags |= WF_CONN_SNAT;
+		if (work->target.slot == WF_SLOT_HOST && work->target.flags & WF_FRONTEND_DSR)
+			work->fresh.flags |= WF_CONN_DIRECT;
 		r = wf_translate_begin(&work->fresh, &work->hit);
 	}
 	return r < 0 ? wf_uplink_refuse(ctx, work, r) : wf_uplink_in(ctx, uplink, config, work);
@@ -137,6 +158,8 @@ static __always_inline int wf_uplink_relay(struct wf_ctx *ctx, struct wf_work *w
 	r = wf_translate(ctx, work);
 	if (r < 0)
 		return r;
+	if (work->hit.flags & WF_CONN_DIRECT)
+		return wf_uplink_pass_on(ctx, work);
 	ifindex = wf_route_device(ctx, &work->hit.to);
 	return WF_TOLD(ifindex ? wf_redirect_neigh(ifindex) : TC_ACT_SHOT);
 }
