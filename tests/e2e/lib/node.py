@@ -308,7 +308,7 @@ class Node:
         self.spawn_daemon(*extra, **env)
         self.wait_ready()
 
-    def wait_ready(self, timeout=15):
+    def wait_ready(self, timeout=60):
         def ready():
             assert self.daemon.poll() is None, (
                 f"weftd ended with {self.daemon.returncode}:\n{self.log_text()[-3000:]}")
