@@ -123,6 +123,7 @@ static __always_inline int wf_uplink_begin(struct wf_ctx *ctx, const struct wf_u
 	work->client.scope = WF_NETWORK_HOST;
 	work->client.outside = 1;
 	work->client.only_asks = 0;
+	work->client.is_recorded = 0;
 	r = wf_lb_find(&work->flow.tuple, &work->client, &work->target);
 	if (r == 0)
 		return WF_GO_ON;

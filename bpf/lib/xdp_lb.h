@@ -63,6 +63,7 @@ static __always_inline int wf_xdp_begin(struct wf_ctx *ctx, struct wf_work *work
 	work->client.scope = WF_NETWORK_HOST;
 	work->client.outside = 1;
 	work->client.only_asks = 1;
+	work->client.is_recorded = 0;
 	if (wf_lb_find(&work->flow.tuple, &work->client, &work->target) <= 0 ||
 	    work->target.slot != WF_SLOT_HOST ||
 	    !(work->target.flags & (WF_FRONTEND_SNAT | WF_FRONTEND_DSR)) ||

@@ -596,7 +596,7 @@ static void goes_on_as_it_is(const struct step *step, int action)
 static void direct_return(enum place place, int action)
 {
 	struct step step = {
-		"begins", place, 0, { "192.0.2.2", "198.51.100.8", SERVICES_TCP, .dport = 80 }
+		"begins", place, 0, { "192.0.2.2", "198.51.100.17", SERVICES_TCP, .dport = 80 }
 	};
 
 	goes_on_as_it_is(&step, action);
@@ -612,17 +612,17 @@ static void direct_return(enum place place, int action)
 
 static void direct_return_behind_the_stack(void **state)
 {
-	static const struct wire_spec answer = { "198.51.100.8", "192.0.2.2",    IPPROTO_TCP, 80,
-						 40000,          .tcp_flags = 18 };
+	static const struct wire_spec answer = { "198.51.100.17", "192.0.2.2",    IPPROTO_TCP, 80,
+						 40000,           .tcp_flags = 18 };
 	struct step error = { "too big, says a router about the answer",
 			      COMES_IN,
 			      0,
-			      { "198.18.0.1", "198.51.100.8", IPPROTO_ICMP, .type = 3, .code = 4,
+			      { "198.18.0.1", "198.51.100.17", IPPROTO_ICMP, .type = 3, .code = 4,
 				.quoted = &answer, .mtu = 1400 } };
 	struct step cut = { "its backend left",
 			    COMES_IN,
 			    0,
-			    { "192.0.2.2", "198.51.100.8", IPPROTO_TCP, 40000, 80,
+			    { "192.0.2.2", "198.51.100.17", IPPROTO_TCP, 40000, 80,
 			      .tcp_flags = 16 },
 			    .action = TC_ACT_REDIRECT,
 			    .reason = WF_REASON_CONN_CUT,
@@ -640,7 +640,7 @@ static void direct_return_before_the_stack(void **state)
 	struct step later = { "without XDP",
 			      COMES_IN,
 			      0,
-			      { "192.0.2.2", "198.51.100.8", IPPROTO_TCP, 40000, 80,
+			      { "192.0.2.2", "198.51.100.17", IPPROTO_TCP, 40000, 80,
 				.tcp_flags = 16 } };
 
 	direct_return(XDP_IN, XDP_TX);
