@@ -34,6 +34,7 @@ struct ctl_service {
 	struct wf_err fault;          /* why not */
 	struct evhttp *health_server; /* of healthCheckNodePort; owned */
 	uint16_t health_port;         /* where it listens */
+	struct event *health_retry;   /* while it cannot; owned */
 	size_t local_ready;
 	UT_hash_handle by_key;
 };
@@ -77,7 +78,6 @@ struct ctl_lb {
 	size_t run_count;          /* published runs in force */
 	struct event *flush_timer; /* services touched by something that is no request */
 	struct event *sweep_timer; /* connections and numbers */
-	struct event *check_timer;
 	bool has_dirty;
 	bool started;
 	bool settled;           /* all was resolved once: what is not known by now is not wanted */

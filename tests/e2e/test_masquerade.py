@@ -19,7 +19,7 @@ import pytest
 from lib.answer import (BOTH, FAMILIES, PORT, Session, ask_tcp, ask_udp, queued_error, try_tcp,
                         try_udp)
 from lib.netns import Netns, wait_until
-from lib.service import HOST, OUTSIDE, SUBNETS, bound, settle
+from lib.service import HOST, OUTSIDE, SUBNETS, bound, port, settle
 from lib.traffic import tcp_works
 from lib.wire import IP, UDP, Ether, IPv6, Raw, Wire
 from scapy.layers.inet import fragment
@@ -229,6 +229,29 @@ def test_path_mtu_is_found(lab, beyond, family):
         assert refused.value.errno == errno.EMSGSIZE
     # and TCP adapts, in both directions
     assert tcp_works(lab.c1, beyond, BEYOND[family], payload=b"weft" * 50000, timeout=5)
+
+
+@pytest.mark.parametrize("family", BOTH)
+def test_path_mtu_is_found_by_what_is_asked_from_outside(lab, beyond, family):
+    """What a backend answers is too big for a link in the middle: it learns that although the
+    router's error names the node port, of which it knows nothing."""
+    server = lab.site.backend("server")
+    lab.site.web([port(node_port=30080)], type="NodePort")
+    # both ends believe in 1500 bytes
+    lab.out.run("ip link set up1 mtu 1500")
+    beyond.run("ip link set up0 mtu 1500")
+    lab.out.run(f"ip -{family} route add {BEYOND[family]} dev up1 mtu lock 1400")
+    text = b"x" * 60000 + b"\n"
+    with Session(beyond, HOST[family], 30080, timeout=5) as session:
+        assert session.told.name == "server" and session.told.peer == BEYOND[family]
+        session.sock.sendall(text)
+        got = b""
+        while len(got) < len(text):
+            data = session.sock.recv(65536)
+            assert data
+            got += data
+    assert got == text
+    assert "mtu 1400" in server.ns.run(f"ip route get {BEYOND[family]}").stdout
 
 
 @pytest.mark.parametrize("family", BOTH)

@@ -293,6 +293,33 @@ def test_health_check_node_port(edge):
     assert try_tcp(edge.out, HOST[4], 30099) == "refused"
 
 
+def test_a_health_check_port_that_a_process_has(edge):
+    """The service serves all the same; its status tells who cannot ask about it."""
+    edge.backend("a")
+    edge.node.expect_errors("health check node port cannot be opened")
+    spec = {"type": "LoadBalancer", "externalTrafficPolicy": "Local",
+            "status": balancer(*BALANCER.values())}
+
+    def conditions():
+        shown = edge.inspect()["status"]["weft"]["conditions"]
+        return {one["type"]: (one["status"], one["reason"]) for one in shown}
+
+    with bound(edge.node.host, 6, socket.SOCK_STREAM, 30098) as holder:
+        holder.listen(1)
+        edge.web(healthCheckNodePort=30098, **spec)
+        assert conditions() == {"Programmed": ("True", "InForce"),
+                                "HealthCheckServed": ("False", "PortTaken")}
+        assert ask_tcp(edge.out, BALANCER[4], 80).name == "a"
+    # the process has gone, and nobody has to tell
+    wait_until(lambda: conditions()["HealthCheckServed"] == ("True", "Listening"), 3,
+               what="the port is opened")
+    # and it is nobody else's from now on
+    with pytest.raises(ApiError) as refused:
+        edge.node.apply(service("late", [port(node_port=30098)], type="NodePort"))
+    assert refused.value.error["field"] == "spec.ports[0].nodePort"
+    assert "default/web" in refused.value.message
+
+
 # ---- kinds without an address --------------------------------------------------------------------
 
 
