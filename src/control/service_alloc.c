@@ -365,10 +365,19 @@ static bool wants_node_ports(const struct wf_service *spec)
 	       (spec->type == WF_SERVICE_LOAD_BALANCER && spec->allocate_node_ports);
 }
 
+/* Whether it is where the service's health check answers. */
+static bool is_own_health_port(const struct wf_service *spec, uint8_t proto, uint16_t number)
+{
+	return proto == IPPROTO_TCP && wants_health_port(spec) &&
+	       spec->health_check_node_port == number;
+}
+
 /* Whether the service itself gave the number to another of its ports. */
 static bool is_own_node_port(const struct wf_service *spec, size_t except, uint8_t proto,
 			     uint16_t number)
 {
+	if (is_own_health_port(spec, proto, number))
+		return true;
 	for (size_t i = 0; i < spec->port_count; i++)
 		if (i != except && spec->ports[i].proto == proto &&
 		    spec->ports[i].node_port == number)
@@ -400,11 +409,14 @@ static int choose_node_port(struct wf_control *control, const char *key, struct 
 }
 
 /* The number that the port had before the change, if it says none now. */
-static void keep_node_port(struct wf_service_port *port, const struct wf_service *before)
+static void keep_node_port(const struct wf_service *spec, struct wf_service_port *port,
+			   const struct wf_service *before)
 {
 	for (size_t i = 0; before && i < before->port_count; i++)
 		if (before->ports[i].proto == port->proto && before->ports[i].port == port->port)
 			port->node_port = before->ports[i].node_port;
+	if (is_own_health_port(spec, port->proto, port->node_port))
+		port->node_port = 0;
 }
 
 static int complete_node_ports(struct wf_control *control, const char *key, struct wf_service *spec,
@@ -419,7 +431,7 @@ static int complete_node_ports(struct wf_control *control, const char *key, stru
 
 		(void)snprintf(field, sizeof(field), "spec.ports[%zu].nodePort", i);
 		if (!port->node_port && wants_node_ports(spec)) {
-			keep_node_port(port, before);
+			keep_node_port(spec, port, before);
 			if (!port->node_port)
 				r = choose_node_port(control, key, spec, i, err);
 			continue;

@@ -220,6 +220,27 @@ static void test_refused(void **state)
 	assert_null(wf_ctl_service_find(lab->control, "default/c"));
 }
 
+/* Chosen at random out of ten, but never the one that the service's own health check has. */
+static void test_a_chosen_node_port_is_not_the_health_check_port(void **state)
+{
+	struct lab *lab = *state;
+
+	for (int i = 0; i < 100; i++) {
+		assert_int_equal(
+			lab_apply(lab, "[" SERVICE("lb", "'healthCheckNodePort':30008," LOCAL) "]"),
+			0);
+		assert_int_equal(lab_delete(lab, "Service", "default/lb"), 0);
+	}
+	/* nor is one kept that the health check gets */
+	for (int port = 30000; port <= 30009; port++)
+		assert_int_equal(
+			lab_apply(lab,
+				  "[{'apiVersion':'v1','kind':'Service','metadata':{'name':"
+				  "'lb'},'spec':{'healthCheckNodePort':%d," LOCAL "}}]",
+				  port),
+			0);
+}
+
 /* Neither comes a service into a subnet nor a subnet over a service. */
 static void test_subnets_keep_away_from_services(void **state)
 {
@@ -319,6 +340,7 @@ int main(void)
 		CASE(test_slices_win),
 		CASE(test_addresses_and_ports_are_chosen_and_kept),
 		CASE(test_refused),
+		CASE(test_a_chosen_node_port_is_not_the_health_check_port),
 		CASE(test_subnets_keep_away_from_services),
 		CASE(test_node_ports_run_out),
 		CASE(test_network_of_a_service),
