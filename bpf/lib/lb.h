@@ -24,6 +24,11 @@ struct wf_client {
 	 * choice is not a matter of the connection alone are not found.
 	 */
 	__u32 only_asks;
+	/*
+	 * Whether its packets pass a program that records connections: the least loaded backend is
+	 * for that program to choose, since only recorded connections are counted.
+	 */
+	__u32 is_recorded;
 };
 
 /* Where a connection goes. */
@@ -145,6 +150,8 @@ static __always_inline int wf_lb_serve(const struct wf_frontend_value *frontend,
 	target->service = frontend->service;
 	if (client->only_asks &&
 	    (frontend->algorithm == WF_LB_ROUND_ROBIN || frontend->algorithm == WF_LB_LEAST))
+		return 0;
+	if (client->is_recorded && frontend->algorithm == WF_LB_LEAST)
 		return 0;
 	if (!wf_lb_admits(frontend, client))
 		return -WF_REASON_SERVICE_SOURCE;

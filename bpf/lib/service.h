@@ -182,6 +182,7 @@ static __always_inline int wf_service_new(struct wf_ctx *ctx, const struct wf_se
 	work->client.scope = sender->endpoint->network;
 	work->client.outside = 0;
 	work->client.only_asks = 0;
+	work->client.is_recorded = 0;
 	r = wf_lb_find(&work->flow.tuple, &work->client, &work->target);
 	if (r < 0)
 		return wf_service_refuse(ctx, sender, work, r);
