@@ -23,7 +23,7 @@ echo "init: Linux $(uname -r)"
 while read -r name command; do
 	[ -n "$name" ] || continue
 	echo "init: running $name"
-	timeout 120 $command </dev/null >/tmp/out 2>&1
+	timeout 600 $command </dev/null >/tmp/out 2>&1
 	status=$?
 	cat /tmp/out
 	if [ $status -eq 0 ]; then
