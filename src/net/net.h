@@ -233,6 +233,7 @@ struct wf_net_link {
 	uint16_t hardware; /* ARPHRD_* */
 	int32_t peer_nsid; /* IFLA_LINK_NETNSID; -1 when in this namespace */
 	bool up;
+	bool is_operational; /* IF_OPER_UP: it sends what it is given */
 	struct wf_mac mac;
 };
 

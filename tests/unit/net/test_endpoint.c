@@ -180,6 +180,33 @@ static void test_up_before_addresses(void **state)
 	(void)close(box);
 }
 
+static void note_operational(const struct wf_net_link *link, void *context)
+{
+	if (link->ifindex == LAB_SLOT(1))
+		*(bool *)context = link->is_operational;
+}
+
+/* Seen in a list: being asked about a single device would make the kernel see to it now. */
+static void test_host_side_sends_at_once(void **state)
+{
+	struct lab *lab = *state;
+
+	for (int i = 0; i < 100; i++) {
+		int box = lab_container();
+		bool is_operational = false;
+		struct lab_endpoint e;
+		int32_t nsid;
+
+		lab_endpoint_init(&e, box, 1, "10.9.0.2/24", NULL);
+		lab_ok(lab, wf_net_endpoint_create(lab->net, &e.endpoint, &nsid, &lab->err));
+		lab_ok(lab,
+		       wf_net_link_dump(lab->net, note_operational, &is_operational, &lab->err));
+		assert_true(is_operational);
+		lab_ok(lab, wf_net_link_del(lab->net, LAB_SLOT(1), &lab->err));
+		(void)close(box);
+	}
+}
+
 static void test_dual_stack(void **state)
 {
 	struct lab *lab = *state;
@@ -423,6 +450,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_ip6_is_usable_at_once, lab_setup,
 						lab_teardown),
 		cmocka_unit_test_setup_teardown(test_up_before_addresses, lab_setup, lab_teardown),
+		cmocka_unit_test_setup_teardown(test_host_side_sends_at_once, lab_setup,
+						lab_teardown),
 		cmocka_unit_test_setup_teardown(test_dual_stack, lab_setup, lab_teardown),
 		cmocka_unit_test_setup_teardown(test_ip6_disabled_by_runtime, lab_setup,
 						lab_teardown),
