@@ -33,6 +33,12 @@ static void put_family(struct wf_net *net, const struct wf_net_endpoint *endpoin
 		wf_net_link_put_set(batch, ifindex, 0, 0);
 		wf_net_link_put_no_autoconf(net, batch, endpoint->mtu);
 	}
+	/*
+	 * Up before the addresses: what an interface has when it comes up gets its routes from
+	 * memory that the kernel must not wait for, and of 1,000 IPv6 addresses in a row one was
+	 * dropped ("Failed to add prefix route", 6.18). On an interface that is up it may wait.
+	 */
+	wf_net_link_put_set(batch, ifindex, IFF_UP, IFF_UP);
 	for (size_t i = 0; i < endpoint->address_count; i++) {
 		const struct wf_prefix *prefix = &endpoint->addresses[i].prefix;
 		const bool is_ip4 = wf_addr_is_ip4(&prefix->addr);
@@ -41,7 +47,6 @@ static void put_family(struct wf_net *net, const struct wf_net_endpoint *endpoin
 			wf_net_addr_put(batch, RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL, ifindex,
 					prefix, is_ip4 ? 0 : IFA_F_NODAD);
 	}
-	wf_net_link_put_set(batch, ifindex, IFF_UP, IFF_UP);
 	for (size_t i = 0; i < endpoint->route_count; i++) {
 		const struct wf_net_route *route = &endpoint->routes[i];
 

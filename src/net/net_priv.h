@@ -220,7 +220,7 @@ void wf_net_neigh_put(struct wf_netlink_batch *batch, uint16_t type, uint16_t fl
 
 /* ---- inside.c ----------------------------------------------------------------------------- */
 
-/* lo, addresses, up, routes of a new interface, in one send. */
+/* lo, up, addresses, routes of a new interface, in one send. */
 int wf_net_inside_configure(struct wf_net *net, struct wf_netlink_socket *inside,
 			    const struct wf_net_endpoint *endpoint, uint32_t ifindex,
 			    struct wf_err *err);
