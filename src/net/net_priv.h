@@ -158,6 +158,9 @@ int wf_net_route_dump(struct wf_netlink_socket *socket, struct wf_netlink_batch 
 		      const struct wf_net_route_filter *filter, wf_net_route_fn visit,
 		      void *context, struct wf_err *err);
 
+/* Asks by which route the namespace would send to an address; none is no error. */
+void wf_net_route_put_ask(struct wf_netlink_batch *batch, const struct wf_addr *addr);
+
 /* RTM_NEWROUTE or RTM_DELROUTE in the main table, with weft's protocol. */
 void wf_net_route_put(struct wf_netlink_batch *batch, uint16_t type, uint16_t flags,
 		      const struct wf_net_route *route, uint32_t ifindex);
