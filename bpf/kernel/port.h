@@ -163,8 +163,28 @@ static __always_inline int wf_redirect_neigh(__u32 ifindex)
 	return bpf_redirect_neigh(ifindex, NULL, 0, 0);
 }
 
-/* The device of the host by which a packet with this tuple would leave; 0: none. */
-static __always_inline __u32 wf_route_device(struct wf_ctx *ctx, const struct wf_tuple *tuple)
+/* Where a packet goes next: the neighbour that has the address, on a device of the host. */
+struct wf_hop {
+	__u32 ifindex;
+	__u32 family; /* of the address */
+	union {
+		__be32 ip4;
+		__u32 ip6[4];
+	};
+};
+
+/* Sends to a neighbour, whatever the packet's destination; returns the action. */
+static __always_inline int wf_redirect_hop(const struct wf_hop *hop)
+{
+	struct bpf_redir_neigh to = { .nh_family = hop->family };
+
+	__builtin_memcpy(to.ipv6_nh, hop->ip6, sizeof(to.ipv6_nh));
+	return bpf_redirect_neigh(hop->ifindex, &to, sizeof(to), 0);
+}
+
+/* The way by which a packet with this tuple would leave: 0, or -1 when there is none. */
+static __always_inline int wf_route_hop(struct wf_ctx *ctx, const struct wf_tuple *tuple,
+					struct wf_hop *ret_hop)
 {
 	struct bpf_fib_lookup route = { .ifindex = ctx->ifindex, .l4_protocol = tuple->proto };
 	long r;
@@ -179,7 +199,21 @@ static __always_inline __u32 wf_route_device(struct wf_ctx *ctx, const struct wf
 		route.ipv4_dst = tuple->dst.words[3];
 	}
 	r = bpf_fib_lookup(ctx, &route, sizeof(route), 0);
-	return r == BPF_FIB_LKUP_RET_SUCCESS || r == BPF_FIB_LKUP_RET_NO_NEIGH ? route.ifindex : 0;
+	if (r != BPF_FIB_LKUP_RET_SUCCESS && r != BPF_FIB_LKUP_RET_NO_NEIGH)
+		return -1;
+	ret_hop->ifindex = route.ifindex;
+	/* a gateway of the other family has changed it */
+	ret_hop->family = route.family;
+	__builtin_memcpy(ret_hop->ip6, route.ipv6_dst, sizeof(ret_hop->ip6));
+	return 0;
+}
+
+/* The device of the host by which a packet with this tuple would leave; 0: none. */
+static __always_inline __u32 wf_route_device(struct wf_ctx *ctx, const struct wf_tuple *tuple)
+{
+	struct wf_hop hop = {};
+
+	return wf_route_hop(ctx, tuple, &hop) < 0 ? 0 : hop.ifindex;
 }
 
 #endif

@@ -12,7 +12,7 @@
 
 #define WF_CONN_FIN_BOTH (WF_CONN_FIN_ORIGINAL | WF_CONN_FIN_REPLY)
 
-/* Notes a FIN; whether both directions have sent one. */
+/* Notes a FIN; whether both directions have sent one. One is seen of those that return directly. */
 static __always_inline int wf_conn_note_fin(struct wf_conn *conn, __u32 dir)
 {
 	__u32 bit = dir == WF_DIR_ORIGINAL ? WF_CONN_FIN_ORIGINAL : WF_CONN_FIN_REPLY;
@@ -20,7 +20,7 @@ static __always_inline int wf_conn_note_fin(struct wf_conn *conn, __u32 dir)
 
 	if (!(flags & bit))
 		flags = wf_atomic_or32(&conn->flags, bit) | bit;
-	return (flags & WF_CONN_FIN_BOTH) == WF_CONN_FIN_BOTH;
+	return flags & WF_CONN_DIRECT || (flags & WF_CONN_FIN_BOTH) == WF_CONN_FIN_BOTH;
 }
 
 /* The client begins again with the same ports before the old connection was forgotten. */
@@ -30,6 +30,12 @@ static __always_inline __u32 wf_conn_restart(struct wf_conn *conn)
 	conn->seen[WF_DIR_REPLY] = 0;
 	conn->created = wf_conn_now();
 	return WF_CONN_NEW;
+}
+
+/* Whether something came back, or what comes back would not be seen. */
+static __always_inline int wf_conn_is_answered(const struct wf_conn *conn)
+{
+	return conn->seen[WF_DIR_REPLY] || conn->flags & WF_CONN_DIRECT;
 }
 
 /* The phase after a TCP packet. */
@@ -46,7 +52,7 @@ static __always_inline __u32 wf_conn_tcp_phase(struct wf_conn *conn, __u32 dir, 
 	if (tcp_flags & WF_CONN_TCP_FIN && wf_conn_note_fin(conn, dir))
 		return WF_CONN_CLOSING;
 	if (phase == WF_CONN_NEW && dir == WF_DIR_ORIGINAL && opening == WF_CONN_TCP_ACK &&
-	    conn->seen[WF_DIR_REPLY])
+	    wf_conn_is_answered(conn))
 		return WF_CONN_ESTABLISHED;
 	return phase;
 }
@@ -69,7 +75,8 @@ WF_GLOBAL int wf_conn_note(const struct wf_conn_hit *hit, __u32 tcp_flags)
 	if (hit->to.proto == IPPROTO_TCP)
 		next = wf_conn_tcp_phase(conn, dir, tcp_flags, phase);
 	else
-		next = phase == WF_CONN_NEW && dir == WF_DIR_REPLY ? WF_CONN_ESTABLISHED : phase;
+		next = phase == WF_CONN_NEW && wf_conn_is_answered(conn) ? WF_CONN_ESTABLISHED
+									 : phase;
 	if (next != phase)
 		(void)wf_atomic_cas32(&conn->phase, phase, next);
 	return 0;

@@ -31,6 +31,11 @@ struct wf_client {
 	__u32 scope;         /* its network, WF_NETWORK_HOST for the host and for outsiders */
 	__u32 outside;       /* whether it came in by an uplink */
 	__u32 purpose;       /* enum wf_lb_purpose */
+	/*
+	 * Whether its packets pass a program that records connections: the least loaded backend is
+	 * for that program to choose, since only recorded connections are counted.
+	 */
+	__u32 is_recorded;
 };
 
 /* Where a connection goes. */
@@ -152,6 +157,8 @@ static __always_inline int wf_lb_serve(const struct wf_frontend_value *frontend,
 	target->service = frontend->service;
 	if (client->purpose == WF_LB_MAY_LEAVE &&
 	    (frontend->algorithm == WF_LB_ROUND_ROBIN || frontend->algorithm == WF_LB_LEAST))
+		return 0;
+	if (client->is_recorded && frontend->algorithm == WF_LB_LEAST)
 		return 0;
 	if (!wf_lb_admits(frontend, client))
 		return -WF_REASON_SERVICE_SOURCE;

@@ -211,6 +211,7 @@ static __always_inline int wf_service_new(struct wf_ctx *ctx, const struct wf_se
 	work->client.scope = sender->endpoint->network;
 	work->client.outside = 0;
 	work->client.purpose = work->guard.is_traced ? WF_LB_TRACES : WF_LB_BEGINS;
+	work->client.is_recorded = 0;
 	r = wf_lb_find(&work->flow.tuple, &work->client, &work->target);
 	if (r < 0)
 		return wf_service_refuse(ctx, sender, work, r);

@@ -80,6 +80,8 @@ static __always_inline void wf_sock_client(const struct wf_sock *sock,
 	struct wf_ep_value *endpoint = 0;
 
 	ret_client->scope = wf_sock_scope(sock, netns);
+	/* of several networks the one that its packets take may not see the service */
+	ret_client->is_recorded = !wf_sock_is_host(netns) && !netns->networks[1];
 	if (!wf_sock_is_host(netns))
 		endpoint = wf_map_endpoint(netns->slot);
 	if (endpoint && wf_lb_is_ip4(&sock->addr))

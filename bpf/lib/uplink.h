@@ -7,6 +7,7 @@
 #ifndef WEFT_BPF_UPLINK_H
 #define WEFT_BPF_UPLINK_H
 
+#include "age.h"
 #include "deliver.h"
 #include "judge_nat.h"
 #include "masquerade.h"
@@ -68,6 +69,22 @@ static __always_inline __u32 wf_uplink_receiver(const struct wf_work *work)
 	return value && !(value->flags & WF_ADDR_GATEWAY) ? value->slot : WF_SLOT_HOST;
 }
 
+/*
+ * A packet of hit's connection goes on as it is, by the way to the backend: that, or the node it
+ * is on, has the service's address as well and answers the client itself. Action or -reason.
+ */
+static __always_inline int wf_uplink_pass_on(struct wf_ctx *ctx, const struct wf_work *work)
+{
+	struct wf_hop hop = {};
+
+	if (wf_route_hop(ctx, &work->hit.to, &hop) < 0)
+		return -WF_REASON_SERVICE_NO_BACKEND;
+	/* whose time is over gets its answer from the stack; two nodes that disagree end here */
+	if (wf_age(ctx, &work->ip) < 0)
+		return WF_TOLD(WF_GO_ON);
+	return WF_TOLD(wf_redirect_hop(&hop));
+}
+
 /* A packet from outside, of the connection in hit, goes in. */
 static __always_inline int wf_uplink_in(struct wf_ctx *ctx, const struct wf_uplink_value *uplink,
 					const struct wf_config_value *config, struct wf_work *work)
@@ -82,6 +99,8 @@ static __always_inline int wf_uplink_in(struct wf_ctx *ctx, const struct wf_upli
 		r = wf_translate(ctx, work);
 	if (r < 0)
 		return r;
+	if (work->hit.flags & WF_CONN_DIRECT)
+		return wf_uplink_pass_on(ctx, work);
 	if (work->hit.flags & WF_CONN_SNAT && work->hit.dir == WF_DIR_ORIGINAL)
 		wf_ctx_set_mark(ctx, wf_ctx_mark(ctx) | WF_MARK_MASQUERADE);
 	if (work->slot == WF_SLOT_HOST || !(config->flags & WF_CONFIG_BYPASS) || !uplink->l2_bytes)
@@ -106,6 +125,7 @@ static __always_inline void wf_client_outside(struct wf_work *work)
 	work->client.scope = WF_NETWORK_HOST;
 	work->client.outside = 1;
 	work->client.purpose = work->guard.is_traced ? WF_LB_TRACES : WF_LB_BEGINS;
+	work->client.is_recorded = 0;
 }
 
 /* A client outside begins: with a service, a published port, or the host itself. */
@@ -123,6 +143,8 @@ static __always_inline int wf_uplink_begin(struct wf_ctx *ctx, const struct wf_u
 		wf_translate_fill(work, WF_SLOT_HOST);
 		if (work->target.slot == WF_SLOT_HOST && work->target.flags & WF_FRONTEND_SNAT)
 			work->fresh.flags |= WF_CONN_SNAT;
+		if (work->target.slot == WF_SLOT_HOST && work->target.flags & WF_FRONTEND_DSR)
+			work->fresh.flags |= WF_CONN_DIRECT;
 		r = wf_translate_begin(&work->fresh, &work->hit);
 	}
 	return r < 0 ? wf_uplink_refuse(ctx, work, r) : wf_uplink_in(ctx, uplink, config, work);
@@ -149,6 +171,8 @@ static __always_inline int wf_uplink_relay(struct wf_ctx *ctx, struct wf_work *w
 	r = wf_translate(ctx, work);
 	if (r < 0)
 		return r;
+	if (work->hit.flags & WF_CONN_DIRECT)
+		return wf_uplink_pass_on(ctx, work);
 	ifindex = wf_route_device(ctx, &work->hit.to);
 	return WF_TOLD(ifindex ? wf_redirect_neigh(ifindex) : TC_ACT_SHOT);
 }
@@ -425,6 +449,29 @@ static __always_inline int wf_uplink_leave(struct wf_ctx *ctx, const struct wf_u
 	return r < 0 ? r : wf_uplink_out(ctx, work);
 }
 
+/*
+ * A container's later fragment that is here before its first one. Whose it is nobody knows yet,
+ * but it has no ports: the address is all there is to change. Where the guess is wrong, since it
+ * answers somebody who was routed here, its packet is lost, as it would be without the guess.
+ */
+static __always_inline int wf_uplink_hide(struct wf_ctx *ctx, const struct wf_uplink_value *uplink,
+					  struct wf_work *work)
+{
+	const struct wf_addr *addr = wf_uplink_addr(uplink, &work->ip);
+	struct wf_tuple *to = &work->hit.to;
+	struct wf_sums sums;
+	int r = wf_nat_sums(work->ip.version, work->ip.proto, &sums);
+
+	if (r < 0)
+		return r;
+	if (!addr->halves[0] && !addr->words[3])
+		return -WF_REASON_NAT_NO_ADDRESS;
+	*to = work->flow.tuple;
+	to->src = *addr;
+	r = wf_nat_apply(ctx, &work->ip, &work->flow, to);
+	return r < 0 ? r : WF_TOLD(WF_GO_ON);
+}
+
 /* A packet that leaves, whose headers were read. */
 static __always_inline int wf_uplink_exit(struct wf_ctx *ctx, const struct wf_uplink_value *uplink,
 					  __u32 leaver, struct wf_work *work)
@@ -435,6 +482,8 @@ static __always_inline int wf_uplink_exit(struct wf_ctx *ctx, const struct wf_up
 	if (!live && leaver != WF_LEAVER_INNER)
 		return WF_GO_ON;
 	r = wf_flow_read(ctx, &work->ip, WF_SITE_EDGE, &work->flow);
+	if (r == -WF_REASON_NAT_FRAGMENT && leaver == WF_LEAVER_INNER)
+		return wf_uplink_hide(ctx, uplink, work);
 	if (r < 0)
 		return leaver == WF_LEAVER_INNER ? r : WF_GO_ON;
 	if (live && wf_uplink_find(work, 1))

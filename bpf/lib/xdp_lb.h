@@ -1,19 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
 /*
  * In front of the host's stack: clients outside whose backend is on another node. Both addresses
- * change at once and the frame leaves again, so one record does for the connection. Everything
- * that is not as simple as that passes and is the business of lib/uplink.h.
+ * change at once, or neither (direct return), and the frame leaves again, so one record does for the
+ * connection. Everything that is not as simple as that passes and is the business of lib/uplink.h.
  */
 #ifndef WEFT_BPF_XDP_LB_H
 #define WEFT_BPF_XDP_LB_H
 
+#include "age.h"
 #include "ipv4.h"
 #include "ipv6.h"
 #include "masquerade.h"
 #include "translate.h"
-
-#define WF_XDP_IP4_TTL_OFFSET __builtin_offsetof(struct iphdr, ttl)
-#define WF_XDP_IP6_TTL_OFFSET __builtin_offsetof(struct ipv6hdr, hop_limit)
 
 /* Whether frames of that kind are translated here: whole packets of TCP and UDP, no options. */
 static __always_inline int wf_xdp_takes(const struct wf_ip *ip)
@@ -24,37 +22,34 @@ static __always_inline int wf_xdp_takes(const struct wf_ip *ip)
 	       (ip->proto == IPPROTO_TCP || ip->proto == IPPROTO_UDP);
 }
 
-/* Counts down the time to live; 0, or -1 when it is over or cannot be written. */
-static __always_inline int wf_xdp_age(struct wf_ctx *ctx, const struct wf_ip *ip)
-{
-	__u32 offset = ip->l3 + (ip->version == 4 ? WF_XDP_IP4_TTL_OFFSET : WF_XDP_IP6_TTL_OFFSET);
-	__u8 before[2], after[2];
-	__u16 from, to;
-
-	/* the protocol beside it makes the 16 bits that IPv4's checksum is corrected for */
-	if (wf_ctx_load(ctx, offset, before, sizeof(before)) < 0 || before[0] <= 1)
-		return -1;
-	after[0] = before[0] - 1;
-	after[1] = before[1];
-	if (wf_ctx_store(ctx, offset, after, 1) < 0)
-		return -1;
-	if (ip->version == 6)
-		return 0;
-	__builtin_memcpy(&from, before, sizeof(from));
-	__builtin_memcpy(&to, after, sizeof(to));
-	return wf_csum_l3(ctx, ip->l3 + WF_IP4_CHECK_OFFSET, from, to, sizeof(from));
-}
-
 /* Changes the frame to what hit says and sends it by the route: an action of XDP. */
 static __always_inline int wf_xdp_send(struct wf_ctx *ctx, struct wf_work *work,
 				       const struct wf_route *route)
 {
 	/* nothing was changed yet: the stack would say what is wrong with it */
-	if (wf_xdp_age(ctx, &work->ip) < 0)
+	if (wf_age(ctx, &work->ip) < 0)
 		return XDP_PASS;
 	if (wf_translate(ctx, work) < 0 || wf_ctx_store(ctx, 0, &route->macs, 12) < 0)
 		return XDP_DROP;
 	return route->ifindex == wf_ctx_ifindex(ctx) ? XDP_TX : wf_redirect(route->ifindex);
+}
+
+/*
+ * Begins the connection in work->fresh: it shows the uplink's address, or stays as it is and is
+ * answered past this node. 0, hit filled in, or -1.
+ */
+static __always_inline int wf_xdp_add(struct wf_ctx *ctx, struct wf_work *work,
+				      const struct wf_uplink_value *uplink)
+{
+	struct wf_addr *shown = &work->fresh.tuple[WF_DIR_REPLY].dst;
+
+	if (work->target.flags & WF_FRONTEND_DSR) {
+		work->fresh.flags |= WF_CONN_DIRECT;
+		return wf_translate_begin(&work->fresh, &work->hit) < 0 ? -1 : 0;
+	}
+	work->fresh.flags |= WF_CONN_MASQUERADE;
+	*shown = work->ip.version == 4 ? uplink->ip4 : uplink->ip6;
+	return !shown->halves[1] || wf_masquerade_add(ctx, work) < 0 ? -1 : 0;
 }
 
 /* A client begins: an action of XDP. */
@@ -68,8 +63,10 @@ static __always_inline int wf_xdp_begin(struct wf_ctx *ctx, struct wf_work *work
 	work->client.scope = WF_NETWORK_HOST;
 	work->client.outside = 1;
 	work->client.purpose = WF_LB_MAY_LEAVE;
+	work->client.is_recorded = 0;
 	if (wf_lb_find(&work->flow.tuple, &work->client, &work->target) <= 0 ||
-	    work->target.slot != WF_SLOT_HOST || !(work->target.flags & WF_FRONTEND_SNAT) ||
+	    work->target.slot != WF_SLOT_HOST ||
+	    !(work->target.flags & (WF_FRONTEND_SNAT | WF_FRONTEND_DSR)) ||
 	    wf_address_find(WF_NETWORK_HOST, &work->target.addr) ||
 	    wf_address_owner(&work->ip.src) != WF_SLOT_NOBODY)
 		return XDP_PASS;
@@ -82,9 +79,7 @@ static __always_inline int wf_xdp_begin(struct wf_ctx *ctx, struct wf_work *work
 	if (!uplink || !uplink->l2_bytes)
 		return XDP_PASS;
 	wf_translate_fill(work, WF_SLOT_HOST);
-	work->fresh.flags |= WF_CONN_MASQUERADE;
-	work->fresh.tuple[WF_DIR_REPLY].dst = work->ip.version == 4 ? uplink->ip4 : uplink->ip6;
-	if (!work->fresh.tuple[WF_DIR_REPLY].dst.halves[1] || wf_masquerade_add(ctx, work) < 0)
+	if (wf_xdp_add(ctx, work, uplink) < 0)
 		return XDP_PASS;
 	wf_lb_count(work->target.service, 0);
 	return wf_xdp_send(ctx, work, &route);

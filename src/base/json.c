@@ -34,6 +34,11 @@ __attribute__((constructor)) static void watch_allocations(void)
 	json_set_alloc_funcs(noting_malloc, free);
 }
 
+static bool opens_node(char c)
+{
+	return c == ',' || c == ':' || c == '[' || c == '{';
+}
+
 /*
  * Nesting and size are checked before parsing: jansson's own limit of depth is a compile-time
  * choice of the distro, and a node costs thirty times its text. 0, -EILSEQ or -E2BIG.
@@ -44,7 +49,7 @@ static int check_shape(const char *text, size_t len, struct wf_err *err)
 	bool in_string = false;
 
 	for (size_t i = 0; i < len; i++) {
-		if (!in_string && text[i] && strchr(",:[{", text[i]) && ++nodes > WF_JSON_MAX_NODES)
+		if (!in_string && opens_node(text[i]) && ++nodes > WF_JSON_MAX_NODES)
 			return wf_fail(err, -E2BIG, "JSON has more than %d values",
 				       WF_JSON_MAX_NODES);
 		if (in_string) {

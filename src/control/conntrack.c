@@ -195,11 +195,9 @@ static json_t *flags_json(uint32_t flags)
 		uint32_t flag;
 		const char *name;
 	} names[] = {
-		{ WF_CONN_MASQUERADE, "masquerade" },
-		{ WF_CONN_SERVICE, "service" },
-		{ WF_CONN_PUBLISHED, "published" },
-		{ WF_CONN_HAIRPIN, "hairpin" },
-		{ WF_CONN_HOST, "host" },
+		{ WF_CONN_MASQUERADE, "masquerade" }, { WF_CONN_SERVICE, "service" },
+		{ WF_CONN_PUBLISHED, "published" },   { WF_CONN_DIRECT, "direct" },
+		{ WF_CONN_HAIRPIN, "hairpin" },       { WF_CONN_HOST, "host" },
 		{ WF_CONN_ROUTED, "routed" },
 	};
 	json_t *list = json_array();

@@ -13,16 +13,13 @@ WF_LOG_MODULE(endpoint);
 
 bool wf_ctl_namespace_alive(const struct wf_control *control, const struct wf_endpoint *endpoint)
 {
-	_cleanup_close_ int fd = -1;
-	struct wf_net_ns_id id;
-	int r;
+	const struct wf_net_ns_id id = { .dev = endpoint->netns_dev,
+					 .inode = endpoint->netns_inode };
 
 	if (strcmp(endpoint->boot_id, control->boot_id) != 0)
 		return false;
-	r = wf_net_ns_open(endpoint->netns, &fd, &id, NULL);
-	if (r < 0) /* no descriptor left, say, is no reason to take a living container's network */
-		return r != -ESRCH;
-	return id.dev == endpoint->netns_dev && id.inode == endpoint->netns_inode;
+	/* what cannot be told is no reason to take a living container's network */
+	return wf_net_ns_alive(endpoint->netns, &id) != 0;
 }
 
 int wf_ctl_endpoint_link(struct wf_control *control, struct ctl_endpoint *endpoint, int netns_fd,

@@ -13,6 +13,9 @@
 
 WF_LOG_MODULE(health);
 
+/* Between attempts to open a port that another process has. */
+#define RETRY_S 1
+
 static void on_request(struct evhttp_request *request, void *context)
 {
 	const struct ctl_service *service = context;
@@ -44,37 +47,71 @@ void wf_ctl_health_server_free(struct ctl_service *service)
 		evhttp_free(service->health_server);
 	service->health_server = NULL;
 	service->health_port = 0;
+	if (service->health_retry)
+		event_free(service->health_retry);
+	service->health_retry = NULL;
 }
 
-static bool wants_server(const struct wf_service *spec)
+bool wf_ctl_wants_health_server(const struct wf_service *spec)
 {
 	return spec->type == WF_SERVICE_LOAD_BALANCER && spec->external_local && !spec->foreign &&
 	       spec->health_check_node_port;
 }
 
+/* 0, or -1 when the port is another's or there is no memory. */
+static int open_server(struct ctl_service *service, struct event_base *loop)
+{
+	uint16_t port = service->spec.health_check_node_port;
+	struct evhttp *server = evhttp_new(loop);
+
+	if (!server)
+		return -1;
+	evhttp_set_gencb(server, on_request, service);
+	evhttp_set_max_headers_size(server, 8192);
+	evhttp_set_max_body_size(server, 0);
+	evhttp_set_timeout(server, 5);
+	/* the IPv6 wildcard socket of Linux takes IPv4 as well; hosts without IPv6 get the other */
+	if (evhttp_bind_socket(server, "::", port) < 0 &&
+	    evhttp_bind_socket(server, "0.0.0.0", port) < 0) {
+		evhttp_free(server);
+		return -1;
+	}
+	service->health_server = server;
+	service->health_port = port;
+	return 0;
+}
+
+/* Whoever had the port may be gone by now. */
+static void on_retry(evutil_socket_t fd, short what, void *context)
+{
+	struct ctl_service *service = context;
+
+	(void)fd;
+	(void)what;
+	if (open_server(service, event_get_base(service->health_retry)) < 0)
+		return;
+	wf_log_info("health check node port is open", "service=%s port=%u", service->key,
+		    service->health_port);
+	event_free(service->health_retry);
+	service->health_retry = NULL;
+}
+
 void wf_ctl_health_server_sync(struct wf_control *control, struct ctl_service *service)
 {
-	uint16_t port = wants_server(&service->spec) ? service->spec.health_check_node_port : 0;
+	const struct timeval wait = { .tv_sec = RETRY_S };
+	const bool was_waiting = service->health_retry;
+	const bool wanted = wf_ctl_wants_health_server(&service->spec);
 
-	if (port == service->health_port)
+	if (service->health_port == (wanted ? service->spec.health_check_node_port : 0) &&
+	    !was_waiting)
 		return;
 	wf_ctl_health_server_free(service);
-	if (!port)
+	if (!wanted || open_server(service, control->loop) == 0)
 		return;
-	service->health_server = evhttp_new(control->loop);
-	if (!service->health_server)
-		return;
-	evhttp_set_gencb(service->health_server, on_request, service);
-	evhttp_set_max_headers_size(service->health_server, 8192);
-	evhttp_set_max_body_size(service->health_server, 0);
-	evhttp_set_timeout(service->health_server, 5);
-	/* the IPv6 wildcard socket of Linux takes IPv4 as well; hosts without IPv6 get the other */
-	if (evhttp_bind_socket(service->health_server, "::", port) < 0 &&
-	    evhttp_bind_socket(service->health_server, "0.0.0.0", port) < 0) {
+	if (!was_waiting)
 		wf_log_error("health check node port cannot be opened", "service=%s port=%u",
-			     service->key, port);
-		wf_ctl_health_server_free(service);
-		return;
-	}
-	service->health_port = port;
+			     service->key, service->spec.health_check_node_port);
+	service->health_retry = event_new(control->loop, -1, EV_PERSIST, on_retry, service);
+	if (service->health_retry)
+		(void)event_add(service->health_retry, &wait);
 }

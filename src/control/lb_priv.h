@@ -34,6 +34,7 @@ struct ctl_service {
 	struct wf_err fault;          /* why not */
 	struct evhttp *health_server; /* of healthCheckNodePort; owned */
 	uint16_t health_port;         /* where it listens */
+	struct event *health_retry;   /* while it cannot; owned */
 	size_t local_ready;
 	UT_hash_handle by_key;
 };
@@ -77,7 +78,6 @@ struct ctl_lb {
 	size_t run_count;          /* published runs in force */
 	struct event *flush_timer; /* services touched by something that is no request */
 	struct event *sweep_timer; /* connections and numbers */
-	struct event *check_timer;
 	bool has_dirty;
 	bool started;
 	bool settled;           /* all was resolved once: what is not known by now is not wanted */
@@ -120,6 +120,10 @@ int wf_ctl_service_complete(struct wf_control *control, const char *key, struct 
  */
 int wf_ctl_port_claimed(struct wf_control *control, uint8_t proto, const struct wf_addr *addr,
 			uint16_t first, uint16_t last, const char *except, char ret_who[320]);
+
+/* Whether a service has an address within the prefix: 1 and its name, or 0. */
+int wf_ctl_prefix_served(struct wf_control *control, const struct wf_prefix *prefix,
+			 char ret_who[320]);
 
 /* ---- view.c: addresses in the host's view ---------------------------------------------------- */
 
@@ -184,6 +188,7 @@ bool wf_ctl_check_is_healthy(const struct ctl_service *service, const struct wf_
 			     uint16_t port);
 void wf_ctl_checks_free(struct ctl_service *service);
 /* The server of healthCheckNodePort, started or stopped as the service wants it. */
+bool wf_ctl_wants_health_server(const struct wf_service *spec);
 void wf_ctl_health_server_sync(struct wf_control *control, struct ctl_service *service);
 void wf_ctl_health_server_free(struct ctl_service *service);
 

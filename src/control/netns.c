@@ -80,10 +80,19 @@ void wf_ctl_netns_unprogram(struct wf_control *control, const struct ctl_endpoin
 		wf_ctl_dirty(control, CTL_DIRTY_MAPS);
 }
 
+/* One namespace as it shall be. */
+struct entry {
+	uint64_t cookie;
+	struct wf_netns_value value;
+	bool is_there; /* the map has it already */
+};
+
 /* All namespaces at once: endpoints sorted by cookie, so that each is looked at once. */
 struct census {
 	const struct ctl_endpoint **items; /* owned list */
 	size_t count, capacity;
+	struct entry *entries; /* owned; sorted by cookie */
+	size_t entry_count;
 	uint64_t *stale; /* owned; entries of namespaces that nobody has any more */
 	size_t stale_count, stale_capacity;
 	uint64_t host_cookie;
@@ -93,6 +102,7 @@ struct census {
 static void census_done(struct census *census)
 {
 	free(census->items);
+	free(census->entries);
 	free(census->stale);
 }
 
@@ -106,10 +116,25 @@ static int compare_cookies(const void *a, const void *b)
 
 static int find_cookie(const void *key, const void *item)
 {
-	const struct ctl_endpoint *const *endpoint = item;
-	uint64_t left = *(const uint64_t *)key, right = (*endpoint)->spec.netns_cookie;
+	const struct entry *entry = item;
+	uint64_t left = *(const uint64_t *)key, right = entry->cookie;
 
 	return (left > right) - (left < right);
+}
+
+/* The run of endpoints that share the namespace of items[first]; returns where it ends. */
+static size_t gather(const struct census *census, size_t first, struct entry *ret_entry)
+{
+	const struct wf_endpoint *spec = &census->items[first]->spec;
+	size_t at = first, count = 0;
+
+	*ret_entry = (struct entry){ .cookie = spec->netns_cookie, .value.slot = spec->slot };
+	for (; at < census->count && census->items[at]->spec.netns_cookie == spec->netns_cookie;
+	     at++)
+		if (count < WF_NETNS_NETWORKS)
+			ret_entry->value.networks[count++] =
+				census->items[at]->network->spec.number;
+	return at;
 }
 
 static int take_census(struct wf_control *control, struct census *census)
@@ -124,32 +149,25 @@ static int take_census(struct wf_control *control, struct census *census)
 			return -ENOMEM;
 		census->items[census->count++] = endpoint;
 	}
+	census->entries = calloc(census->count + 1, sizeof(*census->entries));
+	if (!census->entries)
+		return -ENOMEM;
 	if (census->count)
 		qsort(census->items, census->count, sizeof(struct ctl_endpoint *), compare_cookies);
+	for (size_t at = 0; at < census->count;)
+		at = gather(census, at, &census->entries[census->entry_count++]);
 	return 0;
-}
-
-/* The run of endpoints that share the namespace of items[first]; returns where it ends. */
-static size_t gather(const struct census *census, size_t first, struct wf_netns_value *value)
-{
-	uint64_t cookie = census->items[first]->spec.netns_cookie;
-	size_t at = first, count = 0;
-
-	*value = (struct wf_netns_value){ .slot = census->items[first]->spec.slot };
-	for (; at < census->count && census->items[at]->spec.netns_cookie == cookie; at++)
-		if (count < WF_NETNS_NETWORKS)
-			value->networks[count++] = census->items[at]->network->spec.number;
-	return at;
 }
 
 static void see_netns(uint64_t cookie, const struct wf_netns_value *value, void *context)
 {
 	struct census *census = context;
+	struct entry *entry = bsearch(&cookie, census->entries, census->entry_count,
+				      sizeof(*census->entries), find_cookie);
 
-	(void)value;
-	if (cookie == census->host_cookie ||
-	    (census->count && bsearch(&cookie, census->items, census->count,
-				      sizeof(struct ctl_endpoint *), find_cookie)))
+	if (entry)
+		entry->is_there = memcmp(value, &entry->value, sizeof(*value)) == 0;
+	if (entry || cookie == census->host_cookie)
 		return;
 	if (wf_mem_grow(&census->stale, sizeof(*census->stale), census->stale_count,
 			&census->stale_capacity) < 0) {
@@ -167,14 +185,14 @@ int wf_ctl_netns_program_all(struct wf_control *control, struct wf_err *err)
 	if (r == 0 && take_census(control, &census) < 0)
 		r = wf_fail(err, -ENOMEM, "out of memory listing namespaces");
 	census.host_cookie = control->lb.host_cookie;
-	for (size_t at = 0, next; r == 0 && at < census.count; at = next) {
-		struct wf_netns_value value;
-
-		next = gather(&census, at, &value);
-		r = wf_dp_netns_set(control->dp, census.items[at]->spec.netns_cookie, &value, err);
-	}
 	if (r == 0)
 		r = wf_dp_netns_visit(control->dp, see_netns, &census);
+	for (size_t i = 0; r == 0 && i < census.entry_count; i++) {
+		const struct entry *entry = &census.entries[i];
+
+		if (!entry->is_there)
+			r = wf_dp_netns_set(control->dp, entry->cookie, &entry->value, err);
+	}
 	for (size_t i = 0; r == 0 && i < census.stale_count; i++)
 		(void)wf_dp_netns_set(control->dp, census.stale[i], NULL, NULL);
 	return r == 0 && census.failed ? wf_fail(err, -ENOMEM, "out of memory listing namespaces")

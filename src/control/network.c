@@ -195,11 +195,14 @@ int wf_ctl_network_check(struct wf_control *control, const struct wf_network *ne
 		const struct wf_prefix *prefix = &network->subnets[i].prefix;
 		const struct wf_choose_taken *other =
 			wf_choose_overlap(prefix, taken.items, taken.count);
-		char field[64], mine[WF_ADDR_TEXT], theirs[WF_ADDR_TEXT];
+		char field[64], mine[WF_ADDR_TEXT], theirs[WF_ADDR_TEXT], who[320];
 
+		(void)snprintf(field, sizeof(field), "spec.subnets[%zu].cidr", i);
+		if (!other && wf_ctl_prefix_served(control, prefix, who))
+			r = wf_fail_field(err, -EADDRINUSE, field, "%s contains %s",
+					  wf_prefix_format(prefix, mine), who);
 		if (!other)
 			continue;
-		(void)snprintf(field, sizeof(field), "spec.subnets[%zu].cidr", i);
 		r = wf_fail_field(err, -EADDRINUSE, field,
 				  "%s overlaps %s of %s; choose another, or leave subnets out to "
 				  "have a free one chosen",

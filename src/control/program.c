@@ -211,10 +211,11 @@ static int program_networks(struct wf_control *control, struct wf_err *err)
 	return r;
 }
 
-/* Right entries of the address map, per slot. */
+/* What is in the address map. */
 struct census {
 	struct wf_control *control;
-	uint8_t entries[WF_MAX_SLOTS];
+	uint8_t entries[WF_MAX_SLOTS]; /* right ones per slot */
+	bool has_others;               /* some that nobody shall have */
 };
 
 static void count_entry(const struct wf_addr_key *key, const struct wf_addr_value *value,
@@ -222,12 +223,17 @@ static void count_entry(const struct wf_addr_key *key, const struct wf_addr_valu
 {
 	struct census *census = context;
 
-	if (value->slot != WF_SLOT_HOST && is_wanted(census->control, key, value))
+	if (!is_wanted(census->control, key, value))
+		census->has_others = true;
+	else if (value->slot != WF_SLOT_HOST)
 		census->entries[value->slot]++;
 }
 
-/* Every address of every endpoint, added where it is missing: each has one entry per view. */
-static int program_addresses(struct wf_control *control, struct wf_err *err)
+/*
+ * Every address of every endpoint, added where it is missing: each has one entry per view. Tells
+ * whether something is to be taken away when all is written.
+ */
+static int program_addresses(struct wf_control *control, bool *ret_has_others, struct wf_err *err)
 {
 	_cleanup_free_ struct census *census = calloc(1, sizeof(*census));
 	int r;
@@ -242,21 +248,23 @@ static int program_addresses(struct wf_control *control, struct wf_err *err)
 		if (endpoint && census->entries[slot] != 2 * endpoint->spec.address_count)
 			r = wf_ctl_program_endpoint(control, endpoint, err);
 	}
+	*ret_has_others = census->has_others;
 	return r;
 }
 
 int wf_ctl_program_all(struct wf_control *control, struct wf_err *err)
 {
+	bool has_others = false;
 	int r;
 
 	r = program_networks(control, err);
 	if (r == 0)
-		r = program_addresses(control, err);
+		r = program_addresses(control, &has_others, err);
 	if (r == 0)
 		r = program_slots(control, err);
 	if (r == 0)
 		r = wf_ctl_view_program(control, err);
-	return r < 0 ? r : wf_ctl_program_drop(control, err);
+	return r < 0 || !has_others ? r : wf_ctl_program_drop(control, err);
 }
 
 int wf_ctl_program_drop(struct wf_control *control, struct wf_err *err)

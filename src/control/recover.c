@@ -168,31 +168,34 @@ static int load_applied(struct wf_control *control, const json_t *document, stru
 		     : ops->force(control, key, document, err);
 }
 
+struct loading {
+	struct wf_control *control;
+	const char *kind;
+	load_fn load;
+};
+
+static int load_document(const json_t *document, void *context, struct wf_err *err)
+{
+	const struct loading *loading = context;
+	struct wf_err fault = WF_ERR_INIT;
+	int r = loading->load(loading->control, document, &fault);
+
+	/* what is not known is taken away later: better no start than a wrong one */
+	if (r == -ENOMEM)
+		return wf_fail(err, r, "reading the store: %s", fault.message);
+	if (r < 0)
+		wf_log_error("stored object is not usable", "kind=%s name=%s error=\"%s\"",
+			     loading->kind,
+			     wf_json_str(json_object_get(document, "metadata"), "name", "?"),
+			     fault.message);
+	return 0;
+}
+
 static int load_kind(struct wf_control *control, const char *kind, load_fn load, struct wf_err *err)
 {
-	_cleanup_json_ json_t *items = NULL;
-	uint64_t revision;
-	json_t *item;
-	size_t i;
-	int r;
+	struct loading loading = { .control = control, .kind = kind, .load = load };
 
-	r = wf_store_list(control->store, kind, &items, &revision, err);
-	if (r < 0)
-		return r;
-	json_array_foreach(items, i, item) {
-		struct wf_err fault = WF_ERR_INIT;
-
-		r = load(control, item, &fault);
-		/* what is not known is taken away later: better no start than a wrong one */
-		if (r == -ENOMEM)
-			return wf_wrap(err, r, "reading the store");
-		if (r < 0)
-			wf_log_error("stored object is not usable", "kind=%s name=%s error=\"%s\"",
-				     kind,
-				     wf_json_str(json_object_get(item, "metadata"), "name", "?"),
-				     fault.message);
-	}
-	return 0;
+	return wf_store_visit(control->store, kind, load_document, &loading, err);
 }
 
 /* Endpoints of another boot, of dead namespaces, or whose attach was cut short. */

@@ -83,6 +83,11 @@ static bool is_within(const struct claim *claim, uint8_t proto, uint16_t port)
 	return proto == claim->proto && port >= claim->first && port <= claim->last;
 }
 
+static bool wants_health_port(const struct wf_service *service)
+{
+	return service->type == WF_SERVICE_LOAD_BALANCER && service->external_local;
+}
+
 static bool claims_node_port(const char *key, const struct wf_service *service, void *context)
 {
 	const struct claim *claim = context;
@@ -96,7 +101,12 @@ static bool claims_node_port(const char *key, const struct wf_service *service, 
 			       key);
 		return true;
 	}
-	return false;
+	if (!wants_health_port(service) ||
+	    !is_within(claim, IPPROTO_TCP, service->health_check_node_port))
+		return false;
+	(void)snprintf(claim->who, 320, "health check node port %u of service %.253s",
+		       service->health_check_node_port, key);
+	return true;
 }
 
 static bool claims_address(const char *key, const struct wf_service *service, void *context)
@@ -177,6 +187,43 @@ static bool has_this_cluster_ip(const char *key, const struct wf_service *servic
 		return false;
 	(void)snprintf(claim->who, 320, "service %.253s", key);
 	return true;
+}
+
+/* Addresses that shall be no service's. */
+struct wanted {
+	const struct wf_prefix *prefix;
+	char *who; /* room for 320 */
+};
+
+static bool any_within(const struct wanted *wanted, const char *key, const struct wf_addr *addrs,
+		       size_t count)
+{
+	char text[WF_ADDR_TEXT];
+
+	for (size_t i = 0; i < count; i++) {
+		if (!wf_prefix_contains(wanted->prefix, &addrs[i]))
+			continue;
+		(void)snprintf(wanted->who, 320, "%s of service %.253s",
+			       wf_addr_format(&addrs[i], text), key);
+		return true;
+	}
+	return false;
+}
+
+static bool lies_within(const char *key, const struct wf_service *service, void *context)
+{
+	return any_within(context, key, service->cluster_ips, service->cluster_ip_count) ||
+	       any_within(context, key, service->external_ips.items, service->external_ips.count) ||
+	       any_within(context, key, service->balancer_ips.items, service->balancer_ips.count);
+}
+
+int wf_ctl_prefix_served(
+	struct wf_control *control, const struct wf_prefix *prefix,
+	char ret_who[320]) /* NOLINT(readability-non-const-parameter): through wanted */
+{
+	struct wanted wanted = { .prefix = prefix, .who = ret_who };
+
+	return any_other(control, NULL, lies_within, &wanted);
 }
 
 /* Who has an address that a service wants for itself: NULL nobody. */
@@ -318,10 +365,19 @@ static bool wants_node_ports(const struct wf_service *spec)
 	       (spec->type == WF_SERVICE_LOAD_BALANCER && spec->allocate_node_ports);
 }
 
+/* Whether it is where the service's health check answers. */
+static bool is_own_health_port(const struct wf_service *spec, uint8_t proto, uint16_t number)
+{
+	return proto == IPPROTO_TCP && wants_health_port(spec) &&
+	       spec->health_check_node_port == number;
+}
+
 /* Whether the service itself gave the number to another of its ports. */
 static bool is_own_node_port(const struct wf_service *spec, size_t except, uint8_t proto,
 			     uint16_t number)
 {
+	if (is_own_health_port(spec, proto, number))
+		return true;
 	for (size_t i = 0; i < spec->port_count; i++)
 		if (i != except && spec->ports[i].proto == proto &&
 		    spec->ports[i].node_port == number)
@@ -353,11 +409,14 @@ static int choose_node_port(struct wf_control *control, const char *key, struct 
 }
 
 /* The number that the port had before the change, if it says none now. */
-static void keep_node_port(struct wf_service_port *port, const struct wf_service *before)
+static void keep_node_port(const struct wf_service *spec, struct wf_service_port *port,
+			   const struct wf_service *before)
 {
 	for (size_t i = 0; before && i < before->port_count; i++)
 		if (before->ports[i].proto == port->proto && before->ports[i].port == port->port)
 			port->node_port = before->ports[i].node_port;
+	if (is_own_health_port(spec, port->proto, port->node_port))
+		port->node_port = 0;
 }
 
 static int complete_node_ports(struct wf_control *control, const char *key, struct wf_service *spec,
@@ -372,7 +431,7 @@ static int complete_node_ports(struct wf_control *control, const char *key, stru
 
 		(void)snprintf(field, sizeof(field), "spec.ports[%zu].nodePort", i);
 		if (!port->node_port && wants_node_ports(spec)) {
-			keep_node_port(port, before);
+			keep_node_port(spec, port, before);
 			if (!port->node_port)
 				r = choose_node_port(control, key, spec, i, err);
 			continue;
@@ -393,27 +452,48 @@ static int complete_node_ports(struct wf_control *control, const char *key, stru
 	return r;
 }
 
-static int complete_health_port(struct wf_control *control, const char *key,
-				struct wf_service *spec, const struct wf_service *before,
-				struct wf_err *err)
+static int choose_health_port(struct wf_control *control, const char *key, struct wf_service *spec,
+			      struct wf_err *err)
 {
 	struct wf_service_port port = { .proto = IPPROTO_TCP };
 	struct wf_service chooser = { .ports = &port, .port_count = 1 };
 	int r;
 
-	if (spec->type != WF_SERVICE_LOAD_BALANCER || !spec->external_local ||
-	    spec->health_check_node_port)
-		return 0;
-	if (before && before->health_check_node_port) {
-		spec->health_check_node_port = before->health_check_node_port;
-		return 0;
-	}
 	do {
 		r = choose_node_port(control, key, &chooser, 0, err);
 	} while (r == 0 && is_own_node_port(spec, SIZE_MAX, IPPROTO_TCP, port.node_port));
 	if (r == 0)
 		spec->health_check_node_port = port.node_port;
 	return r;
+}
+
+static int check_health_port(struct wf_control *control, const char *key,
+			     const struct wf_service *spec, struct wf_err *err)
+{
+	const uint16_t number = spec->health_check_node_port;
+	static const char field[] = "spec.healthCheckNodePort";
+	const struct wf_addr any = { 0 };
+	char who[320];
+
+	if (number < control->config.node_port_first || number > control->config.node_port_last)
+		return wf_fail_field(
+			err, -EINVAL, field, "%u is not in the range of node ports, %u-%u", number,
+			control->config.node_port_first, control->config.node_port_last);
+	if (wf_ctl_port_claimed(control, IPPROTO_TCP, &any, number, number, key, who))
+		return wf_fail_field(err, -EADDRINUSE, field, "%u belongs to %s", number, who);
+	return 0;
+}
+
+static int complete_health_port(struct wf_control *control, const char *key,
+				struct wf_service *spec, const struct wf_service *before,
+				struct wf_err *err)
+{
+	if (!wants_health_port(spec))
+		return 0;
+	if (!spec->health_check_node_port && before)
+		spec->health_check_node_port = before->health_check_node_port;
+	return spec->health_check_node_port ? check_health_port(control, key, spec, err)
+					    : choose_health_port(control, key, spec, err);
 }
 
 int wf_ctl_service_complete(struct wf_control *control, const char *key, struct wf_service *spec,

@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "base/str.h"
 #include "control/control_priv.h"
 
 static const char *proto_name(uint8_t proto)
@@ -123,7 +124,7 @@ static const char *fault_reason(const struct ctl_service *service)
 	}
 }
 
-static json_t *condition_json(const struct ctl_service *service)
+static json_t *programmed_json(const struct ctl_service *service)
 {
 	const bool foreign = service->spec.foreign;
 	const bool ok = service->programmed && !foreign;
@@ -132,8 +133,33 @@ static json_t *condition_json(const struct ctl_service *service)
 			      : foreign ? "another proxy serves it"
 					: service->fault.message;
 
-	return json_pack("[{s:s, s:s, s:s, s:s}]", "type", "Programmed", "status",
+	return json_pack("{s:s, s:s, s:s, s:s}", "type", "Programmed", "status",
 			 ok ? "True" : "False", "reason", reason, "message", message);
+}
+
+/* Whether somebody answers at healthCheckNodePort. */
+static json_t *health_json(const struct ctl_service *service)
+{
+	const bool ok = service->health_port;
+	char message[80] = "";
+
+	if (!ok)
+		(void)snprintf(message, sizeof(message),
+			       "port %u cannot be opened; another process may have it",
+			       service->spec.health_check_node_port);
+	return json_pack("{s:s, s:s, s:s, s:s}", "type", "HealthCheckServed", "status",
+			 ok ? "True" : "False", "reason", ok ? "Listening" : "PortTaken", "message",
+			 message);
+}
+
+static json_t *conditions_json(const struct ctl_service *service)
+{
+	json_t *list = json_array();
+
+	(void)json_array_append_new(list, programmed_json(service));
+	if (wf_ctl_wants_health_server(&service->spec))
+		(void)json_array_append_new(list, health_json(service));
+	return list;
 }
 
 static json_t *service_json(const struct wf_control *control, const struct ctl_service *service)
@@ -152,7 +178,7 @@ static json_t *service_json(const struct wf_control *control, const struct ctl_s
 	}
 	(void)wf_json_set(
 		status, "weft",
-		json_pack("{s:o, s:o}", "ports", ports, "conditions", condition_json(service)));
+		json_pack("{s:o, s:o}", "ports", ports, "conditions", conditions_json(service)));
 	return document;
 }
 
@@ -182,51 +208,88 @@ int wf_control_service_inspect(struct wf_control *control, const char *key, json
 
 /* ---- ports ------------------------------------------------------------------------------------ */
 
-static json_t *from_json(const struct wf_addr *addr, bool outside)
+static bool is_loopback(const struct wf_addr *addr)
 {
-	bool loopback = wf_addr_is_ip4(addr) && addr->bytes[12] == 127;
+	static const uint8_t loopback6[16] = { [15] = 1 };
 
-	if (loopback)
-		return json_pack("[s]", "host");
-	return outside ? json_pack("[s, s, s]", "outside", "host", "containers")
-		       : json_pack("[s, s]", "host", "containers");
+	return wf_addr_is_ip4(addr) ? addr->bytes[12] == 127
+				    : memcmp(addr->bytes, loopback6, sizeof(loopback6)) == 0;
+}
+
+/* From where an address of the host is reached. Its own processes need the socket hooks. */
+static json_t *from_json(const struct wf_control *control, const struct wf_addr *addr, bool outside)
+{
+	const bool loopback = is_loopback(addr);
+	json_t *list = json_array();
+
+	if (outside && !loopback)
+		(void)json_array_append_new(list, json_string("outside"));
+	if (wf_dp_sockets_attached(control->dp))
+		(void)json_array_append_new(list, json_string("host"));
+	if (!loopback)
+		(void)json_array_append_new(list, json_string("containers"));
+	return list;
+}
+
+/* The address that a run leads to; its first when it is published for both families. */
+static const struct wf_addr *target_of(const struct wf_endpoint *spec,
+				       const struct wf_publish *publish)
+{
+	const struct wf_addr *host_ip = &publish->host_ip;
+	bool any = wf_addr_is_zero(host_ip) && !wf_addr_is_ip4(host_ip);
+
+	for (size_t i = 0; i < spec->address_count; i++) {
+		const struct wf_addr *addr = &spec->addresses[i].prefix.addr;
+
+		if (any || wf_addr_is_ip4(addr) == wf_addr_is_ip4(host_ip))
+			return addr;
+	}
+	return NULL;
+}
+
+/* "10.64.0.5:80", "[fd01::5]:9000-9099" */
+static void format_target(const struct wf_endpoint *spec, const struct wf_publish *run,
+			  struct wf_str *out)
+{
+	const struct wf_addr *target = target_of(spec, run);
+	uint16_t last = (uint16_t)(run->target + run->last - run->first);
+	char addr[WF_ADDR_TEXT];
+
+	if (target)
+		wf_str_addf(out,
+			    wf_addr_is_ip4(target) ? "%s:" : "[%s]:", wf_addr_format(target, addr));
+	wf_str_addf(out, "%u", run->target);
+	if (last != run->target)
+		wf_str_addf(out, "-%u", last);
+}
+
+static json_t *published_json(const struct wf_control *control, const struct wf_endpoint *spec,
+			      const struct wf_publish *run)
+{
+	_cleanup_str_ struct wf_str target = WF_STR_INIT;
+	bool any = wf_addr_is_zero(&run->host_ip) && !wf_addr_is_ip4(&run->host_ip);
+
+	format_target(spec, run, &target);
+	return json_pack("{s:o, s:i, s:i, s:s, s:s, s:s, s:s, s:o}", "hostIP",
+			 any ? json_string("*") : addr_json(&run->host_ip), "firstPort", run->first,
+			 "lastPort", run->last, "protocol", proto_name(run->proto), "kind",
+			 "published", "target", wf_str_text(&target), "name", spec->meta.name,
+			 "from", from_json(control, &run->host_ip, true));
 }
 
 static void add_published(struct wf_control *control, json_t *items)
 {
 	struct ctl_endpoint *endpoint, *next;
-	char text[WF_PUBLISH_TEXT], addr[WF_ADDR_TEXT];
 
-	HASH_ITER(by_name, control->endpoints, endpoint, next) {
-		for (size_t i = 0; i < endpoint->spec.publish.count; i++) {
-			const struct wf_publish *run = &endpoint->spec.publish.items[i];
-			const char *target =
-				endpoint->spec.address_count
-					? wf_addr_format(&endpoint->spec.addresses[0].prefix.addr,
-							 addr)
-					: "";
-			uint16_t last = (uint16_t)(run->target + run->last - run->first);
-
-			(void)snprintf(text, sizeof(text),
-				       last == run->target ? "%s:%u" : "%s:%u-%u", target,
-				       run->target, last);
+	HASH_ITER(by_name, control->endpoints, endpoint, next)
+		for (size_t i = 0; i < endpoint->spec.publish.count; i++)
 			(void)json_array_append_new(
-				items,
-				json_pack("{s:o, s:i, s:i, s:s, s:s, s:s, s:s, s:o}", "hostIP",
-					  wf_addr_is_zero(&run->host_ip) &&
-							  !wf_addr_is_ip4(&run->host_ip)
-						  ? json_string("*")
-						  : addr_json(&run->host_ip),
-					  "firstPort", run->first, "lastPort", run->last,
-					  "protocol", proto_name(run->proto), "kind", "published",
-					  "target", text, "name", endpoint->spec.meta.name, "from",
-					  from_json(&run->host_ip, true)));
-		}
-	}
+				items, published_json(control, &endpoint->spec,
+						      &endpoint->spec.publish.items[i]));
 }
 
-static void add_frontends(const struct ctl_service *service, const struct wf_lb_port *port,
-			  json_t *items)
+static void add_frontends(const struct wf_control *control, const struct ctl_service *service,
+			  const struct wf_lb_port *port, json_t *items)
 {
 	for (size_t i = 0; i < port->frontend_count; i++) {
 		const struct wf_lb_frontend *frontend = &port->frontends[i];
@@ -237,13 +300,13 @@ static void add_frontends(const struct ctl_service *service, const struct wf_lb_
 		(void)snprintf(target, sizeof(target), "%zu backends", port->backend_count);
 		(void)json_array_append_new(
 			items,
-			json_pack(
-				"{s:o, s:i, s:i, s:s, s:s, s:s, s:s, s:o}", "hostIP",
-				addr_json(&frontend->addr), "firstPort", frontend->port, "lastPort",
-				frontend->port, "protocol", proto_name(port->proto), "kind",
-				wf_lb_type_name(frontend->type), "target", target, "name",
-				service->key, "from",
-				from_json(&frontend->addr, frontend->flags & WF_FRONTEND_OUTSIDE)));
+			json_pack("{s:o, s:i, s:i, s:s, s:s, s:s, s:s, s:o}", "hostIP",
+				  addr_json(&frontend->addr), "firstPort", frontend->port,
+				  "lastPort", frontend->port, "protocol", proto_name(port->proto),
+				  "kind", wf_lb_type_name(frontend->type), "target", target, "name",
+				  service->key, "from",
+				  from_json(control, &frontend->addr,
+					    frontend->flags & WF_FRONTEND_OUTSIDE)));
 	}
 }
 
@@ -255,6 +318,6 @@ json_t *wf_control_port_list(struct wf_control *control)
 	add_published(control, items);
 	HASH_ITER(by_key, control->lb.services, service, next)
 		for (size_t i = 0; i < service->ports.count; i++)
-			add_frontends(service, &service->ports.items[i], items);
+			add_frontends(control, service, &service->ports.items[i], items);
 	return json_pack("{s:o}", "items", items);
 }

@@ -39,7 +39,8 @@ uint64_t wf_dp_build_hash(void)
 }
 
 /* Keeps the first complaint: later ones tell of its consequences. */
-static int keep_warning(enum libbpf_print_level level, const char *format, va_list args)
+__attribute__((format(printf, 2, 0))) static int keep_warning(enum libbpf_print_level level,
+							      const char *format, va_list args)
 {
 	if (level == LIBBPF_WARN && !said[0])
 		(void)vsnprintf(said, sizeof(said), format, args);

@@ -148,6 +148,9 @@ static int add_external(const struct wf_lb_question *question, bool has_any,
 		return -ENOMEM;
 	if (!node_port_of(question))
 		return 0;
+	/* an address of this node is nobody else's: what comes for it cannot go on as it is */
+	if (frontend.flags & WF_FRONTEND_DSR)
+		frontend.flags ^= WF_FRONTEND_DSR | WF_FRONTEND_SNAT;
 	frontend.type = WF_FRONTEND_NODE_PORT;
 	frontend.port = node_port_of(question);
 	frontend.addr = question->ip6 ? (struct wf_addr){ 0 } : wf_addr_from_ip4(0);

@@ -3,8 +3,13 @@
 #include <errno.h>
 #include <net/if.h>
 #include <stdio.h>
+#include <unistd.h>
 
 #include "net/net_priv.h"
+
+/* Patience with the link watch of kernels before 6.7: 10 ms. */
+#define CARRIER_TRIES   50
+#define CARRIER_WAIT_US 200
 
 /* Tells which of the names and numbers of a new interface is taken. */
 static int explain_exists(struct wf_net *net, struct wf_netlink_socket *inside,
@@ -111,6 +116,27 @@ static void unmake_link(struct wf_net *net, struct wf_netlink_socket *inside,
 		(void)delete_inner(net, inside, inner);
 }
 
+/*
+ * The host side came up before there was a carrier. The kernel lets it send once its link watch, a
+ * worker, has looked at it, which takes milliseconds on a busy host: until then answers to a
+ * container's ARP requests are dropped, and the first packet waits a second. Linux from 6.7 on looks
+ * when it is asked about the device; earlier ones are waited for.
+ */
+static void await_host_side(struct wf_net *net, const struct wf_net_endpoint *endpoint)
+{
+	struct wf_net_link link;
+	char names[256];
+
+	if (endpoint->kind != WF_NET_KIND_VETH)
+		return;
+	for (int try = 0; try < CARRIER_TRIES; try++) {
+		if (wf_net_link_find(net, NULL, endpoint->host_ifindex, &link, names, NULL) < 0 ||
+		    link.is_operational)
+			return;
+		(void)usleep(CARRIER_WAIT_US);
+	}
+}
+
 int wf_net_endpoint_create(struct wf_net *net, const struct wf_net_endpoint *endpoint,
 			   int32_t *ret_nsid, struct wf_err *err)
 {
@@ -130,6 +156,8 @@ int wf_net_endpoint_create(struct wf_net *net, const struct wf_net_endpoint *end
 		else
 			*ret_nsid = nsid;
 	}
+	if (r == 0)
+		await_host_side(net, endpoint);
 	wf_netlink_close(&inside);
 	return r;
 }

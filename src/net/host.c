@@ -24,6 +24,7 @@ struct host_pair {
 	uint32_t gso_max_bytes;
 	uint32_t ingress_block, egress_block;
 	uint32_t device; /* index of weft0 */
+	bool has_alias;  /* both ends */
 };
 
 static void put_end(struct wf_netlink_batch *batch, const char *name, const struct host_pair *pair)
@@ -90,7 +91,7 @@ static int put_name_back(struct wf_net *net, const struct wf_net_link *link, con
 }
 
 /* Found by the slot's index, whatever its ends are called. -ENODEV: the pair is not there. */
-static int find(struct wf_net *net, uint32_t *ret_device, struct wf_err *err)
+static int find(struct wf_net *net, struct host_pair *pair, struct wf_err *err)
 {
 	char slot_names[256], device_names[256];
 	struct wf_net_link slot, device;
@@ -113,9 +114,11 @@ static int find(struct wf_net *net, uint32_t *ret_device, struct wf_err *err)
 		r = put_name_back(net, &slot, WF_NET_HOST_PEER, err);
 	if (r == 0)
 		r = put_name_back(net, &device, WF_NET_HOST_DEVICE, err);
-	if (r == 0)
-		*ret_device = device.ifindex;
-	return r;
+	if (r < 0)
+		return r;
+	pair->device = device.ifindex;
+	pair->has_alias = strcmp(slot.alias, ALIAS) == 0 && strcmp(device.alias, ALIAS) == 0;
+	return 0;
 }
 
 /*
@@ -161,7 +164,9 @@ static int configure(struct wf_net *net, const struct host_pair *pair, struct wf
 	for (size_t i = 0; i < WF_ARRAY_LEN(ends); i++) {
 		wf_net_link_put_set(batch, ends[i], IFF_UP | IFF_NOARP, IFF_UP | IFF_NOARP);
 		wf_net_link_put_limits(batch, &any, pair->mtu, pair->gso_max_bytes);
-		wf_netlink_put_text(batch, IFLA_IFALIAS, ALIAS);
+		/* an alias that changes nothing has the kernel go through all its routes again */
+		if (!pair->has_alias)
+			wf_netlink_put_text(batch, IFLA_IFALIAS, ALIAS);
 	}
 	return wf_net_send(&net->socket, batch, NULL, NULL, err);
 }
@@ -177,12 +182,12 @@ int wf_net_host_ensure(struct wf_net *net, uint32_t mtu, uint32_t gso_max_bytes,
 	bool created = false;
 	int r;
 
-	r = find(net, &pair.device, err);
+	r = find(net, &pair, err);
 	if (r == -ENODEV) {
 		r = create(net, &pair, err);
 		created = r == 0;
 		if (r == 0)
-			r = find(net, &pair.device, err);
+			r = find(net, &pair, err);
 	}
 	if (r == 0)
 		r = configure(net, &pair, err);

@@ -11,6 +11,8 @@
 
 /* Leaves counters out of answers about links: half of their bytes. */
 #define FILTER_SKIP_STATS (1 << 3)
+/* IF_OPER_UP of linux/if.h, which does not go together with net/if.h. */
+#define OPERSTATE_UP 6
 /* Below it the kernel keeps IPv6 off a device. */
 #define IP6_MIN_MTU 1280
 
@@ -36,6 +38,7 @@ bool wf_net_link_parse(const struct nlmsghdr *message, struct wf_net_link *ret_l
 		.hardware = header->ifi_type,
 		.peer_nsid = (int32_t)wf_netlink_u32(table[IFLA_LINK_NETNSID], UINT32_MAX),
 		.up = header->ifi_flags & IFF_UP,
+		.is_operational = wf_netlink_u8(table[IFLA_OPERSTATE], 0) == OPERSTATE_UP,
 	};
 	if (ret_link->group - WF_NET_GROUP_DEAD < WF_NET_DEAD_GROUPS)
 		ret_link->group = WF_NET_GROUP_DEAD;

@@ -52,6 +52,12 @@ struct wf_net_ns_id {
  */
 int wf_net_ns_open(const char *path, int *ret_fd, struct wf_net_ns_id *ret_id, struct wf_err *err);
 
+/*
+ * Whether a path still leads to a namespace that wf_net_ns_open() gave this identity: 1, or 0.
+ * Cheaper than opening it again. Negative errno: it cannot be told now, want of memory.
+ */
+int wf_net_ns_alive(const char *path, const struct wf_net_ns_id *id);
+
 /* Whether id is this process' own namespace. */
 bool wf_net_ns_is_own(const struct wf_net_ns_id *id);
 
@@ -227,6 +233,7 @@ struct wf_net_link {
 	uint16_t hardware; /* ARPHRD_* */
 	int32_t peer_nsid; /* IFLA_LINK_NETNSID; -1 when in this namespace */
 	bool up;
+	bool is_operational; /* IF_OPER_UP: it sends what it is given */
 	struct wf_mac mac;
 };
 

@@ -158,6 +158,9 @@ int wf_net_route_dump(struct wf_netlink_socket *socket, struct wf_netlink_batch 
 		      const struct wf_net_route_filter *filter, wf_net_route_fn visit,
 		      void *context, struct wf_err *err);
 
+/* Asks by which route the namespace would send to an address; none is no error. */
+void wf_net_route_put_ask(struct wf_netlink_batch *batch, const struct wf_addr *addr);
+
 /* RTM_NEWROUTE or RTM_DELROUTE in the main table, with weft's protocol. */
 void wf_net_route_put(struct wf_netlink_batch *batch, uint16_t type, uint16_t flags,
 		      const struct wf_net_route *route, uint32_t ifindex);
@@ -220,7 +223,7 @@ void wf_net_neigh_put(struct wf_netlink_batch *batch, uint16_t type, uint16_t fl
 
 /* ---- inside.c ----------------------------------------------------------------------------- */
 
-/* lo, addresses, up, routes of a new interface, in one send. */
+/* lo, up, addresses, routes of a new interface, in one send. */
 int wf_net_inside_configure(struct wf_net *net, struct wf_netlink_socket *inside,
 			    const struct wf_net_endpoint *endpoint, uint32_t ifindex,
 			    struct wf_err *err);

@@ -55,6 +55,16 @@ int wf_net_ns_open(const char *path, int *ret_fd, struct wf_net_ns_id *ret_id, s
 	return 0;
 }
 
+int wf_net_ns_alive(const char *path, const struct wf_net_ns_id *id)
+{
+	struct stat st;
+
+	if (stat(path, &st) < 0)
+		return errno == ENOMEM ? -ENOMEM : 0;
+	/* the device is the kernel's own file system of namespaces: nothing else has its number */
+	return st.st_dev == id->dev && st.st_ino == id->inode;
+}
+
 bool wf_net_ns_is_own(const struct wf_net_ns_id *id)
 {
 	struct stat st;

@@ -156,6 +156,20 @@ int wf_net_route_dump(struct wf_netlink_socket *netlink, struct wf_netlink_batch
 	return 0;
 }
 
+void wf_net_route_put_ask(struct wf_netlink_batch *batch, const struct wf_addr *addr)
+{
+	const uint8_t bits = (uint8_t)wf_addr_bits(addr);
+	const struct rtmsg header = {
+		.rtm_family = (uint8_t)wf_addr_family(addr),
+		.rtm_dst_len = bits,
+	};
+
+	wf_netlink_batch_begin(batch, RTM_GETROUTE, 0, &header, sizeof(header));
+	wf_netlink_put(batch, RTA_DST, wf_addr_is_ip4(addr) ? &addr->words[3] : addr->words,
+		       bits / 8);
+	wf_netlink_batch_tolerate(batch, -ENETUNREACH);
+}
+
 /* Whether two routes occupy the same place in the table. */
 static bool same_key(const struct wf_net_route *a, const struct wf_net_route *b)
 {

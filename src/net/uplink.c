@@ -23,7 +23,7 @@ struct candidate {
 };
 
 struct candidates {
-	struct candidate *items; /* owned; sorted by ifindex */
+	struct candidate *items; /* owned; sorted by ifindex in the end */
 	size_t count, capacity;
 	bool failed; /* out of memory */
 };
@@ -60,40 +60,12 @@ static bool l2_bytes(uint16_t hardware, uint32_t *ret_bytes)
 	}
 }
 
-static void add_link(const struct wf_net_link *link, void *context)
-{
-	struct candidates *all = context;
-	struct candidate *candidate;
-	uint32_t bytes;
-
-	if (!link->up || link->master || is_own(link) || !l2_bytes(link->hardware, &bytes))
-		return;
-	if (wf_mem_grow(&all->items, sizeof(*all->items), all->count, &all->capacity) < 0) {
-		all->failed = true;
-		return;
-	}
-	candidate = &all->items[all->count++];
-	*candidate = (struct candidate){
-		.uplink = { .ifindex = link->ifindex, .mac = link->mac, .l2_bytes = bytes },
-		.rank4 = UINT32_MAX,
-		.rank6 = UINT32_MAX,
-	};
-	(void)snprintf(candidate->uplink.name, sizeof(candidate->uplink.name), "%.15s", link->name);
-}
-
 static int by_index(const void *a, const void *b)
 {
 	const struct candidate *left = a, *right = b;
 
 	return (left->uplink.ifindex > right->uplink.ifindex) -
 	       (left->uplink.ifindex < right->uplink.ifindex);
-}
-
-static struct candidate *find(const struct candidates *all, uint32_t ifindex)
-{
-	const struct candidate key = { .uplink.ifindex = ifindex };
-
-	return all->count ? bsearch(&key, all->items, all->count, sizeof(key), by_index) : NULL;
 }
 
 static unsigned int rank_of(const struct wf_net_addr *addr)
@@ -109,14 +81,37 @@ static unsigned int rank_of(const struct wf_net_addr *addr)
 	return rank;
 }
 
+/* The candidate of a device, made when it is new; NULL: out of memory. */
+static struct candidate *candidate_of(struct candidates *all, uint32_t ifindex)
+{
+	struct candidate *candidate;
+
+	for (size_t i = all->count; i-- > 0;)
+		if (all->items[i].uplink.ifindex == ifindex)
+			return &all->items[i];
+	if (wf_mem_grow(&all->items, sizeof(*all->items), all->count, &all->capacity) < 0) {
+		all->failed = true;
+		return NULL;
+	}
+	candidate = &all->items[all->count++];
+	*candidate = (struct candidate){ .uplink = { .ifindex = ifindex },
+					 .rank4 = UINT32_MAX,
+					 .rank6 = UINT32_MAX };
+	return candidate;
+}
+
 static void add_address(const struct wf_net_addr *addr, void *context)
 {
-	struct candidate *candidate = find(context, addr->ifindex);
 	const bool is_ip4 = wf_addr_is_ip4(&addr->prefix.addr);
 	const unsigned int rank = rank_of(addr);
+	struct candidate *candidate;
 	unsigned int *best;
 
-	if (!candidate || addr->scope != RT_SCOPE_UNIVERSE || addr->flags & IFA_F_DADFAILED)
+	if (addr->scope != RT_SCOPE_UNIVERSE || addr->flags & IFA_F_DADFAILED ||
+	    addr->ifindex - WF_IFINDEX_BASE < WF_MAX_SLOTS)
+		return;
+	candidate = candidate_of(context, addr->ifindex);
+	if (!candidate)
 		return;
 	best = is_ip4 ? &candidate->rank4 : &candidate->rank6;
 	if (rank >= *best)
@@ -125,28 +120,63 @@ static void add_address(const struct wf_net_addr *addr, void *context)
 	*(is_ip4 ? &candidate->uplink.ip4 : &candidate->uplink.ip6) = addr->prefix.addr;
 }
 
-static void add_default(const struct wf_net_kernel_route *route, void *context)
+/* Fills in what the device itself says. 1: it may lead outside, 0: it does not. */
+static int examine(struct wf_net *net, struct wf_net_uplink *uplink, struct wf_err *err)
 {
-	struct candidate *candidate = find(context, route->route.ifindex);
+	struct wf_net_link link;
+	char names[256];
+	int r = wf_net_link_find(net, NULL, uplink->ifindex, &link, names, err);
 
-	if (candidate && !route->route.prefix.len && route->type == RTN_UNICAST)
-		candidate->uplink.has_default = true;
+	if (r < 0)
+		return r == -ENODEV ? 0 : r;
+	if (!link.up || link.master || is_own(&link) || !l2_bytes(link.hardware, &uplink->l2_bytes))
+		return 0;
+	uplink->mac = link.mac;
+	(void)snprintf(uplink->name, sizeof(uplink->name), "%.15s", link.name);
+	return 1;
 }
 
+static int examine_all(struct wf_net *net, struct candidates *all, struct wf_err *err)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < all->count; i++) {
+		int r = examine(net, &all->items[i].uplink, err);
+
+		if (r < 0)
+			return r;
+		if (r)
+			all->items[kept++] = all->items[i];
+	}
+	all->count = kept;
+	return 0;
+}
+
+static void add_default(const struct wf_net_kernel_route *route, void *context)
+{
+	struct candidates *all = context;
+
+	if (route->route.prefix.len || route->type != RTN_UNICAST)
+		return;
+	for (size_t i = 0; i < all->count; i++)
+		if (all->items[i].uplink.ifindex == route->route.ifindex)
+			all->items[i].uplink.has_default = true;
+}
+
+/* By addresses: a dump of all devices costs the kernel more the more containers there are. */
 static int gather(struct wf_net *net, struct candidates *all, struct wf_err *err)
 {
 	static const struct wf_net_route_filter main_table = { .table = RT_TABLE_MAIN };
-	int r = wf_net_link_dump(net, add_link, all, err);
+	int r = wf_net_addr_dump(&net->socket, wf_net_batch(net), 0, add_address, all, err);
 
+	if (r == 0 && all->failed)
+		r = wf_fail(err, -ENOMEM, "out of memory");
+	if (r == 0)
+		r = examine_all(net, all, err);
 	if (r < 0)
 		return r;
-	if (all->failed)
-		return wf_fail(err, -ENOMEM, "out of memory");
 	if (all->count)
 		qsort(all->items, all->count, sizeof(*all->items), by_index);
-	r = wf_net_addr_dump(&net->socket, wf_net_batch(net), 0, add_address, all, err);
-	if (r < 0)
-		return r;
 	return wf_net_route_dump(&net->socket, wf_net_batch(net), &main_table, add_default, all,
 				 err);
 }
@@ -156,7 +186,6 @@ int wf_net_uplinks(struct wf_net *net, struct wf_net_uplink **ret_uplinks, size_
 {
 	_cleanup_(candidates_done) struct candidates all = { 0 };
 	struct wf_net_uplink *uplinks;
-	size_t count = 0;
 	int r = gather(net, &all, err);
 
 	if (r < 0)
@@ -164,14 +193,10 @@ int wf_net_uplinks(struct wf_net *net, struct wf_net_uplink **ret_uplinks, size_
 	uplinks = calloc(all.count + 1, sizeof(*uplinks));
 	if (!uplinks)
 		return wf_fail(err, -ENOMEM, "out of memory");
-	for (size_t i = 0; i < all.count; i++) {
-		const struct wf_net_uplink *uplink = &all.items[i].uplink;
-
-		if (!wf_addr_is_zero(&uplink->ip4) || !wf_addr_is_zero(&uplink->ip6))
-			uplinks[count++] = *uplink;
-	}
+	for (size_t i = 0; i < all.count; i++)
+		uplinks[i] = all.items[i].uplink;
 	*ret_uplinks = uplinks;
-	*ret_count = count;
+	*ret_count = all.count;
 	return 0;
 }
 

@@ -66,6 +66,29 @@ static int local_get(struct wf_store *store, const char *kind, const char *name,
 	return wf_local_parse(&row, ret_document, err);
 }
 
+struct document_visit {
+	wf_store_visit_fn visit;
+	void *context;
+};
+
+static int pass_document(const struct wf_local_row *row, void *context, struct wf_err *err)
+{
+	const struct document_visit *to = context;
+	_cleanup_json_ json_t *document = NULL;
+	int r = wf_local_parse(row, &document, err);
+
+	return r < 0 ? r : to->visit(document, to->context, err);
+}
+
+static int local_visit(struct wf_store *store, const char *kind, wf_store_visit_fn visit,
+		       void *context, struct wf_err *err)
+{
+	struct wf_local *local = (struct wf_local *)store;
+	struct document_visit to = { .visit = visit, .context = context };
+
+	return local->rows->walk(local, kind, 0, pass_document, &to, err);
+}
+
 static int add_to_array(const struct wf_local_row *row, void *context, struct wf_err *err)
 {
 	json_t *array = context, *document;
@@ -331,6 +354,7 @@ const struct wf_store_ops wf_local_store_ops = {
 	.close = local_close,
 	.get = local_get,
 	.list = local_list,
+	.visit = local_visit,
 	.commit = local_commit,
 	.history = wf_local_history,
 	.compact = wf_local_compact,

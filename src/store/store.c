@@ -179,6 +179,12 @@ int wf_store_list(struct wf_store *store, const char *kind, json_t **ret_array,
 	return store->ops->list(store, kind, ret_array, ret_revision, err);
 }
 
+int wf_store_visit(struct wf_store *store, const char *kind, wf_store_visit_fn visit, void *context,
+		   struct wf_err *err)
+{
+	return store->ops->visit(store, kind, visit, context, err);
+}
+
 int wf_store_commit(struct wf_store *store, const struct wf_store_write *writes, size_t count,
 		    enum wf_store_durability durability, uint64_t *ret_revision, struct wf_err *err)
 {

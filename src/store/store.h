@@ -89,6 +89,16 @@ int wf_store_get(struct wf_store *store, const char *kind, const char *name, jso
 int wf_store_list(struct wf_store *store, const char *kind, json_t **ret_array,
 		  uint64_t *ret_revision, struct wf_err *err);
 
+/* Returns 0 to go on; any other result ends the visit, which returns it. document is borrowed. */
+typedef int (*wf_store_visit_fn)(const json_t *document, void *context, struct wf_err *err);
+
+/*
+ * Calls back with each document of a kind, sorted by name: as wf_store_list(), but no more than
+ * one of them is in memory. The callback must not call the store.
+ */
+int wf_store_visit(struct wf_store *store, const char *kind, wf_store_visit_fn visit, void *context,
+		   struct wf_err *err);
+
 /*
  * Applies all writes or none. -ESTALE: an expected revision did not match (err names the object);
  * -EEXIST: expected absent, but it is there; -ENOENT: DELETE of what is not there;

@@ -42,6 +42,7 @@ static const struct {
 	[BACKEND_ALONE] = { "10.3.0.14", 80, 8, 4 },
 	[BACKEND_STICKY2] = { "10.1.0.12", 80, 9, 2 },
 	[BACKEND_STICKY3] = { "10.2.0.13", 80, 9, 3 },
+	[BACKEND_DIRECT] = { "203.0.113.9", 8080, 10, 0 },
 };
 
 static const struct {
@@ -75,6 +76,8 @@ static const struct {
 	{ "0.0.0.0", 30086, IPPROTO_TCP, 8, BACKEND_ALONE, 0, BOTH, 0, WF_FRONTEND_NODE_PORT },
 	{ "10.96.0.6", 80, IPPROTO_TCP, 9, BACKEND_STICKY2, BACKEND_STICKY3,
 	  WF_FRONTEND_INSIDE | WF_FRONTEND_AFFINITY, 0, 0 },
+	{ "198.51.100.17", 80, IPPROTO_TCP, 10, BACKEND_DIRECT, 0, BOTH | WF_FRONTEND_DSR, 0,
+	  WF_FRONTEND_LOAD_BALANCER },
 };
 
 static struct wf_addr addr(const char *text)

@@ -7,6 +7,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -102,7 +103,9 @@ static void second_open_adopts(void **state)
 	took = wf_clock_monotonic_ns() - started;
 	print_message("adopted in %llu us\n", (unsigned long long)took / 1000);
 	assert_true(wf_dp_adopted(second));
-	assert_true(took < ADOPT_MAX_MS * 1000000ULL);
+	/* an emulated processor says nothing about time */
+	if (!getenv("WEFT_EMULATED"))
+		assert_true(took < ADOPT_MAX_MS * 1000000ULL);
 	for (int i = 0; i < WF_DP_PROGRAM_COUNT; i++)
 		assert_int_equal(wf_dp_program_id(first, i), wf_dp_program_id(second, i));
 }

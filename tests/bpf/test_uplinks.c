@@ -394,7 +394,7 @@ static void a_backend_elsewhere_sees_the_host(void **state)
 	assert_int_equal(services_live(), 2);
 }
 
-static void fragments_follow_the_first(void **state)
+static void fragments_in_any_order(void **state)
 {
 	static const struct step steps[] = {
 		{ "first",
@@ -411,16 +411,51 @@ static void fragments_follow_the_first(void **state)
 		  GO_ON,
 		  { TO_H, "203.0.113.5", DATAGRAM, .fragment_at = 800, .fragment_bytes = 208,
 		    .id = 9 } },
-		{ "of nothing known",
+		{ "the rest before the first",
 		  GOES_OUT,
 		  0,
 		  { "10.1.0.11", "203.0.113.5", DATAGRAM, .fragment_at = 800, .fragment_bytes = 208,
 		    .id = 10 },
+		  GO_ON,
+		  { TO_H, "203.0.113.5", DATAGRAM, .fragment_at = 800, .fragment_bytes = 208,
+		    .id = 10 } },
+		{ "and the first after it",
+		  GOES_OUT,
+		  0,
+		  { "10.1.0.11", "203.0.113.5", DATAGRAM, .fragment_bytes = 800, .id = 10 },
+		  GO_ON,
+		  { TO_H, "203.0.113.5", DATAGRAM, .fragment_bytes = 800, .id = 10 } },
+		{ "over IPv6",
+		  GOES_OUT,
+		  0,
+		  { "fd01::11", "2001:db8:1::5", DATAGRAM, .fragment_at = 800,
+		    .fragment_bytes = 208, .id = 11 },
+		  GO_ON,
+		  { "2001:db8::1", "2001:db8:1::5", DATAGRAM, .fragment_at = 800,
+		    .fragment_bytes = 208, .id = 11 } },
+		{ "of a network that is not masqueraded",
+		  GOES_OUT,
+		  0,
+		  { "10.3.0.14", "203.0.113.5", DATAGRAM, .fragment_at = 800, .fragment_bytes = 208,
+		    .id = 12 },
+		  GO_ON },
+		{ "of a protocol without ports",
+		  GOES_OUT,
+		  0,
+		  { "10.1.0.11", "203.0.113.5", IPPROTO_GRE, .payload = 1000, .fragment_at = 800,
+		    .fragment_bytes = 200, .id = 13 },
 		  SHOT,
-		  .reason = WF_REASON_NAT_FRAGMENT },
+		  .reason = WF_REASON_NAT_PROTOCOL },
+		{ "an answer's rest, which nobody can tell whom it is for",
+		  COMES_IN,
+		  0,
+		  { "203.0.113.5", TO_H, IPPROTO_UDP, 53, 40000, .payload = 1000,
+		    .fragment_at = 800, .fragment_bytes = 208, .id = 14 },
+		  GO_ON },
 	};
 
 	SERVICES_STEPS(steps);
+	assert_int_equal(services_live(), 1);
 }
 
 static void straight_into_the_container(void **state)
@@ -529,6 +564,89 @@ static void before_the_stack(void **state)
 	assert_true(wire_is_right(out.bytes + 14, out.len - 14));
 }
 
+/* The phase of the only connection there is. */
+static bool keep_phase(const struct wf_dp_conn *conn, void *context)
+{
+	*(__u32 *)context = conn->conn.phase;
+	return false;
+}
+
+static __u32 only_phase(void)
+{
+	__u32 phase = WF_CONN_PHASE_COUNT;
+
+	assert_int_equal(services_live(), 1);
+	assert_true(wf_dp_conn_visit(services_dp, keep_phase, &phase) >= 0);
+	return phase;
+}
+
+/* Sends a packet of the client through and checks that only its time to live has changed. */
+static void goes_on_as_it_is(const struct step *step, int action)
+{
+	static struct wire in, out;
+
+	assert_int_equal(services_run(step, &in, &out), action);
+	assert_int_equal(out.len, in.len);
+	assert_int_equal(out.bytes[22], in.bytes[22] - 1);
+	assert_true(wire_is_right(out.bytes + 14, out.len - 14));
+	/* addresses, then ports and all behind them */
+	assert_memory_equal(out.bytes + 26, in.bytes + 26, in.len - 26);
+}
+
+static void direct_return(enum place place, int action)
+{
+	struct step step = {
+		"begins", place, 0, { "192.0.2.2", "198.51.100.17", SERVICES_TCP, .dport = 80 }
+	};
+
+	goes_on_as_it_is(&step, action);
+	assert_int_equal(only_phase(), WF_CONN_NEW);
+	step.in.tcp_flags = 16;
+	goes_on_as_it_is(&step, action);
+	assert_int_equal(only_phase(), WF_CONN_ESTABLISHED);
+	/* of the two ends only one is heard */
+	step.in.tcp_flags = 17;
+	goes_on_as_it_is(&step, action);
+	assert_int_equal(only_phase(), WF_CONN_CLOSING);
+}
+
+static void direct_return_behind_the_stack(void **state)
+{
+	static const struct wire_spec answer = { "198.51.100.17", "192.0.2.2",    IPPROTO_TCP, 80,
+						 40000,           .tcp_flags = 18 };
+	struct step error = { "too big, says a router about the answer",
+			      COMES_IN,
+			      0,
+			      { "198.18.0.1", "198.51.100.17", IPPROTO_ICMP, .type = 3, .code = 4,
+				.quoted = &answer, .mtu = 1400 } };
+	struct step cut = { "its backend left",
+			    COMES_IN,
+			    0,
+			    { "192.0.2.2", "198.51.100.17", IPPROTO_TCP, 40000, 80,
+			      .tcp_flags = 16 },
+			    .action = TC_ACT_REDIRECT,
+			    .reason = WF_REASON_CONN_CUT,
+			    .is_refused = true };
+
+	direct_return(COMES_IN, TC_ACT_REDIRECT);
+	goes_on_as_it_is(&error, TC_ACT_REDIRECT);
+	services_backend(BACKEND_DIRECT)->flags = WF_BACKEND_VALID | WF_BACKEND_CUT;
+	services_step(&cut);
+	assert_int_equal(services_live(), 0);
+}
+
+static void direct_return_before_the_stack(void **state)
+{
+	struct step later = { "without XDP",
+			      COMES_IN,
+			      0,
+			      { "192.0.2.2", "198.51.100.17", IPPROTO_TCP, 40000, 80,
+				.tcp_flags = 16 } };
+
+	direct_return(XDP_IN, XDP_TX);
+	goes_on_as_it_is(&later, TC_ACT_REDIRECT);
+}
+
 /* Without a neighbour XDP lets a packet pass; behind it, it goes the same way. */
 static void what_xdp_lets_pass_goes_its_way(void **state)
 {
@@ -564,11 +682,13 @@ int main(void)
 		cmocka_unit_test_setup(the_host_gives_way, services_begin),
 		cmocka_unit_test_setup(clients_outside, services_begin),
 		cmocka_unit_test_setup(a_backend_elsewhere_sees_the_host, services_begin),
-		cmocka_unit_test_setup(fragments_follow_the_first, services_begin),
+		cmocka_unit_test_setup(fragments_in_any_order, services_begin),
 		cmocka_unit_test_setup(straight_into_the_container, services_begin),
 		cmocka_unit_test_setup(quota_refuses_new_ones_only, services_begin),
 		cmocka_unit_test_setup(before_the_stack, services_begin),
 		cmocka_unit_test_setup(what_xdp_lets_pass_goes_its_way, services_begin),
+		cmocka_unit_test_setup(direct_return_behind_the_stack, services_begin),
+		cmocka_unit_test_setup(direct_return_before_the_stack, services_begin),
 	};
 
 	lab_enter();

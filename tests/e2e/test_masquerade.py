@@ -10,6 +10,7 @@ Nobody outside has a route to the containers, so only a translated packet is eve
 """
 import contextlib
 import errno
+import itertools
 import socket
 import time
 from types import SimpleNamespace
@@ -18,10 +19,11 @@ import pytest
 from lib.answer import (BOTH, FAMILIES, PORT, Session, ask_tcp, ask_udp, queued_error, try_tcp,
                         try_udp)
 from lib.netns import Netns, wait_until
-from lib.service import HOST, OUTSIDE, SUBNETS, bound, settle
+from lib.service import HOST, OUTSIDE, SUBNETS, bound, port, settle
 from lib.traffic import tcp_works
 from lib.wire import IP, UDP, Ether, IPv6, Raw, Wire
 from scapy.layers.inet import fragment
+from scapy.layers.inet6 import IPv6ExtHdrFragment, fragment6
 
 BEYOND = {4: "203.0.113.2", 6: "2001:db8:dddd::2"}
 ROUTER = {4: "203.0.113.1/24", 6: "2001:db8:dddd::1/64"}
@@ -230,6 +232,29 @@ def test_path_mtu_is_found(lab, beyond, family):
 
 
 @pytest.mark.parametrize("family", BOTH)
+def test_path_mtu_is_found_by_what_is_asked_from_outside(lab, beyond, family):
+    """What a backend answers is too big for a link in the middle: it learns that although the
+    router's error names the node port, of which it knows nothing."""
+    server = lab.site.backend("server")
+    lab.site.web([port(node_port=30080)], type="NodePort")
+    # both ends believe in 1500 bytes
+    lab.out.run("ip link set up1 mtu 1500")
+    beyond.run("ip link set up0 mtu 1500")
+    lab.out.run(f"ip -{family} route add {BEYOND[family]} dev up1 mtu lock 1400")
+    text = b"x" * 60000 + b"\n"
+    with Session(beyond, HOST[family], 30080, timeout=5) as session:
+        assert session.told.name == "server" and session.told.peer == BEYOND[family]
+        session.sock.sendall(text)
+        got = b""
+        while len(got) < len(text):
+            data = session.sock.recv(65536)
+            assert data
+            got += data
+    assert got == text
+    assert "mtu 1400" in server.ns.run(f"ip route get {BEYOND[family]}").stdout
+
+
+@pytest.mark.parametrize("family", BOTH)
 def test_routers_on_the_way_are_seen(lab, beyond, family):
     """As traceroute does it: hop one is the node, hop two the outside router."""
     level, receive, ttl, expired = (
@@ -262,32 +287,63 @@ def test_fragments_go_out_and_come_back(lab, family):
     assert lab.site.drops("nat_fragment") == before
 
 
-def fragments(lab, port):
+def way_out(lab, family):
+    """c1's MAC and that of its gateway."""
+    lab.c1.ping(lab.site.gateway[family])
+    return lab.c1.mac(), lab.c1.ip("neigh", "show", lab.site.gateway[family])[0]["lladdr"]
+
+
+def fragments(lab, family, port):
     """A datagram of c1 in three fragments, ready to be sent."""
-    packet = IP(src=lab.ip[4], dst=OUTSIDE[4], id=4242 + port, flags=0) / \
-        UDP(sport=40404, dport=port) / Raw(b"f" * 3000)
-    mac = lab.c1.mac()
-    gateway = lab.node.endpoints()[0]["status"].get("gatewayMac")
-    if not gateway:
-        lab.c1.ping(lab.site.gateway[4])
-        gateway = lab.c1.ip("neigh", "show", lab.site.gateway[4])[0]["lladdr"]
-    return [Ether(src=mac, dst=gateway) / part for part in fragment(packet, 1400)]
+    inner = UDP(sport=40404, dport=port) / Raw(b"f" * 3000)
+    if family == 4:
+        packet = IP(src=lab.ip[4], dst=OUTSIDE[4], id=port, flags=0) / inner
+        parts = fragment(packet, 1400)
+    else:
+        header = IPv6(src=lab.ip[6], dst=OUTSIDE[6]) / IPv6ExtHdrFragment(id=port)
+        parts = fragment6(header / inner, 1400)
+    source, target = way_out(lab, family)
+    return [Ether(src=source, dst=target) / part for part in parts]
 
 
-def test_fragments_in_the_wrong_order(lab):
-    """What is promised: whatever comes after the first fragment is translated, in any order."""
-    with bound(lab.out, 4, socket.SOCK_DGRAM, 7070) as server, Wire(lab.c1) as wire:
+@pytest.mark.parametrize("family", BOTH)
+@pytest.mark.parametrize("order", sorted(itertools.permutations(range(3))),
+                         ids=lambda order: "".join(map(str, order)))
+def test_fragments_leave_in_any_order(lab, family, order):
+    with bound(lab.out, family, socket.SOCK_DGRAM, 7070) as server, Wire(lab.c1) as wire:
         server.settimeout(0.5)
-        first, second, third = fragments(lab, 7070)
-        for frame in (first, third, second):
-            wire.send(frame)
+        parts = fragments(lab, family, 7070)
+        assert len(parts) == 3
+        for number in order:
+            wire.send(parts[number])
         data, peer = server.recvfrom(5000)
-        assert data == b"f" * 3000 and peer == (HOST[4], 40404)
-        before = lab.site.drops("nat_fragment")
-        # without its first fragment nobody knows whose it is
-        wire.send(fragments(lab, 7071)[2])
-        wait_until(lambda: lab.site.drops("nat_fragment") == before + 1, 1,
-                   what="the stray fragment is counted")
+        assert data == b"f" * 3000 and peer[:2] == (HOST[family], 40404)
+
+
+def answer_fragments(lab, datagram, order):
+    """Sends the answer to a datagram that arrived outside in three fragments, in that order."""
+    answer = IP(src=OUTSIDE[4], dst=HOST[4], id=7171 + sum(order), flags=0) / \
+        UDP(sport=datagram[UDP].dport, dport=datagram[UDP].sport) / Raw(b"a" * 3000)
+    frame = Ether(src=datagram[Ether].dst, dst=datagram[Ether].src)
+    parts = [frame / part for part in fragment(answer, 1400)]
+    with Wire(lab.out, "up0") as wire:
+        for number in order:
+            wire.send(parts[number])
+
+
+def test_fragments_of_answers_follow_their_first(lab):
+    """What follows the first is translated in any order; what comes before it is lost."""
+    with lab.c1.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        sock.settimeout(0.5)
+        with Wire(lab.out, "up0") as wire:
+            sock.sendto(b"ask", (OUTSIDE[4], 7171))
+            datagram = wire.see(lambda frame: UDP in frame and frame[UDP].dport == 7171)
+        for order in ((0, 1, 2), (0, 2, 1)):
+            answer_fragments(lab, datagram, order)
+            assert sock.recv(5000) == b"a" * 3000
+        answer_fragments(lab, datagram, (1, 0))
+        with pytest.raises(TimeoutError):
+            sock.recv(5000)
 
 
 # ---- the daemon is not needed --------------------------------------------------------------------

@@ -16,6 +16,7 @@ from lib.answer import (ASK, BOTH, PORT, Load, Session, ask_tcp, try_tcp, try_ud
 from lib.netns import wait_until
 from lib.node import ApiError
 from lib.service import HOST, LOOPBACK, OUTSIDE, bound, port, service
+from lib.wire import IP, TCP, Ether, IPv6, Wire
 
 RED = [{"cidr": "10.81.0.0/24"}, {"cidr": "fd81::/64"}]
 
@@ -43,6 +44,7 @@ def test_reached_from_everywhere(site):
     for family in BOTH:
         assert try_tcp(site.out, HOST[family], 8000) == "refused"
     site.backend("server", publish=both(8000, PORT))
+    site.serve(site.out, "outside", 8000)
     site.node.network("red", subnets=RED, isolated=False)
     other, _, _ = site.node.container("red")
     for family in BOTH:
@@ -59,6 +61,9 @@ def test_reached_from_everywhere(site):
                 for address in (LOOPBACK[family], HOST[family], site.gateway[family]):
                     told = ASK[kind](site.node.host, address, 8000)
                     assert told.name == "server" and told.seen == (address, 8000)
+        # the port of others is theirs
+        for ns in (site.client, other, site.node.host):
+            assert ask_tcp(ns, OUTSIDE[family], 8000).name == "outside"
         # what is not published is not reached
         assert try_tcp(site.out, HOST[family], PORT) == "refused"
         assert try_tcp(site.client, HOST[family], PORT) == "refused"
@@ -120,7 +125,7 @@ def test_the_whole_range_leads_into_the_container(edge):
 
 def test_a_host_address_can_be_chosen(site):
     site.node.run("ip addr add 192.0.2.7/24 dev up0")
-    site.backend("first", publish=[run(8000, PORT, address="192.0.2.7")])
+    first = site.backend("first", publish=[run(8000, PORT, address="192.0.2.7")])
     for ns in (site.out, site.client):
         assert ask_tcp(ns, "192.0.2.7", 8000).name == "first"
         assert try_tcp(ns, HOST[4], 8000) == "refused"
@@ -129,6 +134,10 @@ def test_a_host_address_can_be_chosen(site):
     site.backend("second", publish=[run(8000, PORT, address=HOST[4])])
     for ns in (site.out, site.client):
         assert ask_tcp(ns, "192.0.2.7", 8000).name == "first"
+        assert ask_tcp(ns, HOST[4], 8000).name == "second"
+    first.detach()
+    for ns in (site.out, site.client):
+        assert try_tcp(ns, "192.0.2.7", 8000) == "refused"
         assert ask_tcp(ns, HOST[4], 8000).name == "second"
 
 
@@ -148,6 +157,25 @@ def test_loopback_is_for_the_host_only(edge, family):
         assert try_tcp(ns, HOST[family], 8000) == "refused"
     # a container's own loopback is its own
     assert try_tcp(edge.client, LOOPBACK[family], 8000) == "refused"
+
+
+@pytest.mark.parametrize("family", BOTH)
+def test_a_neighbour_does_not_reach_loopback_by_force(edge, family):
+    """Frames for 127.0.0.1 and ::1, addressed to the host's device, as a neighbour may send them."""
+    edge.backend("server", publish=[run(8000, PORT, address=LOOPBACK[family]),
+                                    run(8001, PORT, address=HOST[family])])
+    layer = IP if family == 4 else IPv6
+    with Wire(edge.out, "up0") as wire:
+
+        def is_answered(address, number):
+            frame = Ether(src=wire.mac, dst=edge.node.host.mac("up0")) / \
+                layer(src=OUTSIDE[family], dst=address) / \
+                TCP(sport=45000 + number, dport=number, flags="S")
+            return wire.ask(frame, lambda seen: TCP in seen and
+                            seen[TCP].dport == 45000 + number, 0.3) is not None
+
+        assert is_answered(HOST[family], 8001)
+        assert not is_answered(LOOPBACK[family], 8000)
 
 
 # ---- clashes -------------------------------------------------------------------------------------

@@ -67,6 +67,37 @@ def test_udp_moves_at_once(site):
                               for f in BOTH])
 
 
+def test_one_udp_flow_through_all_changes(edge):
+    """The same two ports all the time: nothing old is ever sent to, and nothing stays broken."""
+    entries = {entry.name: entry for entry in edge.backends("a", "b", labels=None)}
+    document = service("web", both_protocols(node_port=30080), type="NodePort")
+
+    def serving(names):
+        edge.node.apply(document, *[slice_of("web", [entries[name].ip[f] for name in names], f,
+                                             BOTH_PORTS) for f in BOTH])
+
+    def ask(sock):
+        try:
+            sock.send(b"x")
+            return sock.recv(1000).split(b'"')[3].decode()
+        except ConnectionRefusedError:
+            return "refused"
+
+    with contextlib.ExitStack() as stack:
+        socks = [stack.enter_context(bound(edge.out, family, socket.SOCK_DGRAM, 0))
+                 for family in BOTH]
+        for sock, family in zip(socks, BOTH):
+            sock.settimeout(1)
+            sock.connect((HOST[family], 30080))
+        for names in ("a", "b", "", "b", "a", ""):
+            serving(names)
+            assert [ask(sock) for sock in socks] == [names or "refused"] * 2
+        serving("a")
+        assert [ask(sock) for sock in socks] == ["a", "a"]
+        edge.delete("Service", "web")
+        assert [ask(sock) for sock in socks] == ["refused", "refused"]
+
+
 @pytest.mark.parametrize("termination", ["drain", "cut"])
 def test_established_tcp_is_drained_or_cut(site, termination):
     entries = {entry.name: entry for entry in site.backends("a", "b", labels=None)}

@@ -13,8 +13,11 @@ from lib.netns import wait_until
 from lib.node import ApiError
 from lib.service import (BOTH_PORTS, FAR, FAR_HOST, HOST, LOOPBACK, OUTSIDE, backend, balancer,
                          both_protocols, bound, port, service, slice_of)
+from lib.wire import IP, TCP, UDP, IPv6, Wire
 
 BALANCER = {4: "203.0.113.10", 6: "2001:db8:aaaa::10"}
+SIDE = {4: "192.168.77.1/24", 6: "fd77::1/64"}
+FAR_SIDE = {4: "192.168.77.2/24", 6: "fd77::2/64"}
 
 
 def remote(site, name="web"):
@@ -68,6 +71,93 @@ def test_node_port_whose_backend_is_on_another_node(new_site, options):
             assert any("service" in one["flags"] for one in site.connections())
         assert ask_udp(site.out, HOST[family], 30080, size=1400).name == "far"
     load = Load(site.out, HOST[4], 30080, rate=200)
+    load.wait_for(100)
+    load.finish()
+
+
+def beside(site, far):
+    """A link between the clients outside and far, past the node."""
+    site.out.run(f"ip link add side type veth peer name side netns {far.name}")
+    for ns, other, prefixes in ((site.out, far, SIDE), (far, site.out, FAR_SIDE)):
+        for name in ("all", "default", "up0"):
+            ns.sysctl(f"net.ipv4.conf.{name}.rp_filter", 0)
+        ns.run("ip link set side up")
+        ns.sysctl("net.ipv4.conf.side.rp_filter", 0)
+        for family in BOTH:
+            ns.run(f"ip -{family} addr add {prefixes[family]} dev side"
+                   + (" nodad" if family == 6 else ""))
+    for prefix in FAR_SIDE.values():
+        wait_until(lambda to=prefix.split("/")[0]: site.out.ping(to), what="the link")
+
+
+def answered_by(site, family, kind, device):
+    """Asks the balancer's address from outside; what it told, and whether answers came that way."""
+    layer = IP if family == 4 else IPv6
+    with Wire(site.out, device) as wire:
+        told = ASK[kind](site.out, BALANCER[family], 80)
+        seen = wire.see(lambda frame: (TCP in frame or UDP in frame) and
+                        frame[layer].src == BALANCER[family], 0.2)
+    return told, seen is not None
+
+
+@pytest.fixture(params=[(), ("--xdp", "auto")], ids=["tc", "xdp"])
+def returning(request, new_site):
+    """A Site and a function that applies a service whose only backend is far, with forwarding
+    snat or dsr. far has the balancer's address too, and a link to the clients past the node."""
+    site = new_site("sockets", *request.param)
+    far = site.far()
+    if request.param:
+        like_real_devices(site)
+    beside(site, far)
+    for family in BOTH:
+        far.run(f"ip addr add {BALANCER[family]}/{32 if family == 4 else 128} dev lo")
+        # a server that is bound to no address answers with the one it was asked at
+        far.run(f"ip -{family} route add {OUTSIDE[family]} via {SIDE[family].split('/')[0]} "
+                f"src {BALANCER[family]}")
+    site.serve(far, "far", 80)
+
+    def apply(way):
+        site.apply(service("web", both_protocols(target=80, node_port=30080),
+                           annotations={"forwarding": way}, type="LoadBalancer",
+                           status=balancer(*BALANCER.values())),
+                   *[slice_of("web", [backend(FAR[f], node="elsewhere")], f,
+                              [("tcp", 80, "TCP"), ("udp", 80, "UDP")]) for f in BOTH])
+
+    return site, apply
+
+
+@pytest.mark.parametrize("way", ["snat", "dsr"])
+def test_the_way_back_from_another_node(returning, way):
+    """By this node, which hides the client; or past it, with the client's address seen."""
+    site, apply = returning
+    apply(way)
+    for family in BOTH:
+        for kind in ("tcp", "udp"):
+            for device in ("up0", "side"):
+                told, seen = answered_by(site, family, kind, device)
+                assert told.name == "far" and told.seen == (BALANCER[family], 80)
+                assert seen == ((device == "side") == (way == "dsr"))
+                if way == "dsr":
+                    assert (told.peer, told.port) == (OUTSIDE[family], told.own)
+                else:
+                    assert told.peer in (FAR_HOST[family], HOST[family])
+        # an address of this node is not the other's: there it is always the first way
+        assert ask_tcp(site.out, HOST[family], 30080).peer in (FAR_HOST[family], HOST[family])
+
+
+def test_direct_return_is_tracked_and_bears_load(returning):
+    site, apply = returning
+    apply("dsr")
+    for family in BOTH:
+        # the first may have to wait for far's MAC, which is the stack's business
+        ask_tcp(site.out, BALANCER[family], 80)
+        with Session(site.out, BALANCER[family], 80) as session:
+            assert session.works() and session.works()
+            entry = next(one for one in site.connections()
+                         if one["source"].endswith(f":{session.told.own}"))
+            assert "direct" in entry["flags"] and entry["phase"] == "established"
+            assert entry["site"] == ("xdp" if "--xdp" in site.node.extra else "uplink")
+    load = Load(site.out, BALANCER[4], 80, rate=200)
     load.wait_for(100)
     load.finish()
 
@@ -201,6 +291,33 @@ def test_health_check_node_port(edge):
     assert '"localEndpoints":0' in body
     edge.delete("Service", "web")
     assert try_tcp(edge.out, HOST[4], 30099) == "refused"
+
+
+def test_a_health_check_port_that_a_process_has(edge):
+    """The service serves all the same; its status tells who cannot ask about it."""
+    edge.backend("a")
+    edge.node.expect_errors("health check node port cannot be opened")
+    spec = {"type": "LoadBalancer", "externalTrafficPolicy": "Local",
+            "status": balancer(*BALANCER.values())}
+
+    def conditions():
+        shown = edge.inspect()["status"]["weft"]["conditions"]
+        return {one["type"]: (one["status"], one["reason"]) for one in shown}
+
+    with bound(edge.node.host, 6, socket.SOCK_STREAM, 30098) as holder:
+        holder.listen(1)
+        edge.web(healthCheckNodePort=30098, **spec)
+        assert conditions() == {"Programmed": ("True", "InForce"),
+                                "HealthCheckServed": ("False", "PortTaken")}
+        assert ask_tcp(edge.out, BALANCER[4], 80).name == "a"
+    # the process has gone, and nobody has to tell
+    wait_until(lambda: conditions()["HealthCheckServed"] == ("True", "Listening"), 3,
+               what="the port is opened")
+    # and it is nobody else's from now on
+    with pytest.raises(ApiError) as refused:
+        edge.node.apply(service("late", [port(node_port=30098)], type="NodePort"))
+    assert refused.value.error["field"] == "spec.ports[0].nodePort"
+    assert "default/web" in refused.value.message
 
 
 # ---- kinds without an address --------------------------------------------------------------------

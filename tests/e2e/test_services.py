@@ -265,8 +265,7 @@ def test_weights_are_honoured(edge, algorithm):
             session.sock.close()
 
 
-def test_least_connections_prefers_who_has_fewer(packets):
-    site = packets
+def test_least_connections_prefers_who_has_fewer(site):
     site.backends("a", "b")
     vips = site.web(annotations={"algorithm": "least-connections"})
     held = [Session(site.client, vips[4], 80) for _ in range(20)]

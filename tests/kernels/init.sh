@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # First process of the test machine: file systems, modules, then every test; results as
 # "ok NAME", "not ok NAME: why", "skip NAME: why", read by tests/kernels/run.
-export PATH=/usr/bin:/bin LC_ALL=C
+export PATH=/usr/bin:/bin LC_ALL=C WEFT_EMULATED=1
 
 mount -t proc proc /proc
 mount -t sysfs sys /sys
@@ -23,7 +23,7 @@ echo "init: Linux $(uname -r)"
 while read -r name command; do
 	[ -n "$name" ] || continue
 	echo "init: running $name"
-	timeout 120 $command </dev/null >/tmp/out 2>&1
+	timeout 600 $command </dev/null >/tmp/out 2>&1
 	status=$?
 	cat /tmp/out
 	if [ $status -eq 0 ]; then

@@ -60,7 +60,9 @@ enum wf_conn_flag {
 	WF_CONN_ROUTED = 1 << 7,     /* nothing is translated: who began it is remembered */
 	WF_CONN_FIN_ORIGINAL = 1 << 8,
 	WF_CONN_FIN_REPLY = 1 << 9,
-	WF_CONN_POLICY = 1 << 10, /* nothing is translated: policies allowed whoever began it */
+	WF_CONN_DIRECT = 1 << 10, /* packets go on to the backend's node as they are, and its
+				   * answers do not come by here */
+	WF_CONN_POLICY = 1 << 11, /* nothing is translated: policies allowed whoever began it */
 };
 
 /* Ticks of the table: CLOCK_MONOTONIC (coarse) nanoseconds shifted right by this: 1.07 s. */

@@ -46,7 +46,8 @@ enum wf_frontend_flag {
 	WF_FRONTEND_SNAT =
 		1 << 6, /* outsiders' source becomes the host's unless the backend is here */
 	WF_FRONTEND_CUT = 1 << 7, /* established TCP to a backend that left is reset, not drained */
-	WF_FRONTEND_DSR = 1 << 8, /* outsiders are answered by the backend's node directly */
+	WF_FRONTEND_DSR = 1 << 8, /* outsiders are answered by the backend's node directly: what
+				   * they send goes on to it with the service's address */
 };
 
 /* A run of wf_picks: [first, first + size). size 0: nobody to serve. */

@@ -776,6 +776,24 @@ static inline int wf_host_has_socket(void *ctx, const struct wf_tuple *tuple)
 	return 0;
 }
 
+struct wf_hop {
+	__u32 ifindex;
+};
+
+static inline int wf_route_hop(struct wf_ctx *ctx, const struct wf_tuple *tuple,
+			       struct wf_hop *ret_hop)
+{
+	(void)tuple;
+	ret_hop->ifindex = ctx->ifindex;
+	return 0;
+}
+
+static inline int wf_redirect_hop(const struct wf_hop *hop)
+{
+	native.redirect = hop->ifindex;
+	return TC_ACT_REDIRECT;
+}
+
 static inline __u32 wf_route_device(struct wf_ctx *ctx, const struct wf_tuple *tuple)
 {
 	(void)tuple;

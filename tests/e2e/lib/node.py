@@ -200,6 +200,13 @@ class Node:
         """A new namespace attached to a network: (Netns, first IPv4 or only address, Endpoint)."""
         ns = self.new_netns(prefix)
         endpoint = self.attach(ns, network, **opts)
+        address6 = self.address_of(endpoint, 6)
+        if address6:
+            # the kernel takes an IPv6 address into use in a worker of its own: on a busy machine
+            # some milliseconds after the attach, and what arrives before that is lost
+            wait_until(lambda: f"local {address6} " in
+                       ns.run("ip -6 route show table local").stdout, 2, 0.005,
+                       f"{address6} is in use")
         return ns, self.address_of(endpoint), endpoint
 
     @staticmethod
@@ -308,7 +315,7 @@ class Node:
         self.spawn_daemon(*extra, **env)
         self.wait_ready()
 
-    def wait_ready(self, timeout=15):
+    def wait_ready(self, timeout=60):
         def ready():
             assert self.daemon.poll() is None, (
                 f"weftd ended with {self.daemon.returncode}:\n{self.log_text()[-3000:]}")

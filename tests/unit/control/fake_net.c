@@ -43,6 +43,14 @@ int wf_net_ns_open(const char *path, int *ret_fd, struct wf_net_ns_id *ret_id, s
 	return 0;
 }
 
+int wf_net_ns_alive(const char *path, const struct wf_net_ns_id *id)
+{
+	const struct ns *ns = fake_ns_by_path(fake_net_current, path);
+
+	PASS(-ENOMEM, NULL);
+	return ns && ns->id.dev == id->dev && ns->id.inode == id->inode;
+}
+
 bool wf_net_ns_is_own(const struct wf_net_ns_id *id)
 {
 	return id->inode == 1;

@@ -4,6 +4,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -115,6 +116,46 @@ static void test_a_node_port_does_not_take_a_published_one(void **state)
 			   -EADDRINUSE, "spec.ports[0].nodePort", "endpoint web");
 }
 
+/* The one line of a host address: where it leads and from where, as "TARGET FROM,FROM". */
+static void assert_listed(struct lab *lab, const char *host_ip, const char *expected)
+{
+	_cleanup_json_ json_t *list = wf_control_port_list(lab->control);
+	char text[256] = "none";
+	json_t *item, *from;
+	size_t i, k;
+
+	json_array_foreach(json_object_get(list, "items"), i, item) {
+		int len;
+
+		if (strcmp(wf_json_str(item, "hostIP", ""), host_ip) != 0)
+			continue;
+		len = snprintf(text, sizeof(text), "%s ", wf_json_str(item, "target", ""));
+		json_array_foreach(json_object_get(item, "from"), k, from)
+			len += snprintf(text + len, sizeof(text) - (size_t)len, "%s%s",
+					k ? "," : "", json_string_value(from));
+	}
+	assert_string_equal(text, expected);
+}
+
+static void test_the_list_tells_from_where(void **state)
+{
+	struct lab *lab = *state;
+
+	assert_int_equal(publish(lab, 0, "web",
+				 "{'hostPort':8080,'containerPort':80},"
+				 "{'hostPort':9000,'hostPortEnd':9099,'containerPort':80,"
+				 "'hostIP':'127.0.0.1'},"
+				 "{'hostPort':9000,'containerPort':80,'hostIP':'::1'}"),
+			 0);
+	assert_listed(lab, "*", "10.1.0.2:80 outside,host,containers");
+	assert_listed(lab, "127.0.0.1", "10.1.0.2:80-179 host");
+	assert_listed(lab, "::1", "[fd01::2]:80 host");
+	/* without socket hooks the host's own processes reach nothing */
+	assert_int_equal(wf_dp_sockets_detach(lab->dp), 0);
+	assert_listed(lab, "*", "10.1.0.2:80 outside,containers");
+	assert_listed(lab, "127.0.0.1", "10.1.0.2:80-179 ");
+}
+
 static void test_restart_keeps_them(void **state)
 {
 	struct lab *lab = *state;
@@ -132,6 +173,7 @@ int main(void)
 		CASE(test_a_run_is_one_entry_per_family),
 		CASE(test_clashes_name_the_owner),
 		CASE(test_a_node_port_does_not_take_a_published_one),
+		CASE(test_the_list_tells_from_where),
 		CASE(test_restart_keeps_them),
 	};
 

@@ -42,6 +42,8 @@ static int teardown(void **state)
 
 #define CASE(function) cmocka_unit_test_setup_teardown(function, setup, teardown)
 
+#define LOCAL "'type':'LoadBalancer','externalTrafficPolicy':'Local'," PORTS
+
 /* The first port of a service as people see it; owned by the caller. */
 static json_t *port_of(struct lab *lab, const char *key)
 {
@@ -175,14 +177,31 @@ static void test_refused(void **state)
 		  "default/a", -EADDRINUSE },
 		{ SERVICE("b", "'externalIPs':['10.1.0.9']," PORTS), "spec.externalIPs[0]",
 		  "network blue", -EADDRINUSE },
+		{ SERVICE("b", "'healthCheckNodePort':30003," LOCAL), "spec.healthCheckNodePort",
+		  "node port 30003 of service default/a", -EADDRINUSE },
+		{ SERVICE("b", "'healthCheckNodePort':30008," LOCAL), "spec.healthCheckNodePort",
+		  "health check node port 30008 of service default/lb", -EADDRINUSE },
+		{ SERVICE("b", "'healthCheckNodePort':80," LOCAL), "spec.healthCheckNodePort",
+		  "30000-30009", -EINVAL },
+		{ SERVICE("b", "'type':'NodePort','ports':[{'port':81,'nodePort':30008}]"),
+		  "spec.ports[0].nodePort", "default/lb", -EADDRINUSE },
+		{ SERVICE("b", "'type':'LoadBalancer','externalTrafficPolicy':'Local',"
+			       "'healthCheckNodePort':30007,"
+			       "'ports':[{'port':81,'nodePort':30007}]"),
+		  "spec.healthCheckNodePort", "nodePort of spec.ports[0]", -EINVAL },
 	};
 	struct lab *lab = *state;
 
 	assert_int_equal(
-		lab_apply(lab, "[" SERVICE("a", "'type':'NodePort',"
-						"'clusterIP':'10.96.0.9',"
-						"'externalIPs':['192.0.2.9'],"
-						"'ports':[{'port':80,'nodePort':30003}]") "]"),
+		lab_apply(
+			lab,
+			"[" SERVICE(
+				"a",
+				"'type':'NodePort',"
+				"'clusterIP':'10.96.0.9',"
+				"'externalIPs':['192.0.2.9'],"
+				"'ports':[{'port':80,'nodePort':30003}]") "," SERVICE("lb",
+										      "'healthCheckNodePort':30008," LOCAL) "]"),
 		0);
 	for (size_t i = 0; i < WF_ARRAY_LEN(rows); i++) {
 		int r = lab_apply(lab, "[%s]", rows[i].document);
@@ -199,6 +218,63 @@ static void test_refused(void **state)
 				       "d", "'clusterIP':'10.96.0.20'," PORTS) "]"),
 		-EADDRINUSE, "spec.clusterIP", "default/c");
 	assert_null(wf_ctl_service_find(lab->control, "default/c"));
+}
+
+/* Chosen at random out of ten, but never the one that the service's own health check has. */
+static void test_a_chosen_node_port_is_not_the_health_check_port(void **state)
+{
+	struct lab *lab = *state;
+
+	for (int i = 0; i < 100; i++) {
+		assert_int_equal(
+			lab_apply(lab, "[" SERVICE("lb", "'healthCheckNodePort':30008," LOCAL) "]"),
+			0);
+		assert_int_equal(lab_delete(lab, "Service", "default/lb"), 0);
+	}
+	/* nor is one kept that the health check gets */
+	for (int port = 30000; port <= 30009; port++)
+		assert_int_equal(
+			lab_apply(lab,
+				  "[{'apiVersion':'v1','kind':'Service','metadata':{'name':"
+				  "'lb'},'spec':{'healthCheckNodePort':%d," LOCAL "}}]",
+				  port),
+			0);
+}
+
+/* Neither comes a service into a subnet nor a subnet over a service. */
+static void test_subnets_keep_away_from_services(void **state)
+{
+	static const struct {
+		const char *cidr, *text;
+	} rows[] = {
+		{ "10.97.0.0/16", "10.97.0.9 of service default/a" },
+		{ "192.0.2.0/24", "192.0.2.9 of service default/a" },
+		{ "198.51.100.0/24", "198.51.100.9 of service default/a" },
+	};
+	struct lab *lab = *state;
+
+	assert_int_equal(
+		lab_apply(lab, "[{'apiVersion':'v1','kind':'Service','metadata':{'name':'a'},"
+			       "'spec':{'type':'LoadBalancer','clusterIP':'10.97.0.9',"
+			       "'externalIPs':['192.0.2.9']," PORTS "},'status':{'loadBalancer':"
+			       "{'ingress':[{'ip':'198.51.100.9'}]}}}]"),
+		0);
+	for (size_t i = 0; i < WF_ARRAY_LEN(rows); i++)
+		lab_assert_refused(lab,
+				   lab_apply(lab,
+					     "[{'apiVersion':'weft.dev/v1','kind':'Network',"
+					     "'metadata':{'name':'red'},'spec':{'subnets':"
+					     "[{'cidr':'%s'}]}}]",
+					     rows[i].cidr),
+				   -EADDRINUSE, "spec.subnets[0].cidr", rows[i].text);
+	assert_int_equal(lab_delete(lab, "Service", "default/a"), 0);
+	for (size_t i = 0; i < WF_ARRAY_LEN(rows); i++)
+		assert_int_equal(lab_apply(lab,
+					   "[{'apiVersion':'weft.dev/v1','kind':'Network',"
+					   "'metadata':{'name':'n%zu'},'spec':{'subnets':"
+					   "[{'cidr':'%s'}]}}]",
+					   i, rows[i].cidr),
+				 0);
 }
 
 static void test_node_ports_run_out(void **state)
@@ -264,6 +340,8 @@ int main(void)
 		CASE(test_slices_win),
 		CASE(test_addresses_and_ports_are_chosen_and_kept),
 		CASE(test_refused),
+		CASE(test_a_chosen_node_port_is_not_the_health_check_port),
+		CASE(test_subnets_keep_away_from_services),
 		CASE(test_node_ports_run_out),
 		CASE(test_network_of_a_service),
 		CASE(test_restart_changes_nothing),

@@ -123,6 +123,21 @@ static void service_of_a_network(void **state)
 	assert_int_equal(connects(HOST_NS, vip()), 1);
 }
 
+/* Least connections: a container's are counted where its packets pass, so it is left to them. */
+static void least_connections_are_left_to_packets(void **state)
+{
+	(void)state;
+	put_frontend(vip(), WF_SCOPE_ANY, 0, 4);
+	native.frontends[0].value.algorithm = WF_LB_LEAST;
+	assert_int_equal(connects(ONE_NS, vip()), 0);
+	assert_int_equal(native.services[SERVICE].connections, 0);
+	/* those whose packets are not, or may go by a network that does not see the service */
+	assert_int_equal(connects(HOST_NS, vip()), 1);
+	assert_int_equal(connects(TWO_NS, vip()), 1);
+	native.frontends[0].value.algorithm = WF_LB_RANDOM;
+	assert_int_equal(connects(ONE_NS, vip()), 1);
+}
+
 static void only_protocols_with_hooks(void **state)
 {
 	struct wf_sock sock = sock_of(ONE_NS, vip(), IPPROTO_SCTP);
@@ -316,6 +331,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(everybodys_service, set_up),
 		cmocka_unit_test_setup(service_of_a_network, set_up),
+		cmocka_unit_test_setup(least_connections_are_left_to_packets, set_up),
 		cmocka_unit_test_setup(only_protocols_with_hooks, set_up),
 		cmocka_unit_test_setup(loopback_is_the_hosts_for_the_host_alone, set_up),
 		cmocka_unit_test_setup(client_is_known_by_its_address, set_up),

@@ -492,6 +492,8 @@ static void test_frontends(void **state)
 	port = resolve(&lab);
 	assert_int_equal(port->frontends[0].flags, snat);
 	assert_int_equal(port->frontends[1].flags, BOTH | WF_FRONTEND_DSR);
+	assert_int_equal(port->frontends[2].flags, BOTH | WF_FRONTEND_DSR);
+	assert_int_equal(port->frontends[3].flags, snat);
 	lab.service.external_local = true;
 	port = resolve(&lab);
 	assert_int_equal(port->frontends[0].flags, snat);

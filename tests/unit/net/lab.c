@@ -155,6 +155,11 @@ uint32_t lab_link_attr(int netns_fd, const char *ifname, uint16_t type)
 	return value;
 }
 
+bool lab_knows_link_attr(uint16_t type)
+{
+	return lab_link_attr(-1, "lo", type) != 0;
+}
+
 static long bpf(int command, union bpf_attr *attr)
 {
 	return syscall(SYS_bpf, command, attr, sizeof(*attr));

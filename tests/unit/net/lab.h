@@ -46,6 +46,9 @@ void lab_assert_lacks(int netns_fd, const char *command, const char *text);
 /* A number attribute of a link inside a namespace, read by hand. 0 when it is not there. */
 uint32_t lab_link_attr(int netns_fd, const char *ifname, uint16_t type);
 
+/* Whether the kernel has such an attribute at all: lo, which every namespace has, tells. */
+bool lab_knows_link_attr(uint16_t type);
+
 /* A program of two instructions (return 0) for a tc filter; descriptor. */
 int lab_program(void);
 int lab_program_returning(int verdict);

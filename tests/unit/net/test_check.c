@@ -32,9 +32,9 @@ static const struct damage damages[] = {
 	{ "ip route replace blackhole default", -ESTALE,
 	  "lacks the route to 0.0.0.0/0 via 10.9.0.1" },
 	{ "ip link del eth0", -ENODEV, "no interface eth0" },
-	{ "ip link set eth0 down name lan0", -ENODEV, "no interface eth0" },
-	{ "ip link set eth0 down name lan0; ip link add eth0 type bridge", -ESTALE,
-	  "of kind 'bridge' instead of 'veth'" },
+	{ "ip link set eth0 down; ip link set eth0 name lan0", -ENODEV, "no interface eth0" },
+	{ "ip link set eth0 down; ip link set eth0 name lan0; ip link add eth0 type bridge",
+	  -ESTALE, "of kind 'bridge' instead of 'veth'" },
 };
 
 /* What a container does to its own interface is its business, but CHECK says so. */

@@ -27,8 +27,10 @@ static void assert_pair(void)
 	lab_assert_lacks(-1, "tc qdisc show dev weft0", "clsact");
 	lab_assert_has(-1, "cat /proc/sys/net/ipv6/conf/weft0/accept_ra", "0");
 	lab_assert_has(-1, "cat /proc/sys/net/ipv4/conf/weft0/rp_filter", "2");
-	assert_int_equal(lab_link_attr(-1, "weft0", 63), 196608);
-	assert_int_equal(lab_link_attr(-1, "weft0p", 64), 196608);
+	if (lab_knows_link_attr(63))
+		assert_int_equal(lab_link_attr(-1, "weft0", 63), 196608);
+	if (lab_knows_link_attr(64))
+		assert_int_equal(lab_link_attr(-1, "weft0p", 64), 196608);
 }
 
 static void test_ensure(void **state)
@@ -58,8 +60,10 @@ static void test_ensure(void **state)
 static void test_renamed_and_moved(void **state)
 {
 	static const char *const renamings[] = {
-		"ip link set weft0 name other",
-		"ip link set weft0p name other",
+		/* down first: Linux before 6.2 gives no new name to what is up */
+		"ip link set weft0 down; ip link set weft0 name other",
+		"ip link set weft0p down; ip link set weft0p name other",
+		"ip link set weft0 down; ip link set weft0p down; "
 		"ip link set weft0 name other; ip link set weft0p name another",
 	};
 	struct lab *lab = *state;
@@ -76,7 +80,7 @@ static void test_renamed_and_moved(void **state)
 		assert_pair();
 	}
 	/* the name is taken meanwhile */
-	assert_string_equal(lab_run(-1, "ip link set weft0 name other; "
+	assert_string_equal(lab_run(-1, "ip link set weft0 down; ip link set weft0 name other; "
 					"ip link add weft0 type bridge"),
 			    "");
 	assert_int_equal(ensure(lab, &again, &created), -EEXIST);

@@ -49,6 +49,10 @@ static void test_ns_open(void **state)
 	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", box);
 	lab_ok(lab, wf_net_ns_open(path, &fd, &id, &lab->err));
 	assert_false(wf_net_ns_is_own(&id));
+	assert_int_equal(wf_net_ns_alive(path, &id), 1);
+	/* a path that leads elsewhere by now, or nowhere */
+	assert_int_equal(wf_net_ns_alive("/proc/self/ns/net", &id), 0);
+	assert_int_equal(wf_net_ns_alive("/nonexistent/ns", &id), 0);
 	(void)close(fd);
 	/* as runtimes do it: bound to a file, which messages then name */
 	(void)snprintf(file, sizeof(file), "/tmp/weft-test-ns-%d", getpid());

@@ -101,6 +101,16 @@ static int do_list(struct setup *setup)
 	return wf_store_list(setup->store, "K", &got, NULL, NULL);
 }
 
+static int ignore_document(const json_t *document, void *context, struct wf_err *err)
+{
+	return 0;
+}
+
+static int do_visit(struct setup *setup)
+{
+	return wf_store_visit(setup->store, "K", ignore_document, NULL, NULL);
+}
+
 static void ignore_event(const struct wf_store_event *event, void *context)
 {
 }
@@ -160,6 +170,7 @@ static void test_operations(void **state)
 	assert_int_equal(version_of(documents[1]), 101);
 	fail_each(setup, "get", do_get, false);
 	fail_each(setup, "list", do_list, false);
+	fail_each(setup, "visit", do_visit, false);
 	fail_each(setup, "watch", do_watch, false);
 	fail_each(setup, "compact", do_compact, false);
 	fail_each(setup, "lease_revoke", do_revoke, true);

@@ -93,6 +93,43 @@ static void test_list(void **state)
 	assert_int_equal(json_array_size(none), 0);
 }
 
+/* Ends the visit at a name. */
+struct visit {
+	char names[64];
+	const char *end;
+};
+
+static int note_name(const json_t *document, void *context, struct wf_err *err)
+{
+	struct visit *visit = context;
+	const char *name = metadata_text(document, "name");
+	size_t len = strlen(visit->names);
+
+	(void)snprintf(visit->names + len, sizeof(visit->names) - len, " %s", name);
+	return strcmp(name, visit->end) == 0 ? wf_fail(err, -EPERM, "enough of %s", name) : 0;
+}
+
+static void test_visit(void **state)
+{
+	struct setup *setup = *state;
+	struct visit all = { .end = "" }, some = { .end = "b" }, none = { .end = "" };
+	struct wf_err err = WF_ERR_INIT;
+
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(put(setup->store, "K", (const char *[]){ "b", "c", "a" }[i], i,
+				     WF_STORE_ANY, NULL),
+				 0);
+	assert_int_equal(wf_store_visit(setup->store, "K", note_name, &all, &err), 0);
+	assert_string_equal(all.names, " a b c");
+	assert_int_equal(wf_store_visit(setup->store, "K", note_name, &some, &err), -EPERM);
+	assert_string_equal(some.names, " a b");
+	assert_string_equal(err.message, "enough of b");
+	assert_int_equal(wf_store_visit(setup->store, "Nothing", note_name, &none, &err), 0);
+	assert_string_equal(none.names, "");
+	/* the one that was cut short left nothing open */
+	assert_int_equal(put(setup->store, "K", "d", 4, WF_STORE_ANY, NULL), 0);
+}
+
 static void test_compare_and_swap(void **state)
 {
 	struct setup *setup = *state;
@@ -285,9 +322,10 @@ static void test_describe(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		BOTH(test_put_get),          BOTH(test_uids_differ), BOTH(test_list),
-		BOTH(test_compare_and_swap), BOTH(test_all_or_none), BOTH(test_unchanged),
-		BOTH(test_refused),          BOTH(test_many_writes), BOTH(test_describe),
+		BOTH(test_put_get),   BOTH(test_uids_differ),      BOTH(test_list),
+		BOTH(test_visit),     BOTH(test_compare_and_swap), BOTH(test_all_or_none),
+		BOTH(test_unchanged), BOTH(test_refused),          BOTH(test_many_writes),
+		BOTH(test_describe),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

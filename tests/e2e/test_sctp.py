@@ -1,0 +1,147 @@
+# SPDX-License-Identifier: Apache-2.0
+"""SCTP through every translation, crafted packet by packet: it works without sockets of the kernel.
+
+    outside up0 ---- up0 [ node ] ---- eth0 client, server   network blue
+
+Each association begins with an INIT and its answer; addresses, ports and the CRC of both are
+looked at where they arrive.
+"""
+import pytest
+from lib.answer import BOTH, PORT
+from lib.service import HOST, OUTSIDE, port
+from lib.wire import IP, Ether, IPv6, Wire
+from scapy.layers.sctp import SCTP, SCTPChunkInit, SCTPChunkInitAck
+
+SOURCE_PORT = 41414
+
+
+def ip(family):
+    return IP if family == 4 else IPv6
+
+
+def has_whole_crc(frame):
+    """Whether the CRC is that of the bytes; scapy makes it where it is left open."""
+    packet = SCTP(bytes(frame[SCTP]))
+    found, packet.chksum = packet.chksum, None
+    return SCTP(bytes(packet)).chksum == found
+
+
+def begins(family, src, dst, number, macs):
+    return Ether(src=macs[0], dst=macs[1]) / ip(family)(src=src, dst=dst) / \
+        SCTP(sport=SOURCE_PORT, dport=number) / SCTPChunkInit(init_tag=0x1234, init_tsn=7)
+
+
+def answer_to(frame, family):
+    """What the one who received the frame sends back."""
+    layer = ip(family)
+    return Ether(src=frame.dst, dst=frame.src) / \
+        layer(src=frame[layer].dst, dst=frame[layer].src) / \
+        SCTP(sport=frame[SCTP].dport, dport=frame[SCTP].sport, tag=0x1234) / \
+        SCTPChunkInitAck(init_tag=0x4321, init_tsn=8)
+
+
+def sctp_of(family, number):
+    layer = ip(family)
+    # the kernel's own answer, that it knows no SCTP, quotes the packet: that is none
+    return lambda frame: layer in frame and isinstance(frame[layer].payload, SCTP) and \
+        number in (frame[SCTP].sport, frame[SCTP].dport)
+
+
+def associate(family, client, server, frame, number):
+    """Sends the frame from one wire and its answer from the other: both as they arrived."""
+    match = sctp_of(family, number)
+    client.send(frame)
+    asked = server.see(match)
+    assert asked is not None, "the INIT has not arrived"
+    server.send(answer_to(asked, family))
+    answered = client.see(match)
+    assert answered is not None, "the answer has not arrived"
+    assert has_whole_crc(asked) and has_whole_crc(answered)
+    return asked, answered
+
+
+def ends(frame, family):
+    """Both addresses with their ports."""
+    layer = ip(family)
+    return ((frame[layer].src, frame[SCTP].sport), (frame[layer].dst, frame[SCTP].dport))
+
+
+@pytest.fixture
+def lab(packets):
+    site = packets
+    site.server = site.backend("server", serve=False, publish=[
+        {"hostPort": 8000, "containerPort": PORT, "protocol": "sctp"}])
+    site.vips = site.web([port(80, PORT, None, "SCTP", 30080)], type="NodePort")
+    for family in BOTH:
+        # everybody knows everybody's MAC: a kernel without SCTP would ask for none
+        for ns, address in ((site.client, site.gateway[family]), (site.out, HOST[family]),
+                            (site.server.ns, site.gateway[family]), (site.node.host,
+                                                                     OUTSIDE[family])):
+            assert ns.ping(address)
+    return site
+
+
+def macs_of(site, where, family):
+    """Own and next MAC of the client, or of who is outside."""
+    if where == "outside":
+        return site.out.mac("up0"), site.node.host.mac("up0")
+    neighbour = site.client.ip("neigh", "show", site.gateway[family])[0]
+    return site.client.mac(), neighbour["lladdr"]
+
+
+@pytest.mark.parametrize("family", BOTH)
+@pytest.mark.parametrize("where, kind, number", [
+    ("container", "cluster address", 80), ("outside", "node port", 30080),
+    ("outside", "published", 8000), ("container", "node port", 30080)])
+def test_towards_a_container(lab, family, where, kind, number):
+    site = lab
+    target = site.vips[family] if kind == "cluster address" else HOST[family]
+    source = OUTSIDE[family] if where == "outside" else site.client_ip[family]
+    with Wire(*((site.out, "up0") if where == "outside" else (site.client, "eth0"))) as client, \
+            Wire(site.server.ns) as server:
+        frame = begins(family, source, target, number, macs_of(site, where, family))
+        asked, answered = associate(family, client, server, frame, SOURCE_PORT)
+    assert ends(asked, family) == ((source, SOURCE_PORT), (site.server.ip[family], PORT))
+    assert ends(answered, family) == ((target, number), (source, SOURCE_PORT))
+    assert [entry["phase"] for entry in site.connections(protocol="sctp")] == ["established"]
+
+
+@pytest.mark.parametrize("family", BOTH)
+def test_masquerade(lab, family):
+    site = lab
+    with Wire(site.client) as client, Wire(site.out, "up0") as server:
+        frame = begins(family, site.client_ip[family], OUTSIDE[family], 9999,
+                       macs_of(site, "container", family))
+        asked, answered = associate(family, client, server, frame, 9999)
+    assert ends(asked, family) == ((HOST[family], SOURCE_PORT), (OUTSIDE[family], 9999))
+    assert ends(answered, family) == ((OUTSIDE[family], 9999),
+                                      (site.client_ip[family], SOURCE_PORT))
+
+
+def test_masquerade_of_a_port_that_is_taken(lab):
+    """Another port is shown, and the CRC with it."""
+    site = lab
+    other, _, endpoint = site.node.container("blue", name="other")
+    other.ping(site.gateway[4])
+    seen = []
+    with Wire(site.out, "up0") as server:
+        for ns, address in ((site.client, site.client_ip[4]),
+                            (other, site.node.address_of(endpoint, 4))):
+            mac = ns.ip("neigh", "show", site.gateway[4])[0]["lladdr"]
+            with Wire(ns) as client:
+                frame = begins(4, address, OUTSIDE[4], 9999, (ns.mac(), mac))
+                asked, answered = associate(4, client, server, frame, 9999)
+            assert ends(answered, 4)[1] == (address, SOURCE_PORT)
+            seen.append(asked[SCTP].sport)
+    assert seen[0] == SOURCE_PORT and seen[1] != SOURCE_PORT
+
+
+def test_a_broken_crc_stays_broken(lab):
+    """It is corrected for what changes, never made anew: the receiver notices."""
+    site = lab
+    with Wire(site.client) as client, Wire(site.server.ns) as server:
+        frame = begins(4, site.client_ip[4], site.vips[4], 80, macs_of(site, "container", 4))
+        frame[SCTP].chksum = 0x01020304
+        client.send(frame)
+        asked = server.see(sctp_of(4, SOURCE_PORT))
+    assert asked is not None and not has_whole_crc(asked)
