@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* The annotation weft.dev/audit, of policies and namespaces. */
 #include "model/audit_priv.h"
 
 #include <string.h>

@@ -188,7 +188,7 @@ static int read_cidr_set(struct wf_policy_reading *reading, const json_t *item, 
 	r = wf_policy_read_cidr(reading, json_object_get(item, "cidr"), &cidr);
 	if (r == 0)
 		r = add_cidr(reading, rule, &cidr, &peer);
-	if (r < 0)
+	if (r != 0)
 		return r;
 	wf_field_pop(&reading->at, parent);
 	return wf_policy_read_excepts(reading, peer, item, false);
@@ -248,7 +248,7 @@ static int read_service(struct wf_policy_reading *reading, const json_t *item, v
 
 	if (r == 0)
 		r = wf_policy_add_peer(reading, context, WF_PEER_SERVICE, &peer);
-	if (r < 0)
+	if (r != 0)
 		return r;
 	object = json_object_get(item, which);
 	(void)wf_field_push_key(&reading->at, which);

@@ -88,7 +88,7 @@ static int read_network(struct wf_policy_reading *reading, const json_t *item, v
 
 	if (r == 0)
 		r = wf_policy_add_peer(reading, context, WF_PEER_CIDR, &peer);
-	if (r < 0)
+	if (r != 0)
 		return r;
 	peer->cidr = cidr;
 	peer->holds_endpoints = true;

@@ -49,7 +49,7 @@ static int read_block(struct wf_policy_reading *reading, struct wf_policy_rule *
 
 	if (r == 0)
 		r = wf_policy_add_peer(reading, rule, WF_PEER_CIDR, &peer);
-	if (r < 0)
+	if (r != 0)
 		return r;
 	wf_field_pop(&reading->at, parent);
 	peer->cidr = cidr;

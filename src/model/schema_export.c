@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The tables of schema.h for others: as JSON schema (draft 2020-12) and as a reference page. */
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/json.h"
@@ -147,11 +148,62 @@ static void add_type(struct wf_str *out, const struct wf_schema *schema)
 		wf_str_addf(out, " (%lld to %lld)", (long long)schema->min, (long long)schema->max);
 }
 
-static void add_rows(struct wf_str *out, const struct wf_schema *fields, const char *prefix)
+/* A reference being written; tables of fields that several objects share are told once. */
+struct telling {
+	struct wf_str *out;
+	struct told {
+		const struct wf_schema *fields;
+		char *path; /* owned; of the object that has them */
+	} * items;          /* owned */
+	size_t count, capacity;
+};
+
+static void telling_done(struct telling *telling)
 {
+	for (size_t i = 0; i < telling->count; i++)
+		free(telling->items[i].path);
+	free(telling->items);
+}
+
+static const char *find_told(const struct telling *telling, const struct wf_schema *fields)
+{
+	for (size_t i = 0; i < telling->count; i++)
+		if (telling->items[i].fields == fields)
+			return telling->items[i].path;
+	return NULL;
+}
+
+/* Without memory it is told again, which is longer and not wrong. */
+static void note_told(struct telling *telling, const struct wf_schema *fields, const char *path)
+{
+	char *copy = strdup(path);
+
+	if (!copy || wf_mem_grow(&telling->items, sizeof(*telling->items), telling->count,
+				 &telling->capacity) < 0) {
+		free(copy);
+		return;
+	}
+	telling->items[telling->count++] = (struct told){ .fields = fields, .path = copy };
+}
+
+/* The object within lists and mappings; its path goes on behind theirs. */
+static const struct wf_schema *innermost(const struct wf_schema *field, struct wf_str *path)
+{
+	for (; field->type == WF_SCHEMA_LIST; field = field->item)
+		wf_str_add(path, "[]");
+	for (; field->type == WF_SCHEMA_MAP; field = field->item)
+		wf_str_add(path, ".KEY");
+	return field;
+}
+
+static void add_rows(struct telling *telling, const struct wf_schema *fields, const char *prefix)
+{
+	struct wf_str *out = telling->out;
+
 	for (; fields->name; fields++) {
-		const struct wf_schema *inner = fields;
 		_cleanup_str_ struct wf_str path = WF_STR_INIT;
+		const struct wf_schema *inner;
+		const char *told;
 
 		wf_str_addf(&path, "%s%s", prefix, fields->name);
 		wf_str_addf(out, "| `%s` | ", wf_str_text(&path));
@@ -159,20 +211,26 @@ static void add_rows(struct wf_str *out, const struct wf_schema *fields, const c
 		wf_str_add(out, fields->required ? " | required" : " | ");
 		if (fields->fallback)
 			wf_str_addf(out, "`%s`", fields->fallback);
-		wf_str_addf(out, " | %s%s |\n", fields->read_only ? "Written by weft. " : "",
+		wf_str_addf(out, " | %s%s", fields->read_only ? "Written by weft. " : "",
 			    fields->help ? fields->help : "");
-		for (; inner->type == WF_SCHEMA_LIST; inner = inner->item)
-			wf_str_add(&path, "[]");
-		for (; inner->type == WF_SCHEMA_MAP; inner = inner->item)
-			wf_str_add(&path, ".KEY");
+		inner = innermost(fields, &path);
+		told = inner->type == WF_SCHEMA_OBJECT ? find_told(telling, inner->fields) : NULL;
+		if (told)
+			wf_str_addf(out, " Fields as of `%s`.", told);
+		wf_str_add(out, " |\n");
+		if (told || inner->type != WF_SCHEMA_OBJECT)
+			continue;
+		if (inner->fields->name)
+			note_told(telling, inner->fields, wf_str_text(&path));
 		wf_str_add(&path, ".");
-		if (inner->type == WF_SCHEMA_OBJECT)
-			add_rows(out, inner->fields, wf_str_text(&path));
+		add_rows(telling, inner->fields, wf_str_text(&path));
 	}
 }
 
 void wf_schema_markdown(const struct wf_schema *fields, struct wf_str *out)
 {
+	_cleanup_(telling_done) struct telling telling = { .out = out };
+
 	wf_str_add(out, "| field | type | default | meaning |\n| --- | --- | --- | --- |\n");
-	add_rows(out, fields, "");
+	add_rows(&telling, fields, "");
 }

@@ -3,8 +3,8 @@
  * Tests of the readers of policies as rows: the text after the head of a document, and either what
  * becomes of it, one line for each section and rule, or the field of the error.
  */
-#ifndef WEFT_TEST_POLICY_ROWS_H
-#define WEFT_TEST_POLICY_ROWS_H
+#ifndef WEFT_TESTS_UNIT_MODEL_POLICY_ROWS_H
+#define WEFT_TESTS_UNIT_MODEL_POLICY_ROWS_H
 
 #include <stddef.h>
 

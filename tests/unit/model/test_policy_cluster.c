@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Policies of the administrator: each row a rule or an edge case of theirs. */
 #include "policy_rows.h"
 
 #include <errno.h>

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* NetworkPolicy: each row a rule or an edge case of its definition. */
 #include "policy_rows.h"
 
 #include <errno.h>

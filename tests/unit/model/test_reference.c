@@ -27,8 +27,9 @@ static const char head[] =
 	"What `weft apply` takes and `weft get` shows, as YAML or JSON: every kind with all of its\n"
 	"fields. `weft get kinds -o json` has the same as JSON schema. A file may hold many documents\n"
 	"between `---`; all of them are applied or none. `status` is written by weft and ignored when\n"
-	"applied, but for `status.loadBalancer` of a Service; objects of which it says so are made by\n"
-	"weft alone. Services and EndpointSlices live in namespaces and are named `NAMESPACE/NAME`.\n";
+	"applied, but for `status.loadBalancer` of a Service and `status.addresses` of a Node; objects\n"
+	"of which it says so are made by weft alone. Services, EndpointSlices, NetworkPolicies and\n"
+	"CiliumNetworkPolicies live in namespaces and are named `NAMESPACE/NAME`.\n";
 
 static void write_reference(struct wf_str *out)
 {
