@@ -14,12 +14,14 @@
 
 #include <bpf/bpf.h>
 #include <linux/bpf.h>
+#include <linux/in.h>
 
 #include "base/clock.h"
 #include "base/mem.h"
 #include "dp/dp.h"
 #include "lab.h"
 #include "packet.h"
+#include "rules.h"
 #include "world.h"
 
 #define ROUNDS 9
@@ -242,6 +244,65 @@ static void measure_path(const struct path *path, bool json, bool is_last)
 	      is_last);
 }
 
+/* ---- policies ------------------------------------------------------------------------------ */
+
+#define MANY_RULES 10000
+
+/* Allows every port, each by a rule of its own. */
+static void put_profile(__u32 profile, __u32 count)
+{
+	static struct rule rules[MANY_RULES];
+
+	for (__u32 i = 0; i < count; i++)
+		rules[i] = (struct rule){ i ? IPPROTO_TCP : 0, (__u16)i, WF_POLICY_ALLOW, 1 };
+	rules_profile(dp, profile, rules, count);
+}
+
+/*
+ * Both ends are under the profile. first: the packet is one that only asks for the judge, without
+ * a record: what an established flow costs once in a moment.
+ */
+static void measure_policy(bool json, const char *name, __u32 profile, __u8 tcp_flags)
+{
+	const struct packet_spec spec = { .src_mac = 1,
+					  .dst_mac = 2,
+					  .src = "10.1.0.11",
+					  .dst = "10.1.0.12",
+					  .dport = 9000,
+					  .tcp_flags = tcp_flags };
+	struct packet packet;
+
+	rules_subject(dp, 1, profile, profile, 1);
+	rules_subject(dp, 2, profile, profile, 1);
+	check(wf_dp_policy_revise(dp, NULL), "revise");
+	packet_build(&spec, &packet);
+	print(json, name,
+	      measure(wf_dp_program_fd(dp, WF_DP_FROM_CONTAINER), WF_IFINDEX_BASE + 1, &packet),
+	      false);
+}
+
+#define ACK     0x10
+#define SYN     0x02
+#define RST_ACK 0x14
+
+static void measure_policies(bool json)
+{
+	const struct wf_config_value config = { .host_ifindex = WORLD_HOST_DEVICE };
+
+	put_config(&config, NULL);
+	put_profile(2, 10);
+	put_profile(3, MANY_RULES);
+	measure_policy(json, "tcp4, no policy", 0, ACK);
+	measure_policy(json, "tcp4, policy, established", 2, ACK);
+	/* a reset is never remembered and begins nothing: the judge alone */
+	measure_policy(json, "tcp4, judged by 10 rules", 2, RST_ACK);
+	measure_policy(json, "tcp4, judged by 10000 rules", 3, RST_ACK);
+	/* the record of the first one is there for all that follow */
+	measure_policy(json, "tcp4, SYN, 10 rules", 2, SYN);
+	measure_policy(json, "tcp4, SYN, 10000 rules", 3, SYN);
+	rules_reset(dp);
+}
+
 static void measure_open(bool json)
 {
 	__u64 started = wf_clock_monotonic_ns();
@@ -270,6 +331,7 @@ int main(int argc, char **argv)
 	print(json, "empty program", measure(load_empty(), WF_IFINDEX_BASE + 1, &packet), false);
 	print(json, "bare hash look-up and redirect_peer",
 	      measure(load_bare(), WF_IFINDEX_BASE + 1, &packet), false);
+	measure_policies(json);
 	for (size_t i = 0; i < WF_ARRAY_LEN(paths); i++)
 		measure_path(&paths[i], json, i + 1 == WF_ARRAY_LEN(paths));
 	if (json)

@@ -34,6 +34,10 @@ int weft_from_container(struct __sk_buff *skb)
 		bpf_tail_call_static(skb, &wf_progs, WF_STAGE_SERVICE);
 		r = -WF_REASON_INTERNAL_ERROR;
 		break;
+	case WF_NEXT(WF_STAGE_POLICY):
+		bpf_tail_call_static(skb, &wf_progs, WF_STAGE_POLICY);
+		r = -WF_REASON_INTERNAL_ERROR;
+		break;
 	case WF_NEXT(WF_STAGE_ND):
 		bpf_tail_call_static(skb, &wf_progs, WF_STAGE_ND);
 		r = -WF_REASON_INTERNAL_ERROR;

@@ -7,8 +7,15 @@
 SEC("tc")
 int weft_from_host(struct __sk_buff *skb)
 {
-	const struct wf_subject subject = { .slot = wf_slot_of(skb), .hook = WF_HOOK_FROM_HOST };
+	struct wf_work *work = wf_map_work();
+	struct wf_subject subject = { .slot = wf_slot_of(skb), .hook = WF_HOOK_FROM_HOST };
+	int r = wf_from_host(skb);
 
-	return wf_finish_told(skb, &subject, wf_from_host(skb),
-			      WF_OBSERVE_DROPS | WF_OBSERVE_FIRST);
+	if (r == WF_NEXT(WF_STAGE_POLICY)) {
+		bpf_tail_call_static(skb, &wf_progs, WF_STAGE_POLICY);
+		r = -WF_REASON_INTERNAL_ERROR;
+	}
+	if (work)
+		subject.answer = wf_judge_reason(work, r);
+	return wf_finish_told(skb, &subject, r, WF_OBSERVE_DROPS | WF_OBSERVE_FIRST);
 }

@@ -5,11 +5,15 @@
  */
 #include "lib/service.h"
 
-static __always_inline int finish(struct __sk_buff *skb, int decision)
+static __always_inline int finish(struct __sk_buff *skb, const struct wf_work *work, int decision)
 {
-	const struct wf_subject subject = { .slot = wf_slot_of(skb),
-					    .hook = WF_HOOK_FROM_CONTAINER };
+	struct wf_subject subject = { .slot = work->slot, .hook = WF_HOOK_FROM_CONTAINER };
 
+	if (decision == WF_NEXT(WF_STAGE_POLICY)) {
+		bpf_tail_call_static(skb, &wf_progs, WF_STAGE_POLICY);
+		decision = -WF_REASON_INTERNAL_ERROR;
+	}
+	subject.answer = wf_judge_reason(work, decision);
 	return wf_finish_told(skb, &subject, decision, WF_OBSERVE_DROPS | WF_OBSERVE_FIRST);
 }
 
@@ -18,18 +22,22 @@ int weft_service(struct __sk_buff *skb)
 {
 	struct wf_work *work = wf_work_begin(wf_slot_of(skb), WF_HOOK_FROM_CONTAINER);
 
-	return finish(skb, work ? wf_service(skb, work) : -WF_REASON_INTERNAL_ERROR);
+	/* the entry of an array: it is always there */
+	return work ? finish(skb, work, wf_service(skb, work)) : TC_ACT_SHOT;
 }
 
 SEC("tc")
 int weft_reply(struct __sk_buff *skb)
 {
 	struct wf_work *work = wf_work_begin(wf_slot_of(skb), WF_HOOK_FROM_CONTAINER);
-	int r = work ? wf_reply(skb, work) : -WF_REASON_INTERNAL_ERROR;
+	int r;
 
+	if (!work)
+		return TC_ACT_SHOT;
+	r = wf_reply(skb, work);
 	if (r == WF_NEXT(WF_STAGE_SERVICE)) {
 		bpf_tail_call_static(skb, &wf_progs, WF_STAGE_SERVICE);
 		r = -WF_REASON_INTERNAL_ERROR;
 	}
-	return finish(skb, r);
+	return finish(skb, work, r);
 }

@@ -7,5 +7,11 @@
 SEC("tc")
 int weft_to_container(struct __sk_buff *skb)
 {
-	return wf_finish(skb, WF_HOOK_TO_CONTAINER, wf_to_container(skb));
+	int r = wf_to_container(skb);
+
+	if (r == WF_NEXT(WF_STAGE_POLICY)) {
+		bpf_tail_call_static(skb, &wf_progs, WF_STAGE_POLICY);
+		r = -WF_REASON_INTERNAL_ERROR;
+	}
+	return wf_finish(skb, WF_HOOK_TO_CONTAINER, r);
 }

@@ -6,9 +6,16 @@
 static __always_inline int finish(struct __sk_buff *skb, const struct wf_work *work, __u32 hook,
 				  int decision)
 {
-	const struct wf_subject subject = { .slot = work ? work->slot : WF_SLOT_HOST,
-					    .hook = hook };
-	int action = wf_finish_told(skb, &subject, decision, WF_OBSERVE_DROPS);
+	struct wf_subject subject = { .slot = work ? work->slot : WF_SLOT_HOST, .hook = hook };
+	int action;
+
+	if (decision == WF_NEXT(WF_STAGE_POLICY)) {
+		bpf_tail_call_static(skb, &wf_progs, WF_STAGE_POLICY);
+		decision = -WF_REASON_INTERNAL_ERROR;
+	}
+	if (work)
+		subject.answer = wf_judge_reason(work, decision);
+	action = wf_finish_told(skb, &subject, decision, WF_OBSERVE_DROPS);
 
 	return action == WF_GO_ON ? TC_ACT_UNSPEC : action;
 }

@@ -135,6 +135,51 @@ static __always_inline struct wf_uplink_value *wf_map_uplink(__u32 ifindex)
 	return bpf_map_lookup_elem(&wf_uplinks, &ifindex);
 }
 
+static __always_inline struct wf_policy_subject_value *wf_map_policy_subject(__u32 slot)
+{
+	return bpf_map_lookup_elem(&wf_policy_subjects, &slot);
+}
+
+static __always_inline struct wf_policy_run *wf_map_policy_profile(__u32 number)
+{
+	return bpf_map_lookup_elem(&wf_policy_profiles, &number);
+}
+
+static __always_inline struct wf_policy_rule_value *wf_map_policy_rule(__u32 place)
+{
+	return bpf_map_lookup_elem(&wf_policy_rules, &place);
+}
+
+static __always_inline struct wf_policy_run *
+wf_map_policy_pair(const struct wf_policy_pair_key *key)
+{
+	return bpf_map_lookup_elem(&wf_policy_pairs, key);
+}
+
+static __always_inline __u32 *wf_map_policy_prefix(const struct wf_policy_prefix_key *key)
+{
+	return bpf_map_lookup_elem(&wf_policy_prefixes, key);
+}
+
+static __always_inline struct wf_counter *wf_map_policy_hit(__u32 rule)
+{
+	return bpf_map_lookup_elem(&wf_policy_hits, &rule);
+}
+
+static __always_inline struct wf_verdict_value *wf_map_verdict(__u32 index)
+{
+	return bpf_map_lookup_elem(&wf_verdicts, &index);
+}
+
+/*
+ * Changes about every second (0.26 s to 2.6 s, by the kernel's HZ): what the verdicts of a CPU are
+ * good for. One load, where the clocks cost more than all else that a remembered verdict needs.
+ */
+static __always_inline __u32 wf_now_moment(void)
+{
+	return bpf_jiffies64() >> 8;
+}
+
 /* A function that the verifier looks at once, whoever calls it. Pointers it gets may be NULL. */
 #define WF_GLOBAL __weak __noinline
 

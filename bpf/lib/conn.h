@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
 /*
- * The table of translated connections, without locks. Programs on all CPUs and the daemon (which
+ * The table of connections, without locks. Programs on all CPUs and the daemon (which
  * has the memory mapped, src/dp/conn_table.c) work on it at once by these rules:
  *
  *  1. The stand of a record is in its guard (enum wf_conn_stand); every change of it is one

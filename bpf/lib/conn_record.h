@@ -136,17 +136,18 @@ static __always_inline void wf_conn_count(const struct wf_conn *conn, __u32 chan
 	struct wf_conn_state *state = wf_map_conn_state();
 	struct wf_backend_value *backend;
 	struct wf_conn_owner *owner;
+	int translates;
 
 	if (state)
 		wf_atomic_add32(&state->live, change);
 	owner = conn->owner == WF_SLOT_HOST ? NULL : wf_map_conn_owner(conn->owner);
 	if (owner)
 		wf_atomic_add32(&owner->owned, change);
-	if (owner && conn->tuple[0].site == WF_SITE_CONTAINER)
+	/* what is not translated needs no look at other packets of theirs */
+	translates = conn->tuple[0].site == WF_SITE_CONTAINER && !(conn->flags & WF_CONN_POLICY);
+	if (owner && translates)
 		wf_atomic_add32(&owner->calling, change);
-	owner = conn->peer == WF_SLOT_HOST || conn->tuple[0].site != WF_SITE_CONTAINER
-			? NULL
-			: wf_map_conn_owner(conn->peer);
+	owner = conn->peer == WF_SLOT_HOST || !translates ? NULL : wf_map_conn_owner(conn->peer);
 	if (owner)
 		wf_atomic_add32(&owner->backing, change);
 	backend = conn->backend ? wf_map_backend(conn->backend) : NULL;

@@ -11,6 +11,7 @@
 
 #include "endpoint.h"
 #include "finish.h"
+#include "guard.h"
 
 /* The two addresses at the front of a frame. */
 struct wf_macs {
@@ -69,22 +70,83 @@ static __always_inline int wf_check_networks(const struct wf_net_value *network,
 	return 0;
 }
 
-/* To an endpoint of some network, as if its gateway had forwarded it. */
-static __always_inline int wf_to_endpoint(struct wf_ctx *ctx, __u32 from,
-					  const struct wf_net_value *network, __u32 to,
-					  const struct wf_ep_value *peer)
+/* Makes the frame one that the network's gateway sends to the endpoint. 0 or -reason. */
+static __always_inline int wf_address_frame(struct wf_ctx *ctx, const struct wf_net_value *network,
+					    const struct wf_ep_value *peer)
 {
 	struct wf_macs macs;
 
 	__builtin_memcpy(macs.dst, peer->mac, ETH_ALEN);
 	__builtin_memcpy(macs.src, network->gateway_mac, ETH_ALEN);
-	if (wf_ctx_store(ctx, 0, &macs, sizeof(macs)) < 0)
-		return -WF_REASON_INTERNAL_ERROR;
-	return wf_to_peer(ctx, from, to, peer);
+	return wf_ctx_store(ctx, 0, &macs, sizeof(macs)) < 0 ? -WF_REASON_INTERNAL_ERROR : 0;
+}
+
+/* To an endpoint of some network, as if its gateway had forwarded it; judged already. */
+static __always_inline int wf_to_endpoint(struct wf_ctx *ctx, __u32 from,
+					  const struct wf_net_value *network, __u32 to,
+					  const struct wf_ep_value *peer)
+{
+	int r = wf_address_frame(ctx, network, peer);
+
+	return r < 0 ? r : wf_to_peer(ctx, from, to, peer);
+}
+
+/* The same for what the host or somebody outside sends: if policies let it. */
+static __always_inline int wf_to_endpoint_guarded(struct wf_ctx *ctx, const struct wf_ip *ip,
+						  const struct wf_net_value *network, __u32 to,
+						  const struct wf_ep_value *peer, __u32 hook)
+{
+	int r = wf_address_frame(ctx, network, peer);
+	__u32 flags;
+
+	if (r < 0)
+		return r;
+	flags = peer->flags | wf_host_flags();
+	if (wf_guard_cares(ctx, flags)) {
+		r = wf_guard(ctx, ip, WF_SLOT_NOBODY, to, WF_GUARD_HOW(WF_WAY_PEER, hook, flags));
+		if (r)
+			return r;
+	}
+	return wf_to_peer(ctx, WF_SLOT_HOST, to, peer);
+}
+
+/* From a container whose frame is as it should be to the host, or to whom it routes to. */
+static __always_inline int wf_to_host_guarded(struct wf_ctx *ctx, const struct ethhdr *eth,
+					      __u32 slot, const struct wf_ep_value *endpoint,
+					      const struct wf_ip *ip)
+{
+	__u32 flags = endpoint->flags | wf_host_flags();
+
+	if (wf_guard_cares(ctx, flags)) {
+		int r = wf_guard(ctx, ip, slot, WF_SLOT_HOST,
+				 WF_GUARD_HOW(WF_WAY_HOST, WF_HOOK_FROM_CONTAINER, flags));
+
+		if (r)
+			return r;
+		eth = wf_ctx_eth(ctx);
+	}
+	return wf_to_host(ctx, eth, slot);
+}
+
+/* The same to another container, whose endpoint is in service. */
+static __always_inline int wf_to_peer_guarded(struct wf_ctx *ctx, __u32 slot, __u32 flags,
+					      const struct wf_ip *ip, __u32 to,
+					      const struct wf_ep_value *peer)
+{
+	flags |= peer->flags;
+	if (wf_guard_cares(ctx, flags)) {
+		int r = wf_guard(ctx, ip, slot, to,
+				 WF_GUARD_HOW(WF_WAY_PEER, WF_HOOK_FROM_CONTAINER, flags));
+
+		if (r)
+			return r;
+	}
+	return wf_to_peer(ctx, slot, to, peer);
 }
 
 /* To an endpoint of another network, if both allow it. */
-static __always_inline int wf_to_other_network(struct wf_ctx *ctx, __u32 from,
+static __always_inline int wf_to_other_network(struct wf_ctx *ctx, __u32 from, __u32 flags,
+					       const struct wf_ip *ip,
 					       const struct wf_net_value *network, __u32 to)
 {
 	int reason = -WF_REASON_INTERNAL_ERROR;
@@ -98,7 +160,9 @@ static __always_inline int wf_to_other_network(struct wf_ctx *ctx, __u32 from,
 	if (!other)
 		return -WF_REASON_NO_NETWORK;
 	r = wf_check_networks(network, other);
-	return r < 0 ? r : wf_to_endpoint(ctx, from, other, to, peer);
+	if (r == 0)
+		r = wf_address_frame(ctx, other, peer);
+	return r < 0 ? r : wf_to_peer_guarded(ctx, from, flags, ip, to, peer);
 }
 
 /* The destination is no address of the sender's own network. */
@@ -120,10 +184,10 @@ static __always_inline int wf_deliver_elsewhere(struct wf_ctx *ctx, const struct
 		return r;
 	value = wf_address_find(WF_NETWORK_HOST, &ip->dst);
 	if (value && !(value->flags & WF_ADDR_GATEWAY) && value->slot != WF_SLOT_HOST)
-		return wf_to_other_network(ctx, slot, network, value->slot);
+		return wf_to_other_network(ctx, slot, endpoint->flags, ip, network, value->slot);
 	if (network->flags & WF_NET_INTERNAL)
 		return -WF_REASON_NETWORK_INTERNAL;
-	return wf_to_host(ctx, eth, slot);
+	return wf_to_host_guarded(ctx, eth, slot, endpoint, ip);
 }
 
 /*
@@ -181,7 +245,7 @@ static __always_inline int wf_deliver(struct wf_ctx *ctx, const struct ethhdr *e
 		if (!value)
 			return wf_deliver_elsewhere(ctx, eth, slot, endpoint, ip);
 		if (to == WF_SLOT_HOST)
-			return wf_to_host(ctx, eth, slot);
+			return wf_to_host_guarded(ctx, eth, slot, endpoint, ip);
 		peer = wf_endpoint_ready(to, &reason);
 		if (!peer)
 			return reason;
@@ -190,7 +254,7 @@ static __always_inline int wf_deliver(struct wf_ctx *ctx, const struct ethhdr *e
 	if (wf_unlikely(!wf_mac_same(eth->h_dest, peer->mac)) &&
 	    wf_ctx_store(ctx, 0, peer->mac, ETH_ALEN) < 0)
 		return -WF_REASON_INTERNAL_ERROR;
-	return wf_to_peer(ctx, slot, to, peer);
+	return wf_to_peer_guarded(ctx, slot, endpoint->flags, ip, to, peer);
 }
 
 #endif

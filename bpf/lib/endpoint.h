@@ -39,6 +39,18 @@ static __always_inline struct wf_net_value *wf_network_valid(__u32 number)
 	return network && network->flags & WF_NET_VALID ? network : NULL;
 }
 
+/* The slot that has an address, WF_SLOT_NOBODY: neither an endpoint nor the host. */
+static __always_inline __u32 wf_address_owner(const struct wf_addr *addr)
+{
+	struct wf_addr_value *value = wf_address_find(WF_NETWORK_HOST, addr);
+
+	if (!value)
+		return WF_SLOT_NOBODY;
+	if (value->flags & (WF_ADDR_HOST | WF_ADDR_GATEWAY))
+		return WF_SLOT_HOST;
+	return value->flags || value->slot == WF_SLOT_HOST ? WF_SLOT_NOBODY : value->slot;
+}
+
 /* Whether the address is one of the endpoint's further ones. */
 static __always_inline int wf_endpoint_has_more(const struct wf_ep_value *endpoint, __u32 slot,
 						const struct wf_addr *addr)

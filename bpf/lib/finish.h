@@ -13,6 +13,7 @@
 #include "endpoint.h"
 #include "ipv4.h"
 #include "ipv6.h"
+#include "policy.h"
 #include "transport.h"
 
 /* Positive results of the logic beyond the actions of tc: continue in a stage. */
@@ -31,7 +32,19 @@ struct wf_subject {
 	__u32 slot;
 	__u32 hook;                /* enum wf_hook */
 	const struct wf_tuple *to; /* what the packet is about to become; NULL: stays as it is */
+	const struct wf_answer *answer; /* of policies; NULL: nobody asked */
+	__u32 way;                      /* enum wf_event_way, of a packet that is asked about */
+	__u32 peer;                     /* the same: slot it would go to */
 };
+
+/* Whether somebody only asks what would become of the packet. */
+static __always_inline int wf_is_traced(const struct wf_ctx *ctx)
+{
+	__u32 mark = wf_ctx_mark(ctx);
+	struct wf_config_value *config = mark ? wf_map_config() : NULL;
+
+	return config && config->trace == mark;
+}
 
 static __always_inline void wf_event_fill_l4(struct wf_ctx *ctx, const struct wf_ip *ip,
 					     struct wf_event *event)
@@ -132,43 +145,54 @@ static __always_inline int wf_flow_is_new(struct wf_ctx *ctx)
 	return !known;
 }
 
-static __always_inline void wf_observe(struct wf_ctx *ctx, const struct wf_subject *subject,
-				       __u32 reason)
+/* What policies said. */
+static __always_inline void wf_event_judge(struct wf_event *event, const struct wf_answer *answer)
+{
+	event->rule = answer->rule;
+	event->verdict = answer->verdict;
+	event->ends[WF_POLICY_INGRESS] = answer->ends[WF_POLICY_INGRESS];
+	event->ends[WF_POLICY_EGRESS] = answer->ends[WF_POLICY_EGRESS];
+}
+
+/*
+ * type: enum wf_event_type. Told at once, unless it is a first packet of a flow seen lately. A
+ * function: whoever is not observed does not pay for the room it takes.
+ */
+static __noinline int wf_observe(struct wf_ctx *ctx, const struct wf_subject *subject,
+				 __u32 reason, __u32 type)
 {
 	struct wf_ep_value *endpoint = wf_map_endpoint(subject->slot);
 	struct wf_event event = {};
-	int is_new = reason || wf_flow_is_new(ctx);
+	int is_new = type != WF_EVENT_FIRST || wf_flow_is_new(ctx);
 
 	event.time_ns = wf_now_ns();
 	event.len = wf_ctx_len(ctx);
 	event.slot = subject->slot;
 	event.network = endpoint ? endpoint->network : WF_NETWORK_HOST;
-	event.type = reason ? WF_EVENT_DROP : WF_EVENT_FIRST;
+	event.type = type;
 	event.reason = reason;
+	event.verdict = reason ? WF_POLICY_DENY : WF_POLICY_ALLOW;
 	event.hook = subject->hook;
 	wf_event_fill(ctx, &event);
 	if (subject->to)
 		wf_event_translate(&event, subject->to);
+	if (subject->answer)
+		wf_event_judge(&event, subject->answer);
+	if (type == WF_EVENT_TRACE && !reason) {
+		event.way = subject->way;
+		event.peer_slot = subject->peer;
+	}
 	if (is_new || event.tcp_flags & WF_TCP_SYN)
 		wf_event_send(&event);
-}
-
-/* For programs that tell observers in more than one place: one copy of the code. */
-static __noinline int wf_observe_translated(struct wf_ctx *ctx, __u32 slot, __u32 hook,
-					    const struct wf_tuple *to)
-{
-	const struct wf_subject subject = { .slot = slot, .hook = hook, .to = to };
-
-	wf_observe(ctx, &subject, 0);
 	return 0;
 }
 
-static __noinline int wf_observe_drop(struct wf_ctx *ctx, __u32 slot, __u32 hook, __u32 reason)
+/* Whether somebody observes any of that. */
+static __always_inline int wf_observes(__u32 what)
 {
-	const struct wf_subject subject = { .slot = slot, .hook = hook };
+	struct wf_config_value *config = wf_map_config();
 
-	wf_observe(ctx, &subject, reason);
-	return 0;
+	return config && config->observe & what;
 }
 
 /* Counts a drop for its reason and for the endpoint. */
@@ -194,11 +218,17 @@ static __always_inline int wf_finish_for(struct wf_ctx *ctx, const struct wf_sub
 	struct wf_config_value *config = wf_map_config();
 	__u32 reason = decision < 0 ? -decision : 0;
 	__u32 observe = config ? config->observe & observable : 0;
+	__u32 type = reason ? WF_EVENT_DROP : WF_EVENT_FIRST;
 
-	if (reason)
-		wf_drop_count(subject, reason, wf_ctx_len(ctx));
-	if (wf_unlikely(observe & (reason ? WF_OBSERVE_DROPS : WF_OBSERVE_FIRST)))
-		wf_observe(ctx, subject, reason);
+	observe &= reason ? WF_OBSERVE_DROPS : WF_OBSERVE_FIRST;
+	if (reason) {
+		if (wf_is_traced(ctx))
+			observe = type = WF_EVENT_TRACE;
+		else
+			wf_drop_count(subject, reason, wf_ctx_len(ctx));
+	}
+	if (wf_unlikely(observe))
+		(void)wf_observe(ctx, subject, reason, type);
 	return reason ? TC_ACT_SHOT : decision;
 }
 

@@ -6,6 +6,7 @@
 #include "deliver.h"
 #include "ipv4.h"
 #include "ipv6.h"
+#include "judge_nat.h"
 #include "translate.h"
 #include "transport.h"
 
@@ -47,15 +48,18 @@ static __always_inline int wf_host_answer(struct wf_ctx *ctx, const struct wf_ip
 	if (!work)
 		return -WF_REASON_INTERNAL_ERROR;
 	work->ip = *ip;
+	work->guard.is_traced = 0;
 	if (wf_flow_read(ctx, &work->ip, WF_SITE_CONTAINER, &work->flow) < 0 ||
 	    !wf_conn_find(&work->flow.tuple, &work->hit) || work->hit.dir != WF_DIR_REPLY ||
-	    work->hit.peer != WF_SLOT_HOST)
+	    work->hit.peer != WF_SLOT_HOST || work->hit.flags & WF_CONN_POLICY || wf_is_traced(ctx))
 		return 0;
-	r = wf_translate(ctx, work);
+	r = wf_judge_translated(ctx, work, WF_SLOT_NOBODY, to);
+	if (r == 0)
+		r = wf_translate(ctx, work);
 	return r < 0 ? r : 1;
 }
 
-/* To an endpoint that is in service. Action, WF_TOLD() or -reason. */
+/* To an endpoint that is in service. Action, WF_NEXT(), WF_TOLD() or -reason. */
 static __always_inline int wf_host_to_endpoint(struct wf_ctx *ctx, const struct wf_ip *ip, __u32 to,
 					       const struct wf_ep_value *endpoint)
 {
@@ -73,11 +77,13 @@ static __always_inline int wf_host_to_endpoint(struct wf_ctx *ctx, const struct 
 		if (told < 0)
 			return told;
 	}
+	if (!told)
+		return wf_to_endpoint_guarded(ctx, ip, network, to, endpoint, WF_HOOK_FROM_HOST);
 	r = wf_to_endpoint(ctx, WF_SLOT_HOST, network, to, endpoint);
-	return r >= 0 && told ? WF_TOLD(r) : r;
+	return r < 0 ? r : WF_TOLD(r);
 }
 
-/* The stage's logic: action or -reason. */
+/* The stage's logic: action, WF_NEXT(), WF_TOLD() or -reason. */
 static __always_inline int wf_from_host(struct wf_ctx *ctx)
 {
 	struct wf_ep_value *endpoint = NULL;

@@ -14,16 +14,23 @@
 #include "lb_pick.h"
 #include "lb_range.h"
 
+/* What for. */
+enum wf_lb_purpose {
+	WF_LB_BEGINS, /* a connection */
+	/*
+	 * The same, or it is left to others: nothing is counted, and services whose choice is not a
+	 * matter of the connection alone are not found.
+	 */
+	WF_LB_MAY_LEAVE,
+	WF_LB_TRACES, /* somebody wants to know: nothing is counted */
+};
+
 /* Who asks. */
 struct wf_client {
 	struct wf_addr addr; /* affinity and source ranges go by it */
 	__u32 scope;         /* its network, WF_NETWORK_HOST for the host and for outsiders */
 	__u32 outside;       /* whether it came in by an uplink */
-	/*
-	 * Whether it may leave the connection to others: nothing is counted, and services whose
-	 * choice is not a matter of the connection alone are not found.
-	 */
-	__u32 only_asks;
+	__u32 purpose;       /* enum wf_lb_purpose */
 };
 
 /* Where a connection goes. */
@@ -129,7 +136,7 @@ static __always_inline __u32 wf_lb_choose(const struct wf_frontend_value *fronte
 	if (number)
 		return number;
 	number = wf_pick(&run, frontend->service, frontend->algorithm, wf_pick_hash(tuple, sticks));
-	if (number && sticks)
+	if (number && sticks && client->purpose != WF_LB_TRACES)
 		wf_affinity_keep(&key, number);
 	return number;
 }
@@ -143,7 +150,7 @@ static __always_inline int wf_lb_serve(const struct wf_frontend_value *frontend,
 	struct wf_backend_value *backend;
 
 	target->service = frontend->service;
-	if (client->only_asks &&
+	if (client->purpose == WF_LB_MAY_LEAVE &&
 	    (frontend->algorithm == WF_LB_ROUND_ROBIN || frontend->algorithm == WF_LB_LEAST))
 		return 0;
 	if (!wf_lb_admits(frontend, client))
@@ -226,7 +233,7 @@ WF_GLOBAL int wf_lb_find(const struct wf_tuple *tuple, const struct wf_client *c
 		else
 			r = flags & WF_ADDR_SERVICE ? -WF_REASON_SERVICE_NO_PORT : 0;
 	}
-	if (r && !client->only_asks)
+	if (r && client->purpose == WF_LB_BEGINS)
 		wf_lb_count(ret_target->service, r < 0);
 	return r;
 }

@@ -9,6 +9,7 @@
 
 #include "deliver.h"
 #include "finish.h"
+#include "judge_nat.h"
 #include "translate.h"
 
 /* The container that sends. */
@@ -18,7 +19,7 @@ struct wf_sender {
 	const struct wf_net_value *network;
 };
 
-/* As if there were no services: within the network, to the host, or elsewhere. */
+/* As if there were no services: within the network, to the host, or elsewhere. May be WF_NEXT(). */
 static __always_inline int wf_service_plain(struct wf_ctx *ctx, const struct wf_sender *sender,
 					    const struct wf_ip *ip)
 {
@@ -32,20 +33,21 @@ static __always_inline int wf_service_plain(struct wf_ctx *ctx, const struct wf_
 	if (!value)
 		return wf_deliver_elsewhere(ctx, eth, sender->slot, sender->endpoint, ip);
 	if (value->slot == WF_SLOT_HOST)
-		return wf_to_host(ctx, eth, sender->slot);
+		return wf_to_host_guarded(ctx, eth, sender->slot, sender->endpoint, ip);
 	peer = wf_endpoint_ready(value->slot, &reason);
 	if (!peer)
 		return reason;
 	if (!wf_mac_same(eth->h_dest, peer->mac) && wf_ctx_store(ctx, 0, peer->mac, ETH_ALEN) < 0)
 		return -WF_REASON_INTERNAL_ERROR;
-	return wf_to_peer(ctx, sender->slot, value->slot, peer);
+	return wf_to_peer_guarded(ctx, sender->slot, sender->endpoint->flags, ip, value->slot,
+				  peer);
 }
 
 /* Refuses towards the container, or drops. */
 static __always_inline int wf_service_refuse(struct wf_ctx *ctx, const struct wf_sender *sender,
 					     const struct wf_work *work, int reason)
 {
-	if (!wf_is_refusal(reason))
+	if (!wf_is_refusal(reason) || work->guard.is_traced)
 		return reason;
 	if (!wf_refuse(ctx, work, reason) || wf_ctx_set_type_host(ctx) < 0)
 		return WF_TOLD(TC_ACT_SHOT);
@@ -91,9 +93,23 @@ static __always_inline int wf_service_check(const struct wf_sender *sender, __u3
 	return reason;
 }
 
-/* The packet was changed to what hit says: to whom that is. Action or -reason. */
+/* Whether policies allow the connection in hit; `to`: the slot it goes to. 0 or -reason. */
+static __always_inline int wf_service_judge(struct wf_ctx *ctx, const struct wf_sender *sender,
+					    struct wf_work *work, __u32 to)
+{
+	__u32 flags = sender->endpoint->flags | wf_host_flags();
+
+	if (to == WF_SLOT_HOST && (flags & WF_EP_GUARDED || work->guard.is_traced))
+		to = wf_address_owner(&work->hit.to.dst);
+	return wf_judge_translated(ctx, work, sender->slot, to);
+}
+
+/*
+ * The packet was changed to what hit says: to whom that is, and whether he may get it. Action or
+ * -reason.
+ */
 static __always_inline int wf_service_deliver(struct wf_ctx *ctx, const struct wf_sender *sender,
-					      const struct wf_work *work)
+					      struct wf_work *work)
 {
 	const struct wf_conn_hit *hit = &work->hit;
 	int reason = -WF_REASON_NO_SUCH_ADDRESS;
@@ -101,12 +117,19 @@ static __always_inline int wf_service_deliver(struct wf_ctx *ctx, const struct w
 	struct wf_net_value *network;
 	struct wf_ep_value *peer;
 	__u32 to = hit->peer;
+	int r;
 
 	if (hit->dir == WF_DIR_REPLY) {
 		value = wf_address_find(WF_NETWORK_HOST, &hit->to.dst);
 		to = value ? value->slot : WF_SLOT_HOST;
 		if (to == WF_SLOT_HOST)
 			return reason;
+	}
+	/* one that began just now was judged before */
+	if (hit->guard) {
+		r = wf_service_judge(ctx, sender, work, to);
+		if (r < 0)
+			return r;
 	}
 	if (to == WF_SLOT_HOST)
 		return wf_to_host(ctx, NULL, sender->slot);
@@ -152,6 +175,12 @@ static __always_inline int wf_service_begin(struct wf_ctx *ctx, const struct wf_
 		fresh->flags |= WF_CONN_HAIRPIN;
 		fresh->tuple[WF_DIR_REPLY].dst = work->flow.tuple.dst;
 	}
+	wf_work_hit(&work->hit, fresh, 0);
+	r = wf_service_judge(ctx, sender, work, work->target.slot);
+	if (r < 0)
+		return r;
+	if (work->guard.is_traced)
+		return wf_judge_told(ctx, work, work->target.slot);
 	r = wf_translate_begin(fresh, &work->hit);
 	return r < 0 ? r : wf_service_go(ctx, sender, work);
 }
@@ -181,7 +210,7 @@ static __always_inline int wf_service_new(struct wf_ctx *ctx, const struct wf_se
 	work->client.addr = work->ip.src;
 	work->client.scope = sender->endpoint->network;
 	work->client.outside = 0;
-	work->client.only_asks = 0;
+	work->client.purpose = work->guard.is_traced ? WF_LB_TRACES : WF_LB_BEGINS;
 	r = wf_lb_find(&work->flow.tuple, &work->client, &work->target);
 	if (r < 0)
 		return wf_service_refuse(ctx, sender, work, r);
@@ -197,11 +226,11 @@ static __always_inline int wf_service_find(struct wf_work *work)
 	struct wf_conn_owner *owner = wf_map_conn_owner(work->slot);
 	const struct wf_flow *flow = &work->flow;
 
-	if (!owner || !(owner->calling | owner->backing))
+	if (!owner || !(owner->calling | owner->backing) || work->guard.is_traced)
 		return 0;
 	if (flow->error_ip && !wf_addr_same(&flow->tuple.src, &work->ip.src))
 		return 0;
-	if (!wf_conn_find(&flow->tuple, &work->hit))
+	if (!wf_conn_find(&flow->tuple, &work->hit) || work->hit.flags & WF_CONN_POLICY)
 		return 0;
 	switch (wf_judge(&work->hit)) {
 	case WF_JUDGE_KEEP: return 1;
@@ -216,6 +245,7 @@ static __always_inline int wf_service_read(struct wf_ctx *ctx, struct wf_sender 
 {
 	int reason = -WF_REASON_INTERNAL_ERROR;
 
+	work->guard.is_traced = wf_is_traced(ctx);
 	sender->slot = work->slot;
 	sender->endpoint = wf_endpoint_ready(work->slot, &reason);
 	if (!sender->endpoint)
@@ -237,7 +267,7 @@ static __always_inline int wf_service_odd(struct wf_ctx *ctx, const struct wf_se
 	return wf_service_plain(ctx, sender, &work->ip);
 }
 
-/* Stage WF_STAGE_SERVICE. Action, WF_TOLD() or -reason. */
+/* Stage WF_STAGE_SERVICE. Action, WF_TOLD(), WF_NEXT(WF_STAGE_POLICY) or -reason. */
 static __always_inline int wf_service(struct wf_ctx *ctx, struct wf_work *work)
 {
 	struct wf_sender sender;
@@ -255,8 +285,8 @@ static __always_inline int wf_service(struct wf_ctx *ctx, struct wf_work *work)
 }
 
 /*
- * Stage WF_STAGE_REPLY. Action, WF_TOLD(), WF_NEXT(WF_STAGE_SERVICE) for what is neither an answer
- * nor for the own network, or -reason.
+ * Stage WF_STAGE_REPLY. Action, WF_TOLD(), WF_NEXT(WF_STAGE_POLICY), WF_NEXT(WF_STAGE_SERVICE) for
+ * what is neither an answer nor for the own network, or -reason.
  */
 static __always_inline int wf_reply(struct wf_ctx *ctx, struct wf_work *work)
 {

@@ -161,7 +161,7 @@ static __always_inline void wf_sock_move(struct wf_sock *sock, const struct wf_t
 }
 
 /* Tells observers; `to` NULL: refused for that reason. */
-static __always_inline void wf_sock_tell(const struct wf_sock *sock, __u32 slot,
+static __noinline int wf_sock_tell(const struct wf_sock *sock, __u32 slot,
 					 const struct wf_target *to, __u32 reason)
 {
 	struct wf_ep_value *endpoint = wf_map_endpoint(slot);
@@ -186,6 +186,7 @@ static __always_inline void wf_sock_tell(const struct wf_sock *sock, __u32 slot,
 		event.peer_slot = to->slot;
 	}
 	wf_event_send(&event);
+	return 0;
 }
 
 /* Counts a refusal for its reason and for the endpoint, and tells observers. */
@@ -200,7 +201,7 @@ static __always_inline int wf_sock_refuse(const struct wf_sock *sock, __u32 slot
 	if (traffic)
 		wf_counter_add(&traffic->dropped, 0);
 	if (config && config->observe & WF_OBSERVE_DROPS)
-		wf_sock_tell(sock, slot, 0, -decision);
+		(void)wf_sock_tell(sock, slot, 0, -decision);
 	return decision;
 }
 
@@ -228,7 +229,7 @@ static __always_inline int wf_sock_translate(struct wf_sock *sock, int per_messa
 	if (!r)
 		return 0;
 	if (wf_unlikely(config->observe & WF_OBSERVE_FIRST))
-		wf_sock_tell(sock, netns->slot, &target, 0);
+		(void)wf_sock_tell(sock, netns->slot, &target, 0);
 	wf_sock_move(sock, &target, per_message);
 	return 1;
 }

@@ -9,7 +9,7 @@
 
 #include "from_host.h"
 
-/* Action or -reason. */
+/* Action, WF_NEXT() or -reason. */
 static __always_inline int wf_to_container(struct wf_ctx *ctx)
 {
 	int reason = -WF_REASON_INTERNAL_ERROR;
@@ -17,6 +17,7 @@ static __always_inline int wf_to_container(struct wf_ctx *ctx)
 	struct wf_ep_value *endpoint = wf_endpoint_ready(slot, &reason);
 	struct wf_net_value *network;
 	struct wf_ip ip;
+	__u32 flags;
 	int r;
 
 	if (!endpoint)
@@ -35,6 +36,13 @@ static __always_inline int wf_to_container(struct wf_ctx *ctx)
 	r = wf_check_host_source(endpoint, network, &ip);
 	if (r < 0)
 		return r;
+	flags = endpoint->flags | wf_host_flags();
+	if (wf_guard_cares(ctx, flags)) {
+		r = wf_guard(ctx, &ip, WF_SLOT_NOBODY, slot,
+			     WF_GUARD_HOW(WF_WAY_PASS, WF_HOOK_TO_CONTAINER, flags));
+		if (r)
+			return r;
+	}
 	wf_traffic_count(WF_SLOT_HOST, slot, wf_ctx_len(ctx));
 	return TC_ACT_OK;
 }

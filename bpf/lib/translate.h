@@ -75,8 +75,14 @@ WF_GLOBAL int wf_translate_begin(struct wf_conn_new *fresh, struct wf_conn_hit *
 			wf_work_hit(ret_hit, fresh, index);
 			return 0;
 		}
-		if (wf_conn_find(&fresh->tuple[WF_DIR_ORIGINAL], ret_hit))
+		if (wf_conn_find(&fresh->tuple[WF_DIR_ORIGINAL], ret_hit)) {
+			/* began before there was a service */
+			if (ret_hit->flags & WF_CONN_POLICY) {
+				wf_conn_remove(ret_hit->index);
+				continue;
+			}
 			return ret_hit->dir == WF_DIR_ORIGINAL ? 0 : -WF_REASON_NAT_NO_PORT;
+		}
 		fresh->tuple[WF_DIR_REPLY].dport =
 			bpf_htons(WF_NAT_FIRST_PORT + wf_random32() % WF_NAT_PORTS);
 	}
@@ -106,10 +112,12 @@ static __always_inline void wf_translate_fill(struct wf_work *work, __u32 owner)
 /* Tells observers of a packet before it is changed to what hit says. */
 static __always_inline void wf_tell(struct wf_ctx *ctx, const struct wf_work *work)
 {
-	struct wf_config_value *config = wf_map_config();
+	const struct wf_subject subject = { .slot = work->slot,
+					    .hook = work->hook,
+					    .to = &work->hit.to };
 
-	if (wf_unlikely(config && config->observe & WF_OBSERVE_FIRST))
-		(void)wf_observe_translated(ctx, work->slot, work->hook, &work->hit.to);
+	if (wf_unlikely(wf_observes(WF_OBSERVE_FIRST)))
+		(void)wf_observe(ctx, &subject, 0, WF_EVENT_FIRST);
 }
 
 /* Changes the packet to what hit says: 0 or -reason. */
@@ -136,11 +144,10 @@ static __always_inline int wf_is_refusal(int reason)
 static __always_inline int wf_refuse(struct wf_ctx *ctx, const struct wf_work *work, int reason)
 {
 	const struct wf_subject subject = { .slot = work->slot, .hook = work->hook };
-	struct wf_config_value *config = wf_map_config();
 
 	wf_drop_count(&subject, -reason, wf_ctx_len(ctx));
-	if (wf_unlikely(config && config->observe & WF_OBSERVE_DROPS))
-		(void)wf_observe_drop(ctx, work->slot, work->hook, -reason);
+	if (wf_unlikely(wf_observes(WF_OBSERVE_DROPS)))
+		(void)wf_observe(ctx, &subject, -reason, WF_EVENT_DROP);
 	return wf_reject(ctx, &work->ip, &work->flow) == 0;
 }
 

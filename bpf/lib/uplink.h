@@ -8,6 +8,7 @@
 #define WEFT_BPF_UPLINK_H
 
 #include "deliver.h"
+#include "judge_nat.h"
 #include "masquerade.h"
 #include "translate.h"
 
@@ -30,14 +31,14 @@ static __always_inline int wf_uplink_find(struct wf_work *work, __u32 is_egress)
 {
 	__u32 hides;
 
-	if (!wf_conn_find(&work->flow.tuple, &work->hit))
+	if (!wf_conn_find(&work->flow.tuple, &work->hit) || work->hit.flags & WF_CONN_POLICY)
 		return 0;
 	/* what shows the host's address leaves first; what was asked from outside comes first */
 	hides = !!(work->hit.flags & (WF_CONN_MASQUERADE | WF_CONN_HOST));
 	return (work->hit.dir == WF_DIR_ORIGINAL) == (hides == is_egress);
 }
 
-/* Straight into the container, past the host's stack: action or -reason. */
+/* Straight into the container, past the host's stack: action, WF_NEXT() or -reason. */
 static __always_inline int wf_uplink_bypass(struct wf_ctx *ctx, __u32 slot, const struct wf_ip *ip)
 {
 	int reason = -WF_REASON_INTERNAL_ERROR;
@@ -51,7 +52,9 @@ static __always_inline int wf_uplink_bypass(struct wf_ctx *ctx, __u32 slot, cons
 	if (!network)
 		return -WF_REASON_NO_NETWORK;
 	r = wf_check_host_source(endpoint, network, ip);
-	return r < 0 ? r : wf_to_endpoint(ctx, WF_SLOT_HOST, network, slot, endpoint);
+	return r < 0 ? r
+		     : wf_to_endpoint_guarded(ctx, ip, network, slot, endpoint,
+					      WF_HOOK_FROM_UPLINK);
 }
 
 /* The slot of the container that the translated packet is for; WF_SLOT_HOST: another way. */
@@ -72,7 +75,11 @@ static __always_inline int wf_uplink_in(struct wf_ctx *ctx, const struct wf_upli
 	int r;
 
 	work->slot = wf_uplink_receiver(work);
-	r = wf_translate(ctx, work);
+	r = work->hit.flags & WF_CONN_HOST
+		    ? wf_judge_translated(ctx, work, WF_SLOT_NOBODY, WF_SLOT_HOST)
+		    : 0;
+	if (r == 0)
+		r = wf_translate(ctx, work);
 	if (r < 0)
 		return r;
 	if (work->hit.flags & WF_CONN_SNAT && work->hit.dir == WF_DIR_ORIGINAL)
@@ -80,7 +87,7 @@ static __always_inline int wf_uplink_in(struct wf_ctx *ctx, const struct wf_upli
 	if (work->slot == WF_SLOT_HOST || !(config->flags & WF_CONFIG_BYPASS) || !uplink->l2_bytes)
 		return WF_TOLD(WF_GO_ON);
 	r = wf_uplink_bypass(ctx, work->slot, &work->ip);
-	return r < 0 ? r : WF_TOLD(r);
+	return r < 0 || r == WF_NEXT(WF_STAGE_POLICY) ? r : WF_TOLD(r);
 }
 
 /* Refuses towards whoever is outside, or drops. */
@@ -93,6 +100,14 @@ static __always_inline int wf_uplink_refuse(struct wf_ctx *ctx, const struct wf_
 						    : TC_ACT_SHOT);
 }
 
+static __always_inline void wf_client_outside(struct wf_work *work)
+{
+	work->client.addr = work->ip.src;
+	work->client.scope = WF_NETWORK_HOST;
+	work->client.outside = 1;
+	work->client.purpose = work->guard.is_traced ? WF_LB_TRACES : WF_LB_BEGINS;
+}
+
 /* A client outside begins: with a service, a published port, or the host itself. */
 static __always_inline int wf_uplink_begin(struct wf_ctx *ctx, const struct wf_uplink_value *uplink,
 					   const struct wf_config_value *config,
@@ -100,10 +115,7 @@ static __always_inline int wf_uplink_begin(struct wf_ctx *ctx, const struct wf_u
 {
 	int r;
 
-	work->client.addr = work->ip.src;
-	work->client.scope = WF_NETWORK_HOST;
-	work->client.outside = 1;
-	work->client.only_asks = 0;
+	wf_client_outside(work);
 	r = wf_lb_find(&work->flow.tuple, &work->client, &work->target);
 	if (r == 0)
 		return WF_GO_ON;
@@ -144,7 +156,8 @@ static __always_inline int wf_uplink_relay(struct wf_ctx *ctx, struct wf_work *w
 /* What a packet from outside is to weft, by its destination. */
 enum wf_interest {
 	WF_INTEREST_NONE,
-	WF_INTEREST_OWN,    /* an address of the host or of a service */
+	WF_INTEREST_HOST,    /* an address of the host */
+	WF_INTEREST_SERVICE, /* one of a service, and of nobody else */
 	WF_INTEREST_ROUTED, /* a container's own address */
 };
 
@@ -154,12 +167,14 @@ static __always_inline __u32 wf_uplink_interest(const struct wf_uplink_value *up
 	struct wf_addr_value *value;
 
 	if (wf_addr_same(wf_uplink_addr(uplink, ip), &ip->dst))
-		return WF_INTEREST_OWN;
+		return WF_INTEREST_HOST;
 	value = wf_address_find(WF_NETWORK_HOST, &ip->dst);
 	if (!value)
 		return WF_INTEREST_NONE;
 	*ret_slot = value->slot;
-	return value->flags ? WF_INTEREST_OWN : WF_INTEREST_ROUTED;
+	if (value->flags & (WF_ADDR_HOST | WF_ADDR_GATEWAY))
+		return WF_INTEREST_HOST;
+	return value->flags ? WF_INTEREST_SERVICE : WF_INTEREST_ROUTED;
 }
 
 /*
@@ -233,29 +248,94 @@ static __always_inline int wf_uplink_receive(struct wf_ctx *ctx,
 	return wf_uplink_begin(ctx, uplink, config, work);
 }
 
-/* What an uplink received: WF_GO_ON, an action, WF_TOLD() or -reason. */
-static __always_inline int wf_from_uplink(struct wf_ctx *ctx, struct wf_work *work)
+/* Whether the source is the host's own or a container's: nobody outside has that. */
+static __always_inline int wf_uplink_is_spoofed(const struct wf_ip *ip)
 {
-	struct wf_config_value *config = wf_map_config();
-	struct wf_uplink_value *uplink = wf_map_uplink(wf_ctx_ifindex(ctx));
-	__u32 interest;
+	return wf_address_owner(&ip->src) != WF_SLOT_NOBODY;
+}
 
-	if (!config || !uplink || wf_uplink_parse(ctx, uplink, &work->ip) < 0)
+/* Leaves what the host itself receives or sends to the judge, if policies are about the host. */
+static __always_inline int wf_uplink_firewall(struct wf_ctx *ctx, __u32 from, __u32 how)
+{
+	if (!(wf_host_flags() & WF_EP_GUARDED) && !wf_is_traced(ctx))
 		return WF_GO_ON;
-	interest = wf_uplink_interest(uplink, &work->ip, &work->slot);
+	return wf_guard_call(ctx, from, WF_SLOT_HOST, how);
+}
+
+#define WF_UPLINK_IN  WF_GUARD_HOW(WF_WAY_IN, WF_HOOK_FROM_UPLINK, 0)
+#define WF_UPLINK_OUT WF_GUARD_HOW(WF_WAY_OUT, WF_HOOK_TO_UPLINK, 0)
+
+/* Somebody asks what would become of the packet of a client outside. */
+static __always_inline int wf_uplink_trace(struct wf_ctx *ctx, struct wf_work *work, __u32 interest)
+{
+	__u32 slot;
+	int r;
+
+	if (interest == WF_INTEREST_ROUTED)
+		return wf_guard_call(ctx, WF_SLOT_NOBODY, work->slot, WF_UPLINK_IN);
+	r = wf_flow_read(ctx, &work->ip, WF_SITE_EDGE, &work->flow);
+	if (r < 0)
+		return r;
+	wf_client_outside(work);
+	r = wf_uplink_may_begin(&work->flow)
+		    ? wf_lb_find(&work->flow.tuple, &work->client, &work->target)
+		    : 0;
+	if (r == 0)
+		return interest == WF_INTEREST_HOST ? wf_uplink_firewall(ctx, WF_SLOT_NOBODY,
+									 WF_UPLINK_IN)
+						    : WF_GO_ON;
+	if (r > 0) {
+		wf_translate_fill(work, WF_SLOT_HOST);
+		wf_work_hit(&work->hit, &work->fresh, 0);
+		slot = work->target.slot;
+		if (slot == WF_SLOT_HOST)
+			slot = wf_address_owner(&work->target.addr);
+		r = wf_judge_translated(ctx, work, WF_SLOT_NOBODY, slot);
+	}
+	return r < 0 ? r : wf_judge_told(ctx, work, work->target.slot);
+}
+
+/* A packet from outside whose headers were read. */
+static __always_inline int wf_uplink_enter(struct wf_ctx *ctx, const struct wf_uplink_value *uplink,
+					   const struct wf_config_value *config,
+					   struct wf_work *work, __u32 interest)
+{
 	if (interest == WF_INTEREST_ROUTED)
 		wf_uplink_note(ctx, work);
-	if (interest != WF_INTEREST_OWN ||
+	if ((interest != WF_INTEREST_HOST && interest != WF_INTEREST_SERVICE) ||
 	    (!(config->flags & WF_CONFIG_SERVICES) && !wf_conn_live()) ||
 	    wf_flow_read(ctx, &work->ip, WF_SITE_EDGE, &work->flow) < 0)
 		return WF_GO_ON;
 	return wf_uplink_receive(ctx, uplink, config, work);
 }
 
+/* What an uplink received: WF_GO_ON, an action, WF_TOLD(), WF_NEXT(WF_STAGE_POLICY) or -reason. */
+static __always_inline int wf_from_uplink(struct wf_ctx *ctx, struct wf_work *work)
+{
+	struct wf_config_value *config = wf_map_config();
+	struct wf_uplink_value *uplink = wf_map_uplink(wf_ctx_ifindex(ctx));
+	__u32 interest;
+	int r;
+
+	if (!config || !uplink || wf_uplink_parse(ctx, uplink, &work->ip) < 0)
+		return WF_GO_ON;
+	if (wf_unlikely(wf_uplink_is_spoofed(&work->ip)))
+		return -WF_REASON_SPOOFED_IP;
+	interest = wf_uplink_interest(uplink, &work->ip, &work->slot);
+	work->guard.is_traced = wf_is_traced(ctx);
+	if (wf_unlikely(work->guard.is_traced))
+		return interest ? wf_uplink_trace(ctx, work, interest) : WF_GO_ON;
+	r = wf_uplink_enter(ctx, uplink, config, work, interest);
+	if (r == WF_GO_ON && interest == WF_INTEREST_HOST)
+		return wf_uplink_firewall(ctx, WF_SLOT_NOBODY, WF_UPLINK_IN);
+	return r;
+}
+
 /* Whose packet leaves. */
 enum wf_leaver {
 	WF_LEAVER_OTHER, /* goes as it is */
-	WF_LEAVER_HOST,  /* shows the address that masqueraded packets show */
+	WF_LEAVER_HOST,  /* the host's own: shows the address that masqueraded packets show */
+	WF_LEAVER_NODE,  /* the host's own, from another of its addresses: goes as it is */
 	WF_LEAVER_INNER, /* must not be seen outside with its own address */
 };
 
@@ -271,8 +351,11 @@ static __always_inline __u32 wf_uplink_leaver(struct wf_ctx *ctx,
 	if (wf_addr_same(wf_uplink_addr(uplink, ip), &ip->src))
 		return WF_LEAVER_HOST;
 	value = wf_address_find(WF_NETWORK_HOST, &ip->src);
+	if ((!value || value->slot == WF_SLOT_HOST) && wf_ctx_mark(ctx) & WF_MARK_MASQUERADE)
+		return WF_LEAVER_INNER;
 	if (!value || value->slot == WF_SLOT_HOST)
-		return wf_ctx_mark(ctx) & WF_MARK_MASQUERADE ? WF_LEAVER_INNER : WF_LEAVER_OTHER;
+		return value && value->flags & (WF_ADDR_HOST | WF_ADDR_GATEWAY) ? WF_LEAVER_NODE
+										: WF_LEAVER_OTHER;
 	*ret_slot = value->slot;
 	endpoint = wf_map_endpoint(value->slot);
 	network = endpoint ? wf_network_valid(endpoint->network) : NULL;
@@ -305,8 +388,12 @@ static __always_inline int wf_uplink_collides(struct wf_work *work)
 /* A packet that leaves, of the connection in hit. */
 static __always_inline int wf_uplink_out(struct wf_ctx *ctx, struct wf_work *work)
 {
-	int r = wf_translate(ctx, work);
+	int r = work->hit.flags & WF_CONN_HOST
+			? wf_judge_translated(ctx, work, WF_SLOT_HOST, WF_SLOT_NOBODY)
+			: 0;
 
+	if (r == 0)
+		r = wf_translate(ctx, work);
 	return r < 0 ? r : WF_TOLD(WF_GO_ON);
 }
 
@@ -338,16 +425,13 @@ static __always_inline int wf_uplink_leave(struct wf_ctx *ctx, const struct wf_u
 	return r < 0 ? r : wf_uplink_out(ctx, work);
 }
 
-/* What an uplink is about to send: WF_GO_ON, WF_TOLD() or -reason. */
-static __always_inline int wf_to_uplink(struct wf_ctx *ctx, struct wf_work *work)
+/* A packet that leaves, whose headers were read. */
+static __always_inline int wf_uplink_exit(struct wf_ctx *ctx, const struct wf_uplink_value *uplink,
+					  __u32 leaver, struct wf_work *work)
 {
-	struct wf_uplink_value *uplink = wf_map_uplink(wf_ctx_ifindex(ctx));
-	__u32 leaver, live = wf_conn_live();
+	__u32 live = wf_conn_live();
 	int r;
 
-	if (!uplink || wf_uplink_parse(ctx, uplink, &work->ip) < 0)
-		return WF_GO_ON;
-	leaver = wf_uplink_leaver(ctx, uplink, &work->ip, &work->slot);
 	if (!live && leaver != WF_LEAVER_INNER)
 		return WF_GO_ON;
 	r = wf_flow_read(ctx, &work->ip, WF_SITE_EDGE, &work->flow);
@@ -355,7 +439,26 @@ static __always_inline int wf_to_uplink(struct wf_ctx *ctx, struct wf_work *work
 		return leaver == WF_LEAVER_INNER ? r : WF_GO_ON;
 	if (live && wf_uplink_find(work, 1))
 		return wf_uplink_out(ctx, work);
-	return leaver == WF_LEAVER_OTHER ? WF_GO_ON : wf_uplink_leave(ctx, uplink, leaver, work);
+	return leaver == WF_LEAVER_OTHER || leaver == WF_LEAVER_NODE
+		       ? WF_GO_ON
+		       : wf_uplink_leave(ctx, uplink, leaver, work);
+}
+
+/* What an uplink is about to send: WF_GO_ON, WF_TOLD(), WF_NEXT(WF_STAGE_POLICY) or -reason. */
+static __always_inline int wf_to_uplink(struct wf_ctx *ctx, struct wf_work *work)
+{
+	struct wf_uplink_value *uplink = wf_map_uplink(wf_ctx_ifindex(ctx));
+	__u32 leaver, is_own;
+	int r = WF_GO_ON;
+
+	if (!uplink || wf_uplink_parse(ctx, uplink, &work->ip) < 0)
+		return WF_GO_ON;
+	leaver = wf_uplink_leaver(ctx, uplink, &work->ip, &work->slot);
+	is_own = leaver == WF_LEAVER_HOST || leaver == WF_LEAVER_NODE;
+	work->guard.is_traced = wf_is_traced(ctx);
+	if (wf_likely(!work->guard.is_traced))
+		r = wf_uplink_exit(ctx, uplink, leaver, work);
+	return r == WF_GO_ON && is_own ? wf_uplink_firewall(ctx, WF_SLOT_HOST, WF_UPLINK_OUT) : r;
 }
 
 #endif

@@ -67,10 +67,11 @@ static __always_inline int wf_xdp_begin(struct wf_ctx *ctx, struct wf_work *work
 	work->client.addr = work->ip.src;
 	work->client.scope = WF_NETWORK_HOST;
 	work->client.outside = 1;
-	work->client.only_asks = 1;
+	work->client.purpose = WF_LB_MAY_LEAVE;
 	if (wf_lb_find(&work->flow.tuple, &work->client, &work->target) <= 0 ||
 	    work->target.slot != WF_SLOT_HOST || !(work->target.flags & WF_FRONTEND_SNAT) ||
-	    wf_address_find(WF_NETWORK_HOST, &work->target.addr))
+	    wf_address_find(WF_NETWORK_HOST, &work->target.addr) ||
+	    wf_address_owner(&work->ip.src) != WF_SLOT_NOBODY)
 		return XDP_PASS;
 	*to = work->flow.tuple;
 	to->dst = work->target.addr;

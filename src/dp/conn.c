@@ -65,11 +65,21 @@ static int queue_free(uint32_t index, void *context)
 		       : 0;
 }
 
+static int pop_free(uint32_t *ret_index, void *context)
+{
+	const struct wf_dp *dp = context;
+
+	return bpf_map_lookup_and_delete_elem(dp->map_fds[WF_DP_MAP_CONN_FREE], NULL, ret_index) < 0
+		       ? -errno
+		       : 0;
+}
+
 static int session_open(struct wf_dp *dp, struct session *session)
 {
 	session->dp = dp;
 	session->table.state = wf_dp_memory(dp, WF_DP_MAP_CONN_STATE);
 	session->table.free = queue_free;
+	session->table.pop = pop_free;
 	session->table.context = dp;
 	return session->table.state ? 0 : -errno;
 }
@@ -217,6 +227,23 @@ int wf_dp_conn_sweep(struct wf_dp *dp, uint32_t slice, uint32_t *ret_live)
 	*ret_live = __atomic_load_n(&session.table.state->live, __ATOMIC_RELAXED) + sweep->waiting +
 		    sweep->waiting_was;
 	return (int)removed;
+}
+
+int wf_dp_conn_seed(struct wf_dp *dp, const struct wf_conn_seed *seeds, size_t count)
+{
+	_cleanup_(session_close) struct session session = {};
+	int r = session_open(dp, &session), added = 0;
+
+	if (r == 0)
+		r = session_look(&session, 0, entries_of(dp, WF_DP_MAP_CONNS));
+	if (r == 0)
+		r = session_arm(&session);
+	for (size_t i = 0; r == 0 && i < count; i++) {
+		r = wf_conn_table_add(&session.table, &seeds[i], now_tick());
+		added += r == 0;
+		r = r == -EEXIST ? 0 : r;
+	}
+	return r < 0 ? r : added;
 }
 
 void wf_dp_conn_state(struct wf_dp *dp, struct wf_conn_state *ret_state)

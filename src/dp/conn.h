@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The table of translated connections as the daemon sees it: mapped memory that programs change
+ * The table of connections as the daemon sees it: mapped memory that programs change
  * at the same time (abi/conn.h). Expired records are swept a slice at a time; programs take them
  * over themselves when no daemon does.
  */
@@ -40,6 +40,13 @@ void wf_dp_conn_state(struct wf_dp *dp, struct wf_conn_state *ret_state);
 void wf_dp_conn_configure(struct wf_dp *dp,
 			  const uint32_t timeout_s[WF_CONN_PHASE_COUNT][WF_CONN_CLASS_COUNT],
 			  uint32_t quota);
+struct wf_conn_seed; /* dp/conn_table.h */
+/*
+ * Puts connections that exist already in force, as programs would have (WF_SITE_CONTAINER,
+ * WF_CONN_POLICY, established). Those whose tuples are known are left as they are. Returns how many
+ * were added, or a negative errno; -ENOSPC: the table is full, some may have been added.
+ */
+int wf_dp_conn_seed(struct wf_dp *dp, const struct wf_conn_seed *seeds, size_t count);
 /* Connections of an endpoint's slot. */
 void wf_dp_conn_owner(struct wf_dp *dp, uint32_t slot, struct wf_conn_owner *ret_owner);
 

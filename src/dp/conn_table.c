@@ -2,12 +2,16 @@
 /* See conn_table.h; the rules are those of bpf/lib/conn.h. */
 #include "dp/conn_table.h"
 
+#include <errno.h>
 #include <netinet/in.h>
 #include <string.h>
 
 #include <weft/abi/limits.h>
 
 #define REF_TAG_MASK   0xfe000000u
+#define HASH_SPREAD    0x9e3779b97f4a7c15ULL
+#define HASH_BUCKET    29
+#define HASH_TAG       57
 #define MS_PER_S       1000ULL
 #define TICK_MS(ticks) (((uint64_t)(ticks) << WF_CONN_TICK_SHIFT) / 1000000)
 
@@ -86,24 +90,27 @@ static bool is_expired(const struct wf_conn_state *state, const struct wf_conn *
 	return TICK_MS(wf_conn_table_silence(conn, now)) > wf_conn_table_limit_ms(state, conn);
 }
 
-static void decrement(uint32_t *counter)
+static void change(uint32_t *counter, uint32_t by)
 {
-	(void)__sync_fetch_and_sub(counter, 1);
+	(void)__sync_fetch_and_add(counter, by);
 }
 
-static void uncount(const struct wf_conn_table *table, const struct wf_conn *conn)
+/* by: 1 or UINT32_MAX, one less. */
+static void count(const struct wf_conn_table *table, const struct wf_conn *conn, uint32_t by)
 {
-	decrement(&table->state->live);
+	bool translates = conn->tuple[0].site == WF_SITE_CONTAINER &&
+			  !(load(&conn->flags) & WF_CONN_POLICY);
+
+	change(&table->state->live, by);
 	if (conn->owner != WF_SLOT_HOST && conn->owner < table->owner_count) {
-		decrement(&table->owners[conn->owner].owned);
-		if (conn->tuple[0].site == WF_SITE_CONTAINER)
-			decrement(&table->owners[conn->owner].calling);
+		change(&table->owners[conn->owner].owned, by);
+		if (translates)
+			change(&table->owners[conn->owner].calling, by);
 	}
-	if (conn->peer != WF_SLOT_HOST && conn->peer < table->owner_count &&
-	    conn->tuple[0].site == WF_SITE_CONTAINER)
-		decrement(&table->owners[conn->peer].backing);
+	if (conn->peer != WF_SLOT_HOST && conn->peer < table->owner_count && translates)
+		change(&table->owners[conn->peer].backing, by);
 	if (conn->backend && conn->backend < table->backend_count)
-		decrement(&table->backends[conn->backend].active);
+		change(&table->backends[conn->backend].active, by);
 }
 
 static void unrefer(const struct wf_conn_table *table, const struct wf_conn *conn, uint32_t index,
@@ -140,10 +147,149 @@ bool wf_conn_table_remove(const struct wf_conn_table *table, uint32_t index, uin
 
 	if ((guard & WF_CONN_STAND) != WF_CONN_FORCE || !turn(conn, guard, WF_CONN_HELD, 0))
 		return false;
-	uncount(table, conn);
+	count(table, conn, UINT32_MAX);
 	bury(table, index, guard - WF_CONN_FORCE + WF_CONN_HELD, now);
 	return true;
 }
+
+/* ---- adding -------------------------------------------------------------------------------- */
+
+/* As wf_conn_hash() of the programs. */
+static uint64_t hash_of(const struct wf_conn_state *state, const struct wf_tuple *tuple)
+{
+	uint32_t words[WF_CONN_KEYS];
+	uint64_t sum = 0;
+
+	memcpy(words, tuple, sizeof(words));
+	for (size_t i = 0; i < WF_CONN_KEYS; i += 2)
+		sum += (uint64_t)(words[i] + state->keys[i]) * (words[i + 1] + state->keys[i + 1]);
+	return (sum ^ sum >> 32) * HASH_SPREAD;
+}
+
+static uint32_t bucket_of(const struct wf_conn_state *state, uint64_t hash)
+{
+	return (uint32_t)(hash >> HASH_BUCKET) & (state->buckets - 1);
+}
+
+/* Puts a reference to one tuple of a pending record into the index; false: no place. */
+static bool refer(const struct wf_conn_table *table, struct wf_conn *conn, uint32_t index,
+		  uint32_t dir)
+{
+	uint64_t hash = hash_of(table->state, &conn->tuple[dir]);
+	uint32_t number = bucket_of(table->state, hash);
+	uint32_t ref = index | dir << WF_CONN_REF_DIR |
+		       (uint32_t)(hash >> HASH_TAG) << WF_CONN_REF_TAG;
+
+	for (uint32_t i = 0; i < WF_CONN_BUCKET_REFS; i++) {
+		uint32_t none = 0;
+
+		if (!__atomic_compare_exchange_n(&table->buckets[number].refs[i], &none, ref, false,
+						 __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))
+			continue;
+		conn->refs[dir] = number * WF_CONN_BUCKET_REFS + i;
+		return true;
+	}
+	return false;
+}
+
+/* Whether another record, pending or in force, has the tuple. */
+static bool has_rival(const struct wf_conn_table *table, const struct wf_tuple *tuple, uint32_t own)
+{
+	const struct wf_conn_bucket *bucket =
+		&table->buckets[bucket_of(table->state, hash_of(table->state, tuple))];
+
+	for (uint32_t i = 0; i < WF_CONN_BUCKET_REFS; i++) {
+		uint32_t ref = load(&bucket->refs[i]), index = ref & WF_CONN_REF_INDEX, stand;
+		const struct wf_conn *conn;
+
+		if (!index || index == own || index >= table->count)
+			continue;
+		conn = record(table, index);
+		stand = load(&conn->guard) & WF_CONN_STAND;
+		if ((stand == WF_CONN_FORCE || stand == WF_CONN_PENDING) &&
+		    memcmp(&conn->tuple[ref >> WF_CONN_REF_DIR & 1], tuple, sizeof(*tuple)) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* Takes a free record for a new life; false: it is none. */
+static bool claim(const struct wf_conn_table *table, uint32_t index)
+{
+	struct wf_conn *conn;
+	uint32_t guard;
+
+	if (!index || index >= table->count)
+		return false;
+	conn = record(table, index);
+	guard = load(&conn->guard);
+	return (guard & WF_CONN_STAND) == WF_CONN_FREE && turn(conn, guard, WF_CONN_HELD, 1);
+}
+
+/* A held record; 0: none is free. */
+static uint32_t take(const struct wf_conn_table *table)
+{
+	uint32_t index;
+
+	while (table->pop(&index, table->context) == 0)
+		if (claim(table, index))
+			return index;
+	while (load(&table->state->high) < table->state->max) {
+		index = __sync_fetch_and_add(&table->state->high, 1);
+		if (index < table->state->max && claim(table, index))
+			return index;
+	}
+	return 0;
+}
+
+static void fill(struct wf_conn *conn, const struct wf_conn_seed *seed, uint32_t now)
+{
+	uint32_t guard = load(&conn->guard);
+
+	*conn = (struct wf_conn){
+		.tuple = { seed->tuple[WF_DIR_ORIGINAL], seed->tuple[WF_DIR_REPLY] },
+		.guard = guard,
+		.seen = { now, seed->phase == WF_CONN_NEW ? 0 : now },
+		.created = now,
+		.owner = seed->owner,
+		.peer = seed->peer,
+		.flags = seed->flags,
+		.phase = seed->phase,
+	};
+}
+
+int wf_conn_table_add(const struct wf_conn_table *table, const struct wf_conn_seed *seed,
+		      uint32_t now)
+{
+	uint32_t index = take(table), guard;
+	struct wf_conn *conn;
+	int r = 0;
+
+	if (!index)
+		return -ENOSPC;
+	conn = record(table, index);
+	fill(conn, seed, now ? now : 1);
+	guard = load(&conn->guard);
+	(void)turn(conn, guard, WF_CONN_PENDING, 0);
+	if (!refer(table, conn, index, WF_DIR_ORIGINAL) || !refer(table, conn, index, WF_DIR_REPLY))
+		r = -ENOSPC;
+	/* gives way to whoever is there, pending or not: a program adds the same */
+	else if (has_rival(table, &conn->tuple[WF_DIR_ORIGINAL], index) ||
+		 has_rival(table, &conn->tuple[WF_DIR_REPLY], index))
+		r = -EEXIST;
+	if (r < 0) {
+		unrefer(table, conn, index, WF_DIR_ORIGINAL);
+		unrefer(table, conn, index, WF_DIR_REPLY);
+		if (turn(conn, load(&conn->guard), WF_CONN_FREE, 0))
+			(void)table->free(index, table->context);
+		return r;
+	}
+	count(table, conn, 1);
+	(void)turn(conn, load(&conn->guard), WF_CONN_FORCE, 0);
+	return 0;
+}
+
+/* ---- expiry -------------------------------------------------------------------------------- */
 
 bool wf_conn_table_is_due(const struct wf_conn_table *table, uint32_t now)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The daemon's part in the table of connections, on plain pointers: expiry, removal, copies of
- * records. The protocol is stated in bpf/lib/conn.h; programs work on the same memory meanwhile.
+ * records, and records of what began before anybody looked. The protocol is stated in bpf/lib/conn.h; programs work on the same memory meanwhile.
  * Knows no map, no clock and no system call.
  */
 #ifndef WEFT_DP_CONN_TABLE_H
@@ -15,6 +15,8 @@
 
 /* Puts the index of a free record into the queue of free records. 0 or a negative errno. */
 typedef int (*wf_conn_free_fn)(uint32_t index, void *context);
+/* Takes one out of it. 0 or a negative errno when there is none. */
+typedef int (*wf_conn_pop_fn)(uint32_t *ret_index, void *context);
 
 /* The memory, borrowed. */
 struct wf_conn_table {
@@ -28,6 +30,7 @@ struct wf_conn_table {
 	struct wf_backend_value *backends; /* only needed to remove */
 	uint32_t backend_count;
 	wf_conn_free_fn free;
+	wf_conn_pop_fn pop; /* only needed to add */
 	void *context;
 };
 
@@ -62,6 +65,21 @@ uint32_t wf_conn_table_silence(const struct wf_conn *conn, uint32_t now);
 /* Takes a record of the window out of force, unless it has begun another life than `guard`'s. */
 bool wf_conn_table_remove(const struct wf_conn_table *table, uint32_t index, uint32_t guard,
 			  uint32_t now);
+/* A connection that exists already. */
+struct wf_conn_seed {
+	struct wf_tuple tuple[WF_DIR_COUNT]; /* each as packets of that direction arrive */
+	uint32_t flags;                      /* enum wf_conn_flag */
+	uint32_t owner;                      /* slots, as in struct wf_conn */
+	uint32_t peer;
+	uint32_t phase; /* enum wf_conn_phase */
+};
+
+/*
+ * Puts it in force, whatever the owner's quota; the window must be the whole table. 0, -EEXIST: one
+ * of the tuples is in force or about to be; -ENOSPC: no record or no place in the index.
+ */
+int wf_conn_table_add(const struct wf_conn_table *table, const struct wf_conn_seed *seed,
+		      uint32_t now);
 /* Whether a sweep over the window may have to remove something. */
 bool wf_conn_table_is_due(const struct wf_conn_table *table, uint32_t now);
 /* Removes what is expired, frees what has waited long enough. Returns how many were removed. */

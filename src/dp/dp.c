@@ -192,21 +192,21 @@ uint32_t wf_dp_program_id(const struct wf_dp *dp, enum wf_dp_program program)
 	return dp->prog_ids[program];
 }
 
-int wf_dp_run(struct wf_dp *dp, enum wf_dp_program program, uint32_t ifindex, const void *packet,
-	      size_t packet_bytes, uint32_t repeat, int *ret_action, uint32_t *ret_ns,
-	      struct wf_err *err)
+int wf_dp_run(struct wf_dp *dp, const struct wf_dp_packet *packet, int *ret_action,
+	      uint32_t *ret_ns, struct wf_err *err)
 {
-	struct __sk_buff context = { .ifindex = ifindex };
+	struct __sk_buff context = { .ifindex = packet->ifindex, .mark = packet->mark };
 	LIBBPF_OPTS(bpf_test_run_opts, options);
 
-	options.data_in = packet;
-	options.data_size_in = (uint32_t)packet_bytes;
+	options.data_in = packet->bytes;
+	options.data_size_in = (uint32_t)packet->len;
 	options.ctx_in = &context;
 	options.ctx_size_in = sizeof(context);
-	options.repeat = (int)repeat;
-	if (bpf_prog_test_run_opts(dp->prog_fds[program], &options) < 0)
+	options.repeat = (int)packet->repeat;
+	if (bpf_prog_test_run_opts(dp->prog_fds[packet->program], &options) < 0)
 		return wf_fail(err, -errno, "cannot run %s on a packet from device %u: %s",
-			       wf_dp_program_specs[program].name, ifindex, strerror(errno));
+			       wf_dp_program_specs[packet->program].name, packet->ifindex,
+			       strerror(errno));
 	*ret_action = (int)options.retval;
 	if (ret_ns)
 		*ret_ns = options.duration;

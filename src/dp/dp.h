@@ -54,7 +54,10 @@ bool wf_dp_adopted(const struct wf_dp *dp);
 int wf_dp_program_fd(const struct wf_dp *dp, enum wf_dp_program program);
 uint32_t wf_dp_program_id(const struct wf_dp *dp, enum wf_dp_program program);
 
-/* Endpoint table. Setting is one atomic-enough write: flags are written last, cleared first. */
+/*
+ * Endpoint table. Setting is one atomic-enough write: flags are written last, cleared first.
+ * WF_EP_GUARDED is no part of the values: see wf_dp_guard_set() in dp/policy.h.
+ */
 int wf_dp_endpoint_set(struct wf_dp *dp, uint32_t slot, const struct wf_ep_value *value,
 		       struct wf_err *err);
 int wf_dp_endpoint_clear(struct wf_dp *dp, uint32_t slot, struct wf_err *err);
@@ -83,7 +86,7 @@ int wf_dp_network_get(struct wf_dp *dp, uint32_t number, struct wf_net_value *re
 int wf_dp_network_read(struct wf_dp *dp, uint32_t first, uint32_t count,
 		       struct wf_net_value *ret_values);
 
-/* Settings the programs read. `ranges` is kept as wf_dp_ranges_set() left it. */
+/* Settings the programs read. `ranges`, `revision` and `trace` are kept: others set them. */
 int wf_dp_config_set(struct wf_dp *dp, const struct wf_config_value *value, struct wf_err *err);
 /* Their enum wf_config_flag as in force; at first what an earlier process left. */
 uint32_t wf_dp_config_flags(const struct wf_dp *dp);
@@ -98,13 +101,22 @@ int wf_dp_event_fd(const struct wf_dp *dp);
 typedef void (*wf_dp_event_fn)(const struct wf_event *event, void *context);
 int wf_dp_event_read(struct wf_dp *dp, wf_dp_event_fn callback, void *context);
 
+/* A made-up packet for a program. */
+struct wf_dp_packet {
+	enum wf_dp_program program;
+	uint32_t ifindex;  /* the device that it seems to come from */
+	uint32_t mark;     /* its skb->mark */
+	uint32_t repeat;   /* how often it is run */
+	const void *bytes; /* the frame, from its Ethernet header on; borrowed */
+	size_t len;
+};
+
 /*
- * Runs a program of the datapath on a made-up packet (BPF_PROG_TEST_RUN). ifindex is the device
- * the packet seems to come from. *ret_action is TC_ACT_*. For tests, benchmarks and 'weft why'.
+ * Runs a program of the datapath on a packet (BPF_PROG_TEST_RUN). *ret_action is TC_ACT_*;
+ * ret_ns may be NULL: nanoseconds of one run. For tests, benchmarks and wf_dp_trace().
  */
-int wf_dp_run(struct wf_dp *dp, enum wf_dp_program program, uint32_t ifindex, const void *packet,
-	      size_t packet_bytes, uint32_t repeat, int *ret_action, uint32_t *ret_ns,
-	      struct wf_err *err);
+int wf_dp_run(struct wf_dp *dp, const struct wf_dp_packet *packet, int *ret_action,
+	      uint32_t *ret_ns, struct wf_err *err);
 
 /* One finding of wf_dp_probe(). */
 struct wf_dp_finding {

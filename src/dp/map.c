@@ -33,40 +33,49 @@ static bool is_one_write(const struct wf_ep_value *before, const struct wf_ep_va
 int wf_dp_endpoint_set(struct wf_dp *dp, uint32_t slot, const struct wf_ep_value *value,
 		       struct wf_err *err)
 {
-	struct wf_ep_value current = {}, fenced = *value;
+	struct wf_ep_value current = {}, fenced = *value, final = *value;
 	int r = read_entry(dp, WF_DP_MAP_ENDPOINTS, &slot, &current);
+	uint32_t guard = current.flags & WF_EP_GUARDED;
 
 	if (r < 0)
 		return wf_fail(err, r, "cannot read slot %u: %s", slot, strerror(-r));
+	final.flags = (value->flags & ~(uint32_t)WF_EP_GUARDED) | guard;
 	/* the kernel copies a value word by word: only flags and class may change under traffic */
-	if (is_one_write(&current, value))
-		return write_entry(dp, WF_DP_MAP_ENDPOINTS, &slot, value, err);
+	if (is_one_write(&current, &final))
+		return write_entry(dp, WF_DP_MAP_ENDPOINTS, &slot, &final, err);
 	if (current.flags & WF_EP_READY) {
-		current.flags = 0;
+		current.flags = guard;
 		r = write_entry(dp, WF_DP_MAP_ENDPOINTS, &slot, &current, err);
 	}
-	fenced.flags = 0;
+	fenced.flags = guard;
 	if (r == 0)
 		r = write_entry(dp, WF_DP_MAP_ENDPOINTS, &slot, &fenced, err);
-	return r < 0 ? r : write_entry(dp, WF_DP_MAP_ENDPOINTS, &slot, value, err);
+	return r < 0 ? r : write_entry(dp, WF_DP_MAP_ENDPOINTS, &slot, &final, err);
 }
 
 int wf_dp_endpoint_clear(struct wf_dp *dp, uint32_t slot, struct wf_err *err)
 {
 	struct wf_ep_value value = {};
 	int r = read_entry(dp, WF_DP_MAP_ENDPOINTS, &slot, &value);
+	uint32_t guard;
 
 	if (r < 0)
 		return wf_fail(err, r, "cannot read slot %u: %s", slot, strerror(-r));
-	value.flags = 0;
+	guard = value.flags & WF_EP_GUARDED;
+	value.flags = guard;
 	r = write_entry(dp, WF_DP_MAP_ENDPOINTS, &slot, &value, err);
 	memset(&value, 0, sizeof(value));
+	value.flags = guard;
 	return r < 0 ? r : write_entry(dp, WF_DP_MAP_ENDPOINTS, &slot, &value, err);
 }
 
 int wf_dp_endpoint_get(struct wf_dp *dp, uint32_t slot, struct wf_ep_value *ret_value)
 {
-	return read_entry(dp, WF_DP_MAP_ENDPOINTS, &slot, ret_value);
+	int r = read_entry(dp, WF_DP_MAP_ENDPOINTS, &slot, ret_value);
+
+	if (r == 0)
+		ret_value->flags &= ~(uint32_t)WF_EP_GUARDED;
+	return r;
 }
 
 /* A run of an array map by one system call. */
@@ -88,7 +97,11 @@ static int read_run(const struct wf_dp *dp, enum wf_dp_map map, uint32_t first, 
 int wf_dp_endpoint_read(struct wf_dp *dp, uint32_t first, uint32_t count,
 			struct wf_ep_value *ret_values)
 {
-	return read_run(dp, WF_DP_MAP_ENDPOINTS, first, count, ret_values);
+	int r = read_run(dp, WF_DP_MAP_ENDPOINTS, first, count, ret_values);
+
+	for (uint32_t i = 0; r == 0 && i < count; i++)
+		ret_values[i].flags &= ~(uint32_t)WF_EP_GUARDED;
+	return r;
 }
 
 int wf_dp_network_read(struct wf_dp *dp, uint32_t first, uint32_t count,
@@ -167,8 +180,10 @@ int wf_dp_config_set(struct wf_dp *dp, const struct wf_config_value *value, stru
 	uint32_t zero = 0;
 	int r;
 
-	/* which is what wf_dp_ranges_set() wrote last */
+	/* which is what others wrote last */
 	config.ranges = dp->config.ranges;
+	config.revision = dp->config.revision;
+	config.trace = dp->config.trace;
 	r = write_entry(dp, WF_DP_MAP_CONFIG, &zero, &config, err);
 	if (r < 0)
 		return r;

@@ -8,6 +8,7 @@
 
 #include <weft/abi/conn.h>
 #include <weft/abi/lb.h>
+#include <weft/abi/policy.h>
 
 #include "dp/dp_priv.h"
 
@@ -75,6 +76,24 @@ const struct wf_dp_map_spec wf_dp_map_specs[WF_DP_MAP_COUNT] = {
 	[WF_DP_MAP_FRAGMENTS] = { "wf_fragments", BPF_MAP_TYPE_LRU_HASH,
 				  sizeof(struct wf_fragment_key), sizeof(struct wf_fragment_value),
 				  WF_MAX_FRAGMENTS, 0 },
+	[WF_DP_MAP_POLICY_SUBJECTS] = { "wf_policy_subjects", BPF_MAP_TYPE_ARRAY, 4,
+					sizeof(struct wf_policy_subject_value), WF_MAX_SLOTS,
+					BPF_F_MMAPABLE },
+	[WF_DP_MAP_POLICY_PROFILES] = { "wf_policy_profiles", BPF_MAP_TYPE_ARRAY, 4,
+					sizeof(struct wf_policy_run), WF_MAX_POLICY_PROFILES,
+					BPF_F_MMAPABLE },
+	[WF_DP_MAP_POLICY_RULES] = { "wf_policy_rules", BPF_MAP_TYPE_ARRAY, 4,
+				     sizeof(struct wf_policy_rule_value), WF_MAX_POLICY_RULES,
+				     BPF_F_MMAPABLE },
+	[WF_DP_MAP_POLICY_PAIRS] = { "wf_policy_pairs", BPF_MAP_TYPE_HASH,
+				     sizeof(struct wf_policy_pair_key),
+				     sizeof(struct wf_policy_run), WF_MAX_POLICY_PAIRS,
+				     BPF_F_NO_PREALLOC },
+	[WF_DP_MAP_POLICY_PREFIXES] = { "wf_policy_prefixes", BPF_MAP_TYPE_LPM_TRIE,
+					sizeof(struct wf_policy_prefix_key), 4,
+					WF_MAX_POLICY_PREFIXES, BPF_F_NO_PREALLOC },
+	[WF_DP_MAP_POLICY_HITS] = { "wf_policy_hits", BPF_MAP_TYPE_PERCPU_ARRAY, 4,
+				    sizeof(struct wf_counter), WF_MAX_POLICY_HITS, 0 },
 };
 
 #define SOCKET_PROGRAM(hook, name) [WF_DP_PINNED_SOCKETS + (hook)] = { name, -1 }
@@ -100,6 +119,7 @@ const struct wf_dp_program_spec wf_dp_program_specs[WF_DP_OBJECT_PROGRAMS] = {
 	{ "weft_nd", WF_STAGE_ND },
 	{ "weft_service", WF_STAGE_SERVICE },
 	{ "weft_reply", WF_STAGE_REPLY },
+	{ "weft_policy", WF_STAGE_POLICY },
 };
 
 static uint32_t power_of_two(uint32_t least)

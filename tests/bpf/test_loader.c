@@ -271,6 +271,11 @@ static void networks_and_counters(void **state)
 	struct wf_counter drops[WF_REASON_COUNT];
 	struct wf_net_value found;
 	uint8_t frame[60] = { 0 };
+	struct wf_dp_packet packet = { .program = WF_DP_FROM_CONTAINER,
+				       .ifindex = 1,
+				       .repeat = 10,
+				       .bytes = frame,
+				       .len = sizeof(frame) };
 	uint32_t ns;
 	int action;
 
@@ -281,15 +286,13 @@ static void networks_and_counters(void **state)
 	assert_int_equal(wf_dp_network_get(dp, 9, &found), 0);
 	assert_int_equal(found.flags, 0);
 
-	assert_int_equal(wf_dp_run(dp, WF_DP_FROM_CONTAINER, 1, frame, sizeof(frame), 10, &action,
-				   &ns, NULL),
-			 0);
+	assert_int_equal(wf_dp_run(dp, &packet, &action, &ns, NULL), 0);
 	assert_int_equal(action, 2);
 	assert_int_equal(wf_dp_drops_read(dp, drops), 0);
 	assert_int_equal(drops[WF_REASON_NO_ENDPOINT].packets, 10);
 	assert_int_equal(drops[WF_REASON_NO_ENDPOINT].bytes, 10 * sizeof(frame));
-	assert_true(wf_dp_run(dp, WF_DP_FROM_CONTAINER, 424242, frame, sizeof(frame), 1, &action,
-			      NULL, NULL) < 0);
+	packet.ifindex = 424242;
+	assert_true(wf_dp_run(dp, &packet, &action, NULL, NULL) < 0);
 	assert_int_equal(wf_dp_traffic_read(dp, 3, &traffic), 0);
 	assert_int_equal(traffic.sent.packets, 0);
 	assert_int_equal(wf_dp_traffic_clear(dp, 3), 0);
@@ -307,14 +310,17 @@ static void events_cost_memory_only_while_observed(void **state)
 	_cleanup_(wf_dp_close) struct wf_dp *dp = open_or_fail();
 	struct wf_config_value config = { .observe = WF_OBSERVE_DROPS };
 	uint8_t frame[60] = { 0 };
+	const struct wf_dp_packet packet = { .program = WF_DP_FROM_CONTAINER,
+					     .ifindex = 1,
+					     .repeat = 5,
+					     .bytes = frame,
+					     .len = sizeof(frame) };
 	unsigned int count = 0;
 	unsigned long before = resident_kb(), during, after;
 	int action;
 
 	assert_int_equal(wf_dp_config_set(dp, &config, NULL), 0);
-	assert_int_equal(wf_dp_run(dp, WF_DP_FROM_CONTAINER, 1, frame, sizeof(frame), 5, &action,
-				   NULL, NULL),
-			 0);
+	assert_int_equal(wf_dp_run(dp, &packet, &action, NULL, NULL), 0);
 	assert_int_equal(wf_dp_event_read(dp, count_event, &count), 5);
 	assert_int_equal(count, 5);
 	during = resident_kb();

@@ -298,10 +298,13 @@ static void into_the_container(void **state)
 	check_table(&rows_egress);
 }
 
-/* What needs connections is provoked by the steps of test_services.c and test_uplinks.c. */
+/*
+ * What needs connections is provoked by the steps of test_services.c, test_uplinks.c and
+ * test_policy.c.
+ */
 static bool is_about_connections(unsigned int reason)
 {
-	return reason >= WF_REASON_SERVICE_NO_PORT && reason <= WF_REASON_PORT_TAKEN;
+	return reason >= WF_REASON_SERVICE_NO_PORT && reason <= WF_REASON_POLICY_EGRESS;
 }
 
 /*

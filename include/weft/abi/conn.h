@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
 /*
- * The table of translated connections. One record per connection holds both tuples; an index of
+ * The table of connections: those that are translated, and those that policies have allowed. One record per connection holds both tuples; an index of
  * buckets leads from either tuple to it with one look-up. Both are plain arrays that the daemon
  * maps into its memory: listing, expiry and flushing cost no system call per entry. Programs and
  * daemon change them with atomic operations only; bpf/lib/conn.h states the protocol.
@@ -12,7 +12,7 @@
 
 /* Where in the datapath a tuple is seen: the same addresses mean different things at each place. */
 enum wf_site {
-	WF_SITE_CONTAINER = 1, /* at a container's own device: it talks to a service */
+	WF_SITE_CONTAINER = 1, /* between a container and anybody */
 	WF_SITE_EDGE = 2,      /* at an uplink of the host */
 	WF_SITE_XDP = 3,       /* at an uplink, before the stack */
 	WF_SITE_COUNT,
@@ -60,6 +60,7 @@ enum wf_conn_flag {
 	WF_CONN_ROUTED = 1 << 7,     /* nothing is translated: who began it is remembered */
 	WF_CONN_FIN_ORIGINAL = 1 << 8,
 	WF_CONN_FIN_REPLY = 1 << 9,
+	WF_CONN_POLICY = 1 << 10, /* nothing is translated: policies allowed whoever began it */
 };
 
 /* Ticks of the table: CLOCK_MONOTONIC (coarse) nanoseconds shifted right by this: 1.07 s. */
@@ -151,8 +152,8 @@ enum wf_conn_class {
 /* Value of wf_conn_owners, by slot: spares endpoints without connections any look-up. */
 struct wf_conn_owner {
 	__u32 owned;   /* records that count against the endpoint's quota */
-	__u32 backing; /* records of WF_SITE_CONTAINER whose backend it is */
-	__u32 calling; /* records of WF_SITE_CONTAINER whose client it is */
+	__u32 backing; /* translated records of WF_SITE_CONTAINER whose backend it is */
+	__u32 calling; /* translated records of WF_SITE_CONTAINER whose client it is */
 	__u32 pad;
 };
 

@@ -6,11 +6,14 @@
 #ifndef WEFT_ABI_EVENT_H
 #define WEFT_ABI_EVENT_H
 
+#include <weft/abi/policy.h>
 #include <weft/abi/types.h>
 
 enum wf_event_type {
 	WF_EVENT_DROP = 1,
 	WF_EVENT_FIRST = 2, /* first packet of a flow; may repeat, never missing */
+	WF_EVENT_AUDIT = 3, /* began although a policy on trial denies it */
+	WF_EVENT_TRACE = 4, /* what would become of a packet (wf_config_value.trace) */
 	WF_EVENT_COUNT,
 };
 
@@ -23,6 +26,22 @@ enum wf_hook {
 	WF_HOOK_TO_UPLINK = 5,
 	WF_HOOK_SOCKET = 6, /* translated at connect() or sendmsg() */
 	WF_HOOK_XDP = 7,
+};
+
+/* Where a packet that is asked about would go; wf_event.way, 0 in other events. */
+enum wf_event_way {
+	WF_EVENT_WAY_NONE,     /* nowhere: `reason` says why */
+	WF_EVENT_WAY_ENDPOINT, /* into the endpoint peer_slot */
+	WF_EVENT_WAY_HOST,     /* to the host's stack, which may route it on */
+	WF_EVENT_WAY_OUT,      /* out of the uplink */
+};
+
+/* What policies said about one end. */
+struct wf_event_end {
+	__u32 profile;  /* WF_POLICY_PROFILE_NONE: nothing selects it, or it has no slot */
+	__u32 class_id; /* of the other end, as it was looked up; 0 without a profile */
+	__u32 rule;     /* what decided, 0: none */
+	__u32 verdict;  /* enum wf_policy_verdict */
 };
 
 struct wf_event {
@@ -43,8 +62,12 @@ struct wf_event {
 	__u8 tcp_flags;
 	__u8 translated; /* enum wf_event_translated */
 	__be16 nat_port; /* what the translated address' port became; 0: untranslated */
-	__u8 pad[2];
+	__u8 verdict;    /* enum wf_policy_verdict of both ends; ALLOW when nobody judged */
+	__u8 way;        /* enum wf_event_way */
 	struct wf_addr nat; /* what the destination (or source) became; zero: untranslated */
+	__u32 rule;         /* what decided: index of wf_policy_hits, 0: none */
+	__u32 pad;
+	struct wf_event_end ends[WF_POLICY_DIR_COUNT]; /* all zero unless policies were asked */
 };
 
 /* Which end of the packet `nat` is about. */
@@ -54,6 +77,7 @@ enum wf_event_translated {
 	WF_EVENT_TRANSLATED_SRC, /* masquerade: nat is the host's address */
 };
 
-_Static_assert(sizeof(struct wf_event) == 88, "wf_event");
+_Static_assert(sizeof(struct wf_event_end) == 16, "wf_event_end");
+_Static_assert(sizeof(struct wf_event) == 128, "wf_event");
 
 #endif

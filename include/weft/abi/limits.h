@@ -7,11 +7,13 @@
 #define WEFT_ABI_LIMITS_H
 
 /* Part of the name of the pin directory: a daemon never opens maps of another layout. */
-#define WF_ABI_VERSION 2
+#define WF_ABI_VERSION 3
 
 /* Slots of the endpoint table. Slot 0 is the host itself, so WF_MAX_SLOTS - 1 endpoints. */
 #define WF_MAX_SLOTS 16384
 #define WF_SLOT_HOST 0
+/* Whoever has no slot: somebody outside, or nobody knows yet. */
+#define WF_SLOT_NOBODY 0xffffffffu
 
 /*
  * The host side of slot N has interface index WF_IFINDEX_BASE + N: the daemon chooses the index
@@ -70,6 +72,17 @@
 #define WF_MAX_SOURCE_RANGES 16384
 #define WF_MAX_NETNS         WF_MAX_SLOTS
 #define WF_MAX_UPLINKS       64
+
+/* Tables of policies (abi/policy.h). What does not fit is refused, and fails closed. */
+#define WF_MAX_POLICY_PROFILES 16384
+#define WF_MAX_POLICY_RULES    131072 /* of all runs together */
+#define WF_MAX_POLICY_PAIRS    262144
+#define WF_MAX_POLICY_PREFIXES 65536
+#define WF_MAX_POLICY_HITS     65536 /* numbers of rules, 0 unused */
+
+/* Verdicts that each CPU remembers (power of two, as this many bits say). */
+#define WF_VERDICT_BITS  13
+#define WF_VERDICT_SLOTS (1 << WF_VERDICT_BITS)
 
 /* Ports that masqueraded connections may show, when their own is taken. */
 #define WF_NAT_FIRST_PORT 1024

@@ -13,6 +13,7 @@
 #ifndef WEFT_ABI_POLICY_H
 #define WEFT_ABI_POLICY_H
 
+#include <weft/abi/conn.h>
 #include <weft/abi/types.h>
 
 /* The direction as the subject sees it; index of wf_policy_subject_value.profile. */
@@ -75,12 +76,30 @@ struct wf_policy_rule_value {
 #define WF_POLICY_AT_START   0x00ffffffu
 #define WF_POLICY_AT_VERDICT 24
 
-/* Key of wf_policy_prefixes (LPM trie) for whatever is no endpoint of this node; value: class. */
+/*
+ * Key of wf_policy_prefixes (LPM trie) for whatever is no endpoint of this node, and for the
+ * addresses of endpoints with WF_POLICY_CLASS_ODD. Value: the class; of a prefix that is one
+ * address with WF_POLICY_CLASS_ODD set: only such a one counts for an endpoint.
+ */
 struct wf_policy_prefix_key {
 	__u32 prefixlen; /* of the 128-bit address: IPv4 is 96 + bits */
 	struct wf_addr addr;
 };
 
+/*
+ * Value of wf_verdicts (per CPU, direct-mapped by a hash of the tuple): a packet of this kind may
+ * pass. Good for one revision of the policies and a moment of time (wf_now_moment()).
+ */
+struct wf_verdict_value {
+	struct wf_tuple tuple; /* as packets of that direction arrive */
+	__u32 from;            /* slot that sent, WF_SLOT_NOBODY: not known when it was looked up */
+	__u32 to;              /* slot that receives */
+	__u32 revision;
+	__u32 moment;
+	__u32 pad[2];
+};
+
+_Static_assert(sizeof(struct wf_verdict_value) == 64, "wf_verdict_value");
 _Static_assert(sizeof(struct wf_policy_subject_value) == 16, "wf_policy_subject_value");
 _Static_assert(sizeof(struct wf_policy_run) == 8, "wf_policy_run");
 _Static_assert(sizeof(struct wf_policy_pair_key) == 8, "wf_policy_pair_key");

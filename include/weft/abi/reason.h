@@ -75,7 +75,7 @@
 	X(SERVICE_SOURCE, 38, "service_source", policy,                                            \
 	  "the client is not in the service's loadBalancerSourceRanges", "")                       \
 	X(CONN_TABLE_FULL, 39, "conn_table_full", error,                                           \
-	  "no room for a new translated connection",                                               \
+	  "no room for a new connection",                                               \
 	  "raise --max-connections; see who holds them with 'weft conntrack ls'")                  \
 	X(CONN_QUOTA, 40, "conn_quota", error, "the endpoint has its share of connections",        \
 	  "see them with 'weft conntrack ls --endpoint NAME'")                                     \
@@ -94,7 +94,11 @@
 	X(CONN_CUT, 46, "conn_cut", policy, "the connection's backend left and its service cuts",  \
 	  "set the annotation weft.dev/termination: drain to let connections end by themselves")   \
 	X(PORT_TAKEN, 47, "port_taken", policy, "the port belongs to a service or published port", \
-	  "see 'weft ports'")
+	  "see 'weft ports'")                                                                      \
+	X(POLICY_INGRESS, 48, "policy_ingress", policy, "a policy of the receiver denies it",      \
+	  "ask 'weft why SOURCE DESTINATION:PORT'; 'weft policy ls' shows what is in force")       \
+	X(POLICY_EGRESS, 49, "policy_egress", policy, "a policy of the sender denies it",          \
+	  "ask 'weft why SOURCE DESTINATION:PORT'; 'weft policy ls' shows what is in force")
 
 enum wf_reason {
 	WF_REASON_NONE = 0,

@@ -26,6 +26,7 @@ enum wf_ep_flag {
 	WF_EP_IPV6 = 1 << 3,  /* ip6 is valid */
 	WF_EP_MORE_ADDRS =
 		1 << 4, /* further addresses: ask the address table when ip4/ip6 differ */
+	WF_EP_GUARDED = 1 << 5, /* policies are about it: packets from and to it are judged */
 };
 
 /* Value of wf_endpoints, indexed by slot. Written by the daemon, read by every program. */
@@ -103,7 +104,7 @@ struct wf_traffic_value {
 
 /* struct wf_config_value.observe: what is put into the event ring. 0 costs nothing. */
 enum wf_observe_flag {
-	WF_OBSERVE_DROPS = 1 << 0,
+	WF_OBSERVE_DROPS = 1 << 0, /* and what would be one if its policy were not on trial */
 	WF_OBSERVE_FIRST = 1 << 1, /* first packets of flows */
 };
 
@@ -113,6 +114,13 @@ struct wf_config_value {
 	__u32 host_ifindex; /* weft0, the peer of slot 0's device: what the host receives on */
 	__u32 ranges;       /* published runs in force: generation in bit 31, their number below */
 	__u32 flags;        /* enum wf_config_flag */
+	__u32 revision;     /* of policies: verdicts of another one are not believed */
+	/*
+	 * Mark of packets that are only asked about ('weft why'): judged as the first of a
+	 * connection, told as WF_EVENT_TRACE and never delivered; nothing is counted or recorded.
+	 * 0: none.
+	 */
+	__u32 trace;
 };
 
 /* struct wf_config_value.flags */
@@ -134,6 +142,7 @@ enum wf_stage {
 	WF_STAGE_ND,
 	WF_STAGE_SERVICE, /* a container talks to a service, a published port or the world */
 	WF_STAGE_REPLY,   /* a container answers a translated connection */
+	WF_STAGE_POLICY,  /* what has to be judged, from whatever hook (lib/guard.h) */
 	WF_STAGE_COUNT,
 };
 
@@ -150,7 +159,7 @@ _Static_assert(sizeof(struct wf_addr_key) == 24, "wf_addr_key");
 _Static_assert(sizeof(struct wf_addr_value) == 8, "wf_addr_value");
 _Static_assert(sizeof(struct wf_net_value) == 24 + 8 * 32, "wf_net_value");
 _Static_assert(sizeof(struct wf_traffic_value) == 64, "wf_traffic_value");
-_Static_assert(sizeof(struct wf_config_value) == 16, "wf_config_value");
+_Static_assert(sizeof(struct wf_config_value) == 24, "wf_config_value");
 _Static_assert(sizeof(struct wf_flow_seen) == 8, "wf_flow_seen");
 _Static_assert(sizeof(struct wf_build_value) == 16, "wf_build_value");
 

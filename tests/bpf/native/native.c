@@ -7,6 +7,7 @@
 #include "lib/arp.h"
 #include "lib/from_container.h"
 #include "lib/from_host.h"
+#include "lib/judge.h"
 #include "lib/nd.h"
 #include "lib/service.h"
 #include "lib/to_container.h"
@@ -110,29 +111,65 @@ static int finish_told(struct wf_ctx *ctx, __u32 hook, int decision, __u32 obser
 	return wf_finish_told(ctx, &subject, decision, observable);
 }
 
+/* As bpf/weft_policy.bpf.c; anything but WF_NEXT(WF_STAGE_POLICY) is the caller's. */
+static bool judge(struct wf_ctx *ctx, int *decision)
+{
+	struct wf_work *work = wf_map_work();
+	struct wf_subject subject = { .slot = work->slot,
+				      .hook = work->hook,
+				      .answer = &work->answer };
+	__u32 type = 0;
+	int r;
+
+	if (*decision != WF_NEXT(WF_STAGE_POLICY))
+		return false;
+	r = wf_judge_stage(ctx, work, &type);
+	if (type == WF_EVENT_TRACE && r >= 0) {
+		subject.way = wf_judge_way(work);
+		subject.peer = work->guard.to;
+		(void)wf_observe(ctx, &subject, 0, WF_EVENT_TRACE);
+		*decision = TC_ACT_SHOT;
+		return true;
+	}
+	if (type == WF_EVENT_AUDIT && wf_observes(WF_OBSERVE_DROPS))
+		(void)wf_observe(ctx, &subject, 0, type);
+	*decision = wf_finish_for(ctx, &subject, r,
+				  work->guard.way < WF_WAY_IN ? WF_OBSERVE_DROPS | WF_OBSERVE_FIRST
+							      : WF_OBSERVE_DROPS);
+	return true;
+}
+
+static int finish_inner(struct wf_ctx *ctx, __u32 hook, int decision)
+{
+	if (judge(ctx, &decision))
+		return decision;
+	return finish_told(ctx, hook, decision, WF_OBSERVE_DROPS | WF_OBSERVE_FIRST);
+}
+
 /* What the programs in bpf/ do with a decision. */
 int native_run(struct wf_ctx *ctx, bool egress)
 {
 	struct wf_work *work = wf_work_begin(wf_slot_of(ctx), WF_HOOK_FROM_CONTAINER);
-	const __u32 all = WF_OBSERVE_DROPS | WF_OBSERVE_FIRST;
 	int r;
 
-	if (egress)
-		return wf_finish(ctx, WF_HOOK_TO_CONTAINER, wf_to_container(ctx));
+	if (egress) {
+		r = wf_to_container(ctx);
+		return judge(ctx, &r) ? r : wf_finish(ctx, WF_HOOK_TO_CONTAINER, r);
+	}
 	r = wf_from_container(ctx);
 	if (r == WF_NEXT(WF_STAGE_REPLY)) {
 		r = wf_reply(ctx, work);
 		if (r != WF_NEXT(WF_STAGE_SERVICE))
-			return finish_told(ctx, WF_HOOK_FROM_CONTAINER, r, all);
+			return finish_inner(ctx, WF_HOOK_FROM_CONTAINER, r);
 	}
 	switch (r) {
 	case WF_NEXT(WF_STAGE_SERVICE):
-		return finish_told(ctx, WF_HOOK_FROM_CONTAINER, wf_service(ctx, work), all);
+		return finish_inner(ctx, WF_HOOK_FROM_CONTAINER, wf_service(ctx, work));
 	case WF_NEXT(WF_STAGE_FROM_HOST):
-		return finish_told(ctx, WF_HOOK_FROM_HOST, wf_from_host(ctx), all);
+		return finish_inner(ctx, WF_HOOK_FROM_HOST, wf_from_host(ctx));
 	case WF_NEXT(WF_STAGE_ARP): return wf_finish_link(ctx, wf_arp(ctx));
 	case WF_NEXT(WF_STAGE_ND): return wf_finish_link(ctx, wf_nd(ctx));
-	default: return wf_finish(ctx, WF_HOOK_FROM_CONTAINER, r);
+	default: return judge(ctx, &r) ? r : wf_finish(ctx, WF_HOOK_FROM_CONTAINER, r);
 	}
 }
 
@@ -142,6 +179,7 @@ int native_uplink_run(struct wf_ctx *ctx, bool egress)
 	struct wf_work *work = wf_work_begin(WF_SLOT_HOST, hook);
 	int r = egress ? wf_to_uplink(ctx, work) : wf_from_uplink(ctx, work);
 
-	r = finish_told(ctx, hook, r, WF_OBSERVE_DROPS);
+	if (!judge(ctx, &r))
+		r = finish_told(ctx, hook, r, WF_OBSERVE_DROPS);
 	return r == WF_GO_ON ? TC_ACT_UNSPEC : r;
 }

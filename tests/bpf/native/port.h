@@ -18,6 +18,7 @@
 #include <weft/abi/event.h>
 #include <weft/abi/lb.h>
 #include <weft/abi/limits.h>
+#include <weft/abi/policy.h>
 #include <weft/abi/reason.h>
 #include <weft/abi/types.h>
 
@@ -50,6 +51,12 @@
 #define NATIVE_EXHAUSTED 4
 #define NATIVE_SOCKETS   8
 #define NATIVE_CONNS     8192
+#define NATIVE_PROFILES  64
+#define NATIVE_RULES     2048
+#define NATIVE_PAIRS     256
+#define NATIVE_PREFIXES  64
+#define NATIVE_HITS      2048
+#define NATIVE_VERDICTS  256
 
 /* Helpers that native.failing can name. */
 enum native_helper {
@@ -123,6 +130,16 @@ struct native_exhausted {
 	__u32 tick;
 };
 
+struct native_pair {
+	struct wf_policy_pair_key key;
+	struct wf_policy_run run;
+};
+
+struct native_prefix {
+	struct wf_policy_prefix_key key;
+	__u32 class_id;
+};
+
 struct native_state {
 	struct wf_ep_value endpoints[NATIVE_SLOTS];
 	struct native_address addresses[NATIVE_ADDRESSES];
@@ -159,6 +176,16 @@ struct native_state {
 	__be16 all_ports_but; /* 0; otherwise sockets have all ports but this one */
 	__u32 socket_questions;
 	__u64 work[64];
+	struct wf_policy_subject_value subjects[NATIVE_SLOTS];
+	struct wf_policy_run profiles[NATIVE_PROFILES];
+	struct wf_policy_rule_value rules[NATIVE_RULES];
+	struct native_pair pairs[NATIVE_PAIRS];
+	__u32 pair_count;
+	struct native_prefix prefixes[NATIVE_PREFIXES];
+	__u32 prefix_count;
+	struct wf_counter hits[NATIVE_HITS];
+	struct wf_verdict_value verdicts[NATIVE_VERDICTS];
+	__u32 verdict_questions; /* how often the tables of policies were asked for a subject */
 	__u32 redirect_peer; /* ifindex of the last redirection of each kind, 0: none */
 	__u32 redirect_ingress;
 	__u32 redirect;
@@ -530,6 +557,66 @@ static inline struct wf_uplink_value *wf_map_uplink(__u32 ifindex)
 		if (native.uplinks[i].ifindex == ifindex)
 			return &native.uplinks[i].value;
 	return NULL;
+}
+
+static inline struct wf_policy_subject_value *wf_map_policy_subject(__u32 slot)
+{
+	native.verdict_questions++;
+	return slot < NATIVE_SLOTS ? &native.subjects[slot] : NULL;
+}
+
+static inline struct wf_policy_run *wf_map_policy_profile(__u32 number)
+{
+	return number < NATIVE_PROFILES ? &native.profiles[number] : NULL;
+}
+
+static inline struct wf_policy_rule_value *wf_map_policy_rule(__u32 place)
+{
+	return place < NATIVE_RULES ? &native.rules[place] : NULL;
+}
+
+static inline struct wf_policy_run *wf_map_policy_pair(const struct wf_policy_pair_key *key)
+{
+	for (__u32 i = 0; i < native.pair_count; i++)
+		if (memcmp(&native.pairs[i].key, key, sizeof(*key)) == 0)
+			return &native.pairs[i].run;
+	return NULL;
+}
+
+/* Whether the entry's bits are the first of the key's. */
+static inline int native_prefix_matches(const struct wf_policy_prefix_key *entry,
+					const struct wf_policy_prefix_key *key)
+{
+	for (__u32 bit = 0; bit < entry->prefixlen; bit++)
+		if ((entry->addr.bytes[bit / 8] ^ key->addr.bytes[bit / 8]) & 0x80 >> bit % 8)
+			return 0;
+	return 1;
+}
+
+static inline __u32 *wf_map_policy_prefix(const struct wf_policy_prefix_key *key)
+{
+	struct native_prefix *longest = NULL;
+
+	for (__u32 i = 0; i < native.prefix_count; i++)
+		if (native_prefix_matches(&native.prefixes[i].key, key) &&
+		    (!longest || native.prefixes[i].key.prefixlen > longest->key.prefixlen))
+			longest = &native.prefixes[i];
+	return longest ? &longest->class_id : NULL;
+}
+
+static inline struct wf_counter *wf_map_policy_hit(__u32 rule)
+{
+	return rule < NATIVE_HITS ? &native.hits[rule] : NULL;
+}
+
+static inline struct wf_verdict_value *wf_map_verdict(__u32 index)
+{
+	return &native.verdicts[index % NATIVE_VERDICTS];
+}
+
+static inline __u32 wf_now_moment(void)
+{
+	return native.now_s;
 }
 
 #define WF_GLOBAL static inline

@@ -21,6 +21,7 @@ struct wf_dp *fake_dp_new(void)
 	dp->ring_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	dp->limit = ROOM;
 	dp->lb = fake_lb_new();
+	dp->policy = fake_policy_new();
 	return dp;
 }
 
@@ -30,6 +31,7 @@ void fake_dp_free(struct wf_dp **dp)
 		return;
 	(void)close((*dp)->ring_fd);
 	fake_lb_free(&(*dp)->lb);
+	fake_policy_free(&(*dp)->policy);
 	free(*dp);
 	*dp = NULL;
 }
@@ -293,11 +295,13 @@ int wf_dp_network_get(struct wf_dp *dp, uint32_t number, struct wf_net_value *re
 
 int wf_dp_config_set(struct wf_dp *dp, const struct wf_config_value *value, struct wf_err *err)
 {
-	uint32_t ranges = dp->config.ranges;
+	struct wf_config_value before = dp->config;
 
 	PASS(FAKE_DP, err);
 	dp->config = *value;
-	dp->config.ranges = ranges;
+	dp->config.ranges = before.ranges;
+	dp->config.revision = before.revision;
+	dp->config.trace = before.trace;
 	return 0;
 }
 
@@ -344,9 +348,8 @@ int wf_dp_event_read(struct wf_dp *dp, wf_dp_event_fn callback, void *context)
 	return (int)waiting;
 }
 
-int wf_dp_run(struct wf_dp *dp, enum wf_dp_program program, uint32_t ifindex, const void *packet,
-	      size_t packet_bytes, uint32_t repeat, int *ret_action, uint32_t *ret_ns,
-	      struct wf_err *err)
+int wf_dp_run(struct wf_dp *dp, const struct wf_dp_packet *packet, int *ret_action,
+	      uint32_t *ret_ns, struct wf_err *err)
 {
 	return wf_fail(err, -EOPNOTSUPP, "tables in memory run no programs");
 }

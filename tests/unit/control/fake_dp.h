@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* dp/dp.h, dp/lb.h and dp/conn.h over tables in memory, and what a test may see of and do to them. */
+/* dp/dp.h, lb.h, conn.h and policy.h over tables in memory, and what a test may see of and do to them. */
 #ifndef WEFT_TESTS_FAKE_DP_H
 #define WEFT_TESTS_FAKE_DP_H
 
 #include "base/str.h"
 #include "dp/conn.h"
 #include "dp/dp.h"
+#include "dp/conn_table.h"
 #include "dp/lb.h"
+#include "dp/policy.h"
 
 struct wf_dp *fake_dp_new(void);
 void fake_dp_free(struct wf_dp **dp);
@@ -46,6 +48,16 @@ const struct wf_uplink_value *fake_dp_uplink(const struct wf_dp *dp, uint32_t if
 bool fake_dp_source(const struct wf_dp *dp, uint32_t service, const char *prefix);
 const char *fake_dp_cgroup(const struct wf_dp *dp); /* "": the socket hooks are nowhere */
 enum wf_dp_xdp_mode fake_dp_xdp(const struct wf_dp *dp, uint32_t ifindex);
+
+/* What is in the tables of policies; the arrays are wf_dp_policy_memory()'s. */
+bool fake_dp_guarded(const struct wf_dp *dp, uint32_t slot);
+size_t fake_dp_pair_count(const struct wf_dp *dp);
+/* Connections that were seeded, in their order. Borrowed. */
+size_t fake_dp_seeds(const struct wf_dp *dp, const struct wf_conn_seed **ret_seeds);
+/* A packet that met a rule. */
+void fake_dp_hit(struct wf_dp *dp, uint32_t rule, uint64_t bytes);
+/* What wf_dp_trace() answers from now on. */
+void fake_dp_answer(struct wf_dp *dp, const struct wf_event *answer);
 
 /* Puts a connection in force, as the programs would; index from 1, below 1024. */
 void fake_dp_connect(struct wf_dp *dp, uint32_t index, const struct wf_conn *conn);

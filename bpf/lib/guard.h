@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/*
+ * In front of everybody whom policies are about. What this CPU has judged a moment ago passes at
+ * once; all else goes to WF_STAGE_POLICY (lib/judge.h), which delivers what may pass. Called with
+ * a frame that is ready for its receiver, so that nothing is left to do but to hand it over.
+ */
+#ifndef WEFT_BPF_GUARD_H
+#define WEFT_BPF_GUARD_H
+
+#include "conn_record.h"
+#include "endpoint.h"
+#include "finish.h"
+#include "flow.h"
+#include "work.h"
+
+/* How a packet goes on when it may. */
+enum wf_way {
+	WF_WAY_PEER = 1, /* into a container */
+	WF_WAY_HOST,     /* to the host's stack, for the host or beyond it */
+	WF_WAY_PASS,     /* into a container by the device it is on */
+	WF_WAY_IN,       /* from an uplink to the host */
+	WF_WAY_OUT,      /* from the host to an uplink */
+};
+
+/* The last argument of wf_guard(). flags: of the endpoints at both ends together. */
+#define WF_GUARD_HOOK    8
+#define WF_GUARD_GUARDED (1 << 16)
+#define WF_GUARD_HOW(way, hook, flags) \
+	((way) | (hook) << WF_GUARD_HOOK | ((flags)&WF_EP_GUARDED ? WF_GUARD_GUARDED : 0))
+
+/* TCP packets with one of these change what is known of the connection. */
+#define WF_GUARD_TURNS (WF_TCP_FIN | WF_TCP_SYN | WF_TCP_RST)
+
+static __always_inline __u32 wf_verdict_index(const struct wf_tuple *tuple)
+{
+	const __u64 *words = ((const union wf_conn_bits *)tuple)->longs;
+	__u64 sum = words[1] + (words[3] << 23 | words[3] >> 41) + words[4] * WF_CONN_HASH_SPREAD;
+
+	return (sum ^ sum >> 32) * WF_CONN_HASH_SPREAD >> (64 - WF_VERDICT_BITS);
+}
+
+/* Whether such a packet may pass, as this CPU knows from a moment ago. */
+static __always_inline int wf_verdict_holds(const struct wf_config_value *config,
+					    const struct wf_tuple *tuple, __u32 from, __u32 to)
+{
+	const struct wf_verdict_value *verdict = wf_map_verdict(wf_verdict_index(tuple));
+
+	/* whoever wants to know what rule let a flow pass gets it from the judge */
+	return verdict && wf_tuple_same(&verdict->tuple, tuple) && verdict->from == from &&
+	       verdict->to == to && verdict->revision == config->revision &&
+	       verdict->moment == wf_now_moment() && !(config->observe & WF_OBSERVE_FIRST);
+}
+
+/* revision: as it was before the tables were asked. */
+static __always_inline void wf_verdict_keep(const struct wf_tuple *tuple, __u32 from, __u32 to,
+					    __u32 revision)
+{
+	struct wf_verdict_value *verdict = wf_map_verdict(wf_verdict_index(tuple));
+
+	if (!verdict)
+		return;
+	verdict->tuple = *tuple;
+	verdict->from = from;
+	verdict->to = to;
+	verdict->revision = revision;
+	verdict->moment = wf_now_moment();
+}
+
+/* Whether verdicts on packets of that flow are good for those behind it. */
+static __always_inline int wf_flow_is_steady(const struct wf_flow *flow)
+{
+	__u32 proto = flow->tuple.proto;
+
+	if (!flow->l4 || flow->error_ip)
+		return 0;
+	return proto == IPPROTO_UDP || proto == IPPROTO_SCTP ||
+	       (proto == IPPROTO_TCP && !(flow->tcp_flags & WF_GUARD_TURNS));
+}
+
+/* Fills in the tuple of a packet that may be remembered: 1, or 0 when it has to be judged. */
+static __always_inline int wf_guard_tuple(struct wf_ctx *ctx, const struct wf_ip *ip,
+					  struct wf_tuple *ret_tuple)
+{
+	struct wf_tcp tcp;
+	struct wf_l4 l4;
+
+	if (ip->fragment)
+		return 0;
+	ret_tuple->src = ip->src;
+	ret_tuple->dst = ip->dst;
+	ret_tuple->proto = ip->proto;
+	ret_tuple->site = WF_SITE_CONTAINER;
+	ret_tuple->pad = 0;
+	if (ip->proto == IPPROTO_TCP) {
+		if (ip->l4 + WF_TCP_MIN_BYTES > ip->end ||
+		    wf_flow_load(ctx, ip, &tcp, sizeof(tcp)) < 0 || tcp.flags & WF_GUARD_TURNS)
+			return 0;
+		ret_tuple->sport = tcp.sport;
+		ret_tuple->dport = tcp.dport;
+		return 1;
+	}
+	if ((ip->proto != IPPROTO_UDP && ip->proto != IPPROTO_SCTP) ||
+	    ip->l4 + WF_SCTP_MIN_BYTES > ip->end || wf_flow_load(ctx, ip, &l4, sizeof(l4)) < 0)
+		return 0;
+	ret_tuple->sport = l4.sport;
+	ret_tuple->dport = l4.dport;
+	return 1;
+}
+
+/* Leaves the packet to the judge. */
+static __always_inline int wf_guard_call(struct wf_ctx *ctx, __u32 from, __u32 to, __u32 how)
+{
+	struct wf_work *work = wf_map_work();
+	__u32 hook = how >> WF_GUARD_HOOK & 0xff;
+
+	if (!work)
+		return -WF_REASON_INTERNAL_ERROR;
+	work->slot = hook >= WF_HOOK_FROM_UPLINK ? WF_SLOT_HOST : wf_slot_of(ctx);
+	work->hook = hook;
+	work->guard.from = from;
+	work->guard.to = to;
+	work->guard.way = how & 0xff;
+	return WF_NEXT(WF_STAGE_POLICY);
+}
+
+/*
+ * Whether a packet between these ends may be handed over: 0, WF_NEXT(WF_STAGE_POLICY) or -reason.
+ * Slots: from is WF_SLOT_NOBODY when only the source address tells; to is WF_SLOT_HOST for the
+ * host and for all behind it. how: WF_GUARD_HOW(). A function, so that those who are not guarded do
+ * not pay for the room it takes.
+ */
+static __noinline int wf_guard(struct wf_ctx *ctx, const struct wf_ip *ip, __u32 from, __u32 to,
+			       __u32 how)
+{
+	struct wf_config_value *config = wf_map_config();
+	struct wf_tuple tuple;
+
+	if (!config)
+		return -WF_REASON_INTERNAL_ERROR;
+	if (wf_is_traced(ctx))
+		return wf_guard_call(ctx, from, to, how);
+	/* somebody else's mark brought it here */
+	if (!(how & WF_GUARD_GUARDED))
+		return 0;
+	if (wf_guard_tuple(ctx, ip, &tuple) && wf_verdict_holds(config, &tuple, from, to))
+		return 0;
+	return wf_guard_call(ctx, from, to, how);
+}
+
+/* Whether the guard has to look: policies are about one of them, or somebody asks. */
+static __always_inline int wf_guard_cares(const struct wf_ctx *ctx, __u32 flags)
+{
+	return wf_unlikely(flags & WF_EP_GUARDED) || wf_unlikely(wf_ctx_mark(ctx));
+}
+
+static __always_inline __u32 wf_host_flags(void)
+{
+	struct wf_ep_value *host = wf_map_endpoint(WF_SLOT_HOST);
+
+	return host ? host->flags : 0;
+}
+
+#endif

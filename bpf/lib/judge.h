@@ -1,0 +1,319 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/*
+ * Stage WF_STAGE_POLICY: whether a packet may pass, by its connection and by what policies say of
+ * whoever began it; then it is handed over. Policies are asked anew whenever a packet comes here,
+ * so what a change forbids ends, whatever the table of connections remembers.
+ */
+#ifndef WEFT_BPF_JUDGE_H
+#define WEFT_BPF_JUDGE_H
+
+#include "deliver.h"
+#include "guard.h"
+#include "judge_nat.h"
+#include "translate.h"
+
+static __always_inline int wf_is_icmp(const struct wf_ip *ip)
+{
+	return ip->proto == (ip->version == 4 ? IPPROTO_ICMP : IPPROTO_ICMPV6);
+}
+
+/* The type that rules name for an echo's connection. */
+static __always_inline __u32 wf_echo_type(__u32 version)
+{
+	return version == 4 ? WF_ICMP4_ECHO : WF_ICMP6_ECHO;
+}
+
+/*
+ * Reads of an ICMP packet what its tuple does not say: its type, and whether it asks for an echo,
+ * which alone begins something. A later fragment is what its first one was, an echo.
+ */
+static __always_inline int wf_judge_icmp(struct wf_ctx *ctx, struct wf_work *work)
+{
+	__u8 type;
+
+	work->guard.type = wf_echo_type(work->ip.version);
+	if (!work->flow.l4)
+		return 0;
+	if (wf_ctx_load(ctx, work->flow.l4, &type, sizeof(type)) < 0)
+		return wf_malformed_ip(&work->ip);
+	work->guard.type = type;
+	return 0;
+}
+
+/* Whether the packet may begin something that is remembered. */
+static __always_inline int wf_judge_records(const struct wf_work *work)
+{
+	const struct wf_flow *flow = &work->flow;
+
+	if (flow->error_ip || flow->tcp_flags & WF_TCP_RST)
+		return 0;
+	return !wf_is_icmp(&work->ip) || work->guard.type == wf_echo_type(work->ip.version);
+}
+
+/* The question about whoever sent the packet as the one who begins. */
+static __always_inline void wf_judge_forward(struct wf_work *work)
+{
+	struct wf_question *question = &work->question;
+
+	question->src = work->ip.src;
+	question->dst = work->ip.dst;
+	question->from = work->guard.sender;
+	question->to = work->guard.receiver;
+	question->proto = work->ip.proto;
+	question->port = wf_is_icmp(&work->ip) ? work->guard.type
+					       : bpf_ntohs(work->flow.tuple.dport);
+}
+
+/* The same for a packet that answers. Not for ICMP errors. */
+static __always_inline void wf_judge_backward(struct wf_work *work)
+{
+	struct wf_question *question = &work->question;
+
+	question->src = work->ip.dst;
+	question->dst = work->ip.src;
+	question->from = work->guard.receiver;
+	question->to = work->guard.sender;
+	question->proto = work->ip.proto;
+	question->port = wf_is_icmp(&work->ip) ? wf_echo_type(work->ip.version)
+					       : bpf_ntohs(work->flow.tuple.sport);
+}
+
+/* An ICMP error about the connection in hit: the question is about that one. */
+static __always_inline void wf_judge_quoted(struct wf_work *work)
+{
+	const struct wf_tuple *tuple = &work->flow.tuple;
+	struct wf_question *question = &work->question;
+	__u32 is_icmp = tuple->proto == IPPROTO_ICMP || tuple->proto == IPPROTO_ICMPV6;
+	__u32 speaker = work->guard.sender;
+
+	/* a router on the way speaks for the end behind it */
+	if (!wf_addr_same(&tuple->src, &work->ip.src))
+		speaker = wf_address_owner(&tuple->src);
+	question->proto = tuple->proto;
+	if (work->hit.dir == WF_DIR_ORIGINAL) {
+		question->src = tuple->src;
+		question->dst = tuple->dst;
+		question->from = speaker;
+		question->to = work->guard.receiver;
+		question->port = bpf_ntohs(tuple->dport);
+	} else {
+		question->src = tuple->dst;
+		question->dst = tuple->src;
+		question->from = work->guard.receiver;
+		question->to = speaker;
+		question->port = bpf_ntohs(tuple->sport);
+	}
+	if (is_icmp)
+		question->port = wf_echo_type(work->ip.version);
+}
+
+/* Whether a container speaks for an end that it is not: it is no router. */
+static __always_inline int wf_judge_is_pretence(const struct wf_work *work)
+{
+	return work->flow.error_ip && work->guard.from != WF_SLOT_NOBODY &&
+	       work->guard.from != WF_SLOT_HOST &&
+	       !wf_addr_same(&work->flow.tuple.src, &work->ip.src);
+}
+
+/* Remembers whoever sent the packet as who began. 0 or -reason. */
+static __always_inline int wf_judge_add(struct wf_work *work)
+{
+	struct wf_conn_new *fresh = &work->fresh;
+	struct wf_tuple *back = &fresh->tuple[WF_DIR_REPLY];
+	const struct wf_tuple *tuple = &work->flow.tuple;
+	__u32 sender = work->guard.sender, receiver = work->guard.receiver, index = 0;
+	int r;
+
+	fresh->tuple[WF_DIR_ORIGINAL] = *tuple;
+	back->src = tuple->dst;
+	back->dst = tuple->src;
+	back->sport = tuple->dport;
+	back->dport = tuple->sport;
+	back->proto = tuple->proto;
+	back->site = tuple->site;
+	back->pad = 0;
+	fresh->flags = WF_CONN_POLICY;
+	fresh->backend = 0;
+	fresh->service = 0;
+	fresh->owner = sender == WF_SLOT_NOBODY ? WF_SLOT_HOST : sender;
+	fresh->peer = receiver == WF_SLOT_NOBODY ? WF_SLOT_HOST : receiver;
+	/* a record whose two tuples are the same would not know its direction */
+	if (wf_tuple_same(tuple, back))
+		return 0;
+	r = wf_conn_add(fresh, &index);
+	/* when it is there already another CPU was faster, or its answers look like another's */
+	return r < 0 ? r : 0;
+}
+
+/*
+ * The packet of no known connection. One that is under way already - it began before anybody was
+ * guarded, or its record was lost - goes on and is remembered when either end might have begun it;
+ * when only this direction is allowed it passes without being taken for leave to answer.
+ */
+static __always_inline int wf_judge_new(struct wf_work *work)
+{
+	const struct wf_flow *flow = &work->flow;
+	struct wf_answer back;
+	int r;
+
+	wf_judge_forward(work);
+	r = wf_policy_ask(&work->question, &work->answer);
+	if (r < 0)
+		return r;
+	if (flow->tuple.proto == IPPROTO_TCP && !flow->error_ip && !wf_may_begin(flow)) {
+		wf_judge_backward(work);
+		if (!wf_judge_records(work) || wf_policy_ask(&work->question, &back) < 0)
+			return 0;
+	}
+	work->guard.is_first = 1;
+	return wf_judge_records(work) ? wf_judge_add(work) : 0;
+}
+
+/* Whether the one who was asked begins himself, with the same ports. */
+static __always_inline int wf_judge_is_turned(const struct wf_work *work)
+{
+	return work->flow.tuple.proto == IPPROTO_TCP && work->hit.dir == WF_DIR_REPLY &&
+	       wf_may_begin(&work->flow);
+}
+
+/* The packet of the connection in hit. */
+static __always_inline int wf_judge_known(struct wf_work *work)
+{
+	int r;
+
+	if (wf_judge_is_turned(work)) {
+		if (work->hit.phase >= WF_CONN_CLOSING)
+			wf_conn_remove(work->hit.index);
+		return wf_judge_new(work);
+	}
+	if (work->flow.error_ip)
+		wf_judge_quoted(work);
+	else if (work->hit.dir == WF_DIR_REPLY)
+		wf_judge_backward(work);
+	else
+		wf_judge_forward(work);
+	r = wf_policy_ask(&work->question, &work->answer);
+	/* an error is no sign of life */
+	if (r == 0 && !work->flow.error_ip)
+		wf_conn_touch(&work->hit, work->flow.tcp_flags);
+	return r;
+}
+
+/* Who is at both ends of the packet. */
+static __always_inline void wf_judge_ends(struct wf_work *work)
+{
+	struct wf_guarding *guard = &work->guard;
+
+	guard->sender = guard->from == WF_SLOT_NOBODY ? wf_address_owner(&work->ip.src)
+						      : guard->from;
+	guard->receiver = guard->to == WF_SLOT_HOST ? wf_address_owner(&work->ip.dst) : guard->to;
+}
+
+/* At an uplink nobody has looked yet for what was judged a moment ago. */
+static __always_inline int wf_judge_is_remembered(const struct wf_work *work)
+{
+	struct wf_config_value *config = wf_map_config();
+
+	return config && !work->guard.is_traced && wf_flow_is_steady(&work->flow) &&
+	       !work->ip.fragment &&
+	       wf_verdict_holds(config, &work->flow.tuple, work->guard.from, work->guard.to);
+}
+
+/* 0 when the packet whose headers are in work may pass, otherwise -reason. */
+static __always_inline int wf_judge_packet(struct wf_ctx *ctx, struct wf_work *work)
+{
+	__u32 site = work->guard.way < WF_WAY_IN ? WF_SITE_CONTAINER : WF_SITE_EDGE;
+	int r = wf_flow_read(ctx, &work->ip, site, &work->flow);
+
+	if (r == 0 && wf_is_icmp(&work->ip))
+		r = wf_judge_icmp(ctx, work);
+	if (r < 0)
+		return r;
+	wf_judge_ends(work);
+	if (site == WF_SITE_EDGE && wf_judge_is_remembered(work))
+		return 0;
+	if (work->guard.is_traced) {
+		wf_judge_forward(work);
+		return wf_policy_ask(&work->question, &work->answer);
+	}
+	/* neighbours on the link must be found, whatever rules say */
+	if (site == WF_SITE_EDGE && work->ip.version == 6 && wf_is_icmp(&work->ip) &&
+	    wf_is_link_icmp6(work->guard.type))
+		return 0;
+	if (!wf_judge_is_pretence(work) && wf_conn_find(&work->flow.tuple, &work->hit) &&
+	    work->hit.flags & WF_CONN_POLICY)
+		return wf_judge_known(work);
+	return wf_judge_new(work);
+}
+
+/* Hands over what may pass: action or -reason. */
+static __always_inline int wf_judge_deliver(struct wf_ctx *ctx, const struct wf_work *work)
+{
+	const struct wf_guarding *guard = &work->guard;
+	__u32 from = guard->from == WF_SLOT_NOBODY ? WF_SLOT_HOST : guard->from;
+	int reason = -WF_REASON_INTERNAL_ERROR;
+	struct wf_ep_value *peer;
+
+	switch (guard->way) {
+	case WF_WAY_PEER:
+		peer = wf_endpoint_ready(guard->to, &reason);
+		return peer ? wf_to_peer(ctx, from, guard->to, peer) : reason;
+	case WF_WAY_HOST: return wf_to_host(ctx, wf_ctx_eth(ctx), from);
+	case WF_WAY_PASS:
+		wf_traffic_count(WF_SLOT_HOST, guard->to, wf_ctx_len(ctx));
+		return TC_ACT_OK;
+	default: return WF_GO_ON;
+	}
+}
+
+/* Where a packet that was asked about would go, for its event. */
+static __always_inline __u32 wf_judge_way(const struct wf_work *work)
+{
+	switch (work->guard.way) {
+	case WF_WAY_HOST:
+	case WF_WAY_IN: return WF_EVENT_WAY_HOST;
+	case WF_WAY_OUT: return WF_EVENT_WAY_OUT;
+	default: return WF_EVENT_WAY_ENDPOINT;
+	}
+}
+
+/*
+ * The stage's logic: action, WF_TOLD() or -reason. A packet of an uplink was parsed already, the
+ * others have an Ethernet header. *ret_type: enum wf_event_type of what is to be told beside a
+ * first packet or a drop; 0: nothing.
+ */
+static __always_inline int wf_judge_stage(struct wf_ctx *ctx, struct wf_work *work, __u32 *ret_type)
+{
+	struct wf_config_value *config = wf_map_config();
+	__u32 revision = config ? wf_read32(&config->revision) : 0;
+	int r = 0;
+
+	*ret_type = 0;
+	work->guard.is_first = 0;
+	work->guard.is_traced = wf_is_traced(ctx);
+	__builtin_memset(&work->answer, 0, sizeof(work->answer));
+	wf_barrier();
+	if (work->guard.way < WF_WAY_IN)
+		r = wf_work_parse(ctx, ETH_HLEN, &work->ip);
+	if (r == 0)
+		r = wf_judge_packet(ctx, work);
+	if (work->guard.is_traced) {
+		*ret_type = WF_EVENT_TRACE;
+		return r;
+	}
+	if (r < 0) {
+		if (work->answer.rule && work->answer.verdict == WF_POLICY_DENY)
+			wf_policy_count(&work->answer, wf_ctx_len(ctx));
+		return r;
+	}
+	if (work->guard.is_first) {
+		wf_policy_count(&work->answer, wf_ctx_len(ctx));
+		if (work->answer.verdict == WF_POLICY_AUDIT)
+			*ret_type = WF_EVENT_AUDIT;
+	}
+	if (wf_flow_is_steady(&work->flow) && !work->ip.fragment)
+		wf_verdict_keep(&work->flow.tuple, work->guard.from, work->guard.to, revision);
+	return wf_judge_deliver(ctx, work);
+}
+
+#endif

@@ -1,0 +1,305 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What policies say, natively: the look-up of verdicts against a model that reads a run from its
+ * start, and what a CPU remembers of verdicts.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#include "native.h"
+
+#include "lib/policy.h"
+#include "lib/transport.h"
+
+#include "packet.h"
+
+#define RUNS     40
+#define ROUNDS   400
+#define ASKED    200
+#define PROFILES 8
+#define CLASSES  6
+
+static __u32 seed = 1;
+
+static __u32 random_below(__u32 most)
+{
+	seed = seed * 1664525 + 1013904223;
+	return (seed >> 8) % most;
+}
+
+static int compare(const void *a, const void *b)
+{
+	const __u32 x = *(const __u32 *)a & WF_POLICY_AT_START;
+	const __u32 y = *(const __u32 *)b & WF_POLICY_AT_START;
+
+	return (x > y) - (x < y);
+}
+
+/* A random run of up to 60 rules from *next on, sorted and without a gap. */
+static struct wf_policy_run random_run(__u32 *next)
+{
+	struct wf_policy_run run = { .first = *next, .count = random_below(60) };
+	__u32 starts[60], count = 0;
+
+	for (__u32 i = 0; i < run.count; i++)
+		starts[i] = i ? random_below(4) << 22 | random_below(1 << 17) : 0;
+	qsort(starts, run.count, sizeof(starts[0]), compare);
+	for (__u32 i = 0; i < run.count; i++) {
+		if (i && starts[i] == starts[i - 1])
+			continue;
+		native.rules[*next].at = starts[i] | random_below(3) << WF_POLICY_AT_VERDICT;
+		native.rules[(*next)++].rule = random_below(1000);
+		count++;
+	}
+	run.count = count;
+	return run;
+}
+
+/* The model: the last rule of the run that starts at `at` or before. */
+static void read_through(const struct wf_policy_run *run, __u32 at, struct wf_event_end *end)
+{
+	end->verdict = WF_POLICY_DENY;
+	end->rule = 0;
+	for (__u32 i = run->first; i < run->first + run->count; i++) {
+		if ((native.rules[i].at & WF_POLICY_AT_START) > at)
+			break;
+		end->verdict = native.rules[i].at >> WF_POLICY_AT_VERDICT;
+		end->rule = native.rules[i].rule;
+	}
+}
+
+static void model_end(struct wf_event_end *end, __u32 slot, __u32 dir, __u32 peer, __u32 at)
+{
+	const struct wf_policy_run *run;
+
+	*end = (struct wf_event_end){ .verdict = WF_POLICY_ALLOW };
+	end->profile = native.subjects[slot].profile[dir];
+	if (!end->profile)
+		return;
+	end->class_id = native.subjects[peer].class_id[0];
+	run = &native.profiles[end->profile];
+	for (__u32 i = 0; i < native.pair_count; i++)
+		if (native.pairs[i].key.profile == end->profile &&
+		    native.pairs[i].key.class_id == end->class_id)
+			run = &native.pairs[i].run;
+	read_through(run, at, end);
+}
+
+static void fill_tables(void)
+{
+	__u32 next = 0;
+
+	for (__u32 i = 1; i < PROFILES; i++)
+		native.profiles[i] = random_run(&next);
+	native.pair_count = random_below(RUNS - PROFILES);
+	for (__u32 i = 0; i < native.pair_count; i++) {
+		native.pairs[i].key.profile = 1 + i / CLASSES % (PROFILES - 1);
+		native.pairs[i].key.class_id = i % CLASSES;
+		native.pairs[i].run = random_run(&next);
+	}
+	assert_true(next < NATIVE_RULES);
+	for (__u32 slot = 0; slot < NATIVE_SLOTS; slot++)
+		native.subjects[slot] = (struct wf_policy_subject_value){
+			.profile = { random_below(PROFILES), random_below(PROFILES) },
+			.class_id = { random_below(CLASSES), random_below(CLASSES) },
+		};
+}
+
+/* An edge of some rule, or anywhere: most mistakes are made at edges. */
+static __u32 random_at(void)
+{
+	__u32 at = native.rules[random_below(300)].at & WF_POLICY_AT_START;
+
+	if (random_below(4) == 0)
+		return random_below(1 << 24);
+	return at ? at - random_below(2) : 0;
+}
+
+static void verdicts_are_those_of_the_model(void **state)
+{
+	__u32 seen[WF_POLICY_VERDICT_COUNT] = {};
+
+	for (int round = 0; round < ROUNDS; round++) {
+		native_reset();
+		fill_tables();
+		for (int i = 0; i < ASKED; i++) {
+			__u32 at = random_at();
+			struct wf_question question = { .from = random_below(NATIVE_SLOTS),
+							.to = random_below(NATIVE_SLOTS),
+							.proto = at >> 16,
+							.port = at & 0xffff };
+			struct wf_event_end in, out;
+			struct wf_answer answer;
+			int r = wf_policy_ask(&question, &answer);
+
+			if (question.from == question.to) {
+				assert_int_equal(r, 0);
+				continue;
+			}
+			model_end(&out, question.from, WF_POLICY_EGRESS, question.to, at);
+			model_end(&in, question.to, WF_POLICY_INGRESS, question.from, at);
+			assert_memory_equal(&answer.ends[WF_POLICY_EGRESS], &out, sizeof(out));
+			assert_memory_equal(&answer.ends[WF_POLICY_INGRESS], &in, sizeof(in));
+			assert_int_equal(r, out.verdict == WF_POLICY_DENY ? -WF_REASON_POLICY_EGRESS
+					    : in.verdict == WF_POLICY_DENY
+						    ? -WF_REASON_POLICY_INGRESS
+						    : 0);
+			seen[answer.verdict]++;
+		}
+	}
+	for (__u32 i = 0; i < WF_POLICY_VERDICT_COUNT; i++)
+		assert_true(seen[i] > ROUNDS);
+}
+
+/* What is missing denies: no profile, an empty run, a run that points nowhere. */
+static void gaps_deny(void **state)
+{
+	const struct wf_question question = { .from = 1, .to = 2, .proto = 6, .port = 80 };
+	struct wf_answer answer;
+
+	native_reset();
+	assert_int_equal(wf_policy_ask(&question, &answer), 0);
+	native.subjects[2].profile[WF_POLICY_INGRESS] = WF_POLICY_PROFILE_DENY_ALL;
+	assert_int_equal(wf_policy_ask(&question, &answer), -WF_REASON_POLICY_INGRESS);
+	native.subjects[2].profile[WF_POLICY_INGRESS] = NATIVE_PROFILES + 1;
+	assert_int_equal(wf_policy_ask(&question, &answer), -WF_REASON_POLICY_INGRESS);
+	native.subjects[2].profile[WF_POLICY_INGRESS] = 3;
+	native.profiles[3] = (struct wf_policy_run){ .first = NATIVE_RULES, .count = 7 };
+	assert_int_equal(wf_policy_ask(&question, &answer), -WF_REASON_POLICY_INGRESS);
+	native.rules[0].at = WF_POLICY_AT(WF_POLICY_VERDICT_COUNT, 0, 0);
+	native.profiles[3] = (struct wf_policy_run){ .first = 0, .count = 1 };
+	assert_int_equal(wf_policy_ask(&question, &answer), -WF_REASON_POLICY_INGRESS);
+	native.rules[0].at = WF_POLICY_AT(WF_POLICY_ALLOW, 0, 0);
+	assert_int_equal(wf_policy_ask(&question, &answer), 0);
+}
+
+/* ---- what is remembered -------------------------------------------------------------------- */
+
+static int run_tcp(__u32 slot, const char *src, const char *dst, __u8 flags, __u16 sport)
+{
+	const struct packet_spec spec = { .src_mac = (__u16)slot,
+					  .dst_mac = slot == 1 ? 2 : 1,
+					  .src = src,
+					  .dst = dst,
+					  .tcp_flags = flags,
+					  .sport = sport,
+					  .dport = slot == 1 ? 80 : 40000 };
+	struct packet packet;
+	struct wf_ctx ctx;
+	int r;
+
+	packet_build(&spec, &packet);
+	native_packet(&ctx, packet.bytes, (__u32)packet.len);
+	ctx.ifindex = WF_IFINDEX_BASE + slot;
+	r = native_run(&ctx, false);
+	native_packet_done(&ctx);
+	return r;
+}
+
+static int from_one(__u8 flags)
+{
+	return run_tcp(1, "10.1.0.11", "10.1.0.12", flags, 40000);
+}
+
+static void guard_two(__u32 verdict)
+{
+	native.endpoints[2].flags |= WF_EP_GUARDED;
+	native.subjects[2].profile[WF_POLICY_INGRESS] = 2;
+	native.profiles[2] = (struct wf_policy_run){ 0, 1 };
+	native.rules[0] = (struct wf_policy_rule_value){ WF_POLICY_AT(verdict, 0, 0), 9 };
+}
+
+static void nobody_guarded_is_never_judged(void **state)
+{
+	native_reset();
+	assert_int_equal(from_one(WF_TCP_SYN), TC_ACT_REDIRECT);
+	assert_int_equal(from_one(WF_TCP_ACK), TC_ACT_REDIRECT);
+	assert_int_equal(native.verdict_questions, 0);
+	assert_int_equal(native_conns.state.live, 0);
+}
+
+static void an_established_flow_is_judged_once_a_moment(void **state)
+{
+	__u32 questions;
+
+	native_reset();
+	guard_two(WF_POLICY_ALLOW);
+	assert_int_equal(from_one(WF_TCP_SYN), TC_ACT_REDIRECT);
+	assert_int_equal(native_conns.state.live, 1);
+	assert_int_equal(from_one(WF_TCP_ACK), TC_ACT_REDIRECT);
+	questions = native.verdict_questions;
+	for (int i = 0; i < 100; i++)
+		assert_int_equal(from_one(WF_TCP_ACK), TC_ACT_REDIRECT);
+	assert_int_equal(native.verdict_questions, questions);
+	/* what ends it is looked at, as is another moment and another revision */
+	assert_int_equal(from_one(WF_TCP_FIN | WF_TCP_ACK), TC_ACT_REDIRECT);
+	assert_true(native.verdict_questions > questions);
+	questions = native.verdict_questions;
+	native.now_s++;
+	assert_int_equal(from_one(WF_TCP_ACK), TC_ACT_REDIRECT);
+	assert_true(native.verdict_questions > questions);
+	questions = native.verdict_questions;
+	native.config.revision++;
+	assert_int_equal(from_one(WF_TCP_ACK), TC_ACT_REDIRECT);
+	assert_true(native.verdict_questions > questions);
+	/* a change without a new revision is not seen within the moment, with one it is */
+	native.rules[0].at = WF_POLICY_AT(WF_POLICY_DENY, 0, 0);
+	assert_int_equal(from_one(WF_TCP_ACK), TC_ACT_REDIRECT);
+	native.config.revision++;
+	assert_int_equal(from_one(WF_TCP_ACK), TC_ACT_SHOT);
+	assert_int_equal(native.drops[WF_REASON_POLICY_INGRESS].packets, 1);
+	assert_int_equal(native.hits[9].packets, 2);
+}
+
+/* What one sender may, another with the same tuple may not: the slot is part of it. */
+static void remembered_verdicts_are_the_senders(void **state)
+{
+	native_reset();
+	guard_two(WF_POLICY_ALLOW);
+	assert_int_equal(from_one(WF_TCP_SYN), TC_ACT_REDIRECT);
+	assert_int_equal(from_one(WF_TCP_ACK), TC_ACT_REDIRECT);
+	for (__u32 i = 0; i < NATIVE_VERDICTS; i++)
+		if (native.verdicts[i].tuple.proto)
+			native.verdicts[i].from = 7;
+	native.rules[0].at = WF_POLICY_AT(WF_POLICY_DENY, 0, 0);
+	assert_int_equal(from_one(WF_TCP_ACK), TC_ACT_SHOT);
+}
+
+static void connections_of_policies_spare_the_owners_counters(void **state)
+{
+	native_reset();
+	guard_two(WF_POLICY_ALLOW);
+	assert_int_equal(from_one(WF_TCP_SYN), TC_ACT_REDIRECT);
+	assert_int_equal(native_conns.owners[1].owned, 1);
+	assert_int_equal(native_conns.owners[1].calling, 0);
+	assert_int_equal(native_conns.owners[2].backing, 0);
+}
+
+static void a_full_table_drops(void **state)
+{
+	native_reset();
+	guard_two(WF_POLICY_ALLOW);
+	native_conns.state.quota = 1;
+	assert_int_equal(from_one(WF_TCP_SYN), TC_ACT_REDIRECT);
+	assert_int_equal(run_tcp(1, "10.1.0.11", "10.1.0.12", WF_TCP_SYN, 40001), TC_ACT_SHOT);
+	assert_int_equal(native.drops[WF_REASON_CONN_QUOTA].packets, 1);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(verdicts_are_those_of_the_model),
+		cmocka_unit_test(gaps_deny),
+		cmocka_unit_test(nobody_guarded_is_never_judged),
+		cmocka_unit_test(an_established_flow_is_judged_once_a_moment),
+		cmocka_unit_test(remembered_verdicts_are_the_senders),
+		cmocka_unit_test(connections_of_policies_spare_the_owners_counters),
+		cmocka_unit_test(a_full_table_drops),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
