@@ -8,6 +8,9 @@
 #include "base/json.h"
 #include "base/mem.h"
 
+/* Longest time that an apply may wait for its confirmation. */
+#define MAX_CONFIRM_MS 86400000
+
 static int nothing_or(json_t *answer, json_t **ret_answer, struct wf_err *err)
 {
 	if (!answer)
@@ -37,11 +40,23 @@ static int post_reload(struct api_request *request, json_t **ret_answer, struct 
 
 static int post_apply(struct api_request *request, json_t **ret_answer, struct wf_err *err)
 {
+	const json_t *documents = json_object_get(request->body, "documents");
+	const char *confirm = wf_api_query(request, "confirm");
+	bool dry_run = wf_api_query_is_true(request, "dryRun");
+	uint64_t confirm_ms;
 	json_t *results;
 	int r;
 
-	r = wf_control_apply(request->server->control, json_object_get(request->body, "documents"),
-			     wf_api_query_is_true(request, "dryRun"), &results, err);
+	if (!confirm || dry_run) {
+		r = wf_control_apply(request->server->control, documents, dry_run, &results, err);
+	} else if (wf_str_to_duration_ms(confirm, &confirm_ms) < 0 || !confirm_ms ||
+		   confirm_ms > MAX_CONFIRM_MS) {
+		return wf_fail_field(err, -EINVAL, "confirm",
+				     "\"%s\" is not a time such as 60s, up to 24h", confirm);
+	} else {
+		r = wf_control_apply_for(request->server->control, documents, confirm_ms, &results,
+					 err);
+	}
 	return r < 0 ? r : nothing_or(json_pack("{s:o}", "results", results), ret_answer, err);
 }
 
@@ -218,6 +233,56 @@ static int delete_conntrack(struct api_request *request, json_t **ret_answer, st
 						  err);
 }
 
+/* ---- policies ------------------------------------------------------------------------------------ */
+
+static int post_confirm(struct api_request *request, json_t **ret_answer, struct wf_err *err)
+{
+	return wf_control_confirm(request->server->control, ret_answer, err);
+}
+
+static int get_policies(struct api_request *request, json_t **ret_answer, struct wf_err *err)
+{
+	return nothing_or(wf_control_policy_list(request->server->control), ret_answer, err);
+}
+
+/* KIND/NAME, or KIND/NAMESPACE/NAME. */
+static int get_policy(struct api_request *request, json_t **ret_answer, struct wf_err *err)
+{
+	_cleanup_free_ char *key = NULL;
+	const char *name = request->segments[2];
+
+	if (asprintf(&key, "%s/%s%s%s", request->segments[0], request->segments[1], name ? "/" : "",
+		     name ? name : "") < 0)
+		return wf_fail(err, -ENOMEM, "out of memory");
+	return wf_control_policy_inspect(request->server->control, key, ret_answer, err);
+}
+
+static int get_history(struct api_request *request, json_t **ret_answer, struct wf_err *err)
+{
+	const char *text = wf_api_query(request, "limit");
+	uint64_t limit = 0;
+
+	if (text && wf_str_to_u64(text, 1, SIZE_MAX, &limit) < 0)
+		return wf_fail_field(err, -EINVAL, "limit", "\"%s\" is not a number from 1", text);
+	return wf_control_policy_history(request->server->control, limit, ret_answer, err);
+}
+
+static int get_suggestions(struct api_request *request, json_t **ret_answer, struct wf_err *err)
+{
+	return wf_control_policy_suggest(request->server->control, wf_api_query(request, "name"),
+					 ret_answer, err);
+}
+
+static int get_policy_drops(struct api_request *request, json_t **ret_answer, struct wf_err *err)
+{
+	return nothing_or(wf_control_policy_drops(request->server->control), ret_answer, err);
+}
+
+static int post_why(struct api_request *request, json_t **ret_answer, struct wf_err *err)
+{
+	return wf_control_why(request->server->control, request->body, ret_answer, err);
+}
+
 const struct api_route wf_api_routes[] = {
 	{ EVHTTP_REQ_GET, "/v1/status", get_status, NULL },
 	{ EVHTTP_REQ_GET, "/v1/config", get_config, NULL },
@@ -244,6 +309,14 @@ const struct api_route wf_api_routes[] = {
 	{ EVHTTP_REQ_GET, "/v1/ports", get_ports, NULL },
 	{ EVHTTP_REQ_GET, "/v1/conntrack", get_conntrack, NULL },
 	{ EVHTTP_REQ_DELETE, "/v1/conntrack", delete_conntrack, NULL },
+	{ EVHTTP_REQ_POST, "/v1/confirm", post_confirm, NULL },
+	{ EVHTTP_REQ_GET, "/v1/policies", get_policies, NULL },
+	{ EVHTTP_REQ_GET, "/v1/policies/*/*", get_policy, NULL },
+	{ EVHTTP_REQ_GET, "/v1/policies/*/*/*", get_policy, NULL },
+	{ EVHTTP_REQ_GET, "/v1/policy/history", get_history, NULL },
+	{ EVHTTP_REQ_GET, "/v1/policy/suggest", get_suggestions, NULL },
+	{ EVHTTP_REQ_GET, "/v1/policy/drops", get_policy_drops, NULL },
+	{ EVHTTP_REQ_POST, "/v1/why", post_why, NULL },
 	{ EVHTTP_REQ_GET, "/v1/observe", NULL, wf_api_observe },
 	{ EVHTTP_REQ_GET, NULL, NULL, NULL },
 };

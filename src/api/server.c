@@ -83,7 +83,8 @@ bool wf_api_query_is_true(const struct api_request *request, const char *key)
 	return value && (strcmp(value, "true") == 0 || strcmp(value, "1") == 0);
 }
 
-static bool may_use(const struct wf_server *server, struct evhttp_request *http)
+static bool may_use(const struct wf_server *server, struct evhttp_request *http,
+		    struct wf_control_actor *ret_actor)
 {
 	struct evhttp_connection *connection = evhttp_request_get_connection(http);
 	struct bufferevent *buffer = evhttp_connection_get_bufferevent(connection);
@@ -92,6 +93,7 @@ static bool may_use(const struct wf_server *server, struct evhttp_request *http)
 
 	if (getsockopt(bufferevent_getfd(buffer), SOL_SOCKET, SO_PEERCRED, &peer, &len) < 0)
 		return false;
+	*ret_actor = (struct wf_control_actor){ .uid = peer.uid, .pid = peer.pid };
 	/* with a group the mode of the socket has let only its members through */
 	return peer.uid == 0 || peer.uid == geteuid() || server->has_group;
 }
@@ -192,15 +194,18 @@ static void on_request(struct evhttp_request *http, void *context)
 	const struct evhttp_uri *uri = evhttp_request_get_evhttp_uri(http);
 	const char *path = uri ? evhttp_uri_get_path(uri) : NULL;
 	const char *query = uri ? evhttp_uri_get_query(uri) : NULL;
+	struct wf_control_actor actor;
 	struct wf_err err = WF_ERR_INIT;
 
-	if (!may_use(context, http)) {
+	if (!may_use(context, http, &actor)) {
 		(void)wf_fail(&err, -EACCES, "only root and the configured group may use weftd");
 		wf_api_answer_error(http, err.code, &err);
 		return;
 	}
 	(void)evhttp_parse_query_str(query ? query : "", &request.query);
+	wf_control_actor_set(request.server->control, &actor);
 	dispatch(&request, path ? path : "/");
+	wf_control_actor_set(request.server->control, NULL);
 	evhttp_clear_headers(&request.query);
 	for (size_t i = 0; i < WF_ARRAY_LEN(request.segments); i++)
 		free(request.segments[i]);

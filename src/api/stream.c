@@ -91,13 +91,15 @@ static struct api_observer *observer_new(struct api_request *request)
 	observer->observer = (struct wf_observer){
 		.drops = wf_api_query_is_true(request, "drops"),
 		.first = wf_api_query_is_true(request, "first"),
+		.audit = wf_api_query_is_true(request, "audit"),
 		.network = observer->network,
 		.endpoint = observer->endpoint,
 		.callback = on_observed,
 		.context = observer,
 	};
-	if (!observer->observer.drops && !observer->observer.first)
-		observer->observer.drops = observer->observer.first = true;
+	if (!observer->observer.drops && !observer->observer.first && !observer->observer.audit)
+		observer->observer.drops = observer->observer.first = observer->observer.audit =
+			true;
 	observer->next = request->server->observers;
 	request->server->observers = observer;
 	return observer;

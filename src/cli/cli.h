@@ -79,6 +79,8 @@ extern const struct wf_cli_command wf_cli_ip_commands[];
 extern const struct wf_cli_command wf_cli_service_commands[];
 extern const struct wf_cli_command wf_cli_ports_commands[];
 extern const struct wf_cli_command wf_cli_conntrack_commands[];
+extern const struct wf_cli_command wf_cli_policy_commands[];
+extern const struct wf_cli_command wf_cli_why_commands[];
 extern const struct wf_cli_command wf_cli_observe_commands[];
 extern const struct wf_cli_command wf_cli_doctor_commands[];
 extern const struct wf_cli_command wf_cli_cleanup_commands[];

@@ -11,6 +11,8 @@
 #include "cli/document.h"
 #include "cli/files.h"
 #include "cli/output.h"
+#include "cli/policy_lab.h"
+#include "model/policy.h"
 
 /* "network/blue created" */
 static void format_object(const json_t *item, struct wf_str *out)
@@ -46,9 +48,12 @@ static int print_results(struct wf_cli *cli, json_t *results, struct wf_err *err
 }
 
 /* Sends one file's documents; what was done is appended to results. */
-static int send_file(struct wf_cli *cli, const struct wf_cli_file *file, bool dry_run,
-		     json_t *results, struct wf_err *err)
+static int send_file(struct wf_cli *cli, const struct wf_cli_file *file, json_t *results,
+		     struct wf_err *err)
 {
+	const struct wf_cli_file_options *options = cli->options;
+	bool dry_run = options->dry_run;
+	char path[64] = "/v1/apply";
 	_cleanup_json_ json_t *documents = json_array();
 	_cleanup_json_ json_t *body = json_pack("{s:O}", "documents", documents);
 	_cleanup_json_ json_t *answer = NULL;
@@ -59,8 +64,12 @@ static int send_file(struct wf_cli *cli, const struct wf_cli_file *file, bool dr
 			return wf_fail(err, -ENOMEM, "out of memory");
 	if (!body)
 		return wf_fail(err, -ENOMEM, "out of memory");
-	r = wf_cli_call(cli, "POST", dry_run ? "/v1/apply?dryRun=true" : "/v1/apply", body, &answer,
-			err);
+	if (dry_run)
+		(void)snprintf(path, sizeof(path), "/v1/apply?dryRun=true");
+	else if (options->confirm_ms)
+		(void)snprintf(path, sizeof(path), "/v1/apply?confirm=%llums",
+			       (unsigned long long)options->confirm_ms);
+	r = wf_cli_call(cli, "POST", path, body, &answer, err);
 	if (r < 0)
 		return r;
 	if (dry_run)
@@ -84,6 +93,41 @@ static void report_refused(struct wf_cli *cli, const struct wf_cli_file *file, s
 	wf_cli_report(cli, wf_cli_files_where(document, err->field, where, sizeof(where)), err);
 }
 
+static bool has_policy(const struct wf_cli_files *files)
+{
+	for (size_t f = 0; f < files->count; f++)
+		for (size_t i = 0; i < files->items[f].documents.count; i++)
+			if (wf_policy_is_kind(wf_json_str(files->items[f].documents.items[i].root,
+							  "kind", "")))
+				return true;
+	return false;
+}
+
+/* Between whom the files would change what passes: for people only. */
+static int print_changes(struct wf_cli *cli, const struct wf_cli_files *files, struct wf_err *err)
+{
+	static const struct wf_cli_view view = { .shape = WF_CLI_TABLE,
+						 .items = "items",
+						 .columns = wf_cli_policy_change_columns };
+	const char *format = wf_cli_global(cli)->output;
+	_cleanup_json_ json_t *items = NULL, *value = NULL;
+	int r;
+
+	if (format && strcmp(format, "table") != 0 && strcmp(format, "wide") != 0)
+		return 0;
+	r = wf_cli_policy_changes(cli, files, &items, err);
+	if (r < 0)
+		return r;
+	if (!json_array_size(items)) {
+		(void)printf("no endpoint of this host reaches more or less than now\n");
+		return 0;
+	}
+	value = json_pack("{s:O}", "items", items);
+	if (!value)
+		return wf_fail(err, -ENOMEM, "out of memory");
+	return wf_cli_print(cli, &view, value, err);
+}
+
 int wf_cli_run_apply(struct wf_cli *cli, struct wf_err *err)
 {
 	const struct wf_cli_file_options *options = cli->options;
@@ -101,10 +145,25 @@ int wf_cli_run_apply(struct wf_cli *cli, struct wf_err *err)
 	for (size_t i = 0; i < files.count && cli->failed != WF_CLI_UNREACHABLE; i++) {
 		struct wf_err fault = WF_ERR_INIT;
 
-		if (send_file(cli, &files.items[i], options->dry_run, results, &fault) < 0)
+		if (send_file(cli, &files.items[i], results, &fault) < 0)
 			report_refused(cli, &files.items[i], &fault);
 	}
-	return print_results(cli, results, err);
+	r = print_results(cli, results, err);
+	if (r == 0 && options->confirm_ms && json_array_size(results))
+		(void)fprintf(stderr,
+			      "weft: rolled back in %llu s unless 'weft confirm' is called\n",
+			      (unsigned long long)((options->confirm_ms + 999) / 1000));
+	if (r == 0 && options->dry_run && !cli->failed && has_policy(&files))
+		r = print_changes(cli, &files, err);
+	return r;
+}
+
+int wf_cli_run_confirm(struct wf_cli *cli, struct wf_err *err)
+{
+	_cleanup_json_ json_t *answer = NULL;
+	int r = wf_cli_call(cli, "POST", "/v1/confirm", NULL, &answer, err);
+
+	return r < 0 ? r : wf_cli_print(cli, &results_view, answer, err);
 }
 
 static int delete_one(struct wf_cli *cli, const char *kind, const char *name, json_t *results,

@@ -42,7 +42,14 @@ static const struct wf_option apply_options[] = {
 	{ .name = "dry-run",
 	  .type = WF_OPTION_BOOL,
 	  .offset = offsetof(struct wf_cli_file_options, dry_run),
-	  .help = "check only, change nothing" },
+	  .help = "check only, change nothing; of policies: say between whom they would change what "
+		  "passes" },
+	{ .name = "commit-confirm",
+	  .type = WF_OPTION_DURATION,
+	  .offset = offsetof(struct wf_cli_file_options, confirm_ms),
+	  .max = 86400000,
+	  .value = "DURATION",
+	  .help = "go back to what was before unless 'weft confirm' is called in time" },
 	WF_OPTION_END,
 };
 
@@ -83,6 +90,15 @@ static const struct wf_cli_column slice_columns[] = {
 	{ .header = NULL },
 };
 
+static const struct wf_cli_column policy_columns[] = {
+	{ .header = "NAMESPACE", .path = "metadata.namespace" },
+	{ .header = "NAME", .path = "metadata.name" },
+	{ .header = "CONDITIONS", .path = "status.conditions[].reason" },
+	{ .header = "LABELS", .path = "metadata.labels", .wide = true },
+	{ .header = "AGE", .format = wf_cli_format_age },
+	{ .header = NULL },
+};
+
 static const struct wf_cli_column plain_columns[] = {
 	{ .header = "NAME", .path = "metadata.name" },
 	{ .header = "LABELS", .path = "metadata.labels", .wide = true },
@@ -95,9 +111,17 @@ static const struct {
 	const char *kind;
 	const struct wf_cli_column *columns;
 } tables[] = {
-	{ "Network", wf_cli_network_columns },  { "Endpoint", wf_cli_endpoint_columns },
-	{ "Reservation", reservation_columns }, { "Service", wf_cli_service_columns },
+	{ "Network", wf_cli_network_columns },
+	{ "Endpoint", wf_cli_endpoint_columns },
+	{ "Reservation", reservation_columns },
+	{ "Service", wf_cli_service_columns },
 	{ "EndpointSlice", slice_columns },
+	{ "NetworkPolicy", policy_columns },
+	{ "ClusterNetworkPolicy", policy_columns },
+	{ "AdminNetworkPolicy", policy_columns },
+	{ "BaselineAdminNetworkPolicy", policy_columns },
+	{ "CiliumNetworkPolicy", policy_columns },
+	{ "CiliumClusterwideNetworkPolicy", policy_columns },
 };
 
 static const struct wf_cli_column *columns_of(const struct wf_kind *kind)
@@ -308,7 +332,14 @@ const struct wf_cli_command wf_cli_document_commands[] = {
 		  "file and line. Each file is applied as a whole or not at all.",
 	  .examples = "weft apply -f networks.yaml\n"
 		      "weft apply -f /etc/weft/objects.d --dry-run\n"
+		      "weft apply -f host.yaml --commit-confirm 60s\n"
 		      "weft get networks -o yaml | ssh other weft apply -f -" },
+	{ .name = "confirm",
+	  .run = wf_cli_run_confirm,
+	  .options_bytes = sizeof(struct wf_cli_file_options),
+	  .summary = "keep what was applied with --commit-confirm",
+	  .examples = "weft apply -f host.yaml --commit-confirm 60s\n"
+		      "weft confirm" },
 	{ .name = "get",
 	  .args = "KIND [NAME...]",
 	  .min_args = 1,

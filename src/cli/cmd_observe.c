@@ -16,6 +16,7 @@ struct observe_options {
 	struct wf_cli_global global;
 	bool drops;
 	bool first;
+	bool audit;
 	char *endpoint;
 	char *network;
 	uint64_t count; /* 0: no end */
@@ -27,11 +28,15 @@ static const struct wf_option observe_options[] = {
 	{ .name = "drops",
 	  .type = WF_OPTION_BOOL,
 	  OPTION(drops),
-	  .help = "packets that were dropped; default: these and --first" },
+	  .help = "packets that were dropped; default: these, --first and --audit" },
 	{ .name = "first",
 	  .type = WF_OPTION_BOOL,
 	  OPTION(first),
 	  .help = "first packets of connections" },
+	{ .name = "audit",
+	  .type = WF_OPTION_BOOL,
+	  OPTION(audit),
+	  .help = "connections that a policy on trial would have denied" },
 	{ .name = "endpoint",
 	  .type = WF_OPTION_STRING,
 	  OPTION(endpoint),
@@ -177,7 +182,7 @@ static int observe(struct wf_cli *cli, struct wf_err *err)
 {
 	const struct observe_options *options = cli->options;
 	const char *output = options->global.output ? options->global.output : "table";
-	bool both = !options->drops && !options->first;
+	bool all = !options->drops && !options->first && !options->audit;
 	_cleanup_str_ struct wf_str path = WF_STR_INIT;
 	_cleanup_json_ json_t *reasons = json_object();
 	struct watch watch = { .options = options,
@@ -187,9 +192,10 @@ static int observe(struct wf_cli *cli, struct wf_err *err)
 
 	if (!watch.json && strcmp(output, "table") != 0 && strcmp(output, "wide") != 0)
 		return wf_cli_misuse(cli, err, "'weft observe' prints lines, or JSON with -o json");
-	wf_str_addf(&path, "/v1/observe?drops=%s&first=%s",
-		    both || options->drops ? "true" : "false",
-		    both || options->first ? "true" : "false");
+	wf_str_addf(&path, "/v1/observe?drops=%s&first=%s&audit=%s",
+		    all || options->drops ? "true" : "false",
+		    all || options->first ? "true" : "false",
+		    all || options->audit ? "true" : "false");
 	add_query(&path, "endpoint", options->endpoint);
 	add_query(&path, "network", options->network);
 	if (path.failed || !reasons)

@@ -111,6 +111,21 @@ const struct wf_cli_page wf_cli_pages[] = {
 		  "connections need no memory and are not listed, nor are those that a socket of "
 		  "this host made to a service, which lead to the backend from the start.",
 	  .commands = wf_cli_conntrack_commands },
+	{ .name = "weft-policy",
+	  .section = 1,
+	  .summary = "list, inspect and try policies",
+	  .description =
+		  "Policies say who may talk to whom. They are documents as Kubernetes and Cilium "
+		  "define them: NetworkPolicy, ClusterNetworkPolicy (and the older "
+		  "AdminNetworkPolicy and BaselineAdminNetworkPolicy), CiliumNetworkPolicy and "
+		  "CiliumClusterwideNetworkPolicy. weft-apply(1) makes, changes and deletes them; "
+		  "weft-why(1) explains what they do to a packet.",
+	  .commands = wf_cli_policy_commands },
+	{ .name = "weft-why",
+	  .section = 1,
+	  .summary = "say whether a packet would pass, and what decides",
+	  .description = "The answer comes from the very program and tables that packets meet.",
+	  .commands = wf_cli_why_commands },
 	{ .name = "weft-observe",
 	  .section = 1,
 	  .summary = "watch packets that are dropped and connections that begin",

@@ -131,6 +131,8 @@ static void add_values(struct completion *completion, const char *what)
 		add_daemon_names(completion, "/v1/networks", "network");
 	else if (strcmp(what, "service") == 0)
 		add_daemon_names(completion, "/v1/services", "service");
+	else if (strcmp(what, "policy") == 0)
+		add_daemon_names(completion, "/v1/policies", "policy");
 	else if (strcmp(what, "endpoint") == 0)
 		add_daemon_names(completion, "/v1/endpoints", "endpoint");
 	else if (strcmp(what, "netns") == 0)

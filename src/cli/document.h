@@ -14,9 +14,11 @@ struct wf_cli_file_options {
 	struct wf_cli_namespace_options namespace;
 	bool dry_run;
 	bool ignore_not_found;
+	uint64_t confirm_ms; /* 0: what is applied stays */
 };
 
 int wf_cli_run_apply(struct wf_cli *cli, struct wf_err *err);
+int wf_cli_run_confirm(struct wf_cli *cli, struct wf_err *err);
 int wf_cli_run_delete(struct wf_cli *cli, struct wf_err *err);
 
 /*

@@ -155,9 +155,26 @@ static void add_reason(const json_t *reason, struct wf_str *out)
 	wf_str_add(out, ")");
 }
 
+/* " by NetworkPolicy/default/web spec.ingress[0]" */
+static void add_policy(const json_t *event, const char *type, struct wf_str *out)
+{
+	const json_t *rule = json_object_get(event, "policy");
+
+	if (!rule)
+		return;
+	wf_str_add(out, strcmp(type, "drop") == 0    ? " denied by "
+			: strcmp(type, "audit") == 0 ? " would be denied by "
+						     : " allowed by ");
+	wf_str_add_escaped(out, wf_json_str(rule, "policy", "?"));
+	wf_str_add(out, " ");
+	wf_str_add_escaped(out, wf_json_str(rule, "rule", "?"));
+}
+
 static void add_verdict(const char *type, bool color, struct wf_str *out)
 {
-	const char *tone = strcmp(type, "drop") == 0 ? "\033[31m" : "\033[32m";
+	const char *tone = strcmp(type, "drop") == 0    ? "\033[31m"
+			   : strcmp(type, "audit") == 0 ? "\033[33m"
+							: "\033[32m";
 
 	wf_str_add(out, " ");
 	wf_str_add(out, color ? tone : "");
@@ -165,6 +182,8 @@ static void add_verdict(const char *type, bool color, struct wf_str *out)
 		wf_str_add(out, "DROP ");
 	else if (strcmp(type, "first") == 0)
 		wf_str_add(out, "FIRST");
+	else if (strcmp(type, "audit") == 0)
+		wf_str_add(out, "AUDIT");
 	else
 		wf_str_add_escaped(out, type);
 	wf_str_add(out, color ? "\033[0m " : " ");
@@ -204,5 +223,6 @@ void wf_cli_event_add(const json_t *event, bool color, struct wf_str *out)
 	wf_cli_side_add(json_object_get(event, "destination"), out);
 	add_translated(event, "dst", out);
 	add_protocol(event, out);
+	add_policy(event, type, out);
 	add_reason(json_object_get(event, "reason"), out);
 }

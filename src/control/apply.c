@@ -175,6 +175,27 @@ static bool is_reservation(const struct ctl_change *change)
 	return strcmp(change->kind, WF_KIND_RESERVATION) == 0;
 }
 
+/* What the policy engine gathers comes into force, and is taken back, as one. */
+static bool is_gathered(const struct ctl_change *change)
+{
+	return change->ops->drop;
+}
+
+static bool has_gathered(const struct ctl_plan *plan)
+{
+	for (size_t i = 0; i < plan->count; i++)
+		if (plan->items[i].changed && is_gathered(&plan->items[i]))
+			return true;
+	return false;
+}
+
+static const char *action_of(const struct ctl_change *change)
+{
+	if (!change->before)
+		return "created";
+	return change->changed ? "configured" : "unchanged";
+}
+
 static void undo_networks(struct wf_control *control, const struct ctl_plan *plan)
 {
 	for (size_t i = plan->count; i-- > 0;) {
@@ -199,7 +220,7 @@ static void undo(struct wf_control *control, const struct ctl_plan *plan)
 	for (size_t i = 0; i < plan->count; i++) {
 		const struct ctl_change *change = &plan->items[i];
 
-		if (!change->in_force || is_network(change))
+		if (!change->in_force || is_network(change) || is_gathered(change))
 			continue;
 		if (change->before)
 			(void)change->ops->force(control, change->name, change->before, NULL);
@@ -208,12 +229,62 @@ static void undo(struct wf_control *control, const struct ctl_plan *plan)
 	}
 }
 
-static int plan_store(struct wf_control *control, const struct ctl_plan *plan, struct wf_err *err)
+/* The same for what had come into force already and could not be stored. */
+static void undo_gathered(struct wf_control *control, const struct ctl_plan *plan)
 {
-	_cleanup_free_ struct wf_store_write *writes = calloc(plan->count + 1, sizeof(*writes));
+	struct wf_err fault = WF_ERR_INIT;
+	int r = 0;
+
+	wf_ctl_policy_begin(control);
+	for (size_t i = 0; r == 0 && i < plan->count; i++) {
+		const struct ctl_change *change = &plan->items[i];
+
+		if (!change->in_force || !is_gathered(change))
+			continue;
+		r = change->before
+			    ? change->ops->force(control, change->name, change->before, &fault)
+			    : change->ops->drop(control, change->kind, change->name, &fault);
+	}
+	if (r == 0)
+		r = wf_ctl_policy_commit(control, &fault);
+	else
+		wf_ctl_policy_rollback(control);
+	if (r < 0)
+		wf_log_error("policies are in force that could neither be stored nor taken back",
+			     "error=\"%s\"", fault.message);
+}
+
+/* What goes on record of the changes; returns their number. */
+static size_t recorded_changes(const struct ctl_plan *plan, struct ctl_policy_change *ret_changes)
+{
 	size_t count = 0;
 
-	if (!writes)
+	for (size_t i = 0; i < plan->count; i++) {
+		const struct ctl_change *change = &plan->items[i];
+
+		if (change->changed && is_gathered(change))
+			ret_changes[count++] =
+				(struct ctl_policy_change){ .kind = change->kind,
+							    .key = change->name,
+							    .before = change->before,
+							    .after = change->document,
+							    .action = action_of(change) };
+	}
+	return count;
+}
+
+/* The documents, the record of what was done to policies, and what to go back to, in one. */
+static int plan_store(struct wf_control *control, const struct ctl_plan *plan, uint64_t confirm_ms,
+		      struct wf_err *err)
+{
+	size_t room = plan->count + CTL_HISTORY_WRITES(plan->count) + 1, count = 0, more = 0;
+	_cleanup_free_ struct wf_store_write *writes = calloc(room, sizeof(*writes));
+	_cleanup_free_ struct ctl_policy_change *changes =
+		calloc(plan->count + 1, sizeof(*changes));
+	_cleanup_json_ json_t *history = NULL, *pending = NULL;
+	int r;
+
+	if (!writes || !changes)
 		return wf_fail(err, -ENOMEM, "out of memory");
 	for (size_t i = 0; i < plan->count; i++) {
 		const struct ctl_change *change = &plan->items[i];
@@ -227,7 +298,17 @@ static int plan_store(struct wf_control *control, const struct ctl_plan *plan, s
 	}
 	if (!count)
 		return 0;
-	return wf_store_commit(control->store, writes, count, WF_STORE_DURABLE, NULL, err);
+	r = wf_ctl_history_writes(control, changes, recorded_changes(plan, changes), writes + count,
+				  &more, &history, err);
+	if (r == 0 && confirm_ms)
+		r = wf_ctl_confirm_write(control, plan, confirm_ms, &writes[count + more++],
+					 &pending, err);
+	if (r < 0)
+		return r;
+	r = wf_store_commit(control->store, writes, count + more, WF_STORE_DURABLE, NULL, err);
+	if (r < 0)
+		wf_ctl_history_forget(control);
+	return r;
 }
 
 /* The tables learn what the store added: uid, resourceVersion, creation time. */
@@ -241,7 +322,8 @@ static void adopt_meta(struct wf_control *control, const struct ctl_plan *plan)
 	}
 }
 
-static int plan_execute(struct wf_control *control, struct ctl_plan *plan, struct wf_err *err)
+/* In this order, and as far as it goes. */
+static int force_all(struct wf_control *control, struct ctl_plan *plan, struct wf_err *err)
 {
 	int r = 0;
 
@@ -258,22 +340,36 @@ static int plan_execute(struct wf_control *control, struct ctl_plan *plan, struc
 				err->document = (int)i;
 		}
 	}
-	wf_ctl_crash_point("apply.in-force");
-	if (r == 0)
-		r = plan_store(control, plan, err);
-	if (r == 0)
-		adopt_meta(control, plan);
-	else
-		undo(control, plan);
-	wf_ctl_lb_flush(control);
 	return r;
 }
 
-static const char *action_of(const struct ctl_change *change)
+static int plan_execute(struct wf_control *control, struct ctl_plan *plan, uint64_t confirm_ms,
+			struct wf_err *err)
 {
-	if (!change->before)
-		return "created";
-	return change->changed ? "configured" : "unchanged";
+	bool gathers = has_gathered(plan), gathered = false;
+	int r;
+
+	if (gathers)
+		wf_ctl_policy_begin(control);
+	r = force_all(control, plan, err);
+	if (gathers && r == 0) {
+		r = wf_ctl_policy_commit(control, err);
+		gathered = r == 0;
+	} else if (gathers) {
+		wf_ctl_policy_rollback(control);
+	}
+	wf_ctl_crash_point("apply.in-force");
+	if (r == 0)
+		r = plan_store(control, plan, confirm_ms, err);
+	if (r == 0) {
+		adopt_meta(control, plan);
+	} else {
+		undo(control, plan);
+		if (gathered)
+			undo_gathered(control, plan);
+	}
+	wf_ctl_lb_flush(control);
+	return r;
 }
 
 /* NULL: no memory. */
@@ -292,17 +388,23 @@ static json_t *plan_results(const struct ctl_plan *plan)
 	return TAKE_PTR(results);
 }
 
-static void log_applied(const struct ctl_plan *plan)
+static void log_applied(const struct wf_control *control, const struct ctl_plan *plan)
 {
+	_cleanup_free_ struct ctl_policy_change *changes =
+		calloc(plan->count + 1, sizeof(*changes));
+	size_t count = changes ? recorded_changes(plan, changes) : 0;
+
 	for (size_t i = 0; i < plan->count; i++)
 		if (plan->items[i].changed)
 			wf_log_info("document applied", "kind=%s name=%s action=%s",
 				    plan->items[i].kind, plan->items[i].name,
 				    action_of(&plan->items[i]));
+	for (size_t i = 0; i < count; i++)
+		wf_ctl_history_log(control, &changes[i]);
 }
 
-int wf_control_apply(struct wf_control *control, const json_t *documents, bool dry_run,
-		     json_t **ret_results, struct wf_err *err)
+static int apply(struct wf_control *control, const json_t *documents, bool dry_run,
+		 uint64_t confirm_ms, json_t **ret_results, struct wf_err *err)
 {
 	_cleanup_(plan_done) struct ctl_plan plan = { 0 };
 	_cleanup_json_ json_t *results = NULL;
@@ -319,11 +421,25 @@ int wf_control_apply(struct wf_control *control, const json_t *documents, bool d
 	if (!results)
 		return wf_fail(err, -ENOMEM, "out of memory");
 	if (!dry_run) {
-		r = plan_execute(control, &plan, err);
+		r = plan_execute(control, &plan, confirm_ms, err);
 		if (r < 0)
 			return r;
-		log_applied(&plan);
+		log_applied(control, &plan);
 	}
 	*ret_results = TAKE_PTR(results);
 	return 0;
+}
+
+int wf_control_apply(struct wf_control *control, const json_t *documents, bool dry_run,
+		     json_t **ret_results, struct wf_err *err)
+{
+	return apply(control, documents, dry_run, 0, ret_results, err);
+}
+
+int wf_control_apply_for(struct wf_control *control, const json_t *documents, uint64_t confirm_ms,
+			 json_t **ret_results, struct wf_err *err)
+{
+	int r = apply(control, documents, false, confirm_ms, ret_results, err);
+
+	return r < 0 ? r : wf_ctl_confirm_arm(control, err);
 }

@@ -115,6 +115,9 @@ static int force_network(struct wf_control *control, const char *key, const json
 		     : wf_ctl_network_start(control, &spec, err);
 	wf_network_done(&spec);
 	wf_ctl_lb_touch_network(control, key);
+	/* its gateways are addresses of this node */
+	if (control->policy.settled && wf_ctl_policy_self_put(control, NULL) < 0)
+		wf_ctl_dirty(control, CTL_DIRTY_POLICY);
 	/* with the first network the host starts to forward: its first container counts on that */
 	if (!existing && wf_ctl_uplinks_sync(control, NULL) < 0)
 		wf_ctl_dirty(control, CTL_DIRTY_UPLINKS);
@@ -145,6 +148,8 @@ static void stop_network(struct wf_control *control, const char *key)
 
 	if (network)
 		wf_ctl_network_stop(control, network);
+	if (wf_ctl_policy_self_put(control, NULL) < 0)
+		wf_ctl_dirty(control, CTL_DIRTY_POLICY);
 	wf_ctl_lb_touch_network(control, key);
 }
 
@@ -242,10 +247,10 @@ static int force_slice(struct wf_control *control, const char *key, const json_t
 }
 
 static const struct ctl_kind_ops operations[] = {
-	{ WF_KIND_NETWORK, plan_network, force_network, stop_network, adopt_network },
-	{ WF_KIND_RESERVATION, plan_reservation, force_reservation, stop_reservation, NULL },
-	{ WF_KIND_SERVICE, plan_service, force_service, wf_ctl_service_drop, adopt_service },
-	{ WF_KIND_ENDPOINT_SLICE, plan_slice, force_slice, wf_ctl_slice_drop, NULL },
+	{ WF_KIND_NETWORK, plan_network, force_network, stop_network, adopt_network, NULL },
+	{ WF_KIND_RESERVATION, plan_reservation, force_reservation, stop_reservation, NULL, NULL },
+	{ WF_KIND_SERVICE, plan_service, force_service, wf_ctl_service_drop, adopt_service, NULL },
+	{ WF_KIND_ENDPOINT_SLICE, plan_slice, force_slice, wf_ctl_slice_drop, NULL, NULL },
 };
 
 const struct ctl_kind_ops *wf_ctl_kind_ops(const char *kind)
@@ -253,5 +258,5 @@ const struct ctl_kind_ops *wf_ctl_kind_ops(const char *kind)
 	for (size_t i = 0; i < WF_ARRAY_LEN(operations); i++)
 		if (strcmp(operations[i].kind, kind) == 0)
 			return &operations[i];
-	return NULL;
+	return wf_ctl_policy_kind_ops(kind);
 }

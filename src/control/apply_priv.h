@@ -17,10 +17,18 @@ struct ctl_kind_ops {
 	void (*stop)(struct wf_control *control, const char *key);
 	/* Learns what the store added; may be NULL. */
 	void (*adopt)(struct wf_control *control, const char *key, const json_t *document);
+	/*
+	 * In place of stop, for kinds whose effects the policy engine gathers: between
+	 * wf_ctl_policy_begin() and commit, which brings them into force or takes all back.
+	 */
+	int (*drop)(struct wf_control *control, const char *kind, const char *key,
+		    struct wf_err *err);
 };
 
 /* NULL: the kind cannot be applied. */
 const struct ctl_kind_ops *wf_ctl_kind_ops(const char *kind);
+/* Those of policy_kinds.c; NULL: another's. */
+const struct ctl_kind_ops *wf_ctl_policy_kind_ops(const char *kind);
 /* Whether an object is among the changes of a plan. */
 bool wf_ctl_is_planned(const struct ctl_plan *plan, const char *kind, const char *name);
 

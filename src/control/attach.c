@@ -277,9 +277,14 @@ static int bring_up(struct wf_control *control, struct ctl_endpoint *endpoint, i
 			return r;
 	}
 	wf_ctl_crash_point("attach.pending");
+	/* who it may talk to is in force before anything can be sent */
+	r = wf_ctl_policy_member_put(control, endpoint, err);
+	if (r < 0)
+		goto err_unmember;
+	wf_ctl_crash_point("attach.judged");
 	r = wf_ctl_program_endpoint(control, endpoint, err);
 	if (r < 0)
-		goto err_unstore;
+		goto err_unmember;
 	wf_ctl_crash_point("attach.programmed");
 	r = wf_ctl_endpoint_serve(control, endpoint, netns_fd, err);
 	if (r < 0)
@@ -300,7 +305,8 @@ err_unlink:
 err_unprogram:
 	wf_ctl_endpoint_unserve(control, endpoint);
 	wf_ctl_unprogram_endpoint(control, endpoint);
-err_unstore:
+err_unmember:
+	wf_ctl_policy_member_drop(control, endpoint);
 	if (unseen) {
 		struct wf_store_write gone = { .op = WF_STORE_DELETE,
 					       .kind = WF_KIND_ENDPOINT,

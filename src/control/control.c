@@ -21,6 +21,13 @@ static void free_tables(struct wf_control *control)
 		wf_ctl_network_remove(control, network);
 }
 
+void wf_control_actor_set(struct wf_control *control, const struct wf_control_actor *actor)
+{
+	static const struct wf_control_actor weft = { .uid = 0 };
+
+	control->policy.actor = actor ? *actor : weft;
+}
+
 uint32_t wf_ctl_random(struct wf_control *control)
 {
 	uint32_t value;
@@ -39,6 +46,7 @@ void wf_control_free(struct wf_control **control)
 	wf_ctl_observe_stop(*control);
 	wf_ctl_repair_stop(*control);
 	wf_ctl_lb_stop(*control);
+	wf_ctl_policy_stop(*control);
 	free_tables(*control);
 	free(*control);
 	*control = NULL;
@@ -65,6 +73,8 @@ int wf_control_new(struct wf_control **ret_control, const struct wf_control_conf
 		r = wf_ctl_observe_start(control, err);
 	if (r == 0)
 		r = wf_ctl_lb_start(control, err);
+	if (r == 0)
+		r = wf_ctl_policy_start(control, err);
 	if (r == 0)
 		r = wf_ctl_recover(control, err);
 	if (r < 0)

@@ -22,9 +22,17 @@
 #include "base/str.h"
 #include "dp/dp.h"
 #include "net/net.h"
+#include "policy/engine.h"
 #include "store/store.h"
 
 struct wf_control;
+
+/* Which new flows are told in the log, with the policy and rule that decided. */
+enum wf_policy_log {
+	WF_POLICY_LOG_NONE,
+	WF_POLICY_LOG_DENIED, /* and what would be denied if it were not on trial */
+	WF_POLICY_LOG_ALL,
+};
 
 /* Priorities of the loop it runs on (event_base_priority_init); requests have the middle one. */
 #define WF_CONTROL_PRIORITIES   3
@@ -44,7 +52,19 @@ struct wf_control_config {
 		service_cidrs[2]; /* cluster addresses: IPv4, IPv6 (len 0: from the seed) */
 	uint16_t node_port_first, node_port_last;
 	uint32_t conn_quota; /* most translated connections of one endpoint; 0: a quarter of all */
+	bool policy_audit;   /* every policy is on trial: what it would deny passes and is told */
+	enum wf_policy_log policy_log;
+	const struct wf_policy_failsafe *failsafes; /* ports of the host that no policy closes */
+	size_t failsafe_count;
 };
+
+/* Who asks for what is done: the peer of the socket. pid 0: weft itself. */
+struct wf_control_actor {
+	uint32_t uid;
+	int32_t pid;
+};
+/* To be told before each request; NULL: weft itself. */
+void wf_control_actor_set(struct wf_control *control, const struct wf_control_actor *actor);
 
 /*
  * Takes over what the store and the kernel hold, and repairs the difference. store, dp, net and
@@ -73,6 +93,14 @@ void wf_control_drain_spool(struct wf_control *control, const char *socket_path)
  */
 int wf_control_apply(struct wf_control *control, const json_t *documents, bool dry_run,
 		     json_t **ret_results, struct wf_err *err);
+/*
+ * The same, and the documents go back to what they were unless wf_control_confirm() is called
+ * within that time; across restarts of the daemon too. -EBUSY: another such apply waits.
+ */
+int wf_control_apply_for(struct wf_control *control, const json_t *documents, uint64_t confirm_ms,
+			 json_t **ret_results, struct wf_err *err);
+/* Keeps what waits for it. *ret_answer: {confirmed: [{kind, name}]}. -ENOENT: nothing does. */
+int wf_control_confirm(struct wf_control *control, json_t **ret_answer, struct wf_err *err);
 int wf_control_get(struct wf_control *control, const char *kind, const char *name,
 		   json_t **ret_document, struct wf_err *err);
 int wf_control_list(struct wf_control *control, const char *kind, json_t **ret_list,
@@ -139,6 +167,31 @@ int wf_control_conntrack_list(struct wf_control *control, const struct wf_conn_f
 int wf_control_conntrack_flush(struct wf_control *control, const struct wf_conn_filter *filter,
 			       json_t **ret_answer, struct wf_err *err);
 
+/* ---- policies ----------------------------------------------------------------------------- */
+
+/* Policy documents with status: conditions, and in status.weft whom they select, rules, hits. */
+json_t *wf_control_policy_list(struct wf_control *control);
+/* The same of one, with the peers of each rule. key: "KIND/NAME" or "KIND/NAMESPACE/NAME". */
+int wf_control_policy_inspect(struct wf_control *control, const char *key, json_t **ret_document,
+			      struct wf_err *err);
+/* Changes on record, the newest first; limit 0: all. New references. */
+int wf_control_policy_history(struct wf_control *control, size_t limit, json_t **ret_answer,
+			      struct wf_err *err);
+/*
+ * Documents that would have allowed exactly what was seen on trial: of one policy ("KIND/..."),
+ * endpoint, or (NULL) of all. *ret_answer: {items: [documents], flows, truncated}.
+ */
+int wf_control_policy_suggest(struct wf_control *control, const char *name, json_t **ret_answer,
+			      struct wf_err *err);
+/* The last drops that policies made, the newest first. */
+json_t *wf_control_policy_drops(struct wf_control *control);
+/*
+ * Whether a packet would pass and what decides, as docs/api.md has it: request {source,
+ * destination, port, protocol} or {drop}. Runs the production programs on a made-up packet.
+ */
+int wf_control_why(struct wf_control *control, const json_t *request, json_t **ret_answer,
+		   struct wf_err *err);
+
 /* ---- seeing it ---------------------------------------------------------------------------- */
 
 json_t *wf_control_status(struct wf_control *control);
@@ -148,6 +201,7 @@ void wf_control_metrics(struct wf_control *control, struct wf_str *out);
 struct wf_observer {
 	bool drops;
 	bool first;
+	bool audit;           /* what would be dropped if it were not on trial */
 	const char *network;  /* NULL: all; borrowed until removed */
 	const char *endpoint; /* NULL: all */
 	void (*callback)(const json_t *event, void *context);

@@ -9,6 +9,8 @@
 
 #include "control/control.h"
 #include "control/lb_priv.h"
+#include "control/policy_priv.h"
+#include "flow/flow.h"
 #include "ipam/choose.h"
 #include "ipam/pool.h"
 #include "model/endpoint.h"
@@ -81,7 +83,8 @@ enum ctl_dirty {
 	CTL_DIRTY_LOST = 1 << 5,       /* slots whose device was deleted */
 	CTL_DIRTY_UPLINKS = 1 << 6,    /* devices that lead out, the host's addresses */
 	CTL_DIRTY_SERVICES = 1 << 7,   /* frontends that could not be written */
-	CTL_DIRTY_ALL = (1 << 8) - 1,
+	CTL_DIRTY_POLICY = 1 << 8,     /* who this node is to policies */
+	CTL_DIRTY_ALL = (1 << 9) - 1,
 };
 
 struct wf_control {
@@ -117,6 +120,7 @@ struct wf_control {
 	uint64_t repair_window_ms; /* start of the window that limits repairs */
 	uint32_t repair_count;     /* in that window */
 	struct ctl_lb lb;
+	struct ctl_policy policy;
 };
 
 /* ---- table.c: the tables ------------------------------------------------------------------ */
@@ -256,6 +260,10 @@ int wf_ctl_repair_devices(struct wf_control *control, struct wf_err *err);
 void wf_ctl_hosts_resolve(struct wf_control *control);
 /* Tells the programs where the host receives and what is observed. */
 int wf_ctl_config_sync(struct wf_control *control, struct wf_err *err);
+/* One event of the datapath: to whoever wants it. context: the control. */
+void wf_ctl_event(const struct wf_event *event, void *context);
+/* Numbers of events as names. */
+struct wf_flow_names wf_ctl_flow_names(struct wf_control *control);
 int wf_ctl_observe_start(struct wf_control *control, struct wf_err *err);
 void wf_ctl_observe_stop(struct wf_control *control);
 

@@ -20,6 +20,8 @@ int wf_control_get(struct wf_control *control, const char *kind_name, const char
 	if (!kind)
 		return wf_fail(err, -ENOENT, "there is no kind %s", kind_name);
 	r = wf_store_get(control->store, kind->name, name, ret_document, err);
+	if (r == 0)
+		r = wf_ctl_policy_add_status(control, *ret_document);
 	if (r == -ENOENT) {
 		wf_err_set(err, r, "does not exist; 'weft get %s' lists those that do",
 			   kind->plural);
@@ -32,8 +34,9 @@ int wf_control_list(struct wf_control *control, const char *kind_name, json_t **
 		    struct wf_err *err)
 {
 	const struct wf_kind *kind = wf_kind_find(kind_name);
+	json_t *items, *item;
 	uint64_t revision;
-	json_t *items;
+	size_t i;
 	int r;
 
 	if (!kind)
@@ -41,6 +44,9 @@ int wf_control_list(struct wf_control *control, const char *kind_name, json_t **
 	r = wf_store_list(control->store, kind->name, &items, &revision, err);
 	if (r < 0)
 		return r;
+	json_array_foreach(items, i, item)
+		if (wf_ctl_policy_add_status(control, item) < 0)
+			wf_log_warning("out of memory for a status", "kind=%s", kind->name);
 	*ret_list = json_pack("{s:o, s:I}", "items", items, "revision", (json_int_t)revision);
 	return *ret_list ? 0 : wf_fail(err, -ENOMEM, "out of memory");
 }
@@ -80,11 +86,14 @@ static int check_deletable(struct wf_control *control, const char *kind, const c
 
 /* The object itself and, with a network, the sticky reservations weft made in it. */
 static int delete_from_store(struct wf_control *control, const char *kind, const char *name,
-			     struct wf_err *err)
+			     const struct ctl_policy_change *change, struct wf_err *err)
 {
-	size_t room = HASH_CNT(by_name, control->reservations) + 1, count = 0;
+	size_t room = HASH_CNT(by_name, control->reservations) + 1 + CTL_HISTORY_WRITES(1);
 	_cleanup_free_ struct wf_store_write *writes = calloc(room, sizeof(*writes));
 	struct ctl_reservation *reservation, *next;
+	_cleanup_json_ json_t *history = NULL;
+	size_t count = 0, more = 0;
+	int r;
 
 	if (!writes)
 		return wf_fail(err, -ENOMEM, "out of memory");
@@ -100,7 +109,47 @@ static int delete_from_store(struct wf_control *control, const char *kind, const
 							 .name = reservation->spec.meta.name,
 							 .expected = WF_STORE_ANY };
 	}
-	return wf_store_commit(control->store, writes, count, WF_STORE_DURABLE, NULL, err);
+	r = wf_ctl_history_writes(control, change, change ? 1 : 0, writes + count, &more, &history,
+				  err);
+	if (r == 0)
+		r = wf_store_commit(control->store, writes, count + more, WF_STORE_DURABLE, NULL,
+				    err);
+	if (r < 0)
+		wf_ctl_history_forget(control);
+	return r;
+}
+
+/*
+ * Out of force first: what does not fit without it is refused, and stays as it was. What then
+ * cannot be deleted comes back.
+ */
+static int delete_gathered(struct wf_control *control, const struct ctl_kind_ops *ops,
+			   const char *name, const json_t *document, struct wf_err *err)
+{
+	const struct ctl_policy_change change = {
+		.kind = ops->kind, .key = name, .before = document, .action = "deleted"
+	};
+	int r, q;
+
+	wf_ctl_policy_begin(control);
+	r = ops->drop(control, ops->kind, name, err);
+	if (r < 0)
+		wf_ctl_policy_rollback(control);
+	else
+		r = wf_ctl_policy_commit(control, err);
+	if (r < 0)
+		return r;
+	wf_ctl_crash_point("delete.out-of-force");
+	r = delete_from_store(control, ops->kind, name, &change, err);
+	if (r == 0) {
+		wf_ctl_history_log(control, &change);
+		return 0;
+	}
+	q = ops->force(control, name, document, NULL);
+	if (q < 0)
+		wf_log_error("policy is not in force and could not be deleted", "kind=%s name=%s",
+			     ops->kind, name);
+	return r;
 }
 
 int wf_control_delete(struct wf_control *control, const char *kind_name, const char *name,
@@ -115,19 +164,21 @@ int wf_control_delete(struct wf_control *control, const char *kind_name, const c
 	r = wf_control_get(control, kind_name, name, &document, err);
 	if (r == 0)
 		r = check_deletable(control, kind->name, name, err);
-	if (r == 0)
-		r = delete_from_store(control, kind->name, name, err);
-	if (r < 0) {
+	ops = kind ? wf_ctl_kind_ops(kind->name) : NULL;
+	if (r == 0 && ops && ops->drop)
+		r = delete_gathered(control, ops, name, document, err);
+	else if (r == 0)
+		r = delete_from_store(control, kind->name, name, NULL, err);
+	if (r < 0 || !kind) {
 		wf_err_set_object(err, "%s/%s", kind ? kind->name : kind_name, name);
-		return r;
+		return wf_err_negative(r);
 	}
 	wf_ctl_crash_point("delete.stored");
 	HASH_ITER(by_name, control->reservations, reservation, next)
 		if (strcmp(kind->name, WF_KIND_NETWORK) == 0 &&
 		    strcmp(reservation->spec.network, name) == 0)
 			wf_ctl_reservation_stop(control, reservation);
-	ops = wf_ctl_kind_ops(kind->name);
-	if (ops)
+	if (ops && ops->stop)
 		ops->stop(control, name);
 	wf_ctl_lb_flush(control);
 	wf_log_info("document deleted", "kind=%s name=%s", kind->name, name);

@@ -173,6 +173,7 @@ int wf_ctl_endpoint_release(struct wf_control *control, struct ctl_endpoint *end
 		return r;
 	}
 	wf_ctl_crash_point("detach.stored");
+	wf_ctl_policy_member_drop(control, endpoint);
 	wf_ctl_endpoint_unserve(control, endpoint);
 	(void)wf_ctl_endpoint_host_route(control, endpoint, false, NULL);
 	if (endpoint->spec.slot)

@@ -45,6 +45,22 @@ static const char *network_name(uint32_t number, void *context)
 	return control->by_number[number]->spec.meta.name;
 }
 
+static json_t *rule_of(uint32_t number, void *context)
+{
+	return wf_ctl_policy_rule_json(context, number);
+}
+
+struct wf_flow_names wf_ctl_flow_names(struct wf_control *control)
+{
+	return (struct wf_flow_names){
+		.endpoint_by_slot = endpoint_by_slot,
+		.endpoint_by_address = endpoint_by_address,
+		.network = network_name,
+		.rule = rule_of,
+		.context = control,
+	};
+}
+
 static bool matches(const json_t *value, const char *key, const char *wanted)
 {
 	return strcmp(wf_json_str(value, key, ""), wanted) == 0;
@@ -53,7 +69,9 @@ static bool matches(const json_t *value, const char *key, const char *wanted)
 static bool is_wanted(const struct wf_observer *observer, const struct wf_event *event,
 		      const json_t *value)
 {
-	if (event->type == WF_EVENT_DROP ? !observer->drops : !observer->first)
+	if (event->type == WF_EVENT_AUDIT  ? !observer->audit
+	    : event->type == WF_EVENT_DROP ? !observer->drops
+					   : !observer->first)
 		return false;
 	if (observer->network && !matches(value, "network", observer->network))
 		return false;
@@ -63,18 +81,17 @@ static bool is_wanted(const struct wf_observer *observer, const struct wf_event 
 	       matches(json_object_get(value, "destination"), "name", observer->endpoint);
 }
 
-static void on_event(const struct wf_event *event, void *context)
+void wf_ctl_event(const struct wf_event *event, void *context)
 {
 	struct wf_control *control = context;
-	const struct wf_flow_names names = {
-		.endpoint_by_slot = endpoint_by_slot,
-		.endpoint_by_address = endpoint_by_address,
-		.network = network_name,
-		.context = control,
-	};
+	const struct wf_flow_names names = wf_ctl_flow_names(control);
 	int64_t age_s = (int64_t)((wf_clock_monotonic_ns() - event->time_ns) / 1000000000U);
 	_cleanup_json_ json_t *value = wf_flow_to_json(event, wf_clock_wall_s() - age_s, &names);
 
+	if (value)
+		wf_ctl_policy_event(control, event, value);
+	if (event->type == WF_EVENT_TRACE)
+		return;
 	for (struct wf_observer *o = control->observers, *next; value && o; o = next) {
 		next = o->next;
 		if (is_wanted(o, event, value))
@@ -88,16 +105,17 @@ static void on_ring(evutil_socket_t fd, short what, void *context)
 
 	(void)fd;
 	(void)what;
-	(void)wf_dp_event_read(control->dp, on_event, control);
+	(void)wf_dp_event_read(control->dp, wf_ctl_event, control);
 }
 
 int wf_ctl_config_sync(struct wf_control *control, struct wf_err *err)
 {
 	struct wf_config_value config = { .host_ifindex = control->weft0_ifindex,
-					  .flags = control->lb.config_flags };
+					  .flags = control->lb.config_flags,
+					  .observe = control->policy.observe };
 
 	for (const struct wf_observer *o = control->observers; o; o = o->next)
-		config.observe |= (o->drops ? (uint32_t)WF_OBSERVE_DROPS : 0U) |
+		config.observe |= (o->drops || o->audit ? (uint32_t)WF_OBSERVE_DROPS : 0U) |
 				  (o->first ? (uint32_t)WF_OBSERVE_FIRST : 0U);
 	if (config.observe)
 		(void)event_add(control->ring_event, NULL);

@@ -16,6 +16,8 @@
 #include "control/apply_priv.h"
 #include "control/attach_priv.h"
 #include "model/document.h"
+#include "model/namespace.h"
+#include "model/node.h"
 
 WF_LOG_MODULE(recover);
 
@@ -183,6 +185,12 @@ static int load_document(const json_t *document, void *context, struct wf_err *e
 	/* what is not known is taken away later: better no start than a wrong one */
 	if (r == -ENOMEM)
 		return wf_fail(err, r, "reading the store: %s", fault.message);
+	/* a policy that is left out opens what it closes */
+	if (r < 0 && wf_policy_is_kind(loading->kind))
+		return wf_fail(err, r, "stored policy %s/%s cannot be put in force: %s",
+			       loading->kind,
+			       wf_json_str(json_object_get(document, "metadata"), "name", "?"),
+			       fault.message);
 	if (r < 0)
 		wf_log_error("stored object is not usable", "kind=%s name=%s error=\"%s\"",
 			     loading->kind,
@@ -222,6 +230,21 @@ static int release_dead(struct wf_control *control, struct wf_err *err)
 	return 0;
 }
 
+int wf_ctl_policies_load(struct wf_control *control, struct wf_err *err)
+{
+	static const char *const kinds[] = {
+		WF_KIND_NAMESPACE,      WF_KIND_NODE,
+		WF_KIND_NETWORK_POLICY, WF_KIND_CLUSTER_POLICY,
+		WF_KIND_ADMIN_POLICY,   WF_KIND_BASELINE_POLICY,
+		WF_KIND_CILIUM_POLICY,  WF_KIND_CILIUM_CLUSTER_POLICY,
+	};
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < WF_ARRAY_LEN(kinds); i++)
+		r = load_kind(control, kinds[i], load_applied, err);
+	return r;
+}
+
 int wf_ctl_recover(struct wf_control *control, struct wf_err *err)
 {
 	int r;
@@ -241,8 +264,11 @@ int wf_ctl_recover(struct wf_control *control, struct wf_err *err)
 	if (r == 0)
 		r = load_kind(control, WF_KIND_SERVICE, load_applied, err);
 	if (r == 0)
+		r = wf_ctl_policies_load(control, err);
+	if (r == 0)
 		r = wf_control_resync(control, err);
-	return r;
+	/* an apply that nobody confirmed while no daemon ran */
+	return r < 0 ? r : wf_ctl_confirm_arm(control, err);
 }
 
 /* How long silence is allowed, in seconds: new, established, closing, closed. */
@@ -307,6 +333,9 @@ int wf_control_resync(struct wf_control *control, struct wf_err *err)
 		wf_ctl_hosts_resolve(control);
 		r = wf_ctl_host_sync(control, err);
 	}
+	/* who may talk to whom before anybody can */
+	if (r == 0)
+		r = wf_ctl_policy_sync(control, err);
 	if (r == 0)
 		r = wf_ctl_program_all(control, err);
 	if (r == 0)

@@ -454,6 +454,8 @@ static void on_repair(evutil_socket_t fd, short what, void *context)
 		r = wf_ctl_host_sync(control, &err);
 		wf_log_debug("host side checked", "dirty=%u", dirty);
 	}
+	if (r == 0 && (dirty & (CTL_DIRTY_MAPS | CTL_DIRTY_POLICY)))
+		r = wf_ctl_policy_sync(control, &err);
 	if (r == 0 && (dirty & CTL_DIRTY_MAPS))
 		r = wf_ctl_program_all(control, &err);
 	if (r == 0 && (dirty & CTL_DIRTY_FILTERS))

@@ -306,6 +306,7 @@ static void flush_service(struct wf_control *control, struct ctl_service *servic
 			     fault.message);
 	service->programmed = r == 0;
 	service->fault = fault;
+	wf_ctl_policy_service_put(control, service);
 	service->local_ready = wf_lb_local_ready(&service->ports);
 	wf_ctl_checks_sync(control, service);
 	wf_ctl_health_server_sync(control, service);
@@ -398,6 +399,7 @@ void wf_ctl_service_drop(struct wf_control *control, const char *key)
 		next = slice->next;
 		slice->next = NULL;
 	}
+	wf_ctl_policy_service_drop(control, service);
 	free_service(control, service);
 	wf_ctl_lb_config(control);
 }

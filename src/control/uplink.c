@@ -133,6 +133,8 @@ static int sync_host_addresses(struct wf_control *control, struct wf_err *err)
 			addrs[kept++] = addrs[i];
 	}
 	r = wf_ctl_view_host(control, addrs, kept);
+	if (r == 0 && control->policy.settled)
+		r = wf_ctl_policy_self_put(control, err);
 	return r < 0 ? wf_fail(err, r, "cannot note the host's addresses: %s", strerror(-r)) : 0;
 }
 

@@ -146,6 +146,54 @@ static const char *protocol_of(const struct wf_event *event, char buf[8])
 	return wf_flow_protocol(event->proto, buf);
 }
 
+const char *wf_flow_type(const struct wf_event *event)
+{
+	static const char *const types[WF_EVENT_COUNT] = {
+		[WF_EVENT_DROP] = "drop",
+		[WF_EVENT_FIRST] = "first",
+		[WF_EVENT_AUDIT] = "audit",
+		[WF_EVENT_TRACE] = "trace",
+	};
+
+	return event->type < WF_EVENT_COUNT && types[event->type] ? types[event->type] : "unknown";
+}
+
+static json_t *rule_json(uint32_t number, const struct wf_flow_names *names)
+{
+	return number && names->rule ? names->rule(number, names->context) : NULL;
+}
+
+static json_t *end_json(const struct wf_event_end *end, const struct wf_flow_names *names)
+{
+	static const char *const verdicts[WF_POLICY_VERDICT_COUNT] = {
+		[WF_POLICY_DENY] = "deny",
+		[WF_POLICY_ALLOW] = "allow",
+		[WF_POLICY_AUDIT] = "audit",
+	};
+	json_t *value;
+
+	if (end->profile == WF_POLICY_PROFILE_NONE || end->verdict >= WF_POLICY_VERDICT_COUNT)
+		return NULL;
+	value = json_pack("{s:s, s:I, s:I}", "verdict", verdicts[end->verdict], "profile",
+			  (json_int_t)end->profile, "class", (json_int_t)end->class_id);
+	(void)wf_json_set(value, "rule", rule_json(end->rule, names));
+	return value;
+}
+
+/* What the policies of each end said, and of the one that decided also as `policy`. */
+static void add_policy(json_t *value, const struct wf_event *event,
+		       const struct wf_flow_names *names)
+{
+	json_t *ends = json_object();
+
+	(void)wf_json_set(ends, "egress", end_json(&event->ends[WF_POLICY_EGRESS], names));
+	(void)wf_json_set(ends, "ingress", end_json(&event->ends[WF_POLICY_INGRESS], names));
+	if (json_object_size(ends))
+		(void)json_object_set(value, "policies", ends);
+	json_decref(ends);
+	(void)wf_json_set(value, "policy", rule_json(event->rule, names));
+}
+
 json_t *wf_flow_to_json(const struct wf_event *event, int64_t wall_s,
 			const struct wf_flow_names *names)
 {
@@ -158,7 +206,7 @@ json_t *wf_flow_to_json(const struct wf_event *event, int64_t wall_s,
 	if (!value)
 		return NULL;
 	(void)wf_json_set_str(value, "time", wf_clock_format(wall_s, when));
-	(void)wf_json_set_str(value, "type", event->type == WF_EVENT_DROP ? "drop" : "first");
+	(void)wf_json_set_str(value, "type", wf_flow_type(event));
 	if (event->hook < WF_ARRAY_LEN(hooks) && hooks[event->hook])
 		(void)wf_json_set_str(value, "hook", hooks[event->hook]);
 	(void)wf_json_set_str(value, "network", names->network(event->network, names->context));
@@ -173,7 +221,8 @@ json_t *wf_flow_to_json(const struct wf_event *event, int64_t wall_s,
 	(void)wf_json_set(value, "bytes", json_integer(event->len));
 	if (event->proto == IPPROTO_TCP)
 		(void)wf_json_set(value, "tcpFlags", json_integer(event->tcp_flags));
-	if (event->type == WF_EVENT_DROP)
+	if (event->reason)
 		(void)wf_json_set(value, "reason", reason_json(event));
+	add_policy(value, event, names);
 	return value;
 }

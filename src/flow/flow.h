@@ -17,11 +17,16 @@ struct wf_flow_names {
 	const char *(*endpoint_by_address)(uint32_t network, const struct wf_addr *addr,
 					   void *context);
 	const char *(*network)(uint32_t number, void *context);
+	/* {policy, rule, ...} of what decided; new reference. NULL: rules have no names */
+	json_t *(*rule)(uint32_t number, void *context);
 	void *context;
 };
 
 /* "TCP", "UDP", "ICMPv6"; the number in buf when it has no name. buf: 8 bytes. */
 const char *wf_flow_protocol(uint8_t proto, char buf[8]);
+
+/* "drop", "first", "audit" or "trace". */
+const char *wf_flow_type(const struct wf_event *event);
 
 /* The event as docs/api.md describes a line of /v1/observe. New reference; NULL: no memory. */
 json_t *wf_flow_to_json(const struct wf_event *event, int64_t wall_s,

@@ -169,6 +169,47 @@ int wf_net_port_owner(struct wf_net *net, uint8_t proto, const struct wf_addr *a
 	return 1;
 }
 
+/* ---- who is connected --------------------------------------------------------------------- */
+
+struct conn_visit {
+	wf_net_conn_fn visit;
+	void *context;
+};
+
+static void pass_conn(const struct inet_diag_msg *sock, const struct nlmsghdr *message,
+		      void *context)
+{
+	const struct conn_visit *to = context;
+	const struct wf_net_conn conn = {
+		.local = wf_addr_from_bytes(sock->idiag_family, sock->id.idiag_src),
+		.remote = wf_addr_from_bytes(sock->idiag_family, sock->id.idiag_dst),
+		.local_port = ntohs(sock->id.idiag_sport),
+		.remote_port = ntohs(sock->id.idiag_dport),
+		.listening = sock->idiag_state == TCP_LISTEN,
+	};
+
+	(void)message;
+	to->visit(&conn, to->context);
+}
+
+int wf_net_socks_visit(struct wf_net *net, int netns_fd, wf_net_conn_fn visit, void *context,
+		       struct wf_err *err)
+{
+	const struct query query = { .proto = IPPROTO_TCP,
+				     .states = 1U << TCP_ESTABLISHED | 1U << TCP_CLOSE_WAIT |
+					       1U << TCP_FIN_WAIT1 | 1U << TCP_FIN_WAIT2 |
+					       1U << TCP_LISTEN };
+	struct conn_visit to = { .visit = visit, .context = context };
+	struct wf_netlink_socket diag = WF_NETLINK_SOCKET_INIT;
+	int r = wf_net_ns_netlink(net, netns_fd, NETLINK_SOCK_DIAG, &diag, err);
+
+	if (r < 0)
+		return r;
+	r = dump(&diag, wf_net_batch(net), &query, pass_conn, &to, err);
+	wf_netlink_close(&diag);
+	return r;
+}
+
 /* ---- ending sockets ----------------------------------------------------------------------- */
 
 struct doomed {

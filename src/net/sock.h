@@ -15,6 +15,21 @@
 int wf_net_port_owner(struct wf_net *net, uint8_t proto, const struct wf_addr *addr, uint16_t first,
 		      uint16_t last, uint16_t *ret_port, char ret_owner[96], struct wf_err *err);
 
+/* A TCP socket of a namespace: established, or listening (then only local_port is set). */
+struct wf_net_conn {
+	struct wf_addr local, remote;
+	uint16_t local_port, remote_port;
+	bool listening;
+};
+typedef void (*wf_net_conn_fn)(const struct wf_net_conn *conn, void *context);
+
+/*
+ * Visits the established and the listening TCP sockets of a namespace (fd < 0: the host's own).
+ * -EOPNOTSUPP: the kernel does not list sockets.
+ */
+int wf_net_socks_visit(struct wf_net *net, int netns_fd, wf_net_conn_fn visit, void *context,
+		       struct wf_err *err);
+
 /*
  * Ends the connected sockets (TCP or UDP) of a namespace (fd < 0: the host's own) that talk to
  * addr and port: their owners see ECONNABORTED and connect anew. Returns how many, -EOPNOTSUPP

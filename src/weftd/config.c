@@ -16,6 +16,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "model/document.h"
+#include "weftd/failsafe.h"
 #include "weftd/ranges.h"
 
 #define DEFAULT_CONFIG   "/etc/weft/weft.yaml"
@@ -26,6 +27,14 @@ static const char *const formats[] = { "table", "json", NULL };
 static const char *const stores[] = { "sqlite", "mem", NULL };
 static const char *const xdp_modes[] = { "off", "auto", "native", NULL };
 static const char *const firewall_modes[] = { "respect", "bypass", NULL };
+
+static const char *const policy_logs[] = { "none", "denied", "all", NULL };
+
+/* What a host cannot lose without being lost itself: ssh, DHCP, DNS, etcd, the API server, BGP. */
+#define DEFAULT_FAILSAFE                                                                  \
+	"ingress:tcp/22,ingress:udp/68,ingress:udp/546,ingress:tcp/179,ingress:tcp/2379," \
+	"ingress:tcp/2380,ingress:tcp/6443,egress:udp/53,egress:tcp/53,egress:udp/67,"    \
+	"egress:udp/547,egress:tcp/179,egress:tcp/2379,egress:tcp/2380,egress:tcp/6443"
 
 static int check_levels(const char *text, struct wf_err *err)
 {
@@ -67,6 +76,14 @@ static int check_node_ports(const char *text, struct wf_err *err)
 	uint16_t first, last;
 
 	return weftd_ranges_ports(text, &first, &last, err);
+}
+
+static int check_failsafe(const char *text, struct wf_err *err)
+{
+	struct wf_policy_failsafe failsafes[WEFTD_MAX_FAILSAFES];
+	size_t count;
+
+	return weftd_failsafe_parse(text, failsafes, &count, err);
 }
 
 #define MEMBER(name) offsetof(struct weftd_config, name)
@@ -224,6 +241,26 @@ const struct wf_option weftd_options[] = {
 	  .max = WF_MAX_CONNECTIONS,
 	  .value = "N",
 	  .help = "most translated connections of one endpoint; 0: a quarter of the table" },
+	{ .name = "policy-audit",
+	  .type = WF_OPTION_BOOL,
+	  .offset = MEMBER(policy_audit),
+	  .help = "every policy is on trial: what it would deny passes, and is told" },
+	{ .name = "policy-log",
+	  .type = WF_OPTION_CHOICE,
+	  .offset = MEMBER(policy_log),
+	  .fallback = "none",
+	  .choices = policy_logs,
+	  .value = "FLOWS",
+	  .help = "new flows that are told in the log with the policy and rule that decided: none, "
+		  "denied, all" },
+	{ .name = "host-failsafe",
+	  .type = WF_OPTION_STRING,
+	  .offset = MEMBER(host_failsafe),
+	  .fallback = DEFAULT_FAILSAFE,
+	  .value = "PORTS",
+	  .help = "ports of this host that no policy closes: DIRECTION:PROTOCOL/PORT separated by "
+		  "commas, or none",
+	  .check = check_failsafe },
 	{ .name = "check",
 	  .type = WF_OPTION_BOOL,
 	  .offset = MEMBER(check),

@@ -32,6 +32,9 @@ struct weftd_config {
 	uint64_t max_services;
 	uint64_t max_connections;
 	uint64_t connection_quota;
+	bool policy_audit;
+	char *policy_log;
+	char *host_failsafe;
 	/* one-shot modes; command line only */
 	bool check;
 	bool doctor;

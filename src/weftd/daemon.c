@@ -21,6 +21,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "control/control.h"
+#include "weftd/failsafe.h"
 #include "weftd/lock.h"
 #include "weftd/notify.h"
 
@@ -45,6 +46,7 @@ struct daemon {
 	struct wf_net *net;
 	struct wf_control *control;
 	struct wf_server *server;
+	struct wf_policy_failsafe failsafes[WEFTD_MAX_FAILSAFES];
 };
 
 static int open_store(struct daemon *daemon, struct wf_err *err)
@@ -156,6 +158,13 @@ static int lock_namespace(struct daemon *daemon, struct wf_err *err)
 	return 0;
 }
 
+static enum wf_policy_log policy_log(const char *text)
+{
+	if (strcmp(text, "all") == 0)
+		return WF_POLICY_LOG_ALL;
+	return strcmp(text, "denied") == 0 ? WF_POLICY_LOG_DENIED : WF_POLICY_LOG_NONE;
+}
+
 static int open_parts(struct daemon *daemon, struct wf_err *err)
 {
 	const struct weftd_config *config = daemon->config;
@@ -171,12 +180,18 @@ static int open_parts(struct daemon *daemon, struct wf_err *err)
 		.firewall = config->firewall,
 		.cgroup = weftd_config_cgroup(config),
 		.conn_quota = (uint32_t)config->connection_quota,
+		.policy_audit = config->policy_audit,
+		.policy_log = policy_log(config->policy_log),
+		.failsafes = daemon->failsafes,
 	};
 	int r;
 
 	weftd_config_ranges(config, control.service_cidrs, &control.node_port_first,
 			    &control.node_port_last);
-	r = wf_file_make_dirs(config->run_dir, 0755, err);
+	r = weftd_failsafe_parse(config->host_failsafe, daemon->failsafes, &control.failsafe_count,
+				 err);
+	if (r == 0)
+		r = wf_file_make_dirs(config->run_dir, 0755, err);
 	if (r == 0)
 		r = weftd_lock_run_dir(config->run_dir, &daemon->locks[0], err);
 	if (r == 0)

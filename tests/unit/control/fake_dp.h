@@ -62,4 +62,12 @@ void fake_dp_answer(struct wf_dp *dp, const struct wf_event *answer);
 /* Puts a connection in force, as the programs would; index from 1, below 1024. */
 void fake_dp_connect(struct wf_dp *dp, uint32_t index, const struct wf_conn *conn);
 
+/* As if others had emptied the table. */
+void fake_dp_forget_pairs(struct wf_dp *dp);
+/* How many pairs the table holds at most; 0: as many as there is room for. */
+void fake_dp_pair_limit(struct wf_dp *dp, size_t pairs);
+struct wf_policy_subject_value fake_dp_subject(const struct wf_dp *dp, uint32_t slot);
+/* The packet of the last question, without its bytes. */
+struct wf_dp_packet fake_dp_asked(const struct wf_dp *dp);
+
 #endif

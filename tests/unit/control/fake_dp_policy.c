@@ -40,6 +40,8 @@ struct fake_policy {
 	size_t seed_count;
 	size_t settled;
 	struct wf_event answer; /* of wf_dp_trace() */
+	struct wf_dp_packet asked;
+	size_t pair_limit; /* 0: none */
 };
 
 struct fake_policy *fake_policy_new(void)
@@ -51,15 +53,25 @@ struct fake_policy *fake_policy_new(void)
 	return policy;
 }
 
-void fake_policy_free(struct fake_policy **policy)
+static void forget_pairs(struct fake_policy *policy)
 {
 	struct pair *pair, *next;
 
-	HASH_ITER(hh, (*policy)->pairs, pair, next) {
-		HASH_DEL((*policy)->pairs, pair);
+	HASH_ITER(hh, policy->pairs, pair, next) {
+		HASH_DEL(policy->pairs, pair);
 		free(pair);
 	}
+}
+
+void fake_policy_free(struct fake_policy **policy)
+{
+	forget_pairs(*policy);
 	free(TAKE_PTR(*policy));
+}
+
+void fake_dp_forget_pairs(struct wf_dp *dp)
+{
+	forget_pairs(dp->policy);
 }
 
 bool fake_dp_guarded(const struct wf_dp *dp, uint32_t slot)
@@ -87,6 +99,21 @@ void fake_dp_answer(struct wf_dp *dp, const struct wf_event *answer)
 size_t fake_dp_pair_count(const struct wf_dp *dp)
 {
 	return HASH_COUNT(dp->policy->pairs);
+}
+
+void fake_dp_pair_limit(struct wf_dp *dp, size_t pairs)
+{
+	dp->policy->pair_limit = pairs;
+}
+
+struct wf_policy_subject_value fake_dp_subject(const struct wf_dp *dp, uint32_t slot)
+{
+	return dp->policy->subjects[slot];
+}
+
+struct wf_dp_packet fake_dp_asked(const struct wf_dp *dp)
+{
+	return dp->policy->asked;
 }
 
 int wf_dp_policy_memory(struct wf_dp *dp, struct wf_dp_policy_memory *ret_memory,
@@ -129,6 +156,9 @@ int wf_dp_pairs_set(struct wf_dp *dp, const struct wf_policy_pair_key *keys,
 		    const struct wf_policy_run *runs, size_t count, struct wf_err *err)
 {
 	PASS(FAKE_DP, err);
+	if (runs && dp->policy->pair_limit &&
+	    HASH_COUNT(dp->policy->pairs) + count > dp->policy->pair_limit)
+		return wf_fail(err, -ENOSPC, "the table wf_policy_pairs is full");
 	for (size_t i = 0; i < count; i++)
 		set_pair(dp->policy, &keys[i], runs ? &runs[i] : NULL);
 	return 0;
@@ -234,6 +264,7 @@ int wf_dp_trace(struct wf_dp *dp, const struct wf_dp_packet *packet, struct wf_e
 		wf_dp_event_fn others, void *context, struct wf_err *err)
 {
 	PASS(FAKE_DP, err);
+	dp->policy->asked = *packet;
 	if (dp->policy->answer.type != WF_EVENT_TRACE)
 		return wf_fail(err, -ENOMSG, "the packet is no business of weft's");
 	*ret_event = dp->policy->answer;

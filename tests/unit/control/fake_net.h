@@ -21,6 +21,10 @@ void fake_net_kill_ns(struct wf_net *net, const char *path);
 size_t fake_net_ns_interfaces(const struct wf_net *net, const char *path);
 
 /* A physical device, an address or route of the host's own. */
+/* A TCP socket that every namespace shows. */
+struct wf_net_conn;
+void fake_net_connect(struct wf_net *net, const struct wf_net_conn *conn);
+
 uint32_t fake_net_add_device(struct wf_net *net, const char *name, uint32_t mtu);
 void fake_net_add_route(struct wf_net *net, const char *prefix, const char *device);
 void fake_net_set_default(struct wf_net *net, const char *device);

@@ -7,6 +7,7 @@
 
 #include "fake_gate.h"
 #include "fake_net.h"
+#include "net/sock.h"
 
 #define MAX_LINKS     128
 #define MAX_NS        64
@@ -15,6 +16,7 @@
 #define MAX_EVENTS    1024
 #define MAX_FDS       1024
 #define MAX_INSIDE    8
+#define MAX_CONNS     16
 #define MAX_OWNERS    16
 #define MAX_ENDED     256
 #define HOST_NS       ((size_t)-1)
@@ -108,6 +110,8 @@ struct wf_net {
 	size_t address_count;
 	struct neigh neighs[MAX_ROUTES];
 	size_t neigh_count;
+	struct wf_net_conn conns[MAX_CONNS]; /* TCP sockets of every namespace */
+	size_t conn_count;
 	struct block blocks[2];
 	char default_device[16];
 	struct queued events[MAX_EVENTS];

@@ -193,6 +193,21 @@ int wf_net_port_owner(struct wf_net *net, uint8_t proto, const struct wf_addr *a
 	return 1;
 }
 
+int wf_net_socks_visit(struct wf_net *net, int netns_fd, wf_net_conn_fn visit, void *context,
+		       struct wf_err *err)
+{
+	PASS(-EIO, err);
+	for (size_t i = 0; i < net->conn_count; i++)
+		visit(&net->conns[i], context);
+	return 0;
+}
+
+void fake_net_connect(struct wf_net *net, const struct wf_net_conn *conn)
+{
+	fake_must(net->conn_count < MAX_CONNS);
+	net->conns[net->conn_count++] = *conn;
+}
+
 int wf_net_socks_destroy(struct wf_net *net, int netns_fd, uint8_t proto,
 			 const struct wf_addr *addr, uint16_t port, struct wf_err *err)
 {

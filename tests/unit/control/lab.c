@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "lab.h"
 
+#include <arpa/inet.h>
 #include <dirent.h>
 #include <errno.h>
 #include <setjmp.h>
@@ -394,9 +395,63 @@ static void dump_documents(struct lab *lab, const char *kind, struct wf_str *out
 	}
 }
 
+enum wf_policy_verdict lab_verdict(struct lab *lab, uint32_t from, uint32_t to, uint8_t proto,
+				   uint16_t port)
+{
+	const struct wf_policy_engine *engine = lab->control->policy.engine;
+	struct wf_policy_party parties[2] = { { .slot = from }, { .slot = to } };
+	enum wf_policy_verdict verdict = WF_POLICY_ALLOW;
+
+	for (size_t i = 0; i < 2; i++) {
+		const struct ctl_endpoint *endpoint = lab->control->by_slot[parties[i].slot];
+
+		parties[i].addr = endpoint && endpoint->spec.address_count
+					  ? endpoint->spec.addresses[0].prefix.addr
+					  : wf_addr_from_ip4(htonl(0xc0000209));
+	}
+	for (unsigned int dir = 0; dir < WF_POLICY_DIR_COUNT; dir++) {
+		struct wf_policy_answer answer;
+
+		wf_policy_engine_ask(engine, (enum wf_policy_dir)dir, &parties[0], &parties[1],
+				     proto, port, &answer);
+		if (answer.verdict == WF_POLICY_DENY || verdict == WF_POLICY_ALLOW)
+			verdict = answer.verdict;
+		if (verdict == WF_POLICY_DENY)
+			break;
+	}
+	return verdict;
+}
+
+/* Who may talk to whom at a few ports, and whose packets are judged at all. */
+static void dump_verdicts(struct lab *lab, struct wf_str *out)
+{
+	static const uint16_t ports[] = { 80, 81, 443 };
+
+	for (uint32_t from = 1; from < 16; from++)
+		for (uint32_t to = 1; to < 16; to++)
+			for (size_t i = 0; i < WF_ARRAY_LEN(ports); i++)
+				if (from != to && lab->control->by_slot[from] &&
+				    lab->control->by_slot[to] &&
+				    lab_verdict(lab, from, to, IPPROTO_TCP, ports[i]) !=
+					    WF_POLICY_ALLOW)
+					wf_str_addf(out, "verdict %u -> %u:%u not allowed\n", from,
+						    to, ports[i]);
+	for (uint32_t slot = 0; slot < 16; slot++)
+		if (fake_dp_guarded(lab->dp, slot) && (!slot || lab->control->by_slot[slot]))
+			wf_str_addf(out, "guard %u\n", slot);
+}
+
 void lab_dump(struct lab *lab, struct wf_str *out)
 {
+	static const char *const kinds[] = {
+		"NetworkPolicy", "CiliumNetworkPolicy", "CiliumClusterwideNetworkPolicy",
+		"Namespace",     "PolicyChange",        "PendingApply"
+	};
+
 	dump_actual(lab, out);
+	dump_verdicts(lab, out);
+	for (size_t i = 0; i < WF_ARRAY_LEN(kinds); i++)
+		dump_documents(lab, kinds[i], out);
 	dump_documents(lab, WF_KIND_NETWORK, out);
 	dump_documents(lab, WF_KIND_RESERVATION, out);
 	dump_documents(lab, WF_KIND_ENDPOINT, out);
@@ -437,6 +492,10 @@ void lab_assert_consistent(struct lab *lab)
 	struct wf_ep_value host = fake_dp_slot(lab->dp, WF_SLOT_HOST);
 
 	assert_int_equal(host.flags, WF_EP_READY | WF_EP_HOST);
+	for (uint32_t slot = 1; slot < WF_MAX_SLOTS; slot++)
+		if (lab->control->by_slot[slot])
+			assert_int_equal(fake_dp_guarded(lab->dp, slot),
+					 wf_ctl_policy_is_guarded(lab->control, slot));
 	assert_int_equal(host.ifindex, WF_IFINDEX_BASE);
 	assert_int_equal(fake_dp_config(lab->dp).host_ifindex, lab->control->weft0_ifindex);
 	assert_int_equal(lab->control->odd_count, 0);

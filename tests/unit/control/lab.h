@@ -68,6 +68,10 @@ void lab_assert_refused(const struct lab *lab, int r, int code, const char *fiel
  */
 void lab_assert_consistent(struct lab *lab);
 
+/* What policies say of both ends, as slots; asked of the tables that programs read. */
+enum wf_policy_verdict lab_verdict(struct lab *lab, uint32_t from, uint32_t to, uint8_t proto,
+				   uint16_t port);
+
 /* Everything there is as sorted lines: documents, maps, links, pools. */
 void lab_dump(struct lab *lab, struct wf_str *out);
 

@@ -20,6 +20,9 @@
 
 /* Whichever of the fakes' kinds, or an allocation. */
 #define FAIL_ALLOC FAKE_KIND_COUNT
+/* So many are tried one by one, then each so-many-th. */
+#define EVERY  600
+#define STRIDE 31
 
 struct operation {
 	const char *name;
@@ -30,6 +33,7 @@ struct operation {
 };
 
 #define NETWORK     "'apiVersion':'weft.dev/v1','kind':'Network'"
+#define NETWORK_N3  "{" NETWORK ",'metadata':{'name':'n3'},'spec':{}}"
 #define RESERVATION "'apiVersion':'weft.dev/v1','kind':'Reservation'"
 
 /* ---- what is there before ----------------------------------------------------------------- */
@@ -84,6 +88,28 @@ static void prepare_reserved(struct lab *lab)
 					",'metadata':{'name':'r'},'spec':{'network':'blue',"
 					"'for':'web','addresses':['10.1.0.7','fd01::7']}}]"),
 			 0);
+}
+
+#define POLICY(name, subject, more)                                                             \
+	"{'apiVersion':'networking.k8s.io/v1','kind':'NetworkPolicy','metadata':{'name':'" name \
+	"'},'spec':{'podSelector':{'matchLabels':{'app':'" subject "'}}" more "}}"
+#define FROM(app, port)                                                                     \
+	",'ingress':[{'from':[{'podSelector':{'matchLabels':{'app':'" app "'}}}],'ports':[" \
+	"{'port':" port "}]}]"
+
+/* Endpoints a and b with labels, and a policy between them. */
+static void prepare_policy(struct lab *lab)
+{
+	static const char *const names[] = { "a", "b" };
+
+	prepare_blue(lab);
+	for (unsigned int i = 0; i < WF_ARRAY_LEN(names); i++)
+		assert_int_equal(lab_attach(lab,
+					    "{'network':'blue','name':'%s','netns':'/fake/c%u',"
+					    "'owner':'cli','labels':{'app':'%s'}}",
+					    names[i], i, names[i]),
+				 0);
+	assert_int_equal(lab_apply(lab, "[" POLICY("p", "a", FROM("b", "80")) "]"), 0);
 }
 
 /* ---- requests ----------------------------------------------------------------------------- */
@@ -169,6 +195,20 @@ static json_t *apply_reservation(void)
 			"'for':'web','addresses':['10.1.0.8','fd01::7']}}]");
 }
 
+static json_t *apply_policies(void)
+{
+	return lab_json("[" POLICY("p", "a", FROM("b", "81")) "," POLICY(
+		"q", "b", "") ","
+			      "{'apiVersion':'v1','kind':'Namespace','metadata':{'name':'default',"
+			      "'labels':{'team':'x'}}}," NETWORK_N3 "]");
+}
+
+static json_t *attach_selected(void)
+{
+	return lab_json("{'network':'blue','name':'n','netns':'/fake/c2','owner':'cli',"
+			"'labels':{'app':'a'}}");
+}
+
 static json_t *gc_all(void)
 {
 	return lab_json("{'network':'blue','owner':'cni','valid':[]}");
@@ -226,6 +266,11 @@ static int run_delete_lan(struct lab *lab, const json_t *request, json_t **ret_a
 	return wf_control_delete(lab->control, "network", "lan", &lab->err);
 }
 
+static int run_delete_policy(struct lab *lab, const json_t *request, json_t **ret_answer)
+{
+	return wf_control_delete(lab->control, "networkpolicy", "default/p", &lab->err);
+}
+
 static int run_delete_reservation(struct lab *lab, const json_t *request, json_t **ret_answer)
 {
 	return wf_control_delete(lab->control, "reservation", "r", &lab->err);
@@ -252,6 +297,10 @@ static const struct operation operations[] = {
 	{ "delete network", prepare_blue, NULL, run_delete_green, false },
 	{ "delete sticky network", prepare_sticky_gone, NULL, run_delete_blue, false },
 	{ "delete macvlan", prepare_macvlan, NULL, run_delete_lan, false },
+	{ "apply policies", prepare_policy, apply_policies, run_apply, false },
+	{ "attach under policy", prepare_policy, attach_selected, run_attach, false },
+	{ "detach under policy", prepare_policy, NULL, run_detach_a, false },
+	{ "delete policy", prepare_policy, NULL, run_delete_policy, false },
 	{ "delete reservation", prepare_reserved, NULL, run_delete_reservation, false },
 };
 
@@ -328,8 +377,9 @@ static void test_trial(void **state)
 	struct trial *trial = *state;
 
 	prepare(trial);
+	/* every call, and of the thousands that compiling policies takes, a part */
 	while (run_once(trial))
-		trial->n++;
+		trial->n += trial->n < EVERY ? 1 : STRIDE;
 	trial->is_over = true;
 }
 

@@ -39,7 +39,18 @@ static const char *network(uint32_t number, void *context)
 	return number == 7 ? "blue" : NULL;
 }
 
-static const struct wf_flow_names names = { by_slot, by_address, network, NULL };
+static json_t *rule(uint32_t number, void *context)
+{
+	(void)context;
+	return number == 7 ? json_pack("{s:s, s:s}", "policy", "NetworkPolicy/default/x", "rule",
+				       "spec.ingress[0]")
+			   : NULL;
+}
+
+static const struct wf_flow_names names = { .endpoint_by_slot = by_slot,
+					    .endpoint_by_address = by_address,
+					    .network = network,
+					    .rule = rule };
 
 static struct wf_event make_event(uint8_t type, uint8_t hook)
 {
@@ -83,6 +94,35 @@ static void test_drop(void **state)
 	assert_string_equal(wf_json_str(json_object_get(value, "reason"), "label", ""),
 			    "network_isolated");
 	assert_string_equal(wf_json_str(json_object_get(value, "reason"), "class", ""), "policy");
+}
+
+static void test_policy(void **state)
+{
+	struct wf_event event = make_event(WF_EVENT_DROP, WF_HOOK_FROM_CONTAINER);
+	_cleanup_json_ json_t *value = NULL, *plain = NULL;
+	const json_t *end;
+
+	(void)state;
+	event.reason = WF_REASON_POLICY_INGRESS;
+	event.rule = 7;
+	event.ends[WF_POLICY_INGRESS] = (struct wf_event_end){
+		.profile = 3, .class_id = 4, .rule = 7, .verdict = WF_POLICY_DENY
+	};
+	value = wf_flow_to_json(&event, 0, &names);
+	assert_string_equal(wf_json_str(json_object_get(value, "policy"), "rule", ""),
+			    "spec.ingress[0]");
+	end = json_object_get(json_object_get(value, "policies"), "ingress");
+	assert_string_equal(wf_json_str(end, "verdict", ""), "deny");
+	assert_int_equal(wf_json_int(end, "profile", 0), 3);
+	assert_int_equal(wf_json_int(end, "class", 0), 4);
+	assert_non_null(json_object_get(end, "rule"));
+	assert_null(json_object_get(json_object_get(value, "policies"), "egress"));
+	/* of nobody's policies there is nothing to say */
+	event = make_event(WF_EVENT_AUDIT, WF_HOOK_FROM_CONTAINER);
+	plain = wf_flow_to_json(&event, 0, &names);
+	assert_string_equal(wf_json_str(plain, "type", ""), "audit");
+	assert_null(json_object_get(plain, "policies"));
+	assert_null(json_object_get(plain, "policy"));
 }
 
 static void test_first_packet_from_host(void **state)
@@ -149,6 +189,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_drop),
+		cmocka_unit_test(test_policy),
 		cmocka_unit_test(test_first_packet_from_host),
 		cmocka_unit_test(test_other_protocols),
 		cmocka_unit_test(test_unread_header),

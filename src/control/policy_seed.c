@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * TCP connections that exist when their endpoint comes under policies: they are noted as if their
+ * first packet had been seen, by whoever began them, so that they go on if that is allowed.
+ */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "control/control_priv.h"
+#include "dp/conn_table.h"
+#include "net/sock.h"
+
+WF_LOG_MODULE(policy_seed);
+
+/* Connections of one endpoint that are looked at; the rest are new when their next packet comes. */
+#define MAX_SEEDS 65536
+/* The kernel's own choice, net.ipv4.ip_local_port_range. */
+#define CALLERS_FIRST 32768
+#define CALLERS_LAST  60999
+
+struct seeds {
+	struct wf_net_conn *items; /* owned */
+	size_t count, capacity;
+	uint16_t *listening; /* owned; local ports */
+	size_t listening_count, listening_capacity;
+};
+
+static void seeds_done(struct seeds *seeds)
+{
+	free(seeds->items);
+	free(seeds->listening);
+}
+
+static void see_socket(const struct wf_net_conn *conn, void *context)
+{
+	struct seeds *seeds = context;
+
+	if (conn->listening) {
+		if (wf_mem_grow(&seeds->listening, sizeof(*seeds->listening),
+				seeds->listening_count, &seeds->listening_capacity) == 0)
+			seeds->listening[seeds->listening_count++] = conn->local_port;
+	} else if (seeds->count < MAX_SEEDS && wf_mem_grow(&seeds->items, sizeof(*seeds->items),
+							   seeds->count, &seeds->capacity) == 0) {
+		seeds->items[seeds->count++] = *conn;
+	}
+}
+
+static int compare_ports(const void *a, const void *b)
+{
+	return (int)*(const uint16_t *)a - (int)*(const uint16_t *)b;
+}
+
+/* Ports that the kernel gives to those who call. */
+static bool is_callers(uint16_t port)
+{
+	return port >= CALLERS_FIRST && port <= CALLERS_LAST;
+}
+
+/*
+ * Who began: 1, the other side (somebody listens here, or only the other port is a caller's), 0,
+ * this side, -1: nobody can tell. Such a connection is not noted; it goes on only if either side
+ * may begin it.
+ */
+static int was_called(const struct seeds *seeds, const struct wf_net_conn *conn)
+{
+	if (seeds->listening_count &&
+	    bsearch(&conn->local_port, seeds->listening, seeds->listening_count,
+		    sizeof(conn->local_port), compare_ports))
+		return 1;
+	if (is_callers(conn->local_port) == is_callers(conn->remote_port))
+		return -1;
+	return is_callers(conn->remote_port);
+}
+
+/* The slot that has an address, WF_SLOT_HOST for everybody else. */
+static uint32_t slot_of(struct wf_control *control, const struct wf_addr *addr)
+{
+	struct wf_addr_value value;
+
+	if (wf_dp_address_get(control->dp, WF_NETWORK_HOST, addr, &value) < 0 || value.flags)
+		return WF_SLOT_HOST;
+	return value.slot;
+}
+
+static struct wf_conn_seed seed_of(struct wf_control *control, const struct wf_net_conn *conn,
+				   bool called)
+{
+	const struct wf_addr *src = called ? &conn->remote : &conn->local;
+	const struct wf_addr *dst = called ? &conn->local : &conn->remote;
+	__be16 sport = htons(called ? conn->remote_port : conn->local_port);
+	__be16 dport = htons(called ? conn->local_port : conn->remote_port);
+
+	return (struct wf_conn_seed){
+		.tuple = {
+			[WF_DIR_ORIGINAL] = { .src = *src, .dst = *dst, .sport = sport,
+					      .dport = dport, .proto = IPPROTO_TCP,
+					      .site = WF_SITE_CONTAINER },
+			[WF_DIR_REPLY] = { .src = *dst, .dst = *src, .sport = dport,
+					   .dport = sport, .proto = IPPROTO_TCP,
+					   .site = WF_SITE_CONTAINER },
+		},
+		.flags = WF_CONN_POLICY,
+		.owner = slot_of(control, src),
+		.peer = slot_of(control, dst),
+		.phase = WF_CONN_ESTABLISHED,
+	};
+}
+
+static void seed_all(struct wf_control *control, const struct seeds *found)
+{
+	_cleanup_free_ struct wf_conn_seed *seeds = calloc(found->count + 1, sizeof(*seeds));
+	size_t count = 0;
+
+	for (size_t i = 0; seeds && i < found->count; i++) {
+		int called = was_called(found, &found->items[i]);
+
+		if (called >= 0)
+			seeds[count++] = seed_of(control, &found->items[i], called);
+	}
+	if (!seeds || wf_dp_conn_seed(control->dp, seeds, count) < 0)
+		wf_log_warning("connections that exist may be cut by the first policy", "count=%zu",
+			       found->count);
+}
+
+void wf_ctl_policy_seed(struct wf_control *control, const struct ctl_endpoint *endpoint)
+{
+	_cleanup_(seeds_done) struct seeds seeds = { 0 };
+	_cleanup_close_ int fd = -1;
+	struct wf_err fault = WF_ERR_INIT;
+	struct wf_net_ns_id id;
+	int r = 0;
+
+	if (endpoint) {
+		r = wf_net_ns_open(endpoint->spec.netns, &fd, &id, &fault);
+		if (r == 0 &&
+		    (id.dev != endpoint->spec.netns_dev || id.inode != endpoint->spec.netns_inode))
+			return;
+	}
+	if (r == 0)
+		r = wf_net_socks_visit(control->net, fd, see_socket, &seeds, &fault);
+	if (r < 0) {
+		wf_log_warning("connections that exist may be cut by the first policy",
+			       "endpoint=%s error=\"%s\"",
+			       endpoint ? endpoint->spec.meta.name : "host", fault.message);
+		return;
+	}
+	if (seeds.listening_count)
+		qsort(seeds.listening, seeds.listening_count, sizeof(*seeds.listening),
+		      compare_ports);
+	if (seeds.count)
+		seed_all(control, &seeds);
+}
