@@ -158,8 +158,8 @@ static __always_inline void wf_event_judge(struct wf_event *event, const struct 
  * type: enum wf_event_type. Told at once, unless it is a first packet of a flow seen lately. A
  * function: whoever is not observed does not pay for the room it takes.
  */
-static __noinline int wf_observe(struct wf_ctx *ctx, const struct wf_subject *subject,
-				 __u32 reason, __u32 type)
+static __noinline int wf_observe(struct wf_ctx *ctx, const struct wf_subject *subject, __u32 reason,
+				 __u32 type)
 {
 	struct wf_ep_value *endpoint = wf_map_endpoint(subject->slot);
 	struct wf_event event = {};

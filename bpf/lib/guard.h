@@ -77,33 +77,36 @@ static __always_inline int wf_flow_is_steady(const struct wf_flow *flow)
 	       (proto == IPPROTO_TCP && !(flow->tcp_flags & WF_GUARD_TURNS));
 }
 
+/* What stands behind the addresses of a tuple as one word: stored in parts it would be read late. */
+static __always_inline __u64 wf_guard_word(__u32 ports, __u32 proto)
+{
+	if (__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__)
+		return ports | (__u64)proto << 32 | (__u64)WF_SITE_CONTAINER << 40;
+	return (__u64)ports << 32 | proto << 24 | WF_SITE_CONTAINER << 16;
+}
+
 /* Fills in the tuple of a packet that may be remembered: 1, or 0 when it has to be judged. */
 static __always_inline int wf_guard_tuple(struct wf_ctx *ctx, const struct wf_ip *ip,
-					  struct wf_tuple *ret_tuple)
+					  union wf_conn_bits *ret_bits)
 {
-	struct wf_tcp tcp;
-	struct wf_l4 l4;
+	__u32 head[4] = {}, is_tcp = ip->proto == IPPROTO_TCP, flags;
 
-	if (ip->fragment)
+	if (ip->fragment || (!is_tcp && ip->proto != IPPROTO_UDP && ip->proto != IPPROTO_SCTP))
 		return 0;
-	ret_tuple->src = ip->src;
-	ret_tuple->dst = ip->dst;
-	ret_tuple->proto = ip->proto;
-	ret_tuple->site = WF_SITE_CONTAINER;
-	ret_tuple->pad = 0;
-	if (ip->proto == IPPROTO_TCP) {
-		if (ip->l4 + WF_TCP_MIN_BYTES > ip->end ||
-		    wf_flow_load(ctx, ip, &tcp, sizeof(tcp)) < 0 || tcp.flags & WF_GUARD_TURNS)
-			return 0;
-		ret_tuple->sport = tcp.sport;
-		ret_tuple->dport = tcp.dport;
-		return 1;
-	}
-	if ((ip->proto != IPPROTO_UDP && ip->proto != IPPROTO_SCTP) ||
-	    ip->l4 + WF_SCTP_MIN_BYTES > ip->end || wf_flow_load(ctx, ip, &l4, sizeof(l4)) < 0)
+	if (ip->l4 + (is_tcp ? WF_TCP_MIN_BYTES : WF_UDP_BYTES) > ip->end)
 		return 0;
-	ret_tuple->sport = l4.sport;
-	ret_tuple->dport = l4.dport;
+	/* sizes must be constants */
+	if (is_tcp ? wf_flow_load(ctx, ip, head, sizeof(head)) < 0
+		   : wf_flow_load(ctx, ip, head, sizeof(struct wf_l4)) < 0)
+		return 0;
+	flags = bpf_ntohl(head[3]) >> 16;
+	if (is_tcp && flags & WF_GUARD_TURNS)
+		return 0;
+	ret_bits->longs[0] = ip->src.halves[0];
+	ret_bits->longs[1] = ip->src.halves[1];
+	ret_bits->longs[2] = ip->dst.halves[0];
+	ret_bits->longs[3] = ip->dst.halves[1];
+	ret_bits->longs[4] = wf_guard_word(head[0], ip->proto);
 	return 1;
 }
 
@@ -133,7 +136,7 @@ static __noinline int wf_guard(struct wf_ctx *ctx, const struct wf_ip *ip, __u32
 			       __u32 how)
 {
 	struct wf_config_value *config = wf_map_config();
-	struct wf_tuple tuple;
+	union wf_conn_bits bits;
 
 	if (!config)
 		return -WF_REASON_INTERNAL_ERROR;
@@ -142,7 +145,7 @@ static __noinline int wf_guard(struct wf_ctx *ctx, const struct wf_ip *ip, __u32
 	/* somebody else's mark brought it here */
 	if (!(how & WF_GUARD_GUARDED))
 		return 0;
-	if (wf_guard_tuple(ctx, ip, &tuple) && wf_verdict_holds(config, &tuple, from, to))
+	if (wf_guard_tuple(ctx, ip, &bits) && wf_verdict_holds(config, &bits.tuple, from, to))
 		return 0;
 	return wf_guard_call(ctx, from, to, how);
 }

@@ -60,8 +60,8 @@ static __always_inline void wf_judge_forward(struct wf_work *work)
 	question->from = work->guard.sender;
 	question->to = work->guard.receiver;
 	question->proto = work->ip.proto;
-	question->port = wf_is_icmp(&work->ip) ? work->guard.type
-					       : bpf_ntohs(work->flow.tuple.dport);
+	question->port =
+		wf_is_icmp(&work->ip) ? work->guard.type : bpf_ntohs(work->flow.tuple.dport);
 }
 
 /* The same for a packet that answers. Not for ICMP errors. */
@@ -204,8 +204,8 @@ static __always_inline void wf_judge_ends(struct wf_work *work)
 {
 	struct wf_guarding *guard = &work->guard;
 
-	guard->sender = guard->from == WF_SLOT_NOBODY ? wf_address_owner(&work->ip.src)
-						      : guard->from;
+	guard->sender =
+		guard->from == WF_SLOT_NOBODY ? wf_address_owner(&work->ip.src) : guard->from;
 	guard->receiver = guard->to == WF_SLOT_HOST ? wf_address_owner(&work->ip.dst) : guard->to;
 }
 

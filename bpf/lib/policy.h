@@ -36,7 +36,8 @@ struct wf_answer {
 /* The class of an address as a peer. */
 static __always_inline __u32 wf_policy_class(__u32 slot, const struct wf_addr *addr)
 {
-	struct wf_policy_prefix_key key = { .prefixlen = 8 * sizeof(key.addr), .addr = *addr };
+	struct wf_policy_prefix_key key = { .prefixlen = 8 * (sizeof(key.pad) + sizeof(key.addr)),
+					    .addr = *addr };
 	struct wf_policy_subject_value *subject = wf_map_policy_subject(slot);
 	__u32 family = !!addr->halves[0], class_id = 0, *found;
 
@@ -156,9 +157,8 @@ WF_GLOBAL int wf_policy_ask(const struct wf_question *question, struct wf_answer
 	wf_policy_join(answer);
 	if (answer->verdict != WF_POLICY_DENY)
 		return 0;
-	return answer->ends[WF_POLICY_EGRESS].verdict == WF_POLICY_DENY
-		       ? -WF_REASON_POLICY_EGRESS
-		       : -WF_REASON_POLICY_INGRESS;
+	return answer->ends[WF_POLICY_EGRESS].verdict == WF_POLICY_DENY ? -WF_REASON_POLICY_EGRESS
+									: -WF_REASON_POLICY_INGRESS;
 }
 
 /* Counts a packet for a rule. */

@@ -162,7 +162,7 @@ static __always_inline void wf_sock_move(struct wf_sock *sock, const struct wf_t
 
 /* Tells observers; `to` NULL: refused for that reason. */
 static __noinline int wf_sock_tell(const struct wf_sock *sock, __u32 slot,
-					 const struct wf_target *to, __u32 reason)
+				   const struct wf_target *to, __u32 reason)
 {
 	struct wf_ep_value *endpoint = wf_map_endpoint(slot);
 	struct wf_event event = {};

@@ -158,7 +158,7 @@ enum wf_interest {
 	WF_INTEREST_NONE,
 	WF_INTEREST_HOST,    /* an address of the host */
 	WF_INTEREST_SERVICE, /* one of a service, and of nobody else */
-	WF_INTEREST_ROUTED, /* a container's own address */
+	WF_INTEREST_ROUTED,  /* a container's own address */
 };
 
 static __always_inline __u32 wf_uplink_interest(const struct wf_uplink_value *uplink,
@@ -281,9 +281,9 @@ static __always_inline int wf_uplink_trace(struct wf_ctx *ctx, struct wf_work *w
 		    ? wf_lb_find(&work->flow.tuple, &work->client, &work->target)
 		    : 0;
 	if (r == 0)
-		return interest == WF_INTEREST_HOST ? wf_uplink_firewall(ctx, WF_SLOT_NOBODY,
-									 WF_UPLINK_IN)
-						    : WF_GO_ON;
+		return interest == WF_INTEREST_HOST
+			       ? wf_uplink_firewall(ctx, WF_SLOT_NOBODY, WF_UPLINK_IN)
+			       : WF_GO_ON;
 	if (r > 0) {
 		wf_translate_fill(work, WF_SLOT_HOST);
 		wf_work_hit(&work->hit, &work->fresh, 0);

@@ -15,10 +15,10 @@
 
 /* What lib/guard.h is asked about, and what lib/judge.h found out. */
 struct wf_guarding {
-	__u32 from;     /* slot, WF_SLOT_NOBODY: the source address tells */
-	__u32 to;       /* slot, WF_SLOT_HOST: the host or whoever is behind it */
-	__u32 way;      /* enum wf_way */
-	__u32 sender;   /* slots of both ends, WF_SLOT_NOBODY: not of this node */
+	__u32 from;   /* slot, WF_SLOT_NOBODY: the source address tells */
+	__u32 to;     /* slot, WF_SLOT_HOST: the host or whoever is behind it */
+	__u32 way;    /* enum wf_way */
+	__u32 sender; /* slots of both ends, WF_SLOT_NOBODY: not of this node */
 	__u32 receiver;
 	__u32 type;     /* of an ICMP message */
 	__u32 is_first; /* it begins something, or has no connection */
@@ -35,8 +35,8 @@ struct wf_work {
 	struct wf_guarding guard;
 	struct wf_question question;
 	struct wf_answer answer; /* to the question */
-	__u32 slot; /* of the endpoint that counters and events name */
-	__u32 hook; /* enum wf_hook */
+	__u32 slot;              /* of the endpoint that counters and events name */
+	__u32 hook;              /* enum wf_hook */
 };
 
 _Static_assert(sizeof(struct wf_work) <= WF_WORK_BYTES, "wf_work");

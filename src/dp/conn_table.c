@@ -98,8 +98,8 @@ static void change(uint32_t *counter, uint32_t by)
 /* by: 1 or UINT32_MAX, one less. */
 static void count(const struct wf_conn_table *table, const struct wf_conn *conn, uint32_t by)
 {
-	bool translates = conn->tuple[0].site == WF_SITE_CONTAINER &&
-			  !(load(&conn->flags) & WF_CONN_POLICY);
+	bool translates =
+		conn->tuple[0].site == WF_SITE_CONTAINER && !(load(&conn->flags) & WF_CONN_POLICY);
 
 	change(&table->state->live, by);
 	if (conn->owner != WF_SLOT_HOST && conn->owner < table->owner_count) {
@@ -177,8 +177,8 @@ static bool refer(const struct wf_conn_table *table, struct wf_conn *conn, uint3
 {
 	uint64_t hash = hash_of(table->state, &conn->tuple[dir]);
 	uint32_t number = bucket_of(table->state, hash);
-	uint32_t ref = index | dir << WF_CONN_REF_DIR |
-		       (uint32_t)(hash >> HASH_TAG) << WF_CONN_REF_TAG;
+	uint32_t ref =
+		index | dir << WF_CONN_REF_DIR | (uint32_t)(hash >> HASH_TAG) << WF_CONN_REF_TAG;
 
 	for (uint32_t i = 0; i < WF_CONN_BUCKET_REFS; i++) {
 		uint32_t none = 0;

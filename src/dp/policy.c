@@ -13,6 +13,8 @@
 /* Bits of a mapped IPv4 address in front of its own. */
 #define MAPPED_BITS  96
 #define ADDRESS_BITS 128
+/* Bits of the key in front of the address. */
+#define PAD_BITS 32
 
 /* Counters of one call. */
 #define HITS_AT_ONCE 1024
@@ -122,12 +124,13 @@ int wf_dp_prefix_set(struct wf_dp *dp, const struct wf_prefix *prefix, uint32_t 
 {
 	int fd = dp->map_fds[WF_DP_MAP_POLICY_PREFIXES];
 	struct wf_prefix network = wf_prefix_network(prefix);
-	struct wf_policy_prefix_key key = { .prefixlen = network.len, .addr = network.addr };
+	struct wf_policy_prefix_key key = { .prefixlen = PAD_BITS + network.len,
+					    .addr = network.addr };
 	uint32_t value = class_id & ~WF_POLICY_CLASS_ODD;
 
 	if (wf_addr_is_ip4(&network.addr))
 		key.prefixlen += MAPPED_BITS;
-	if (key.prefixlen == ADDRESS_BITS)
+	if (key.prefixlen == PAD_BITS + ADDRESS_BITS)
 		value |= WF_POLICY_CLASS_ODD;
 	if (!present && (bpf_map_delete_elem(fd, &key) == 0 || errno == ENOENT))
 		return 0;
@@ -147,7 +150,8 @@ int wf_dp_prefix_visit(struct wf_dp *dp, wf_dp_prefix_fn visit, void *context, s
 	struct wf_policy_prefix_key key, before, *from = NULL;
 
 	while (r >= 0 && bpf_map_get_next_key(fd, from, &key) == 0) {
-		struct wf_prefix prefix = { .addr = key.addr, .len = (uint8_t)key.prefixlen };
+		struct wf_prefix prefix = { .addr = key.addr,
+					    .len = (uint8_t)(key.prefixlen - PAD_BITS) };
 		uint32_t class_id;
 
 		if (wf_addr_is_ip4(&prefix.addr) && prefix.len >= MAPPED_BITS)
@@ -188,7 +192,8 @@ int wf_dp_hits_read(struct wf_dp *dp, uint32_t first, uint32_t count, struct wf_
 	if (first > WF_MAX_POLICY_HITS || count > WF_MAX_POLICY_HITS - first)
 		return -ERANGE;
 	while (count) {
-		uint32_t before = first - 1, next, got = count < HITS_AT_ONCE ? count : HITS_AT_ONCE;
+		uint32_t before = first - 1, next,
+			 got = count < HITS_AT_ONCE ? count : HITS_AT_ONCE;
 		uint32_t wanted = got;
 
 		if (bpf_map_lookup_batch(dp->map_fds[WF_DP_MAP_POLICY_HITS], first ? &before : NULL,

@@ -60,10 +60,10 @@ struct wf_event {
 	__u8 hook;   /* enum wf_hook */
 	__u8 proto;  /* IP protocol, 0 when unknown */
 	__u8 tcp_flags;
-	__u8 translated; /* enum wf_event_translated */
-	__be16 nat_port; /* what the translated address' port became; 0: untranslated */
-	__u8 verdict;    /* enum wf_policy_verdict of both ends; ALLOW when nobody judged */
-	__u8 way;        /* enum wf_event_way */
+	__u8 translated;    /* enum wf_event_translated */
+	__be16 nat_port;    /* what the translated address' port became; 0: untranslated */
+	__u8 verdict;       /* enum wf_policy_verdict of both ends; ALLOW when nobody judged */
+	__u8 way;           /* enum wf_event_way */
 	struct wf_addr nat; /* what the destination (or source) became; zero: untranslated */
 	__u32 rule;         /* what decided: index of wf_policy_hits, 0: none */
 	__u32 pad;

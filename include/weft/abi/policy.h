@@ -82,7 +82,8 @@ struct wf_policy_rule_value {
  * address with WF_POLICY_CLASS_ODD set: only such a one counts for an endpoint.
  */
 struct wf_policy_prefix_key {
-	__u32 prefixlen; /* of the 128-bit address: IPv4 is 96 + bits */
+	__u32 prefixlen; /* counts pad and the 128-bit address: IPv4 is 32 + 96 + bits */
+	__u32 pad;       /* zero */
 	struct wf_addr addr;
 };
 
@@ -103,6 +104,7 @@ _Static_assert(sizeof(struct wf_verdict_value) == 64, "wf_verdict_value");
 _Static_assert(sizeof(struct wf_policy_subject_value) == 16, "wf_policy_subject_value");
 _Static_assert(sizeof(struct wf_policy_run) == 8, "wf_policy_run");
 _Static_assert(sizeof(struct wf_policy_pair_key) == 8, "wf_policy_pair_key");
+_Static_assert(sizeof(struct wf_policy_prefix_key) == 24, "wf_policy_prefix_key");
 _Static_assert(sizeof(struct wf_policy_rule_value) == 8, "wf_policy_rule_value");
 
 #endif

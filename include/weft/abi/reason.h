@@ -74,8 +74,7 @@
 	  "send to a node that has one, or set the policy to Cluster")                             \
 	X(SERVICE_SOURCE, 38, "service_source", policy,                                            \
 	  "the client is not in the service's loadBalancerSourceRanges", "")                       \
-	X(CONN_TABLE_FULL, 39, "conn_table_full", error,                                           \
-	  "no room for a new connection",                                               \
+	X(CONN_TABLE_FULL, 39, "conn_table_full", error, "no room for a new connection",           \
 	  "raise --max-connections; see who holds them with 'weft conntrack ls'")                  \
 	X(CONN_QUOTA, 40, "conn_quota", error, "the endpoint has its share of connections",        \
 	  "see them with 'weft conntrack ls --endpoint NAME'")                                     \

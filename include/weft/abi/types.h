@@ -25,7 +25,7 @@ enum wf_ep_flag {
 	WF_EP_IPV4 = 1 << 2,  /* ip4 is valid */
 	WF_EP_IPV6 = 1 << 3,  /* ip6 is valid */
 	WF_EP_MORE_ADDRS =
-		1 << 4, /* further addresses: ask the address table when ip4/ip6 differ */
+		1 << 4,         /* further addresses: ask the address table when ip4/ip6 differ */
 	WF_EP_GUARDED = 1 << 5, /* policies are about it: packets from and to it are judged */
 };
 

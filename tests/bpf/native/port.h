@@ -186,7 +186,7 @@ struct native_state {
 	struct wf_counter hits[NATIVE_HITS];
 	struct wf_verdict_value verdicts[NATIVE_VERDICTS];
 	__u32 verdict_questions; /* how often the tables of policies were asked for a subject */
-	__u32 redirect_peer; /* ifindex of the last redirection of each kind, 0: none */
+	__u32 redirect_peer;     /* ifindex of the last redirection of each kind, 0: none */
 	__u32 redirect_ingress;
 	__u32 redirect;
 	__u32 now_s;
@@ -587,8 +587,10 @@ static inline struct wf_policy_run *wf_map_policy_pair(const struct wf_policy_pa
 static inline int native_prefix_matches(const struct wf_policy_prefix_key *entry,
 					const struct wf_policy_prefix_key *key)
 {
+	const __u8 *a = (const __u8 *)&entry->pad, *b = (const __u8 *)&key->pad;
+
 	for (__u32 bit = 0; bit < entry->prefixlen; bit++)
-		if ((entry->addr.bytes[bit / 8] ^ key->addr.bytes[bit / 8]) & 0x80 >> bit % 8)
+		if ((a[bit / 8] ^ b[bit / 8]) & 0x80 >> bit % 8)
 			return 0;
 	return 1;
 }
