@@ -337,9 +337,9 @@ const struct wf_cli_command wf_cli_document_commands[] = {
 	{ .name = "confirm",
 	  .run = wf_cli_run_confirm,
 	  .options_bytes = sizeof(struct wf_cli_file_options),
-	  .summary = "keep what was applied with --commit-confirm",
-	  .examples = "weft apply -f host.yaml --commit-confirm 60s\n"
-		      "weft confirm" },
+	  .summary = "keep what was applied and waits for it",
+	  .description = "An apply that waits goes back to what was before when its time is over.",
+	  .examples = "weft confirm" },
 	{ .name = "get",
 	  .args = "KIND [NAME...]",
 	  .min_args = 1,

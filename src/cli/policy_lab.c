@@ -594,7 +594,7 @@ int wf_cli_lab_ask(const struct wf_cli_lab *lab, const char *source, const char 
 		   uint8_t proto, uint16_t port, struct wf_cli_lab_answer *ret_answer,
 		   struct wf_err *err)
 {
-	struct meant src, dst;
+	struct meant src = { .slot = UINT32_MAX }, dst = src;
 	size_t family;
 	int r = find_both(lab, source, destination, &src, &dst, &family, err);
 
@@ -670,7 +670,7 @@ int wf_cli_lab_reach(const struct wf_cli_lab *lab, const char *source, const cha
 	const uint8_t protos[] = { IPPROTO_TCP,  IPPROTO_UDP,    IPPROTO_SCTP,
 				   IPPROTO_ICMP, IPPROTO_ICMPV6, IPPROTO_GRE };
 	_cleanup_str_ struct wf_str text = WF_STR_INIT;
-	struct meant src, dst;
+	struct meant src = { .slot = UINT32_MAX }, dst = src;
 	size_t family, whole = 0, asked = 0;
 	int r = find_both(lab, source, destination, &src, &dst, &family, err);
 

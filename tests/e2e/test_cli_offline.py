@@ -25,12 +25,13 @@ WEFT = next((p for p in (BUILD / "weft", BUILD / "src/cli/weft") if p.is_file())
 COMMANDS = [
     "status", "version", "config show", "reload", "completion", "help", "network create",
     "network ls", "network inspect", "network rm", "attach", "detach", "endpoint ls",
-    "endpoint inspect", "apply", "get", "delete", "ip ls", "ip why", "service ls",
-    "service inspect", "ports", "conntrack ls", "conntrack flush", "observe", "doctor",
-    "cleanup", "cni conflist",
+    "endpoint inspect", "apply", "confirm", "get", "delete", "ip ls", "ip why", "service ls",
+    "service inspect", "ports", "conntrack ls", "conntrack flush", "policy ls",
+    "policy inspect", "policy check", "policy diff", "policy suggest", "policy history", "why",
+    "observe", "doctor", "cleanup", "cni conflist",
 ]
 PAGES = ["weft", "weft-network", "weft-attach", "weft-endpoint", "weft-apply", "weft-ip",
-         "weft-service", "weft-ports", "weft-conntrack", "weft-observe", "weft-doctor",
+         "weft-service", "weft-ports", "weft-conntrack", "weft-policy", "weft-why", "weft-observe", "weft-doctor",
          "weft-cleanup", "weft-cni"]
 
 NETWORK = """apiVersion: weft.dev/v1
@@ -300,7 +301,7 @@ def candidates(weft, *words):
     (["apply", "-f", ""], [":file"]),
     (["cni", "conflist", "--write", ""], [":dir"]),
     (["completion", ""], ["bash", "zsh", "fish"]),
-    (["get", "net"], ["networks"]),
+    (["get", "net"], ["networks", "networkpolicies"]),
     (["network", "inspect", ""], []),
     (["nosuch", "x"], []),
 ])
@@ -581,7 +582,7 @@ DROP = {"time": "2026-11-21T07:38:45Z", "type": "drop", "network": "blue",
         "destination": {"address": "fd00::9", "port": 80}, "protocol": "TCP", "bytes": 74,
         "tcpFlags": 2, "reason": {"label": "no_such_address", "text": "nobody has it\x1b[2J",
                                   "hint": "ask"}}
-OBSERVE = "/v1/observe?drops=true&first=true"
+OBSERVE = "/v1/observe?drops=true&first=true&audit=true"
 
 
 def test_observe_shows_lines_until_the_count(weft, fake):
@@ -596,7 +597,7 @@ def test_observe_shows_lines_until_the_count(weft, fake):
 
 
 def test_observe_passes_its_filters_on(weft, fake):
-    path = "/v1/observe?drops=true&first=false&endpoint=a%26b&network=blue"
+    path = "/v1/observe?drops=true&first=false&audit=false&endpoint=a%26b&network=blue"
     fake.answers["GET", path] = 200, [DROP]
     done = weft("observe", "--drops", "--endpoint", "a&b", "--network", "blue", "--count", "1")
     assert done.returncode == 0, done.stderr

@@ -17,9 +17,15 @@ from lib.traffic import Meter
 BLOCKS = ("0x77460001", "0x77460002")
 
 
+def pinned(node, name):
+    """The path of a pinned map, whatever the version of the layout."""
+    (path,) = node.bpf_dir.glob(f"v*/maps/{name}")
+    return str(path)
+
+
 def pretend_other_build(node):
     """The hash of the pinned build becomes one that no build has."""
-    run(["bpftool", "map", "update", "pinned", f"{node.bpf_dir}/v2/maps/wf_build", "key", "0", "0", "0",
+    run(["bpftool", "map", "update", "pinned", pinned(node, "wf_build"), "key", "0", "0", "0",
          "0", "value", *["1"] * 8, "1", "0", "0", "0", "0", "0", "0", "0"])
 
 
@@ -70,7 +76,7 @@ def test_other_layout_is_refused(stopped_node):
     node = stopped_node
     node.start_daemon()
     node.stop_daemon()
-    path = f"{node.bpf_dir}/v2/maps/wf_drops"
+    path = pinned(node, "wf_drops")
     run(["rm", path])
     run(["bpftool", "map", "create", path, "type", "hash", "key", "4", "value", "64", "entries", "3",
          "name", "wf_drops"])

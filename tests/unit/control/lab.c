@@ -72,7 +72,7 @@ static bool run_until_crash(struct lab *lab, void (*operation)(struct lab *lab))
 bool lab_crashes(struct lab *lab, const char *point, void (*operation)(struct lab *lab))
 {
 	/* reachable for ever, so that the leak checker does not mourn them */
-	static void *graveyard[4 * MAX_POINTS];
+	static void *graveyard[8 * MAX_POINTS];
 	static size_t buried;
 	bool crashed;
 

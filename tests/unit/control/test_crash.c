@@ -165,6 +165,44 @@ static void delete_lan_again(struct lab *lab)
 	assert_true(r == 0 || r == -ENOENT);
 }
 
+#define POLICY                                                                                  \
+	"[{'apiVersion':'networking.k8s.io/v1','kind':'NetworkPolicy','metadata':{'name':'p'}," \
+	"'spec':{'podSelector':{}}}]"
+
+static void apply_policy(struct lab *lab)
+{
+	(void)lab_apply(lab, POLICY);
+}
+
+static void apply_policy_again(struct lab *lab)
+{
+	assert_int_equal(lab_apply(lab, POLICY), 0);
+	for (uint32_t slot = 1; slot < WF_MAX_SLOTS; slot++)
+		if (lab->control->by_slot[slot])
+			assert_true(fake_dp_guarded(lab->dp, slot));
+}
+
+static void prepare_policy(struct lab *lab)
+{
+	prepare_endpoints(lab);
+	apply_policy(lab);
+}
+
+static void delete_policy(struct lab *lab)
+{
+	(void)lab_delete(lab, "NetworkPolicy", "default/p");
+}
+
+static void delete_policy_again(struct lab *lab)
+{
+	int r = lab_delete(lab, "NetworkPolicy", "default/p");
+
+	assert_true(r == 0 || r == -ENOENT);
+	for (uint32_t slot = 0; slot < WF_MAX_SLOTS; slot++)
+		if (lab->control->by_slot[slot])
+			assert_false(fake_dp_guarded(lab->dp, slot));
+}
+
 static const struct operation operations[] = {
 	{ "attach bridge", prepare_networks, attach_blue, attach_blue_again },
 	{ "attach macvlan", prepare_networks, attach_lan, attach_lan_again },
@@ -174,6 +212,8 @@ static const struct operation operations[] = {
 	{ "detach none", prepare_endpoints, detach_nothing, detach_again },
 	{ "apply", prepare_networks, apply, apply_again },
 	{ "delete macvlan", prepare_networks, delete_lan, delete_lan_again },
+	{ "apply policy", prepare_endpoints, apply_policy, apply_policy_again },
+	{ "delete policy", prepare_policy, delete_policy, delete_policy_again },
 };
 
 static void restart(struct lab *lab)
@@ -229,10 +269,12 @@ static char *find_points(void)
 
 static void test_every_point(void **state)
 {
-	static const char *const known[] = { "attach.pending", "attach.programmed", "attach.linked",
-					     "attach.stored",  "attach.addressed",  "detach.fenced",
-					     "detach.pending", "detach.stored",     "detach.buried",
-					     "apply.in-force", "delete.stored" };
+	static const char *const known[] = {
+		"attach.pending",     "attach.programmed", "attach.linked",  "attach.stored",
+		"attach.addressed",   "detach.fenced",     "detach.pending", "detach.stored",
+		"detach.buried",      "apply.in-force",    "delete.stored",  "attach.judged",
+		"delete.out-of-force"
+	};
 	_cleanup_free_ char *points = find_points();
 	char *save = NULL;
 	size_t count = 0;
