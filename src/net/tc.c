@@ -29,6 +29,60 @@ void wf_net_blocks_put(struct wf_netlink_batch *batch, uint16_t flags, uint32_t 
 		wf_netlink_put_u32(batch, TCA_EGRESS_BLOCK, egress);
 }
 
+struct blocks {
+	uint32_t ifindex; /* looked for */
+	uint32_t ingress, egress;
+	bool is_found;
+};
+
+static void look_for_device(uint32_t ifindex, uint32_t ingress, uint32_t egress, void *context)
+{
+	struct blocks *blocks = context;
+
+	if (ifindex != blocks->ifindex)
+		return;
+	blocks->ingress = ingress;
+	blocks->egress = egress;
+	blocks->is_found = true;
+}
+
+/*
+ * Something is in the place already: fine when it has our blocks. If not, somebody took ours away,
+ * and with it the rule that nothing reaches the host's stack past the program.
+ */
+static int replace(struct wf_net *net, uint32_t ifindex, uint32_t ingress, uint32_t egress,
+		   struct wf_err *err)
+{
+	/* without a kind: whatever holds the ingress side, the qdisc "ingress" too */
+	const struct tcmsg header = {
+		.tcm_family = AF_UNSPEC,
+		.tcm_ifindex = (int)ifindex,
+		.tcm_parent = TC_H_CLSACT,
+	};
+	struct blocks blocks = { .ifindex = ifindex };
+	struct wf_netlink_batch *batch;
+	int r = wf_net_qdisc_dump(net, look_for_device, &blocks, err);
+
+	if (r < 0 || (blocks.is_found && blocks.ingress == ingress && blocks.egress == egress))
+		return r;
+	batch = wf_net_batch(net);
+	wf_netlink_batch_begin(batch, RTM_DELQDISC, 0, &header, sizeof(header));
+	wf_netlink_batch_tolerate(batch, -ENOENT);
+	wf_net_blocks_put(batch, NLM_F_EXCL, ifindex, ingress, egress);
+	return wf_net_send(&net->socket, batch, NULL, NULL, err);
+}
+
+int wf_net_blocks_attach(struct wf_net *net, uint32_t ifindex, uint32_t ingress, uint32_t egress,
+			 struct wf_err *err)
+{
+	struct wf_netlink_batch *batch = wf_net_batch(net);
+	int r;
+
+	wf_net_blocks_put(batch, NLM_F_EXCL, ifindex, ingress, egress);
+	r = wf_net_send(&net->socket, batch, NULL, NULL, err);
+	return r == -EEXIST ? replace(net, ifindex, ingress, egress, err) : r;
+}
+
 struct qdisc_visit {
 	wf_net_qdisc_fn visit;
 	void *context;
@@ -47,77 +101,6 @@ static void pass_qdisc(const struct nlmsghdr *message, void *context)
 		return;
 	to->visit((uint32_t)header->tcm_ifindex, wf_netlink_u32(table[TCA_INGRESS_BLOCK], 0),
 		  wf_netlink_u32(table[TCA_EGRESS_BLOCK], 0), to->context);
-}
-
-struct blocks {
-	uint32_t ingress, egress;
-};
-
-static void note_blocks(uint32_t ifindex, uint32_t ingress, uint32_t egress, void *context)
-{
-	struct blocks *blocks = context;
-
-	(void)ifindex;
-	blocks->ingress = ingress;
-	blocks->egress = egress;
-}
-
-/* Of one device; a dump would list those of all containers. Zeroes: it has no clsact. */
-static int get_blocks(struct wf_net *net, uint32_t ifindex, struct blocks *ret_blocks,
-		      struct wf_err *err)
-{
-	const struct tcmsg header = {
-		.tcm_family = AF_UNSPEC,
-		.tcm_ifindex = (int)ifindex,
-		.tcm_parent = TC_H_CLSACT,
-	};
-	struct blocks blocks = { 0 };
-	struct qdisc_visit to = { .visit = note_blocks, .context = &blocks };
-	struct wf_netlink_batch *batch = wf_net_batch(net);
-	int r;
-
-	wf_netlink_batch_begin(batch, RTM_GETQDISC, 0, &header, sizeof(header));
-	wf_netlink_batch_tolerate(batch, -ENOENT);
-	r = wf_net_send(&net->socket, batch, pass_qdisc, &to, err);
-	*ret_blocks = blocks;
-	return r;
-}
-
-/*
- * Something is in the place already: fine when it has our blocks. If not, somebody took ours away,
- * and with it the rule that nothing reaches the host's stack past the program.
- */
-static int replace(struct wf_net *net, uint32_t ifindex, uint32_t ingress, uint32_t egress,
-		   struct wf_err *err)
-{
-	/* without a kind: whatever holds the ingress side, the qdisc "ingress" too */
-	const struct tcmsg header = {
-		.tcm_family = AF_UNSPEC,
-		.tcm_ifindex = (int)ifindex,
-		.tcm_parent = TC_H_CLSACT,
-	};
-	struct wf_netlink_batch *batch;
-	struct blocks blocks;
-	int r = get_blocks(net, ifindex, &blocks, err);
-
-	if (r < 0 || (blocks.ingress == ingress && blocks.egress == egress))
-		return r;
-	batch = wf_net_batch(net);
-	wf_netlink_batch_begin(batch, RTM_DELQDISC, 0, &header, sizeof(header));
-	wf_netlink_batch_tolerate(batch, -ENOENT);
-	wf_net_blocks_put(batch, NLM_F_EXCL, ifindex, ingress, egress);
-	return wf_net_send(&net->socket, batch, NULL, NULL, err);
-}
-
-int wf_net_blocks_attach(struct wf_net *net, uint32_t ifindex, uint32_t ingress, uint32_t egress,
-			 struct wf_err *err)
-{
-	struct wf_netlink_batch *batch = wf_net_batch(net);
-	int r;
-
-	wf_net_blocks_put(batch, NLM_F_EXCL, ifindex, ingress, egress);
-	r = wf_net_send(&net->socket, batch, NULL, NULL, err);
-	return r == -EEXIST ? replace(net, ifindex, ingress, egress, err) : r;
 }
 
 int wf_net_qdisc_dump(struct wf_net *net, wf_net_qdisc_fn visit, void *context, struct wf_err *err)
