@@ -12,9 +12,13 @@
 #include <sys/file.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "base/json.h"
 #include "base/mem.h"
 #include "control/control_priv.h"
+
+/* Names of settings: some dozens at most, unless somebody turns them off again and again. */
+#define MAX_FORWARDING_BYTES 65536
 
 struct found {
 	struct wf_net *net;
@@ -86,7 +90,43 @@ static size_t bury_inner(struct wf_net *net, struct wf_store *store)
 	return count;
 }
 
-static int clean_links(const char *state_dir, struct wf_str *report, struct wf_err *err)
+int wf_ctl_forwarding_note(const char *run_dir, const char *changed, struct wf_err *err)
+{
+	_cleanup_str_ struct wf_str text = WF_STR_INIT;
+	_cleanup_free_ char *path = NULL;
+
+	if (asprintf(&path, "%s/" WF_CTL_FORWARDING_FILE, run_dir) < 0)
+		return wf_fail(err, -ENOMEM, "out of memory");
+	if (access(path, F_OK) == 0)
+		(void)wf_file_read(path, MAX_FORWARDING_BYTES, &text, NULL);
+	wf_str_addf(&text, "%s\n", changed);
+	if (text.failed)
+		return wf_fail(err, -ENOMEM, "out of memory");
+	return wf_file_write(path, wf_str_text(&text), text.len, 0600, err);
+}
+
+/* Gives the host the settings back that it had before weft. */
+static int restore_forwarding(const char *run_dir, struct wf_net *net, struct wf_str *report,
+			      struct wf_err *err)
+{
+	_cleanup_str_ struct wf_str text = WF_STR_INIT;
+	_cleanup_free_ char *path = NULL;
+	int r;
+
+	if (asprintf(&path, "%s/" WF_CTL_FORWARDING_FILE, run_dir) < 0)
+		return wf_fail(err, -ENOMEM, "out of memory");
+	if (access(path, F_OK) < 0)
+		return 0;
+	r = wf_file_read(path, MAX_FORWARDING_BYTES, &text, err);
+	if (r == 0)
+		r = wf_net_forwarding_restore(net, wf_str_text(&text), err);
+	if (r == 0)
+		wf_str_addf(report, "turned off forwarding, which weft had turned on\n");
+	return r;
+}
+
+static int clean_links(const char *run_dir, const char *state_dir, struct wf_str *report,
+		       struct wf_err *err)
 {
 	_cleanup_(wf_net_close) struct wf_net *net = NULL;
 	_cleanup_(wf_store_close) struct wf_store *store = NULL;
@@ -110,6 +150,8 @@ static int clean_links(const char *state_dir, struct wf_str *report, struct wf_e
 	for (size_t i = 0; r == 0 && i < found.count; i++)
 		r = wf_net_link_del(net, found.devices[i], err);
 	free(found.devices);
+	if (r == 0)
+		r = restore_forwarding(run_dir, net, report, err);
 	if (r == 0)
 		wf_str_addf(report, "removed %zu endpoint interfaces and %zu host devices\n",
 			    found.endpoints, found.count);
@@ -156,7 +198,8 @@ static int remove_state(const char *run_dir, const char *state_dir, struct wf_st
 {
 	static const char *const state_files[] = { "weft.db",         "weft.db-wal",  "weft.db-shm",
 						   "weft.db-journal", "weft.db.lock", NULL };
-	static const char *const run_files[] = { "weft.sock", "weftd.lock", NULL };
+	static const char *const run_files[] = { "weft.sock", "weftd.lock", WF_CTL_FORWARDING_FILE,
+						 NULL };
 	int r;
 
 	remove_spool(run_dir);
@@ -193,7 +236,7 @@ int wf_control_cleanup(const char *run_dir, const char *state_dir, const char *b
 
 	r = take_lock(run_dir, &lock, err);
 	if (r == 0)
-		r = clean_links(state_dir, report, err);
+		r = clean_links(run_dir, state_dir, report, err);
 	if (r == 0)
 		r = wf_dp_remove(bpf_dir, err);
 	if (r == 0)

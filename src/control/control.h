@@ -40,7 +40,7 @@ enum wf_policy_log {
 
 struct wf_control_config {
 	const char *node_name;  /* borrowed, as all strings here */
-	const char *run_dir;    /* the CNI plugin's spool is below it */
+	const char *run_dir;    /* for what lasts until the next boot; NULL: nothing is noted */
 	uint32_t gso_max_bytes; /* BIG TCP limit for endpoints; 0: leave the kernel's */
 	uint64_t cool_down_ms;  /* for networks that do not say */
 	const char *zone;       /* topology.kubernetes.io/zone of this node; "" or NULL unknown */

@@ -142,6 +142,12 @@ void wf_ctl_view_free(struct wf_control *control);
 
 /* Filters and values of the devices that lead out; what failed is logged and tried at changes. */
 int wf_ctl_uplinks_sync(struct wf_control *control, struct wf_err *err);
+/*
+ * Settings of the host that were changed, for `weft cleanup`: a file in the run directory, which
+ * lasts as long as they do, until the next boot. Adds to what is there.
+ */
+#define WF_CTL_FORWARDING_FILE "forwarding"
+int wf_ctl_forwarding_note(const char *run_dir, const char *changed, struct wf_err *err);
 bool wf_ctl_is_uplink(const struct wf_control *control, uint32_t ifindex);
 /* The namespace of an endpoint as the socket hooks know it; endpoint NULL: the host's. */
 int wf_ctl_netns_program(struct wf_control *control, const struct ctl_endpoint *endpoint,

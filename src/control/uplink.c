@@ -142,12 +142,18 @@ static int sync_host_addresses(struct wf_control *control, struct wf_err *err)
 static void ensure_forwarding(struct wf_control *control)
 {
 	struct wf_err fault = WF_ERR_INIT;
-	char changed[128] = "";
+	char changed[WF_NET_CHANGED_BYTES] = "";
 
-	if (wf_net_forwarding_enable(control->net, true, true, changed, &fault) < 0)
+	if (wf_net_forwarding_enable(control->net, true, true, changed, &fault) < 0) {
 		wf_log_warning_rl("forwarding cannot be turned on", "error=\"%s\"", fault.message);
-	else if (*changed)
-		wf_log_info("forwarding turned on", "settings=\"%s\"", changed);
+		return;
+	}
+	if (!*changed)
+		return;
+	wf_log_info("forwarding turned on", "settings=\"%s\"", changed);
+	if (control->config.run_dir &&
+	    wf_ctl_forwarding_note(control->config.run_dir, changed, &fault) < 0)
+		wf_log_warning("cleanup will leave forwarding on", "error=\"%s\"", fault.message);
 }
 
 static bool has_routed_network(const struct wf_control *control)

@@ -15,7 +15,7 @@
 
 /* Names of changed settings. */
 struct changes {
-	char text[128];
+	char text[WF_NET_CHANGED_BYTES];
 	size_t len;
 	bool is_full;
 };
@@ -107,8 +107,8 @@ static int enable_ip6(struct changes *changes, struct wf_err *err)
 	return r == 0 ? wf_net_sysctl_set(all, "1", err) : r;
 }
 
-int wf_net_forwarding_enable(struct wf_net *net, bool ip4, bool ip6, char ret_changed[128],
-			     struct wf_err *err)
+int wf_net_forwarding_enable(struct wf_net *net, bool ip4, bool ip6,
+			     char ret_changed[WF_NET_CHANGED_BYTES], struct wf_err *err)
 {
 	struct changes changes = { .len = 0 };
 	int r = 0;
@@ -119,6 +119,48 @@ int wf_net_forwarding_enable(struct wf_net *net, bool ip4, bool ip6, char ret_ch
 		r = enable_ip6(&changes, err);
 	if (r == 0)
 		memcpy(ret_changed, changes.text, sizeof(changes.text));
+	return r;
+}
+
+/* What a setting was before it was changed, by the end of its name. */
+static const struct {
+	const char *end, *now, *before;
+} undo[] = {
+	{ "/ip_forward", "1", "0" },
+	{ "/forwarding", "1", "0" },
+	{ "/accept_ra", "2", "1" },
+};
+
+static int restore(const char *name, struct wf_err *err)
+{
+	char path[96];
+
+	if (strncmp(name, "net.", 4) != 0 || strlen(name) >= sizeof(path))
+		return 0;
+	(void)snprintf(path, sizeof(path), "%s", name + 4);
+	for (char *at = path; *at; at++)
+		if (*at == '.')
+			*at = '/';
+	for (size_t i = 0; i < WF_ARRAY_LEN(undo); i++) {
+		size_t len = strlen(path), end = strlen(undo[i].end);
+
+		if (len > end && strcmp(path + len - end, undo[i].end) == 0 &&
+		    wf_net_sysctl_is(path, undo[i].now))
+			return wf_net_sysctl_set(path, undo[i].before, err);
+	}
+	return 0;
+}
+
+int wf_net_forwarding_restore(struct wf_net *net, const char *changed, struct wf_err *err)
+{
+	_cleanup_free_ char *copy = strdup(changed);
+	char *rest = NULL;
+	int r = copy ? 0 : wf_fail(err, -ENOMEM, "out of memory");
+
+	(void)net;
+	for (char *name = copy ? strtok_r(copy, " \n", &rest) : NULL; r == 0 && name;
+	     name = strtok_r(NULL, " \n", &rest))
+		r = restore(name, err);
 	return r;
 }
 

@@ -53,6 +53,9 @@ int wf_net_uplink_get(struct wf_net *net, uint32_t ifindex, uint32_t *ret_ingres
 /* SO_NETNS_COOKIE of a namespace (fd < 0: the host's own). */
 int wf_net_ns_cookie(int netns_fd, uint64_t *ret_cookie, struct wf_err *err);
 
+/* Room for the names of settings that were changed. */
+#define WF_NET_CHANGED_BYTES 1024
+
 /*
  * Turns forwarding on for the families asked for where it is off (a host that routes for containers
  * needs it). A host that forwards IPv6 would ignore router advertisements from then on: devices
@@ -60,8 +63,10 @@ int wf_net_ns_cookie(int netns_fd, uint64_t *ret_cookie, struct wf_err *err);
  * was ("net.ipv4.ip_forward net.ipv6.conf.all.forwarding net.ipv6.conf.eth0.accept_ra"); " ..."
  * stands for what does not fit. A kernel without IPv6 is fine.
  */
-int wf_net_forwarding_enable(struct wf_net *net, bool ip4, bool ip6, char ret_changed[128],
-			     struct wf_err *err);
+int wf_net_forwarding_enable(struct wf_net *net, bool ip4, bool ip6,
+			     char ret_changed[WF_NET_CHANGED_BYTES], struct wf_err *err);
+/* Takes back what `changed` names; what is not so any more, or belongs to no device, is left. */
+int wf_net_forwarding_restore(struct wf_net *net, const char *changed, struct wf_err *err);
 
 /* Whether a device takes IPv4 packets from outside that have an address of the host as source. */
 int wf_net_accept_local(struct wf_net *net, uint32_t ifindex, bool on, struct wf_err *err);

@@ -172,6 +172,7 @@ static int open_parts(struct daemon *daemon, struct wf_err *err)
 					   .connections = (uint32_t)config->max_connections };
 	struct wf_control_config control = {
 		.node_name = config->node_name,
+		.run_dir = config->run_dir,
 		.gso_max_bytes = config->big_tcp ? BIG_TCP_BYTES : 0,
 		.cool_down_ms = config->cool_down_ms,
 		.zone = config->zone,

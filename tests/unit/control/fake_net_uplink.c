@@ -143,16 +143,27 @@ int wf_net_ns_cookie(int netns_fd, uint64_t *ret_cookie, struct wf_err *err)
 	return 0;
 }
 
-int wf_net_forwarding_enable(struct wf_net *net, bool ip4, bool ip6, char ret_changed[128],
-			     struct wf_err *err)
+int wf_net_forwarding_enable(struct wf_net *net, bool ip4, bool ip6,
+			     char ret_changed[WF_NET_CHANGED_BYTES], struct wf_err *err)
 {
 	const bool turns4 = ip4 && !net->forwards4, turns6 = ip6 && !net->forwards6;
 
 	PASS(-EROFS, err);
-	(void)snprintf(ret_changed, 128, "%s%s%s", turns4 ? "net.ipv4.ip_forward" : "",
-		       turns4 && turns6 ? " " : "", turns6 ? "net.ipv6.conf.all.forwarding" : "");
+	(void)snprintf(ret_changed, WF_NET_CHANGED_BYTES, "%s%s%s",
+		       turns4 ? "net.ipv4.ip_forward" : "", turns4 && turns6 ? " " : "",
+		       turns6 ? "net.ipv6.conf.all.forwarding" : "");
 	net->forwards4 = net->forwards4 || ip4;
 	net->forwards6 = net->forwards6 || ip6;
+	return 0;
+}
+
+int wf_net_forwarding_restore(struct wf_net *net, const char *changed, struct wf_err *err)
+{
+	PASS(-EROFS, err);
+	if (strstr(changed, "ip_forward"))
+		net->forwards4 = false;
+	if (strstr(changed, "all.forwarding"))
+		net->forwards6 = false;
 	return 0;
 }
 

@@ -46,7 +46,7 @@ static const struct wish wishes[] = {
 static void test_forwarding(void **state)
 {
 	struct lab *lab = *state;
-	char changed[128];
+	char changed[WF_NET_CHANGED_BYTES];
 
 	(void)lab_run(-1, "sysctl -qw net.ipv6.conf.lo.accept_ra=0");
 	for (size_t i = 0; i < sizeof(wishes) / sizeof(wishes[0]); i++) {
@@ -63,7 +63,7 @@ static void test_listeners(void **state)
 {
 	static const char *const names[] = { "up0", "eth0.5", "deaf0", "router0" };
 	struct lab *lab = *state;
-	char changed[128];
+	char changed[WF_NET_CHANGED_BYTES];
 
 	write_all("1", "0");
 	(void)lab_run(-1, "sysctl -qw net.ipv6.conf.lo.accept_ra=0 "
@@ -123,7 +123,7 @@ static void test_router_advertisements(void **state)
 {
 	struct lab *lab = *state;
 	int box = lab_container();
-	char changed[128];
+	char changed[WF_NET_CHANGED_BYTES];
 
 	write_all("1", "0");
 	(void)lab_make_veth(lab, "up0", box);
@@ -148,7 +148,7 @@ static void test_router_advertisements(void **state)
 static void test_many_devices(void **state)
 {
 	struct lab *lab = *state;
-	char changed[128];
+	char changed[WF_NET_CHANGED_BYTES];
 
 	write_all("0", "0");
 	(void)lab_run(-1, "sysctl -qw net.ipv6.conf.default.accept_ra=1; for i in 1 2 3 4 5; do "

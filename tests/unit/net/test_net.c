@@ -162,7 +162,7 @@ static void ask_everything(struct lab *lab, int box)
 	uint32_t ingress, egress;
 	bool is_present;
 	uint64_t cookie;
-	char text[128];
+	char text[WF_NET_CHANGED_BYTES];
 	uint16_t port;
 
 	assert_true(wf_net_port_owner(lab->net, IPPROTO_TCP, &any, 1, 65535, &port, text,
