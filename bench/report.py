@@ -7,6 +7,7 @@ the JSON of the scripts; what was not measured has no rows.
 import statistics
 
 from benchlib import short
+import report_policy
 
 # A path of a program that got dearer by more than this, next to the bare program of the same
 # run, is a regression.
@@ -185,6 +186,10 @@ def lb_rows(report):
                   f", {tracked / use['connections']:.0f} bytes each")
 
 
+def recorded(what, measured):
+    return Row(what, "recorded", measured)
+
+
 def relative_costs(programs):
     """{path: cost next to the bare program of the same run}; what is no packet is left out."""
     costs = {row["path"]: row["ns"] for row in programs}
@@ -221,7 +226,13 @@ def rows(reports, baseline):
         found += service_rows(reports["services"])
     if "lb" in reports:
         found += lb_rows(reports["lb"])
+    if "policy" in reports:
+        found += report_policy.path_rows(reports["policy"], ratio_row, recorded)
+        found += report_policy.change_rows(reports["policy"], at_most)
+    if "compile" in reports:
+        found += report_policy.compile_rows(reports["compile"], at_most)
     if "programs" in reports:
+        found += report_policy.cost_rows(reports["programs"], at_most)
         found += program_rows(reports["programs"], baseline)
     if "samehost" in reports:
         found += size_rows(reports["samehost"])

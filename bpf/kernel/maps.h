@@ -404,8 +404,11 @@ struct {
 	__type(value, struct wf_verdict_value);
 } wf_verdicts __weak SEC(".maps");
 
-/* What a program knows of the packet at hand (lib/work.h). Of no use after it; not pinned. */
-#define WF_WORK_BYTES 512
+/*
+ * What a program knows of the packet at hand (lib/work.h); of no use after it. Written and read by
+ * the programs alone. Pinned, because while programs are replaced one of the old build calls a
+ * stage of the new one. One entry per CPU.
+ */
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
 	__uint(max_entries, 1);

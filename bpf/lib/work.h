@@ -25,18 +25,19 @@ struct wf_guarding {
 	__u32 is_traced;
 };
 
+/* What a program leaves for the stage it calls stands first, where every build looks for it. */
 struct wf_work {
+	struct wf_guarding guard;
+	__u32 slot; /* of the endpoint that counters and events name */
+	__u32 hook; /* enum wf_hook */
 	struct wf_ip ip;
 	struct wf_flow flow;
 	struct wf_conn_hit hit;
 	struct wf_conn_new fresh; /* a connection about to be added */
 	struct wf_client client;
 	struct wf_target target;
-	struct wf_guarding guard;
 	struct wf_question question;
 	struct wf_answer answer; /* to the question */
-	__u32 slot;              /* of the endpoint that counters and events name */
-	__u32 hook;              /* enum wf_hook */
 };
 
 _Static_assert(sizeof(struct wf_work) <= WF_WORK_BYTES, "wf_work");

@@ -94,6 +94,7 @@ const struct wf_dp_map_spec wf_dp_map_specs[WF_DP_MAP_COUNT] = {
 					WF_MAX_POLICY_PREFIXES, BPF_F_NO_PREALLOC },
 	[WF_DP_MAP_POLICY_HITS] = { "wf_policy_hits", BPF_MAP_TYPE_PERCPU_ARRAY, 4,
 				    sizeof(struct wf_counter), WF_MAX_POLICY_HITS, 0 },
+	[WF_DP_MAP_WORK] = { "wf_work", BPF_MAP_TYPE_PERCPU_ARRAY, 4, WF_WORK_BYTES, 1, 0 },
 };
 
 #define SOCKET_PROGRAM(hook, name) [WF_DP_PINNED_SOCKETS + (hook)] = { name, -1 }

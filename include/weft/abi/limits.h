@@ -98,4 +98,7 @@
 /* Priority and handle of weft's filters on uplinks, beside those of others. */
 #define WF_UPLINK_PRIORITY 0x7746
 
+/* Room for what the programs know of the packet at hand: struct wf_work of bpf/lib/work.h. */
+#define WF_WORK_BYTES 512
+
 #endif

@@ -730,8 +730,6 @@ static inline struct wf_backend_value *wf_map_backend(__u32 number)
 	return number < NATIVE_BACKENDS ? &native.backends[number] : NULL;
 }
 
-#define WF_WORK_BYTES 512
-
 static inline void *wf_map_work(void)
 {
 	return native.work;

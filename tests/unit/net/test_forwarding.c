@@ -4,6 +4,7 @@
 #include <net/if.h>
 #include <netinet/icmp6.h>
 #include <sched.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -144,6 +145,35 @@ static void test_router_advertisements(void **state)
 	(void)close(box);
 }
 
+/* All settings of the kind, as text. */
+static const char *settings(void)
+{
+	return lab_run(-1, "cd /proc/sys/net; grep -H . ipv4/ip_forward ipv6/conf/*/forwarding "
+			   "ipv6/conf/*/accept_ra");
+}
+
+/* What was turned on is turned off again, and nothing else. */
+static void test_restore(void **state)
+{
+	struct lab *lab = *state;
+	char changed[WF_NET_CHANGED_BYTES], before[8192];
+
+	write_all("0", "0");
+	(void)lab_run(-1, "ip link add up0 type veth; sysctl -qw net.ipv6.conf.up0.accept_ra=1");
+	(void)snprintf(before, sizeof(before), "%s", settings());
+	lab_ok(lab, wf_net_forwarding_enable(lab->net, true, true, changed, &lab->err));
+	assert_string_not_equal(settings(), before);
+	lab_ok(lab, wf_net_forwarding_restore(lab->net, changed, &lab->err));
+	assert_string_equal(settings(), before);
+	/* what somebody has changed since, and what is no such setting, stays */
+	(void)lab_run(-1, "sysctl -qw net.ipv6.conf.up0.accept_ra=0");
+	(void)snprintf(before, sizeof(before), "%s", settings());
+	lab_ok(lab, wf_net_forwarding_restore(lab->net, changed, &lab->err));
+	lab_ok(lab, wf_net_forwarding_restore(lab->net, "net.core.somaxconn kernel.x net. ...",
+					      &lab->err));
+	assert_string_equal(settings(), before);
+}
+
 /* A list that does not fit says so. */
 static void test_many_devices(void **state)
 {
@@ -151,7 +181,7 @@ static void test_many_devices(void **state)
 	char changed[WF_NET_CHANGED_BYTES];
 
 	write_all("0", "0");
-	(void)lab_run(-1, "sysctl -qw net.ipv6.conf.default.accept_ra=1; for i in 1 2 3 4 5; do "
+	(void)lab_run(-1, "sysctl -qw net.ipv6.conf.default.accept_ra=1; for i in $(seq 20); do "
 			  "ip link add averylongname$i type veth; done; "
 			  "sysctl -qw net.ipv6.conf.default.accept_ra=0");
 	lab_ok(lab, wf_net_forwarding_enable(lab->net, true, true, changed, &lab->err));
@@ -181,6 +211,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_listeners, lab_setup, lab_teardown),
 		cmocka_unit_test_setup_teardown(test_router_advertisements, lab_setup,
 						lab_teardown),
+		cmocka_unit_test_setup_teardown(test_restore, lab_setup, lab_teardown),
 		cmocka_unit_test_setup_teardown(test_many_devices, lab_setup, lab_teardown),
 		cmocka_unit_test_setup_teardown(test_accept_local, lab_setup, lab_teardown),
 	};

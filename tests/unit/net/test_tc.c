@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
+#include <linux/rtnetlink.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "lab.h"
@@ -44,6 +46,34 @@ static void test_attach(void **state)
 	assert_int_equal(wf_net_blocks_attach(lab->net, 4242, INGRESS, EGRESS, &lab->err), -ENODEV);
 }
 
+/* How many messages about qdiscs and filters wait. */
+static int count_messages(int fd)
+{
+	char bytes[8192];
+	int count = 0;
+
+	while (recv(fd, bytes, sizeof(bytes), MSG_DONTWAIT) > 0)
+		count++;
+	return count;
+}
+
+/* Blocks that are as they should be are not touched: packets pass there all the time. */
+static void test_attach_again_touches_nothing(void **state)
+{
+	const struct sockaddr_nl groups = { .nl_family = AF_NETLINK, .nl_groups = RTMGRP_TC };
+	struct lab *lab = *state;
+	uint32_t ifindex = make_device(lab, "dev0");
+	int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
+
+	assert_int_equal(bind(fd, (const struct sockaddr *)&groups, sizeof(groups)), 0);
+	lab_ok(lab, wf_net_blocks_attach(lab->net, ifindex, INGRESS, EGRESS, &lab->err));
+	/* the control: the first time is told */
+	assert_true(count_messages(fd) > 0);
+	lab_ok(lab, wf_net_blocks_attach(lab->net, ifindex, INGRESS, EGRESS, &lab->err));
+	assert_int_equal(count_messages(fd), 0);
+	(void)close(fd);
+}
+
 struct seen {
 	uint32_t ifindex;
 	int count;
@@ -73,6 +103,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_attach, lab_setup, lab_teardown),
+		cmocka_unit_test_setup_teardown(test_attach_again_touches_nothing, lab_setup,
+						lab_teardown),
 		cmocka_unit_test_setup_teardown(test_qdisc_dump, lab_setup, lab_teardown),
 	};
 
