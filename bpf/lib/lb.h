@@ -200,17 +200,17 @@ static __always_inline int wf_lb_find_host(const struct wf_tuple *tuple,
 {
 	struct wf_addr any = tuple->dst;
 	struct wf_frontend_value *frontend;
-	struct wf_range_value range;
+	struct wf_range_value *range;
 
 	wf_lb_unspecify(&any);
 	target->conn_flags = WF_CONN_VIA_HOST;
 	frontend = wf_lb_frontend(tuple, &any, client);
 	if (frontend)
 		return wf_lb_serve(frontend, tuple, client, target);
-	if (wf_range_find(&tuple->dst, tuple->dport, tuple->proto, &range) ||
-	    wf_range_find(&any, tuple->dport, tuple->proto, &range))
-		return wf_lb_publish(&range, tuple, target);
-	return 0;
+	range = wf_range_find(&tuple->dst, tuple->dport, tuple->proto);
+	if (!range)
+		range = wf_range_find(&any, tuple->dport, tuple->proto);
+	return range ? wf_lb_publish(range, tuple, target) : 0;
 }
 
 /*

@@ -38,12 +38,13 @@ static __always_inline int wf_range_is_behind(const struct wf_range_value *range
 
 /* A search for the last of `count` entries from `base` on that does not sort behind. */
 struct wf_range_search {
-	struct wf_addr addr;
-	__u32 port;
-	__u32 proto;
+	const struct wf_addr *addr;
 	__u32 base;
 	__u32 count;
 	__u32 at; /* behind base; the first if all sort behind */
+	__u16 port;
+	__u8 proto;
+	__u8 pad;
 };
 
 /* Step of wf_loop(): halves what is left. */
@@ -58,35 +59,43 @@ static long wf_range_step(__u32 i, void *data)
 	if (search->at + step >= search->count)
 		return 0;
 	range = wf_map_range(search->base + search->at + step);
-	if (range && !wf_range_is_behind(range, &search->addr, search->port, search->proto))
+	if (range && !wf_range_is_behind(range, search->addr, search->port, search->proto))
 		search->at += step;
 	return 0;
 }
 
-/* The run with exactly that host address which holds the port; 1 found, 0 not. */
-WF_GLOBAL int wf_range_find(const struct wf_addr *addr, __be16 port_be, __u8 proto,
-			    struct wf_range_value *ret_range)
+/* The place, from 1 on, of the run with exactly that host address which holds the port; 0: none. */
+WF_GLOBAL int wf_range_place(const struct wf_addr *addr, __be16 port_be, __u8 proto)
 {
 	struct wf_range_search search = { .port = bpf_ntohs(port_be), .proto = proto };
 	struct wf_config_value *config = wf_map_config();
-	__u32 word, port = search.port;
 	struct wf_range_value *range;
+	__u32 word;
 
-	if (!config || !addr || !ret_range)
+	if (!config || !addr)
 		return 0;
 	word = wf_read32(&config->ranges);
 	search.count = word & WF_RANGES_COUNT;
 	if (!search.count)
 		return 0;
-	search.addr = *addr;
+	search.addr = addr;
 	search.base = word & WF_RANGES_SECOND ? WF_MAX_RANGES : 0;
 	wf_loop(WF_RANGE_STEPS, wf_range_step, &search);
-	range = wf_map_range(search.base + search.at);
+	search.base += search.at;
+	range = wf_map_range(search.base);
 	if (!range || range->proto != proto || !wf_addr_same(&range->addr, addr) ||
-	    port < range->first || port > range->last)
+	    search.port < range->first || search.port > range->last)
 		return 0;
-	*ret_range = *range;
-	return 1;
+	return (int)search.base + 1;
+}
+
+/* That run; NULL: there is none. */
+static __always_inline struct wf_range_value *wf_range_find(const struct wf_addr *addr,
+							    __be16 port_be, __u8 proto)
+{
+	int place = wf_range_place(addr, port_be, proto);
+
+	return place > 0 ? wf_map_range((__u32)place - 1) : NULL;
 }
 
 #endif

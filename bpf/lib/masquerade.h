@@ -33,14 +33,12 @@ static __always_inline int wf_port_is_offered(const struct wf_tuple *reply)
 				       .scope = WF_SCOPE_ANY,
 				       .port = reply->dport,
 				       .proto = reply->proto };
-	struct wf_range_value range;
-
 	if (!config || !(config->flags & WF_CONFIG_SERVICES))
 		return 0;
-	if (wf_map_frontend(&key) || wf_range_find(&key.addr, key.port, key.proto, &range))
+	if (wf_map_frontend(&key) || wf_range_find(&key.addr, key.port, key.proto))
 		return 1;
 	wf_lb_unspecify(&key.addr);
-	return wf_map_frontend(&key) || wf_range_find(&key.addr, key.port, key.proto, &range);
+	return wf_map_frontend(&key) || wf_range_find(&key.addr, key.port, key.proto);
 }
 
 /* Whether answers with this tuple would reach nobody else. */

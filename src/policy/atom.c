@@ -113,7 +113,8 @@ static int take_number(struct wf_atoms *atoms, uint32_t *ret_number)
 		*ret_number = atoms->unused.items[--atoms->unused.count];
 		return 0;
 	}
-	if (wf_mem_grow(&atoms->items, sizeof(*atoms->items), atoms->count, &atoms->capacity) < 0)
+	if (wf_mem_grow(&atoms->items, sizeof(struct wf_atom *), atoms->count, &atoms->capacity) <
+	    0)
 		return -ENOMEM;
 	while (atoms->unused.capacity < atoms->capacity)
 		if (wf_mem_grow(&atoms->unused.items, sizeof(uint32_t), atoms->unused.capacity,

@@ -204,6 +204,7 @@ void wf_classes_strip(struct wf_classes *classes, uint32_t number)
 		if (!item)
 			continue;
 		if (class->is_keyed)
+			/* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): what is deleted is in the table */
 			HASH_DEL(classes->by_items, class);
 		else
 			classes->unkeyed--;

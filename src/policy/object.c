@@ -171,6 +171,7 @@ static void unref_place(struct wf_objects *objects, struct wf_place *place)
 {
 	if (!place || --place->refs)
 		return;
+	/* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): what is deleted is in the table */
 	HASH_DEL(objects->places, place);
 	free(place);
 }

@@ -103,7 +103,8 @@ int wf_canvas_copy(struct wf_canvas *canvas, const struct wf_canvas *from)
 {
 	if (reserve(canvas, from->count) < 0)
 		return -ENOMEM;
-	memcpy(canvas->items, from->items, from->count * sizeof(*from->items));
+	if (from->count)
+		memcpy(canvas->items, from->items, from->count * sizeof(*from->items));
 	canvas->count = from->count;
 	return 0;
 }
