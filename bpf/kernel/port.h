@@ -52,6 +52,12 @@ static __always_inline __u32 wf_ctx_hash(struct wf_ctx *ctx)
 	return bpf_get_hash_recalc(ctx);
 }
 
+/* Whether the frame is for another MAC than that of the device. */
+static __always_inline int wf_ctx_is_for_others(const struct wf_ctx *ctx)
+{
+	return ctx->pkt_type == PACKET_OTHERHOST;
+}
+
 /* Makes the packet pass as addressed to the receiving host, whatever its destination MAC. */
 static __always_inline int wf_ctx_set_type_host(struct wf_ctx *ctx)
 {

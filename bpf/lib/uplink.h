@@ -272,10 +272,14 @@ static __always_inline int wf_uplink_receive(struct wf_ctx *ctx,
 	return wf_uplink_begin(ctx, uplink, config, work);
 }
 
-/* Whether the source is the host's own or a container's: nobody outside has that. */
-static __always_inline int wf_uplink_is_spoofed(const struct wf_ip *ip)
+/*
+ * Whether the source is the host's own or a container's: nobody outside has that. A frame for
+ * somebody else's MAC does not reach the host; it may be the host's own, on its way through the
+ * device to a macvlan container.
+ */
+static __always_inline int wf_uplink_is_spoofed(const struct wf_ctx *ctx, const struct wf_ip *ip)
 {
-	return wf_address_owner(&ip->src) != WF_SLOT_NOBODY;
+	return wf_address_owner(&ip->src) != WF_SLOT_NOBODY && !wf_ctx_is_for_others(ctx);
 }
 
 /* Leaves what the host itself receives or sends to the judge, if policies are about the host. */
@@ -343,7 +347,7 @@ static __always_inline int wf_from_uplink(struct wf_ctx *ctx, struct wf_work *wo
 
 	if (!config || !uplink || wf_uplink_parse(ctx, uplink, &work->ip) < 0)
 		return WF_GO_ON;
-	if (wf_unlikely(wf_uplink_is_spoofed(&work->ip)))
+	if (wf_unlikely(wf_uplink_is_spoofed(ctx, &work->ip)))
 		return -WF_REASON_SPOOFED_IP;
 	interest = wf_uplink_interest(uplink, &work->ip, &work->slot);
 	work->guard.is_traced = wf_is_traced(ctx);

@@ -76,12 +76,10 @@ void wf_ctl_policy_metrics(struct wf_control *control, struct wf_str *out)
 	       "Changes of policies that came into force.", policy->changes_total);
 	single(out, "weft_policy_refused_total", "counter",
 	       "Changes of policies that were refused as a whole.", policy->refused_total);
-	head(out, "weft_policy_compile_seconds", "summary", "Time to bring a change into force.");
-	wf_str_addf(out, "weft_policy_compile_seconds_sum %.6f\n",
+	head(out, "weft_policy_compile_seconds_total", "counter",
+	     "Time that bringing changes into force took, refused ones included.");
+	wf_str_addf(out, "weft_policy_compile_seconds_total %.6f\n",
 		    (double)policy->compile_sum_ns / 1e9);
-	wf_str_addf(out, "weft_policy_compile_seconds_count %llu\n",
-		    (unsigned long long)policy->changes_total +
-			    (unsigned long long)policy->refused_total);
 	single(out, "weft_policy_audited_flows_total", "counter",
 	       "Flows seen on trial that a policy would have denied.",
 	       policy->audit ? policy->audit->seen_total : 0);

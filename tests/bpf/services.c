@@ -176,7 +176,8 @@ static void put_uplink(void)
 					       .l2_bytes = 14 };
 	const struct wf_addr_value host = { .flags = WF_ADDR_HOST };
 
-	lab_run("ip link add uplink type veth peer name outside && "
+	/* its MAC is MAC_HOST: what comes in is for the host */
+	lab_run("ip link add uplink address 02:00:00:00:ff:01 type veth peer name outside && "
 		"ip addr add 192.0.2.1/24 dev uplink && "
 		"ip addr add 2001:db8::1/64 dev uplink nodad && "
 		"ip link set uplink up && ip link set outside up && "

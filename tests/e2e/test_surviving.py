@@ -296,7 +296,9 @@ def test_a_foreign_qdisc_or_route_is_left_alone(node, pair):
     node.run("ip link set foreign0 up")
     node.run("ip addr add 198.51.100.1/24 dev foreign0")
     node.run("ip route add 203.0.113.0/24 via 198.51.100.2 proto static")
-    node.run("tc qdisc add dev foreign0 clsact")
+    # a device with an address leads out, so weft may have made its qdisc already: one on the other
+    node.run("ip link set foreign1 up")
+    node.run("tc qdisc add dev foreign1 clsact")
     before = host.snapshot(node.host, node.bpf_dir)
     node.kill_daemon()
     node.start_daemon()

@@ -258,6 +258,12 @@ static inline __u32 wf_ctx_hash(struct wf_ctx *ctx)
 	return hash;
 }
 
+static inline int wf_ctx_is_for_others(const struct wf_ctx *ctx)
+{
+	(void)ctx;
+	return 0;
+}
+
 static inline int wf_ctx_set_type_host(struct wf_ctx *ctx)
 {
 	if (native.failing == NATIVE_HELPER_TYPE)
