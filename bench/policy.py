@@ -105,7 +105,7 @@ def measure_change(args, complaints):
         client, _, _ = node.container("bench", labels={"app": "client"})
         server, _, endpoint = node.container("bench", labels={"app": "server"})
         if args.known:
-            node.apply(*policy_paths.policies(args.known, "other"))
+            policy_paths.apply_policies(node, args.known, "other")
         address = node.address_of(endpoint, 4)
         return change_rounds(node, Listener(server, address), Sender(client, address), args)
 

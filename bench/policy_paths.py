@@ -15,6 +15,7 @@ import paths as ways
 
 OTHERS = "10.203"
 PER_POLICY = 100
+PER_REQUEST = 25  # policies
 CLIENT, SERVER = f"{ways.NET4}11", f"{ways.NET4}12"
 PORTS = (ways.PORT_SAME, ways.PORT_SPLIT + 3)
 
@@ -39,6 +40,13 @@ def policies(count, app="server"):
             for first in range(0, count, PER_POLICY)]
 
 
+def apply_policies(node, count, app="server"):
+    """In several requests: one has a limit."""
+    documents = policies(count, app) if count else []
+    for first in range(0, len(documents), PER_REQUEST):
+        node.apply(*documents[first:first + PER_REQUEST])
+
+
 def weft(stack, complaints, count):
     node = Node("bench")
     stack.callback(lambda: complaints.extend(node.close()))
@@ -46,8 +54,7 @@ def weft(stack, complaints, count):
     node.network("bench", subnets=[{"cidr": f"{ways.NET4}0/24"}, {"cidr": f"{ways.NET6}/64"}])
     client, _, _ = node.container("bench", labels={"app": "client"})
     server, _, endpoint = node.container("bench", labels={"app": "server"})
-    if count:
-        node.apply(*policies(count))
+    apply_policies(node, count)
     addresses = {family: node.address_of(endpoint, family) for family in (4, 6)}
     return ways.Path(f"weft-{count}" if count else "weft", client, server, addresses)
 
