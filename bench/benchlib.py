@@ -35,6 +35,14 @@ def paired_ratio(mine, others):
     return statistics.median(pairs) if pairs else None
 
 
+def better(values, mine, other, metric):
+    """How much better `mine` is than `other`, above 1, or worse; None when one was not measured."""
+    a, b = values.get(mine, {}).get(metric), values.get(other, {}).get(metric)
+    if not a or not b:
+        return None
+    return paired_ratio(b, a) if metric.startswith("rr") else paired_ratio(a, b)
+
+
 def short(value):
     """A number for people: three significant digits or so."""
     if value is None:

@@ -17,13 +17,12 @@ import sys
 import threading
 import time
 
-from benchlib import (columns, finish, machine, need_root, paired_ratio, parser, percentile, short,
+from benchlib import (better, columns, finish, machine, need_root, parser, percentile, short,
                       spread, stop_politely)
 from daemon import Spaces, run_plugin
 from lib.netns import entered
 from lib.node import Node
 from samehost import METRICS, UNITS, measure_one
-import paths as ways
 import policy_paths
 
 SIZES = [10, 10000]
@@ -158,14 +157,6 @@ def one_revocation(node, listener):
 
 
 # ---- the report --------------------------------------------------------------------------------
-
-
-def better(values, mine, other, metric):
-    """How much better `mine` is, above 1, or worse; None when one was not measured."""
-    a, b = values.get(mine, {}).get(metric), values.get(other, {}).get(metric)
-    if not a or not b:
-        return None
-    return paired_ratio(b, a) if metric.startswith("rr") else paired_ratio(a, b)
 
 
 def show(report):

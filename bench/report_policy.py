@@ -2,7 +2,7 @@
 """The goals of policy: rows for report.py out of policy.py's, policy_bench's and prog_cost's JSON."""
 import statistics
 
-from benchlib import paired_ratio, percentile, short
+from benchlib import better, percentile, short
 
 # metric: how it is called
 METRICS = {"stream": "stream", "rr": "request-response", "crr": "connect-request-close"}
@@ -14,14 +14,6 @@ EVERYTHING_ON = {"bridge": {"rr": 1 / 0.96}, "netfilter": {"rr": 1 / 0.63},
 # path of prog_cost: nanoseconds that it may cost above the same packet without policy
 ABOVE = {"tcp4, policy, established": 20, "tcp4, SYN, 10 rules": 500,
          "tcp4, SYN, 10000 rules": 500}
-
-
-def better(values, mine, other, metric):
-    """How much better `mine` is, above 1, or worse; None when one was not measured."""
-    a, b = values.get(mine, {}).get(metric), values.get(other, {}).get(metric)
-    if not a or not b:
-        return None
-    return paired_ratio(b, a) if metric.startswith("rr") else paired_ratio(a, b)
 
 
 def detail(values, mine, other, metric):

@@ -11,7 +11,7 @@ import json
 import os
 import sys
 
-from benchlib import (columns, finish, machine, need_root, paired_ratio, parser, short, spread,
+from benchlib import (better, columns, finish, machine, need_root, parser, short, spread,
                       stop_politely)
 from lib.netns import execute
 import paths as ways
@@ -63,18 +63,10 @@ def measure(every, args):
     return values
 
 
-def ratio(values, mine, other, metric):
-    """How much better `mine` is, above 1, or worse; None when one was not measured."""
-    a, b = values.get(mine, {}).get(metric), values.get(other, {}).get(metric)
-    if not a or not b:
-        return None
-    return paired_ratio(b, a) if metric.startswith("rr") else paired_ratio(a, b)
-
-
 def summary(values):
     """Spreads of every value, and weft's ratio to every other path of the same family."""
     return {name: {metric: {**spread(row[metric]),
-                            "weft_by_this": ratio(values, f"weft/{name[-1]}", name, metric)}
+                            "weft_by_this": better(values, f"weft/{name[-1]}", name, metric)}
                    for metric in row}
             for name, row in values.items()}
 
