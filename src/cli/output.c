@@ -13,6 +13,14 @@
 #include "model/document.h"
 #include "model/meta.h"
 
+const struct wf_cli_column wf_cli_condition_columns[] = {
+	{ .header = "CONDITION", .path = "type" },
+	{ .header = "STATUS", .path = "status" },
+	{ .header = "REASON", .path = "reason" },
+	{ .header = "MESSAGE", .path = "message" },
+	{ .header = NULL },
+};
+
 static void add_scalar(const json_t *value, struct wf_str *out)
 {
 	const char *key;

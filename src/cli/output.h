@@ -16,6 +16,9 @@ struct wf_cli_column {
 	void (*format)(const json_t *item, struct wf_str *out); /* instead of path */
 };
 
+/* Of status.conditions. */
+extern const struct wf_cli_column wf_cli_condition_columns[];
+
 enum wf_cli_shape {
 	WF_CLI_TABLE,  /* a row per item */
 	WF_CLI_FIELDS, /* a line per column: "Header:  value" */

@@ -127,14 +127,6 @@ static const struct wf_cli_column head_columns[] = {
 	{ .header = NULL },
 };
 
-static const struct wf_cli_column condition_columns[] = {
-	{ .header = "CONDITION", .path = "type" },
-	{ .header = "STATUS", .path = "status" },
-	{ .header = "REASON", .path = "reason" },
-	{ .header = "MESSAGE", .path = "message" },
-	{ .header = NULL },
-};
-
 static void add_peer(const json_t *peer, struct wf_str *out)
 {
 	const json_t *names = json_object_get(peer, "endpoints");
@@ -206,7 +198,7 @@ void wf_cli_policy_add(const json_t *policy, struct wf_str *out)
 	wf_cli_add_fields(head_columns, single, false, out);
 	wf_str_add(out, "\n");
 	if (json_array_size(conditions) &&
-	    wf_cli_add_table(condition_columns, conditions, true, out) < 0)
+	    wf_cli_add_table(wf_cli_condition_columns, conditions, true, out) < 0)
 		out->failed = true;
 	json_array_foreach(json_object_get(weft_of(policy), "rules"), i, rule)
 		add_rule(rule, out);

@@ -180,14 +180,6 @@ static const struct wf_cli_column head_columns[] = {
 	{ .header = NULL },
 };
 
-static const struct wf_cli_column condition_columns[] = {
-	{ .header = "CONDITION", .path = "type" },
-	{ .header = "STATUS", .path = "status" },
-	{ .header = "REASON", .path = "reason" },
-	{ .header = "MESSAGE", .path = "message" },
-	{ .header = NULL },
-};
-
 /* "10.96.0.10:80", "*:30080" for every address of the host */
 static void format_address(const json_t *end, struct wf_str *out)
 {
@@ -272,7 +264,7 @@ void wf_cli_service_add(const json_t *service, struct wf_str *out)
 	wf_cli_add_fields(head_columns, single, false, out);
 	if (json_array_size(conditions))
 		wf_str_add(out, "\n");
-	add_list(condition_columns, conditions, out);
+	add_list(wf_cli_condition_columns, conditions, out);
 	json_array_foreach(json_object_get(status, "ports"), i, port)
 		add_port(port, out);
 	if (out->len && out->data[out->len - 1] == '\n')
