@@ -35,6 +35,29 @@ int wf_cli_call_named(const struct wf_cli *cli, const char *method, const char *
 	return wf_cli_call(cli, method, full.data, NULL, ret_body, err);
 }
 
+int wf_cli_fetch(const struct wf_cli *cli, const char *path, json_t *items, struct wf_err *err)
+{
+	json_t *object = NULL;
+	int r = wf_cli_call(cli, "GET", path, NULL, &object, err);
+
+	if (r < 0)
+		return r;
+	return json_array_append_new(items, object) < 0 ? wf_fail(err, -ENOMEM, "out of memory")
+							: 0;
+}
+
+int wf_cli_fetch_named(const struct wf_cli *cli, const char *path, const char *name, json_t *items,
+		       struct wf_err *err)
+{
+	json_t *object = NULL;
+	int r = wf_cli_call_named(cli, "GET", path, name, &object, err);
+
+	if (r < 0)
+		return r;
+	return json_array_append_new(items, object) < 0 ? wf_fail(err, -ENOMEM, "out of memory")
+							: 0;
+}
+
 static void add_part(struct wf_str *line, const char *part)
 {
 	if (!part || !*part)

@@ -137,6 +137,11 @@ int wf_cli_call(const struct wf_cli *cli, const char *method, const char *path, 
 int wf_cli_call_named(const struct wf_cli *cli, const char *method, const char *path,
 		      const char *name, json_t **ret_body, struct wf_err *err);
 
+/* GETs an object, by a path as it is or one that ends with a name, and appends it to an array. */
+int wf_cli_fetch(const struct wf_cli *cli, const char *path, json_t *items, struct wf_err *err);
+int wf_cli_fetch_named(const struct wf_cli *cli, const char *path, const char *name, json_t *items,
+		       struct wf_err *err);
+
 /* Marks a failure as wrong usage (exit status 2) and returns -EINVAL; a printf format follows. */
 #define wf_cli_misuse(cli, err, ...) ((cli)->usage = true, wf_fail((err), -EINVAL, __VA_ARGS__))
 

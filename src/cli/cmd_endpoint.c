@@ -88,48 +88,19 @@ static int list(struct wf_cli *cli, struct wf_err *err)
 	return wf_cli_print(cli, &list_view, answer, err);
 }
 
-/* What inspect has gathered: a path and a list. */
-static int inspect_one(struct wf_cli *cli, const char *path, const char *name, json_t *items,
-		       struct wf_err *err)
+static int inspect_one(struct wf_cli *cli, const char *name, json_t *items, struct wf_err *err)
 {
-	json_t *document = NULL;
-	int r = wf_cli_call_named(cli, "GET", path, name, &document, err);
-
-	if (r < 0)
-		return r;
-	if (json_array_append_new(items, document) < 0)
-		return wf_fail(err, -ENOMEM, "out of memory");
-	return 0;
-}
-
-int wf_cli_inspect(struct wf_cli *cli, const char *path, const struct wf_cli_column *columns,
-		   struct wf_err *err)
-{
-	struct wf_cli_view view = {
-		.shape = WF_CLI_JSON, .name = "metadata.name", .columns = columns, .documents = true
-	};
-	_cleanup_json_ json_t *items = json_array();
-	_cleanup_json_ json_t *value = json_pack("{s:O}", "items", items);
-
-	if (!value)
-		return wf_fail(err, -ENOMEM, "out of memory");
-	for (size_t i = 0; i < cli->count && cli->failed != WF_CLI_UNREACHABLE; i++) {
-		struct wf_err fault = WF_ERR_INIT;
-
-		if (inspect_one(cli, path, cli->args[i], items, &fault) < 0)
-			wf_cli_report(cli, NULL, &fault);
-	}
-	if (!json_array_size(items))
-		return 0;
-	if (cli->count == 1)
-		return wf_cli_print(cli, &view, json_array_get(items, 0), err);
-	view.items = "items";
-	return wf_cli_print(cli, &view, value, err);
+	return wf_cli_fetch_named(cli, "/v1/endpoints/", name, items, err);
 }
 
 static int inspect(struct wf_cli *cli, struct wf_err *err)
 {
-	return wf_cli_inspect(cli, "/v1/endpoints/", wf_cli_endpoint_columns, err);
+	static const struct wf_cli_view view = { .shape = WF_CLI_JSON,
+						 .name = "metadata.name",
+						 .columns = wf_cli_endpoint_columns,
+						 .documents = true };
+
+	return wf_cli_print_each(cli, &view, inspect_one, err);
 }
 
 const struct wf_cli_command wf_cli_endpoint_commands[] = {

@@ -235,9 +235,19 @@ static int list(struct wf_cli *cli, struct wf_err *err)
 	return r < 0 ? r : wf_cli_print(cli, &list_view, answer, err);
 }
 
+static int inspect_one(struct wf_cli *cli, const char *name, json_t *items, struct wf_err *err)
+{
+	return wf_cli_fetch_named(cli, "/v1/networks/", name, items, err);
+}
+
 static int inspect(struct wf_cli *cli, struct wf_err *err)
 {
-	return wf_cli_inspect(cli, "/v1/networks/", wf_cli_network_columns, err);
+	static const struct wf_cli_view view = { .shape = WF_CLI_JSON,
+						 .name = "metadata.name",
+						 .columns = wf_cli_network_columns,
+						 .documents = true };
+
+	return wf_cli_print_each(cli, &view, inspect_one, err);
 }
 
 static int remove_one(struct wf_cli *cli, const char *name, json_t *results, struct wf_err *err)

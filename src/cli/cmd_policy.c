@@ -119,7 +119,6 @@ static int find_policy(struct wf_cli *cli, const char *text, struct wf_str *ret_
 static int inspect_one(struct wf_cli *cli, const char *argument, json_t *items, struct wf_err *err)
 {
 	_cleanup_str_ struct wf_str key = WF_STR_INIT, path = WF_STR_INIT;
-	json_t *policy = NULL;
 	int r = find_policy(cli, argument, &key, err);
 
 	if (r < 0)
@@ -127,11 +126,7 @@ static int inspect_one(struct wf_cli *cli, const char *argument, json_t *items, 
 	wf_str_addf(&path, "/v1/policies/%s", wf_str_text(&key));
 	if (path.failed)
 		return wf_fail(err, -ENOMEM, "out of memory");
-	r = wf_cli_call(cli, "GET", path.data, NULL, &policy, err);
-	if (r < 0)
-		return r;
-	return json_array_append_new(items, policy) < 0 ? wf_fail(err, -ENOMEM, "out of memory")
-							: 0;
+	return wf_cli_fetch(cli, path.data, items, err);
 }
 
 static int inspect(struct wf_cli *cli, struct wf_err *err)
@@ -139,23 +134,12 @@ static int inspect(struct wf_cli *cli, struct wf_err *err)
 	static const struct wf_cli_column columns[] = {
 		{ .header = "POLICY", .format = wf_cli_policy_add }, { .header = NULL }
 	};
-	struct wf_cli_view view = { .shape = WF_CLI_LINES,
-				    .items = "items",
-				    .name = "metadata.name",
-				    .columns = columns,
-				    .documents = true };
-	_cleanup_json_ json_t *items = json_array();
-	_cleanup_json_ json_t *value = json_pack("{s:O}", "items", items);
+	static const struct wf_cli_view view = { .shape = WF_CLI_LINES,
+						 .name = "metadata.name",
+						 .columns = columns,
+						 .documents = true };
 
-	if (!value)
-		return wf_fail(err, -ENOMEM, "out of memory");
-	(void)wf_cli_each_arg(cli, items, inspect_one);
-	if (!json_array_size(items))
-		return 0;
-	if (cli->count > 1)
-		return wf_cli_print(cli, &view, value, err);
-	view.items = NULL;
-	return wf_cli_print(cli, &view, json_array_get(items, 0), err);
+	return wf_cli_print_each(cli, &view, inspect_one, err);
 }
 
 /* ---- suggest ------------------------------------------------------------------------------------ */

@@ -45,8 +45,8 @@ static int list(struct wf_cli *cli, struct wf_err *err)
 }
 
 /* The path has namespace and name as two segments. */
-static int get_service(struct wf_cli *cli, const char *name, json_t **ret_service,
-		       struct wf_err *err)
+static int fetch_service(const struct wf_cli *cli, const char *name, json_t *items,
+			 struct wf_err *err)
 {
 	_cleanup_str_ struct wf_str path = WF_STR_INIT;
 	const char *slash = strchr(name, '/');
@@ -56,22 +56,16 @@ static int get_service(struct wf_cli *cli, const char *name, json_t **ret_servic
 	wf_str_addf(&path, "/v1/services/%.*s", (int)(slash - name + 1), name);
 	if (path.failed)
 		return wf_fail(err, -ENOMEM, "out of memory");
-	return wf_cli_call_named(cli, "GET", path.data, slash + 1, ret_service, err);
+	return wf_cli_fetch_named(cli, path.data, slash + 1, items, err);
 }
 
 static int inspect_one(struct wf_cli *cli, const char *argument, json_t *items, struct wf_err *err)
 {
 	const struct service_options *options = cli->options;
 	_cleanup_str_ struct wf_str name = WF_STR_INIT;
-	json_t *service = NULL;
 	int r = wf_cli_namespace_add(cli, &options->namespace, argument, &name, err);
 
-	if (r == 0)
-		r = get_service(cli, wf_str_text(&name), &service, err);
-	if (r < 0)
-		return r;
-	return json_array_append_new(items, service) < 0 ? wf_fail(err, -ENOMEM, "out of memory")
-							 : 0;
+	return r < 0 ? r : fetch_service(cli, wf_str_text(&name), items, err);
 }
 
 static int inspect(struct wf_cli *cli, struct wf_err *err)
@@ -79,23 +73,12 @@ static int inspect(struct wf_cli *cli, struct wf_err *err)
 	static const struct wf_cli_column columns[] = {
 		{ .header = "SERVICE", .format = wf_cli_service_add }, { .header = NULL }
 	};
-	struct wf_cli_view view = { .shape = WF_CLI_LINES,
-				    .items = "items",
-				    .name = "metadata.name",
-				    .columns = columns,
-				    .documents = true };
-	_cleanup_json_ json_t *items = json_array();
-	_cleanup_json_ json_t *value = json_pack("{s:O}", "items", items);
+	static const struct wf_cli_view view = { .shape = WF_CLI_LINES,
+						 .name = "metadata.name",
+						 .columns = columns,
+						 .documents = true };
 
-	if (!value)
-		return wf_fail(err, -ENOMEM, "out of memory");
-	(void)wf_cli_each_arg(cli, items, inspect_one);
-	if (!json_array_size(items))
-		return 0;
-	if (cli->count > 1)
-		return wf_cli_print(cli, &view, value, err);
-	view.items = NULL;
-	return wf_cli_print(cli, &view, json_array_get(items, 0), err);
+	return wf_cli_print_each(cli, &view, inspect_one, err);
 }
 
 const struct wf_cli_command wf_cli_service_commands[] = {

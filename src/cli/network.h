@@ -40,11 +40,4 @@ extern const struct wf_cli_column wf_cli_endpoint_columns[];
 /* Column format: the published ports of an endpoint, "127.0.0.1:8080 -> 80/tcp". */
 void wf_cli_format_published(const json_t *endpoint, struct wf_str *out);
 
-/*
- * Prints the documents of all arguments: one as it is, several as a list. path ends with '/'.
- * Names that fail are reported and left out.
- */
-int wf_cli_inspect(struct wf_cli *cli, const char *path, const struct wf_cli_column *columns,
-		   struct wf_err *err);
-
 #endif

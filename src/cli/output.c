@@ -380,3 +380,21 @@ int wf_cli_print(struct wf_cli *cli, const struct wf_cli_view *view, const json_
 		return wf_fail(err, -EIO, "cannot write to standard output: %s", strerror(errno));
 	return 0;
 }
+
+int wf_cli_print_each(struct wf_cli *cli, const struct wf_cli_view *view,
+		      int (*one)(struct wf_cli *cli, const char *arg, json_t *items,
+				 struct wf_err *err),
+		      struct wf_err *err)
+{
+	_cleanup_json_ json_t *items = json_array();
+	_cleanup_json_ json_t *list = json_pack("{s:O}", "items", items);
+	struct wf_cli_view shown = *view;
+
+	if (!list)
+		return wf_fail(err, -ENOMEM, "out of memory");
+	(void)wf_cli_each_arg(cli, items, one);
+	if (!json_array_size(items))
+		return 0;
+	shown.items = cli->count > 1 ? "items" : NULL;
+	return wf_cli_print(cli, &shown, cli->count > 1 ? list : json_array_get(items, 0), err);
+}

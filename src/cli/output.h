@@ -39,6 +39,15 @@ struct wf_cli_view {
 int wf_cli_print(struct wf_cli *cli, const struct wf_cli_view *view, const json_t *value,
 		 struct wf_err *err);
 
+/*
+ * For NAME... arguments: `one` appends what it found of each to an array. Failures are reported and
+ * the rest is still shown: one object as itself, several as a list. view->items is ignored.
+ */
+int wf_cli_print_each(struct wf_cli *cli, const struct wf_cli_view *view,
+		      int (*one)(struct wf_cli *cli, const char *arg, json_t *items,
+				 struct wf_err *err),
+		      struct wf_err *err);
+
 /* Appends a table, or a line per column, of an array of items; for texts made of several. */
 int wf_cli_add_table(const struct wf_cli_column *columns, const json_t *items, bool wide,
 		     struct wf_str *out);
