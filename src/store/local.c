@@ -42,11 +42,18 @@ static void local_close(struct wf_store *store)
 
 int wf_local_parse(const struct wf_local_row *row, json_t **ret_document, struct wf_err *err)
 {
-	int r = wf_json_parse(row->text, row->len, ret_document, err);
+	_cleanup_json_ json_t *document = NULL;
+	int r = wf_json_parse(row->text, row->len, &document, err);
 
 	if (r == -EILSEQ || r == -E2BIG)
 		r = -EIO;
-	return r < 0 ? wf_wrap(err, r, "the stored %s/%s is damaged", row->kind, row->name) : 0;
+	if (r < 0)
+		return wf_wrap(err, r, "the stored %s/%s is damaged", row->kind, row->name);
+	/* the text of a mirrored document has no number, or one that means nothing */
+	if (wf_stamp_version(document, row->revision) < 0)
+		return wf_fail(err, -ENOMEM, "out of memory reading %s/%s", row->kind, row->name);
+	*ret_document = TAKE_PTR(document);
+	return 0;
 }
 
 static int local_get(struct wf_store *store, const char *kind, const char *name,
@@ -125,9 +132,8 @@ static int fail_object(const struct wf_store_write *write, int code, struct wf_e
 	return code;
 }
 
-/* Compare-and-swap. row is NULL when there is no such document. */
-static int check_expected(const struct wf_store_write *write, const struct wf_local_row *row,
-			  struct wf_err *err)
+int wf_local_check_expected(const struct wf_store_write *write, const struct wf_local_row *row,
+			    struct wf_err *err)
 {
 	if (!row && write->op == WF_STORE_DELETE)
 		return wf_fail(err, -ENOENT, "%s/%s does not exist", write->kind, write->name);
@@ -252,7 +258,7 @@ static int do_writes(struct transaction *t, const struct wf_store_write *writes,
 		if (r < 0)
 			return fail_object(write, r, err);
 		found = r ? &row : NULL;
-		r = check_expected(write, found, err);
+		r = wf_local_check_expected(write, found, err);
 		if (r == 0)
 			r = write->op == WF_STORE_PUT ? do_put(t, write, found, &t->stamps[i], err)
 						      : do_delete(t, write, err);

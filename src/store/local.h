@@ -51,7 +51,7 @@ struct wf_local_ops {
 	int (*put)(struct wf_local *local, const struct wf_local_row *row, struct wf_err *err);
 	int (*remove)(struct wf_local *local, const char *kind, const char *name,
 		      struct wf_err *err);
-	/* The documents of a kind by name, or (kind NULL) those of a lease. */
+	/* The documents of a kind by name; kind NULL: those of a lease; lease 0: all. */
 	int (*walk)(struct wf_local *local, const char *kind, uint64_t lease, wf_local_row_fn visit,
 		    void *context, struct wf_err *err);
 	/* Appends to the log; mark is the place after it. position counts within a revision. */
@@ -114,6 +114,22 @@ int wf_local_lease_renew(struct wf_store *store, uint64_t lease, struct wf_err *
 int wf_local_lease_revoke(struct wf_store *store, uint64_t lease, struct wf_err *err);
 int wf_local_lease_expire(struct wf_store *store, uint64_t *ret_next_ms, struct wf_err *err);
 struct wf_local_lease *wf_local_find_lease(const struct wf_local *local, uint64_t id);
+
+/* Compare-and-swap of one write; row: what is there, NULL when nothing is. Pure. */
+int wf_local_check_expected(const struct wf_store_write *write, const struct wf_local_row *row,
+			    struct wf_err *err);
+
+/*
+ * A local store as the image of a remote one: rows come with the revisions that their server gave
+ * them, and are not compared, stamped or delivered here. Kinds that begin with '.' are the
+ * mirror's own notes. apply: the changes of one transaction, which the log keeps. The others
+ * replace the contents: begin, then put, remove and walk of the row operations, then end or undo;
+ * the log is forgotten, as what it would lead to is not what was.
+ */
+int wf_local_mirror_apply(struct wf_local *local, const struct wf_local_row *rows, size_t count,
+			  uint64_t revision, struct wf_err *err);
+int wf_local_mirror_begin(struct wf_local *local, struct wf_err *err);
+int wf_local_mirror_end(struct wf_local *local, uint64_t revision, struct wf_err *err);
 
 /* A kept text as a document. -EIO: the text is damaged. */
 int wf_local_parse(const struct wf_local_row *row, json_t **ret_document, struct wf_err *err);

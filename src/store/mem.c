@@ -233,7 +233,7 @@ static int mem_walk(struct wf_local *local, const char *kind, uint64_t lease, wf
 	for (size_t i = 0; r == 0 && i < documents->count; i++) {
 		const struct wf_local_row *row = &documents->items[i]->row;
 
-		if (kind ? strcmp(row->kind, kind) == 0 : row->lease == lease)
+		if (kind ? strcmp(row->kind, kind) == 0 : !lease || row->lease == lease)
 			r = visit(row, context, err);
 	}
 	return r;

@@ -49,6 +49,8 @@ static const char *const sql[WF_SQL_COUNT] = {
 			     " WHERE kind = ?1 ORDER BY name",
 	[WF_SQL_WALK_LEASE] = "SELECT kind, name, body, revision, lease FROM document"
 			      " WHERE lease = ?1 AND lease <> 0 ORDER BY kind, name",
+	[WF_SQL_WALK_ALL] = "SELECT kind, name, body, revision, lease FROM document"
+			    " ORDER BY kind, name",
 	[WF_SQL_LOG] = "INSERT INTO change (seq, kind, name, body, changes, bytes)"
 		       " VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
 	[WF_SQL_OLDEST] = "SELECT seq, changes, bytes FROM change ORDER BY seq",
@@ -337,11 +339,13 @@ static int sqlite_walk(struct wf_local *local, const char *kind, uint64_t lease,
 		       wf_local_row_fn visit, void *context, struct wf_err *err)
 {
 	struct wf_sqlite *sqlite = sqlite_of(local);
-	enum wf_sqlite_statement which = kind ? WF_SQL_WALK_KIND : WF_SQL_WALK_LEASE;
+	enum wf_sqlite_statement which = lease ? WF_SQL_WALK_LEASE : WF_SQL_WALK_ALL;
 
 	if (kind)
+		which = WF_SQL_WALK_KIND;
+	if (kind)
 		bind_text(sqlite->statements[which], 1, kind, strlen(kind));
-	else
+	else if (lease)
 		bind_number(sqlite->statements[which], 1, lease);
 	return visit_rows(sqlite, which, visit, context, err);
 }

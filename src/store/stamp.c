@@ -69,6 +69,24 @@ bool wf_stamp_equal(const json_t *a, const json_t *b)
 	return metadata_equal(meta_a, meta_b);
 }
 
+int wf_stamp_version(json_t *document, uint64_t revision)
+{
+	json_t *metadata = json_object_get(document, "metadata");
+	const char *now = json_string_value(json_object_get(metadata, "resourceVersion"));
+	char version[24];
+
+	(void)snprintf(version, sizeof(version), "%llu", (unsigned long long)revision);
+	if (now && strcmp(now, version) == 0)
+		return 0;
+	if (!metadata) {
+		metadata = json_object();
+		if (json_object_set_new(document, "metadata", metadata) < 0)
+			return -ENOMEM;
+	}
+	return json_object_set_new(metadata, "resourceVersion", json_string(version)) < 0 ? -ENOMEM
+											  : 0;
+}
+
 int wf_stamp_put(struct wf_stamp *stamp, json_t *document, const char *uid, uint64_t revision,
 		 const char *created)
 {

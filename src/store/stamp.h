@@ -28,6 +28,9 @@ int wf_stamp_uid(char ret_uid[WF_STAMP_UID_BYTES]);
 /* Whether two documents are equal in everything that the store does not set itself. */
 bool wf_stamp_equal(const json_t *a, const json_t *b);
 
+/* Makes the resourceVersion say that revision, if it does not already. 0 or -ENOMEM. */
+int wf_stamp_version(json_t *document, uint64_t revision);
+
 /*
  * Sets the three members. On -ENOMEM the document is as before. Otherwise the stamp must be
  * ended by exactly one of wf_stamp_keep() and wf_stamp_undo(); neither allocates.

@@ -235,3 +235,30 @@ const char *wf_store_describe(const struct wf_store *store)
 {
 	return store->description;
 }
+
+int wf_store_fd(const struct wf_store *store)
+{
+	return store->ops->fd ? store->ops->fd(store) : -1;
+}
+
+void wf_store_process(struct wf_store *store)
+{
+	if (store->ops->process)
+		store->ops->process(store);
+}
+
+void wf_store_state(const struct wf_store *store, struct wf_store_state *ret_state)
+{
+	*ret_state = (struct wf_store_state){
+		.is_connected = true, .endpoint = "", .last_error = "", .hold = ""
+	};
+	if (store->ops->state)
+		store->ops->state(store, ret_state);
+}
+
+int wf_store_accept(struct wf_store *store, struct wf_err *err)
+{
+	if (store->ops->accept)
+		return store->ops->accept(store, err);
+	return wf_fail(err, -EALREADY, "the store on this host holds nothing back");
+}

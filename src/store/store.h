@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The one interface to where documents live: get, list, put with compare-and-swap, delete, watch
- * from a revision, transactions, leases. Implementations: sqlite (durable, one host), mem (tests);
- * etcd and kube follow. Nothing above knows which one it talks to.
+ * from a revision, transactions, leases. Implementations: sqlite (durable, one host), mem (tests),
+ * etcd (many hosts; opened by etcd.h). Nothing above knows which one it talks to.
  *
  * Documents are keyed by (kind, name) and kept as JSON text. Every committed transaction raises
- * the store's revision by one; a document's resourceVersion is the revision of its last change.
+ * the store's revision (by one on a local store, by one or more on a remote one); a document's resourceVersion is the revision of its last change.
  * The store sets metadata.uid, metadata.resourceVersion and metadata.creationTimestamp.
  *
  * Single-threaded: calls and watch callbacks happen on the owner's thread. Calls block for the
- * time of a local commit.
+ * time of a local commit; on a remote store commits and leases do for a round trip, and at most for
+ * a bounded time, after which they fail with -EHOSTUNREACH or -EAGAIN. Reads never do. A remote
+ * store has a life of its own between the calls: see wf_store_fd().
  *
  * A watch callback may call the store again, except wf_store_close(). What it commits is delivered
  * to every watcher after the transaction being delivered now and those before it, and before the
@@ -144,6 +146,47 @@ int wf_store_lease_grant(struct wf_store *store, uint64_t ttl_ms, uint64_t *ret_
 int wf_store_lease_renew(struct wf_store *store, uint64_t lease, struct wf_err *err);
 int wf_store_lease_revoke(struct wf_store *store, uint64_t lease, struct wf_err *err);
 int wf_store_lease_expire(struct wf_store *store, uint64_t *ret_next_ms, struct wf_err *err);
+
+/*
+ * A remote store is driven by its owner's loop: whenever the descriptor is readable, call
+ * wf_store_process(). It calls the watchers with what other hosts have changed; after a gap in the
+ * history (the server compacted it while we were away) with the sum of what was missed, as one
+ * transaction whose documents may have older resourceVersions. fd -1: nothing to drive.
+ */
+int wf_store_fd(const struct wf_store *store);
+void wf_store_process(struct wf_store *store);
+
+/* What a remote store counts since it was opened. */
+struct wf_store_counters {
+	uint64_t requests; /* to the server, and how many of them failed */
+	uint64_t failures;
+	uint64_t request_ns; /* their time in all */
+	uint64_t connects;   /* connections that came to a watch */
+	uint64_t lists;      /* of everything */
+	uint64_t audits;     /* comparisons that were completed */
+	uint64_t repairs;    /* documents that a list put right */
+	uint64_t unreadable; /* values that are no document, and were left out */
+};
+
+/* How it is. Texts are borrowed until the next call of the store. */
+struct wf_store_state {
+	bool is_remote;           /* else all below is zero but is_connected */
+	bool is_connected;        /* what is read is at most a moment old */
+	int64_t stale_since_s;    /* wall clock, when not connected */
+	uint64_t server_revision; /* the newest heard of; may be of others' keys */
+	const char *endpoint;     /* that is talked to */
+	const char *last_error;   /* "" none; why it is not connected */
+	const char *hold;         /* "" none; why nothing is deleted, or nothing believed */
+	struct wf_store_counters counters;
+};
+
+void wf_store_state(const struct wf_store *store, struct wf_store_state *ret_state);
+
+/*
+ * The operator's word that what the server has now is right, however much of it is gone: ends a
+ * hold. -EALREADY: there is none.
+ */
+int wf_store_accept(struct wf_store *store, struct wf_err *err);
 
 /* What it is, for status output: "sqlite:/var/lib/weft/weft.db". Borrowed. */
 const char *wf_store_describe(const struct wf_store *store);

@@ -44,6 +44,11 @@ struct wf_store_ops {
 	int (*lease_renew)(struct wf_store *store, uint64_t lease, struct wf_err *err);
 	int (*lease_revoke)(struct wf_store *store, uint64_t lease, struct wf_err *err);
 	int (*lease_expire)(struct wf_store *store, uint64_t *ret_next_ms, struct wf_err *err);
+	/* Of remote stores only: NULL on this host. */
+	int (*fd)(const struct wf_store *store);
+	void (*process)(struct wf_store *store);
+	void (*state)(const struct wf_store *store, struct wf_store_state *ret_state);
+	int (*accept)(struct wf_store *store, struct wf_err *err);
 };
 
 struct wf_watcher;
@@ -80,5 +85,8 @@ int wf_watch_batch_add(struct wf_store_batch *batch, const char *kind, const cha
  * call further up the stack when a callback committed it. Cannot fail.
  */
 void wf_watch_deliver(struct wf_store *store, struct wf_store_batch *batch);
+
+/* The revisions begin anew, below what watchers have seen: they see all that comes from now on. */
+void wf_watch_rewind(struct wf_store *store);
 
 #endif

@@ -160,6 +160,12 @@ void wf_watch_deliver(struct wf_store *store, struct wf_store_batch *batch)
 	drain(store);
 }
 
+void wf_watch_rewind(struct wf_store *store)
+{
+	for (struct wf_watcher *watcher = store->watchers; watcher; watcher = watcher->next)
+		watcher->seen = 0;
+}
+
 /* Shows what has already happened, up to the revision at the end of the loop. */
 static int catch_up(struct wf_store *store, struct wf_watcher *watcher, struct wf_err *err)
 {

@@ -10,7 +10,11 @@
 
 #include <cmocka.h>
 
+#include "etcd_fixture.h"
+
 uint64_t fake_ms;
+
+static struct etcd_cluster cluster;
 
 static uint64_t fake_clock(void)
 {
@@ -21,6 +25,13 @@ static void open_store(struct setup *setup)
 {
 	struct wf_err err = WF_ERR_INIT;
 
+	if (setup->is_etcd) {
+		const struct wf_store_etcd_options options =
+			quick_options(cluster.urls, 1, setup->prefix, setup->fixture.path);
+
+		setup->store = etcd_open(&options);
+		return;
+	}
 	if ((setup->durable ? wf_store_sqlite_open(setup->fixture.path, &setup->store, &err)
 			    : wf_store_mem_open(&setup->store, &err)) < 0)
 		fail_msg("%s", err.message);
@@ -57,10 +68,47 @@ int begin_sqlite(void **state)
 	return begin(state, true);
 }
 
+int begin_etcd(void **state)
+{
+	static int tests;
+	struct setup *setup = calloc(1, sizeof(*setup));
+
+	setup->durable = true;
+	setup->is_etcd = true;
+	(void)snprintf(setup->prefix, sizeof(setup->prefix), "/t%d", tests++);
+	fixture_init(&setup->fixture);
+	open_store(setup);
+	base_revision = wf_store_revision(setup->store);
+	*state = setup;
+	return 0;
+}
+
+void skip_without_etcd(void)
+{
+	if (etcd_is_there())
+		return;
+	print_message("the program etcd is not there: tests over it are skipped\n");
+	cmocka_set_skip_filter("*(etcd)");
+}
+
+int start_etcd(void **state)
+{
+	if (etcd_is_there())
+		etcd_start(&cluster, 1);
+	return 0;
+}
+
+int stop_etcd(void **state)
+{
+	etcd_stop(&cluster);
+	return 0;
+}
+
 int end(void **state)
 {
 	struct setup *setup = *state;
 
+	base_revision = 0;
 	wf_store_close(&setup->store);
 	fixture_done(&setup->fixture);
 	free(setup);
@@ -77,8 +125,8 @@ void note(const struct wf_store_event *event, void *context)
 		(void)snprintf(value, sizeof(value), "=%d", value_of(event->document));
 	assert_int_equal(event->op, event->document ? WF_STORE_PUT : WF_STORE_DELETE);
 	if (event->document)
-		assert_int_equal(version_of(event->document), event->revision);
+		assert_int_equal(version_of(event->document), event->revision - base_revision);
 	(void)snprintf(log->text + len, sizeof(log->text) - len, "%c%s/%s@%llu%s ",
 		       event->op == WF_STORE_PUT ? '+' : '-', event->kind, event->name,
-		       (unsigned long long)event->revision, value);
+		       (unsigned long long)(event->revision - base_revision), value);
 }

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One test, run against every back end: BOTH(test) in the table of tests. */
+/* One test, run against every back end: BOTH(test) in the table of tests, or ALL(test). */
 #ifndef WEFT_TESTS_UNIT_STORE_BOTH_STORES_H
 #define WEFT_TESTS_UNIT_STORE_BOTH_STORES_H
 
+#include "base/mem.h"
 #include "store/local.h"
 #include "store_fixture.h"
 
@@ -10,6 +11,8 @@ struct setup {
 	struct store_fixture fixture;
 	struct wf_store *store;
 	bool durable; /* reopening finds what was there */
+	bool is_etcd;
+	char prefix[32]; /* of its keys in etcd: each test has its own */
 };
 
 /* What a watcher saw, as text: "+Kind/name@3=7 " or "-Kind/name@4 ". */
@@ -33,12 +36,27 @@ void note(const struct wf_store_event *event, void *context);
 
 int begin_mem(void **state);
 int begin_sqlite(void **state);
+int begin_etcd(void **state);
 int end(void **state);
+
+/* Runs a table of tests with one etcd for all of them; without the program those are skipped. */
+#define run_stores(tests)     \
+	(skip_without_etcd(), \
+	 _cmocka_run_group_tests(#tests, tests, WF_ARRAY_LEN(tests), start_etcd, stop_etcd))
+void skip_without_etcd(void);
+int start_etcd(void **state);
+int stop_etcd(void **state);
 
 #define BOTH(test)                                               \
 	{ #test " (mem)", test, begin_mem, end, NULL },          \
 	{                                                        \
 #test " (sqlite)", test, begin_sqlite, end, NULL \
+	}
+
+#define ALL(test)                                            \
+	BOTH(test),                                          \
+	{                                                    \
+#test " (etcd)", test, begin_etcd, end, NULL \
 	}
 
 #endif

@@ -47,9 +47,16 @@ const char *metadata_text(const json_t *document, const char *key)
 	return wf_json_str(json_object_get(document, "metadata"), key, "");
 }
 
+uint64_t base_revision;
+
+uint64_t at(uint64_t revision)
+{
+	return base_revision + revision;
+}
+
 uint64_t version_of(const json_t *document)
 {
-	return strtoull(metadata_text(document, "resourceVersion"), NULL, 10);
+	return strtoull(metadata_text(document, "resourceVersion"), NULL, 10) - base_revision;
 }
 
 int value_of(const json_t *document)

@@ -20,6 +20,13 @@ void fixture_done(struct store_fixture *fixture);
 /* {"kind", "metadata": {"name"}, "spec": {"value"}}; new reference. */
 json_t *make_document(const char *kind, const char *name, int value);
 
+/*
+ * The revision of a store that nobody has written to: in etcd others have. version_of() and at()
+ * count from there.
+ */
+extern uint64_t base_revision;
+uint64_t at(uint64_t revision);
+
 uint64_t version_of(const json_t *document);
 const char *metadata_text(const json_t *document, const char *key);
 int value_of(const json_t *document);

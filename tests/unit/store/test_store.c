@@ -29,12 +29,12 @@ static void test_put_get(void **state)
 	char uid[40], created[40];
 	uint64_t revision = 99;
 
-	assert_int_equal(wf_store_revision(setup->store), 0);
+	assert_int_equal(wf_store_revision(setup->store), at(0));
 	assert_int_equal(
 		wf_store_commit(setup->store, &write, 1, WF_STORE_DURABLE, &revision, NULL), 0);
-	assert_int_equal(revision, 1);
-	assert_int_equal(wf_store_revision(setup->store), 1);
-	assert_string_equal(metadata_text(document, "resourceVersion"), "1");
+	assert_int_equal(revision, at(1));
+	assert_int_equal(wf_store_revision(setup->store), at(1));
+	assert_int_equal(version_of(document), 1);
 	(void)snprintf(uid, sizeof(uid), "%s", metadata_text(document, "uid"));
 	(void)snprintf(created, sizeof(created), "%s",
 		       metadata_text(document, "creationTimestamp"));
@@ -46,7 +46,7 @@ static void test_put_get(void **state)
 	assert_true(json_equal(got, document));
 	/* an update keeps uid and creationTimestamp, whatever the caller has there */
 	write.document = second;
-	write.expected = 1;
+	write.expected = at(1);
 	assert_int_equal(json_object_set_new(json_object_get(second, "metadata"), "uid",
 					     json_string("forged")),
 			 0);
@@ -54,10 +54,10 @@ static void test_put_get(void **state)
 		wf_store_commit(setup->store, &write, 1, WF_STORE_BOOT_BOUND, &revision, NULL), 0);
 	assert_string_equal(metadata_text(second, "uid"), uid);
 	assert_string_equal(metadata_text(second, "creationTimestamp"), created);
-	assert_string_equal(metadata_text(second, "resourceVersion"), "2");
+	assert_int_equal(version_of(second), 2);
 	reopen(setup);
 	assert_int_equal(stored_value(setup->store, "Network", "blue"), 2);
-	assert_int_equal(wf_store_revision(setup->store), 2);
+	assert_int_equal(wf_store_revision(setup->store), at(2));
 }
 
 static void test_uids_differ(void **state)
@@ -84,7 +84,7 @@ static void test_list(void **state)
 		assert_int_equal(put(setup->store, "K", names[i], i, WF_STORE_ANY, NULL), 0);
 	assert_int_equal(put(setup->store, "Ka", "other", 9, WF_STORE_ANY, NULL), 0);
 	assert_int_equal(wf_store_list(setup->store, "K", &array, &revision, NULL), 0);
-	assert_int_equal(revision, 6);
+	assert_int_equal(revision, at(6));
 	assert_int_equal(json_array_size(array), 5);
 	for (size_t i = 1; i < 5; i++)
 		assert_true(strcmp(metadata_text(json_array_get(array, i - 1), "name"),
@@ -134,23 +134,27 @@ static void test_compare_and_swap(void **state)
 {
 	struct setup *setup = *state;
 	struct wf_err err = WF_ERR_INIT;
+	char want[128];
 
-	assert_int_equal(put(setup->store, "K", "a", 1, 5, &err), -ESTALE);
+	assert_int_equal(put(setup->store, "K", "a", 1, at(5), &err), -ESTALE);
 	assert_string_equal(err.object, "K/a");
 	assert_string_equal(err.message, "K/a was deleted since it was read");
 	assert_int_equal(put(setup->store, "K", "a", 1, WF_STORE_ABSENT, &err), 0);
 	assert_int_equal(put(setup->store, "K", "a", 2, WF_STORE_ABSENT, &err), -EEXIST);
 	assert_string_equal(err.object, "K/a");
-	assert_int_equal(put(setup->store, "K", "a", 2, 7, &err), -ESTALE);
-	assert_string_equal(err.message, "K/a was changed since it was read (it has "
-					 "resourceVersion 1, expected was 7)");
-	assert_int_equal(put(setup->store, "K", "a", 2, 1, &err), 0);
-	assert_int_equal(del(setup->store, "K", "a", 1, &err), -ESTALE);
+	assert_int_equal(put(setup->store, "K", "a", 2, at(7), &err), -ESTALE);
+	(void)snprintf(want, sizeof(want),
+		       "K/a was changed since it was read (it has resourceVersion %llu, expected "
+		       "was %llu)",
+		       (unsigned long long)at(1), (unsigned long long)at(7));
+	assert_string_equal(err.message, want);
+	assert_int_equal(put(setup->store, "K", "a", 2, at(1), &err), 0);
+	assert_int_equal(del(setup->store, "K", "a", at(1), &err), -ESTALE);
 	assert_int_equal(stored_value(setup->store, "K", "a"), 2);
-	assert_int_equal(del(setup->store, "K", "a", 2, &err), 0);
+	assert_int_equal(del(setup->store, "K", "a", at(2), &err), 0);
 	assert_int_equal(del(setup->store, "K", "a", WF_STORE_ANY, &err), -ENOENT);
 	assert_string_equal(err.object, "K/a");
-	assert_int_equal(wf_store_revision(setup->store), 3);
+	assert_int_equal(wf_store_revision(setup->store), at(3));
 	assert_int_equal(stored_value(setup->store, "K", "a"), -1);
 }
 
@@ -169,7 +173,7 @@ static void test_all_or_none(void **state)
 	uint64_t revision = 77, id;
 
 	assert_int_equal(put(setup->store, "K", "b", 5, WF_STORE_ANY, NULL), 0);
-	assert_int_equal(wf_store_watch(setup->store, NULL, 1, note, &log, &id, NULL), 0);
+	assert_int_equal(wf_store_watch(setup->store, NULL, at(1), note, &log, &id, NULL), 0);
 	assert_int_equal(
 		wf_store_commit(setup->store, writes, 3, WF_STORE_DURABLE, &revision, &err),
 		-EEXIST);
@@ -181,10 +185,10 @@ static void test_all_or_none(void **state)
 	assert_string_equal(log.text, "");
 	assert_int_equal(stored_value(setup->store, "K", "a"), -1);
 	assert_int_equal(stored_value(setup->store, "K", "b"), 5);
-	writes[2].expected = 1;
+	writes[2].expected = at(1);
 	assert_int_equal(
 		wf_store_commit(setup->store, writes, 3, WF_STORE_DURABLE, &revision, &err), 0);
-	assert_int_equal(revision, 2);
+	assert_int_equal(revision, at(2));
 	assert_string_equal(log.text, "+K/a@2=1 +K/bare@2=-1 +K/b@2=1 ");
 	assert_int_equal(version_of(bare), 2);
 }
@@ -204,22 +208,22 @@ static void test_unchanged(void **state)
 	assert_int_equal(put(setup->store, "K", "a", 1, WF_STORE_ANY, NULL), 0);
 	assert_int_equal(put(setup->store, "K", "x", 1, WF_STORE_ANY, NULL), 0);
 	assert_int_equal(wf_store_get(setup->store, "K", "a", &a, NULL), 0);
-	assert_int_equal(wf_store_watch(setup->store, NULL, 2, note, &log, &id, NULL), 0);
+	assert_int_equal(wf_store_watch(setup->store, NULL, at(2), note, &log, &id, NULL), 0);
 	assert_int_equal(
 		wf_store_commit(setup->store, writes, 1, WF_STORE_DURABLE, &revision, NULL), 0);
-	assert_int_equal(revision, 2);
-	assert_int_equal(wf_store_revision(setup->store), 2);
+	assert_int_equal(revision, at(2));
+	assert_int_equal(wf_store_revision(setup->store), at(2));
 	assert_true(json_equal(fresh, a));
 	assert_string_equal(log.text, "");
 	/* also with its metadata filled in; but compare-and-swap comes first */
 	assert_int_equal(
 		wf_store_commit(setup->store, writes, 1, WF_STORE_DURABLE, &revision, NULL), 0);
-	writes[0].expected = 9;
+	writes[0].expected = at(9);
 	assert_int_equal(
 		wf_store_commit(setup->store, writes, 1, WF_STORE_DURABLE, &revision, NULL),
 		-ESTALE);
 	/* in one transaction with a change it keeps its old version */
-	writes[0].expected = 1;
+	writes[0].expected = at(1);
 	assert_int_equal(
 		wf_store_commit(setup->store, writes, 2, WF_STORE_DURABLE, &revision, NULL), 0);
 	assert_int_equal(version_of(fresh), 1);
@@ -245,7 +249,7 @@ static void test_refused(void **state)
 	_cleanup_json_ json_t *good = make_document("K", "a", 1), *deep = json_object();
 	_cleanup_json_ json_t *nul = json_pack("{s:s#}", "x", "a\0b", 3), *array = json_array();
 	_cleanup_json_ json_t *odd = json_pack("{s:s}", "metadata", "x");
-	json_t *at = deep;
+	json_t *inner = deep;
 	char long_name[300];
 
 	memset(long_name, 'x', sizeof(long_name) - 1);
@@ -253,8 +257,8 @@ static void test_refused(void **state)
 	for (int i = 0; i < 70; i++) {
 		json_t *next = json_object();
 
-		assert_int_equal(json_object_set_new(at, "a", next), 0);
-		at = next;
+		assert_int_equal(json_object_set_new(inner, "a", next), 0);
+		inner = next;
 	}
 	const struct {
 		struct wf_store_write writes[2];
@@ -278,7 +282,7 @@ static void test_refused(void **state)
 		assert_int_equal(wf_store_commit(setup->store, rows[i].writes, rows[i].count,
 						 WF_STORE_DURABLE, NULL, NULL),
 				 -EINVAL);
-	assert_int_equal(wf_store_revision(setup->store), 0);
+	assert_int_equal(wf_store_revision(setup->store), at(0));
 	assert_int_equal(wf_store_commit(setup->store, NULL, 0, WF_STORE_DURABLE, NULL, NULL), 0);
 }
 
@@ -322,11 +326,11 @@ static void test_describe(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		BOTH(test_put_get),   BOTH(test_uids_differ),      BOTH(test_list),
-		BOTH(test_visit),     BOTH(test_compare_and_swap), BOTH(test_all_or_none),
-		BOTH(test_unchanged), BOTH(test_refused),          BOTH(test_many_writes),
+		ALL(test_put_get),   ALL(test_uids_differ),      ALL(test_list),
+		ALL(test_visit),     ALL(test_compare_and_swap), ALL(test_all_or_none),
+		ALL(test_unchanged), ALL(test_refused),          ALL(test_many_writes),
 		BOTH(test_describe),
 	};
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return run_stores(tests);
 }

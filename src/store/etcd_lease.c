@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Leases are etcd's own: it deletes their documents when nobody renews them, also when this host
+ * is gone. It counts in seconds, and has a shortest time of its own (some two seconds).
+ */
+#include <errno.h>
+#include <inttypes.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "store/etcd_priv.h"
+
+#define MAX_TTL_S 9000000000 /* etcd's */
+
+/* Asks about leases at whichever endpoint answers in time. */
+static int ask(struct wf_etcd *etcd, const char *path, const char *member, uint64_t value,
+	       struct wf_etcd_answer *ret_answer, struct wf_err *err)
+{
+	uint64_t deadline_ms = wf_clock_monotonic_ms() + etcd->times.timeout_ms;
+	int r = wf_etcd_connect(etcd, deadline_ms, err);
+	size_t tries = etcd->net.endpoint_count > 1 ? 2 : 1;
+
+	for (size_t i = 0; r == 0 && i < tries; i++) {
+		struct wf_str body = WF_STR_INIT;
+
+		wf_etcd_answer_done(ret_answer);
+		wf_str_addf(&body, "{\"%s\":\"%" PRIu64 "\"}", member, value);
+		r = wf_etcd_net_ask(&etcd->net, path, &body, etcd->times.timeout_ms / tries,
+				    ret_answer, err);
+		if ((r != -EHOSTUNREACH && r != -EAGAIN) || i + 1 == tries)
+			break;
+		wf_etcd_net_rotate(&etcd->net);
+		r = 0;
+	}
+	wf_etcd_schedule(etcd);
+	return r;
+}
+
+int wf_etcd_lease_grant(struct wf_store *store, uint64_t ttl_ms, uint64_t *ret_lease,
+			struct wf_err *err)
+{
+	_cleanup_(wf_etcd_answer_done) struct wf_etcd_answer answer = { 0 };
+	uint64_t ttl_s = ttl_ms / 1000 + (ttl_ms % 1000 != 0);
+	int r = ask((struct wf_etcd *)store, "lease/grant", "TTL",
+		    ttl_s < MAX_TTL_S ? ttl_s : MAX_TTL_S, &answer, err);
+
+	if (r == 0 && (answer.lease == 0 || answer.lease > INT64_MAX))
+		r = wf_fail(err, -EPROTO, "etcd answers nonsense: a lease without an id");
+	if (r == 0)
+		*ret_lease = answer.lease;
+	return r;
+}
+
+static int fail_ended(uint64_t lease, struct wf_err *err)
+{
+	return wf_fail(err, -ENOENT, "lease %" PRIu64 " has ended", lease);
+}
+
+int wf_etcd_lease_renew(struct wf_store *store, uint64_t lease, struct wf_err *err)
+{
+	_cleanup_(wf_etcd_answer_done) struct wf_etcd_answer answer = { 0 };
+	int r = ask((struct wf_etcd *)store, "lease/keepalive", "ID", lease, &answer, err);
+
+	if (r == -ENOENT || (r == 0 && answer.ttl_s == 0))
+		return fail_ended(lease, err);
+	return r;
+}
+
+static int note_document(const struct wf_local_row *row, void *context, struct wf_err *err)
+{
+	*(bool *)context = true;
+	return 1;
+}
+
+static bool holds_documents(struct wf_etcd *etcd, uint64_t lease)
+{
+	struct wf_local *mirror = wf_etcd_mirror(etcd);
+	bool holds = false;
+
+	(void)mirror->rows->walk(mirror, NULL, lease, note_document, &holds, NULL);
+	return holds;
+}
+
+int wf_etcd_lease_revoke(struct wf_store *store, uint64_t lease, struct wf_err *err)
+{
+	struct wf_etcd *etcd = (struct wf_etcd *)store;
+	_cleanup_(wf_etcd_answer_done) struct wf_etcd_answer answer = { 0 };
+	uint64_t deadline_ms;
+	int r = ask(etcd, "lease/revoke", "ID", lease, &answer, err);
+
+	if (r == -ENOENT)
+		return fail_ended(lease, err);
+	/* its documents go in the same transaction: done is when the watch has told of it */
+	deadline_ms = wf_clock_monotonic_ms() + etcd->times.timeout_ms;
+	while (r == 0 && etcd->is_connected && holds_documents(etcd, lease) &&
+	       wf_clock_monotonic_ms() < deadline_ms)
+		wf_etcd_turn(etcd, 50);
+	return r;
+}
+
+int wf_etcd_lease_expire(struct wf_store *store, uint64_t *ret_next_ms, struct wf_err *err)
+{
+	if (ret_next_ms)
+		*ret_next_ms = UINT64_MAX;
+	return 0;
+}
