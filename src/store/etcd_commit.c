@@ -52,18 +52,16 @@ int wf_etcd_connect(struct wf_etcd *etcd, uint64_t deadline_ms, struct wf_err *e
 	return wf_etcd_fail_unreachable(etcd, err);
 }
 
-/* Asks and waits; the watch and everything else goes on meanwhile. */
-static int ask(struct wf_etcd_commit *commit, struct wf_str *body,
-	       struct wf_etcd_answer *ret_answer, bool *ret_sent, struct wf_err *err)
+int wf_etcd_ask(struct wf_etcd *etcd, const char *path, struct wf_str *body, uint64_t deadline_ms,
+		struct wf_etcd_answer *ret_answer, bool *ret_sent, struct wf_err *err)
 {
-	struct wf_etcd *etcd = commit->etcd;
 	_cleanup_(wf_etcd_call_free) struct wf_etcd_call *call = NULL;
-	uint64_t timeout_ms = left_ms(commit->deadline_ms);
+	uint64_t timeout_ms = left_ms(deadline_ms);
 	int r;
 
 	if (etcd->net.endpoint_count > 1 && timeout_ms > etcd->times.timeout_ms / 2)
 		timeout_ms = etcd->times.timeout_ms / 2;
-	r = wf_etcd_call_start(&etcd->net, "kv/txn", body, timeout_ms ? timeout_ms : 1, &call, err);
+	r = wf_etcd_call_start(&etcd->net, path, body, timeout_ms ? timeout_ms : 1, &call, err);
 	if (r < 0)
 		return r;
 	/* its own timeout ends it */
@@ -82,6 +80,13 @@ static int ask(struct wf_etcd_commit *commit, struct wf_str *body,
 	else if (etcd->net.current == call->endpoint)
 		wf_etcd_net_rotate(&etcd->net);
 	return r;
+}
+
+static int ask(struct wf_etcd_commit *commit, struct wf_str *body,
+	       struct wf_etcd_answer *ret_answer, bool *ret_sent, struct wf_err *err)
+{
+	return wf_etcd_ask(commit->etcd, "kv/txn", body, commit->deadline_ms, ret_answer, ret_sent,
+			   err);
 }
 
 /* Reads what is there, in as many transactions as it takes. */

@@ -11,28 +11,29 @@
 #include "store/etcd_priv.h"
 
 #define MAX_TTL_S 9000000000 /* etcd's */
+#define RETRY_MS  5
 
 /* Asks about leases at whichever endpoint answers in time. */
 static int ask(struct wf_etcd *etcd, const char *path, const char *member, uint64_t value,
 	       struct wf_etcd_answer *ret_answer, struct wf_err *err)
 {
 	uint64_t deadline_ms = wf_clock_monotonic_ms() + etcd->times.timeout_ms;
-	int r = wf_etcd_connect(etcd, deadline_ms, err);
-	size_t tries = etcd->net.endpoint_count > 1 ? 2 : 1;
+	int r = 0;
 
-	for (size_t i = 0; r == 0 && i < tries; i++) {
+	do {
 		struct wf_str body = WF_STR_INIT;
+		bool sent;
 
+		/* not in a rush when every endpoint refuses at once */
+		if (r < 0)
+			wf_etcd_turn(etcd, RETRY_MS);
+		r = wf_etcd_connect(etcd, deadline_ms, err);
+		if (r < 0)
+			return r;
 		wf_etcd_answer_done(ret_answer);
 		wf_str_addf(&body, "{\"%s\":\"%" PRIu64 "\"}", member, value);
-		r = wf_etcd_net_ask(&etcd->net, path, &body, etcd->times.timeout_ms / tries,
-				    ret_answer, err);
-		if ((r != -EHOSTUNREACH && r != -EAGAIN) || i + 1 == tries)
-			break;
-		wf_etcd_net_rotate(&etcd->net);
-		r = 0;
-	}
-	wf_etcd_schedule(etcd);
+		r = wf_etcd_ask(etcd, path, &body, deadline_ms, ret_answer, &sent, err);
+	} while ((r == -EHOSTUNREACH || r == -EAGAIN) && wf_clock_monotonic_ms() < deadline_ms);
 	return r;
 }
 

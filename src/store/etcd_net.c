@@ -81,6 +81,7 @@ static void finish(struct wf_etcd_call *call, CURLcode result)
 	call->is_done = true;
 	call->result = result;
 	(void)curl_easy_getinfo(call->easy, CURLINFO_RESPONSE_CODE, &call->status);
+	(void)curl_easy_getinfo(call->easy, CURLINFO_OS_ERRNO, &call->os_error);
 	(void)curl_easy_getinfo(call->easy, CURLINFO_PRETRANSFER_TIME_T, &began_us);
 	call->was_sent = began_us > 0;
 	(void)curl_multi_remove_handle(net->multi, call->easy);

@@ -35,7 +35,8 @@ struct wf_etcd_call {
 	bool is_too_large;
 	bool was_sent; /* the server may have acted on it; valid when done */
 	CURLcode result;
-	long status; /* of HTTP */
+	long status;   /* of HTTP */
+	long os_error; /* errno of a connection that failed; 0: none */
 	char error[CURL_ERROR_SIZE];
 	struct wf_etcd_call *next;
 };

@@ -190,6 +190,13 @@ int wf_etcd_commit(struct wf_store *store, const struct wf_store_write *writes, 
 /* Waits for the connection within the time of one call; the error says why there is none. */
 int wf_etcd_connect(struct wf_etcd *etcd, uint64_t deadline_ms, struct wf_err *err);
 
+/*
+ * Asks and waits, while the watch and everything else goes on. A failure takes us to the next
+ * endpoint. *ret_sent: the server may have acted on it, whatever the result.
+ */
+int wf_etcd_ask(struct wf_etcd *etcd, const char *path, struct wf_str *body, uint64_t deadline_ms,
+		struct wf_etcd_answer *ret_answer, bool *ret_sent, struct wf_err *err);
+
 /* lease */
 int wf_etcd_lease_grant(struct wf_store *store, uint64_t ttl_ms, uint64_t *ret_lease,
 			struct wf_err *err);

@@ -171,6 +171,10 @@ static int fail_transport(const struct wf_etcd_call *call, struct wf_err *err)
 	case CURLE_WEIRD_SERVER_REPLY:
 		return wf_fail(err, -EPROTO, "etcd at %s answers nonsense: %s", endpoint_of(call),
 			       what);
+	case CURLE_COULDNT_CONNECT:
+		return wf_fail(err, -EHOSTUNREACH, "etcd at %s is not reachable: %s",
+			       endpoint_of(call),
+			       call->os_error ? strerror((int)call->os_error) : what);
 	case CURLE_OUT_OF_MEMORY: return wf_fail(err, -ENOMEM, "out of memory asking etcd");
 	default:
 		if (strstr(what, "alert"))
