@@ -148,6 +148,12 @@ static int fail_alert(const struct wf_etcd_call *call, struct wf_err *err)
 		       endpoint_of(call), call->net->tls.cert, call->error);
 }
 
+static int fail_away(const struct wf_etcd_call *call, const char *what, struct wf_err *err)
+{
+	return wf_fail(err, -EHOSTUNREACH, "etcd at %s is not reachable: %s", endpoint_of(call),
+		       what);
+}
+
 static int fail_transport(const struct wf_etcd_call *call, struct wf_err *err)
 {
 	const char *what = call->error[0] ? call->error : curl_easy_strerror(call->result);
@@ -172,15 +178,18 @@ static int fail_transport(const struct wf_etcd_call *call, struct wf_err *err)
 		return wf_fail(err, -EPROTO, "etcd at %s answers nonsense: %s", endpoint_of(call),
 			       what);
 	case CURLE_COULDNT_CONNECT:
-		return wf_fail(err, -EHOSTUNREACH, "etcd at %s is not reachable: %s",
-			       endpoint_of(call),
-			       call->os_error ? strerror((int)call->os_error) : what);
+		return fail_away(call, call->os_error ? strerror((int)call->os_error) : what, err);
+	case CURLE_GOT_NOTHING:
+	case CURLE_RECV_ERROR:
+		if (strncmp(endpoint_of(call), "http:", 5) == 0)
+			return wf_fail(err, -EHOSTUNREACH,
+				       "etcd at %s closes the connection (if it speaks TLS, say "
+				       "etcds://): %s",
+				       endpoint_of(call), what);
+		return strstr(what, "alert") ? fail_alert(call, err) : fail_away(call, what, err);
 	case CURLE_OUT_OF_MEMORY: return wf_fail(err, -ENOMEM, "out of memory asking etcd");
 	default:
-		if (strstr(what, "alert"))
-			return fail_alert(call, err);
-		return wf_fail(err, -EHOSTUNREACH, "etcd at %s is not reachable: %s",
-			       endpoint_of(call), what);
+		return strstr(what, "alert") ? fail_alert(call, err) : fail_away(call, what, err);
 	}
 }
 
