@@ -188,8 +188,7 @@ static int fail_transport(const struct wf_etcd_call *call, struct wf_err *err)
 				       endpoint_of(call), what);
 		return strstr(what, "alert") ? fail_alert(call, err) : fail_away(call, what, err);
 	case CURLE_OUT_OF_MEMORY: return wf_fail(err, -ENOMEM, "out of memory asking etcd");
-	default:
-		return strstr(what, "alert") ? fail_alert(call, err) : fail_away(call, what, err);
+	default: return strstr(what, "alert") ? fail_alert(call, err) : fail_away(call, what, err);
 	}
 }
 

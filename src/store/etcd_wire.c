@@ -223,12 +223,13 @@ int wf_etcd_answer_read(const char *text, size_t len, struct wf_etcd_answer *ret
 {
 	_cleanup_json_ json_t *root = NULL;
 	const json_t *failure, *result;
+	struct wf_err why = WF_ERR_INIT;
 	int r;
 
 	*ret_answer = (struct wf_etcd_answer){ 0 };
-	r = wf_json_parse(text, len, &root, err);
+	r = wf_json_parse(text, len, &root, &why);
 	if (r < 0)
-		return r == -ENOMEM ? r : wf_wrap(err, -EPROTO, "it is not JSON of etcd");
+		return wf_fail(err, r == -ENOMEM ? r : -EPROTO, "%s", why.message);
 	if (!json_is_object(root))
 		return wf_fail(err, -EPROTO, "it is not an object");
 	failure = json_object_get(root, "error");
