@@ -134,6 +134,7 @@ static void etcd_close(struct wf_store *store)
 	struct wf_etcd *etcd = etcd_of(store);
 
 	wf_etcd_link_close(etcd);
+	wf_etcd_resync_free(&etcd->resync);
 	wf_etcd_net_done(&etcd->net);
 	wf_store_close(&etcd->mirror);
 	wf_store_done(store);
@@ -222,7 +223,7 @@ static int open_mirror(struct wf_etcd *etcd, const char *path, struct wf_err *er
 	if (r < 0)
 		return wf_wrap(err, r, "mirror of etcd");
 	etcd->store.revision = etcd->mirror->revision;
-	etcd->needs_resync = etcd->cluster_id == 0 || etcd->accept;
+	etcd->needs_resync |= etcd->cluster_id == 0 || etcd->accept;
 	return 0;
 }
 
@@ -239,7 +240,9 @@ static int first_connection(struct wf_etcd *etcd, struct wf_err *err)
 		wf_clock_monotonic_ms() + etcd->times.timeout_ms * etcd->net.endpoint_count;
 	bool has_state = etcd->cluster_id != 0;
 
-	while (!etcd->is_connected && wf_clock_monotonic_ms() < deadline_ms) {
+	/* a list takes the time it takes: its pages have a time of their own */
+	while (!etcd->is_connected &&
+	       (wf_clock_monotonic_ms() < deadline_ms || etcd->state == WF_ETCD_LINK_LIST)) {
 		bool tried_all = etcd->failed >= etcd->net.endpoint_count;
 
 		if (etcd->state == WF_ETCD_LINK_DOWN && tried_all &&
@@ -248,6 +251,8 @@ static int first_connection(struct wf_etcd *etcd, struct wf_err *err)
 		     (etcd->last_error.code != -EAGAIN && etcd->last_error.code != -EHOSTUNREACH)))
 			break;
 		wf_etcd_turn(etcd, 50);
+		if (etcd->state == WF_ETCD_LINK_LIST)
+			deadline_ms = wf_clock_monotonic_ms() + etcd->times.timeout_ms;
 	}
 	if (etcd->is_connected || (has_state && !is_final(&etcd->last_error)))
 		return 0;

@@ -2,7 +2,7 @@
 /*
  * The connection as a state machine that is run once a turn:
  *
- *   down --retry--> hello --it is our store--> (resync) --> watch --"created"--> connected
+ *   down --retry--> hello --it is our store--> (list) --> watch --"created"--> connected
  *    ^                |                            |          |
  *    +----------------+------ any failure ---------+----------+   next endpoint, back off
  *
@@ -41,6 +41,7 @@ static uint64_t backoff_ms(const struct wf_etcd *etcd)
 void wf_etcd_link_close(struct wf_etcd *etcd)
 {
 	wf_etcd_call_free(&etcd->hello);
+	wf_etcd_call_free(&etcd->list);
 	wf_etcd_call_free(&etcd->stream);
 	wf_etcd_call_free(&etcd->probe);
 	wf_etcd_watch_forget(etcd);
@@ -123,15 +124,30 @@ static void run_hello(struct wf_etcd *etcd)
 	if (r == 0 && answer.revision > etcd->server_revision)
 		etcd->server_revision = answer.revision;
 	wf_etcd_call_free(&etcd->hello);
-	if (r == 0 && etcd->needs_resync && etcd->store.calling)
-		r = wf_fail(&err, -EAGAIN, "a list is due, but not within a watch's callback");
-	else if (r == 0 && etcd->needs_resync)
-		r = wf_etcd_resync(etcd, &err);
-	/* the resync's watchers may have taken turns that brought the connection on already */
-	if (r == 0 && etcd->state == WF_ETCD_LINK_HELLO && !etcd->hello)
+	if (r == 0 && etcd->needs_resync) {
+		etcd->state = WF_ETCD_LINK_LIST;
+		r = wf_etcd_resync_begin(etcd, &err);
+	} else if (r == 0) {
+		r = start_watch(etcd, &err);
+	}
+	if (r < 0)
+		wf_etcd_link_drop(etcd, &err);
+}
+
+static void run_list(struct wf_etcd *etcd)
+{
+	struct wf_err err = WF_ERR_INIT;
+	int r = wf_etcd_resync_run(etcd, &err);
+
+	if (r == 1)
+		return;
+	if (r == 0)
 		r = start_watch(etcd, &err);
 	if (r < 0)
 		wf_etcd_link_drop(etcd, &err);
+	/* the mirror is right, with a watch or without; they may take turns */
+	if (!etcd->needs_resync)
+		wf_etcd_resync_tell(etcd);
 }
 
 static void connected(struct wf_etcd *etcd)
@@ -287,6 +303,8 @@ void wf_etcd_link_run(struct wf_etcd *etcd)
 		start_hello(etcd);
 	if (etcd->state == WF_ETCD_LINK_HELLO && etcd->hello)
 		run_hello(etcd);
+	if (etcd->state == WF_ETCD_LINK_LIST && etcd->list && !etcd->store.calling)
+		run_list(etcd);
 	if (etcd->state == WF_ETCD_LINK_WATCH && etcd->stream)
 		run_watch(etcd);
 }
@@ -297,6 +315,9 @@ uint64_t wf_etcd_link_due(const struct wf_etcd *etcd)
 
 	if (etcd->state == WF_ETCD_LINK_DOWN)
 		return etcd->retry_ms;
+	/* its answer came while a callback was on the stack */
+	if (etcd->state == WF_ETCD_LINK_LIST && etcd->list && etcd->list->is_done)
+		return etcd->store.calling ? UINT64_MAX : 0;
 	if (etcd->state == WF_ETCD_LINK_WATCH && !etcd->probe)
 		due_ms = etcd->heard_ms + etcd->times.probe_ms;
 	if (etcd->hold == WF_ETCD_HOLD_VANISHED && etcd->confirm_ms < due_ms)
@@ -313,6 +334,11 @@ int wf_etcd_fail_unreachable(const struct wf_etcd *etcd, struct wf_err *err)
 		return wf_fail(err, -EPERM,
 			       "%s; nothing is written to it: see \"weft store accept\"",
 			       etcd->reason);
+	if (etcd->state == WF_ETCD_LINK_LIST)
+		return wf_fail(err, -EAGAIN,
+			       "the store is being listed from etcd at %s, nothing was changed: try "
+			       "again in a moment",
+			       wf_etcd_net_endpoint(&etcd->net));
 	for (size_t i = 0; i < etcd->net.endpoint_count && len < sizeof(endpoints); i++)
 		len += (size_t)snprintf(endpoints + len, sizeof(endpoints) - len, "%s%s",
 					i ? ", " : "", etcd->net.endpoints[i]);

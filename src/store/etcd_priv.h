@@ -6,7 +6,7 @@
  *   etcd_link.c     the connection: hello, watch, probe, and what happens when one fails
  *   etcd_schema.c   whose store it is and whether we understand it
  *   etcd_watch.c    messages of the watch -> transactions -> mirror and watchers
- *   etcd_resync.c   list everything, put the mirror right
+ *   etcd_resync.c   list everything, put the mirror right; etcd_pager.c: page by page
  *   etcd_audit.c    from time to time: is the mirror right?
  *   etcd_guard.c    what is not deleted before it is confirmed
  *   etcd_commit.c   transactions of this host; etcd_evaluate.c: what they mean
@@ -34,6 +34,7 @@
 enum wf_etcd_link_state {
 	WF_ETCD_LINK_DOWN,  /* until retry_ms */
 	WF_ETCD_LINK_HELLO, /* asked whose store it is */
+	WF_ETCD_LINK_LIST,  /* lists everything first */
 	WF_ETCD_LINK_WATCH, /* the stream is open; connected once it said so */
 };
 
@@ -67,6 +68,7 @@ struct wf_etcd {
 	struct wf_etcd_call *hello; /* owned, as all calls here */
 	struct wf_etcd_call *stream;
 	struct wf_etcd_call *probe;
+	struct wf_etcd_call *list; /* a page of the resync's */
 	struct wf_etcd_call *page; /* the audit's */
 	uint64_t retry_ms;
 	uint64_t heard_ms;        /* last sign of life of the connection */
@@ -80,6 +82,7 @@ struct wf_etcd {
 	/* identity of the store that the mirror mirrors; cluster 0: of none yet */
 	uint64_t cluster_id;
 	char store_id[WF_ETCD_UUID_BYTES];
+	bool has_note; /* the mirror has noted it */
 	bool accept;
 	/* watch */
 	struct wf_etcd_change *open;    /* owned; not known to be whole yet */
@@ -90,7 +93,8 @@ struct wf_etcd {
 	enum wf_etcd_hold hold;
 	uint64_t confirm_ms; /* when the second list is due */
 	size_t vanished;
-	char reason[256]; /* of the hold */
+	char reason[256];              /* of the hold */
+	struct wf_etcd_resync *resync; /* owned; a list under way, or cut short */
 	/* audit */
 	struct wf_etcd_audit *audit; /* owned; NULL: none is under way */
 	uint64_t audit_ms;           /* when the next is due */
@@ -125,7 +129,7 @@ int wf_etcd_schema_request(struct wf_etcd *etcd, struct wf_str *body, struct wf_
 int wf_etcd_schema_check(struct wf_etcd *etcd, const struct wf_etcd_answer *answer,
 			 struct wf_err *err);
 int wf_etcd_identity_load(struct wf_etcd *etcd, struct wf_err *err);
-int wf_etcd_identity_save(struct wf_etcd *etcd, struct wf_err *err);
+int wf_etcd_identity_save(struct wf_etcd *etcd, bool is_listing, struct wf_err *err);
 int wf_etcd_schema_text(struct wf_str *text, const char *store_id, const char *importing);
 
 /* watch */
@@ -138,8 +142,14 @@ void wf_etcd_watch_forget(struct wf_etcd *etcd);
 int wf_etcd_read_document(const struct wf_local_row *row, json_t **ret_document,
 			  struct wf_err *err);
 
-/* resync */
-int wf_etcd_resync(struct wf_etcd *etcd, struct wf_err *err);
+/*
+ * resync: begin, then run once a turn while it returns 1; at 0 the mirror is right, and when the
+ * watch has been started the watchers are told.
+ */
+int wf_etcd_resync_begin(struct wf_etcd *etcd, struct wf_err *err);
+int wf_etcd_resync_run(struct wf_etcd *etcd, struct wf_err *err);
+void wf_etcd_resync_tell(struct wf_etcd *etcd);
+void wf_etcd_resync_free(struct wf_etcd_resync **resync);
 
 /* A list of everything, page by page at one revision. */
 struct wf_etcd_pager {

@@ -163,6 +163,8 @@ int wf_etcd_identity_load(struct wf_etcd *etcd, struct wf_err *err)
 	found = wf_local_parse(&row, &note, err);
 	if (found < 0)
 		return found;
+	etcd->has_note = true;
+	etcd->needs_resync = wf_json_bool(note, "listing", false);
 	etcd->cluster_id = strtoull(wf_json_str(note, "cluster", "0"), NULL, 16);
 	/* of another prefix it is another store, whatever its id */
 	adopt(etcd, etcd->cluster_id,
@@ -172,17 +174,21 @@ int wf_etcd_identity_load(struct wf_etcd *etcd, struct wf_err *err)
 	return 0;
 }
 
-int wf_etcd_identity_save(struct wf_etcd *etcd, struct wf_err *err)
+int wf_etcd_identity_save(struct wf_etcd *etcd, bool is_listing, struct wf_err *err)
 {
 	struct wf_local *mirror = wf_etcd_mirror(etcd);
 	_cleanup_free_ char *text = NULL;
 	struct wf_local_row row = { .kind = NOTE_KIND, .name = NOTE_NAME };
 
-	if (asprintf(&text, "{\"cluster\":\"%" PRIx64 "\",\"store\":\"%s\",\"prefix\":\"%s\"}",
-		     etcd->cluster_id, etcd->store_id, etcd->prefix) < 0)
+	if (asprintf(&text,
+		     "{\"cluster\":\"%" PRIx64 "\",\"store\":\"%s\",\"prefix\":\"%s\","
+		     "\"listing\":%s}",
+		     etcd->cluster_id, etcd->store_id, etcd->prefix,
+		     is_listing ? "true" : "false") < 0)
 		return wf_fail(err, -ENOMEM, "out of memory for the mirror");
 	row.text = text;
 	row.len = strlen(text);
 	row.revision = 1;
+	etcd->has_note = true;
 	return mirror->rows->put(mirror, &row, err);
 }
