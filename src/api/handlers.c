@@ -38,6 +38,16 @@ static int post_reload(struct api_request *request, json_t **ret_answer, struct 
 	return config->reload(config->context, ret_answer, err);
 }
 
+static int get_store(struct api_request *request, json_t **ret_answer, struct wf_err *err)
+{
+	return nothing_or(wf_control_store(request->server->control), ret_answer, err);
+}
+
+static int post_store_accept(struct api_request *request, json_t **ret_answer, struct wf_err *err)
+{
+	return wf_control_store_accept(request->server->control, ret_answer, err);
+}
+
 static int post_apply(struct api_request *request, json_t **ret_answer, struct wf_err *err)
 {
 	const json_t *documents = json_object_get(request->body, "documents");
@@ -287,6 +297,8 @@ const struct api_route wf_api_routes[] = {
 	{ EVHTTP_REQ_GET, "/v1/status", get_status, NULL },
 	{ EVHTTP_REQ_GET, "/v1/config", get_config, NULL },
 	{ EVHTTP_REQ_POST, "/v1/reload", post_reload, NULL },
+	{ EVHTTP_REQ_GET, "/v1/store", get_store, NULL },
+	{ EVHTTP_REQ_POST, "/v1/store/accept", post_store_accept, NULL },
 	{ EVHTTP_REQ_GET, "/metrics", NULL, wf_api_metrics },
 	{ EVHTTP_REQ_POST, "/v1/apply", post_apply, NULL },
 	{ EVHTTP_REQ_GET, "/v1/documents/*", get_documents, NULL },

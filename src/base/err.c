@@ -39,6 +39,7 @@ static const struct wf_err_map map[] = {
 	{ ESTALE, "ESTALE", 409, 110 },
 	{ EILSEQ, "EILSEQ", 400, 6 },
 	{ ENOTEMPTY, "ENOTEMPTY", 409, 111 },
+	{ EALREADY, "EALREADY", 409, 113 },
 };
 
 void wf_err_clear(struct wf_err *err)

@@ -84,6 +84,7 @@ extern const struct wf_cli_command wf_cli_why_commands[];
 extern const struct wf_cli_command wf_cli_observe_commands[];
 extern const struct wf_cli_command wf_cli_doctor_commands[];
 extern const struct wf_cli_command wf_cli_cleanup_commands[];
+extern const struct wf_cli_command wf_cli_store_commands[];
 extern const struct wf_cli_command wf_cli_cni_commands[];
 
 /* Calls back for every command of every page until it returns false. */

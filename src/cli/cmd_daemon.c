@@ -47,13 +47,26 @@ static void format_adopted(const json_t *item, struct wf_str *out)
 				: "started anew");
 }
 
+static void format_store(const json_t *item, struct wf_str *out)
+{
+	const json_t *state = json_object_get(item, "storeState");
+	const char *since = wf_json_str(state, "staleSince", "");
+	const char *hold = wf_json_str(state, "hold", "");
+
+	wf_cli_add_path(item, "store", out);
+	if (*since)
+		wf_str_addf(out, ", away since %s", since);
+	if (*hold)
+		wf_str_addf(out, ", not believed: %s", hold);
+}
+
 static const struct wf_cli_column status_columns[] = {
 	{ .header = "Version", .path = "version" },
 	{ .header = "Node", .path = "nodeName" },
 	{ .header = "Process", .path = "pid" },
 	{ .header = "Started", .format = format_uptime },
 	{ .header = "Datapath", .format = format_adopted },
-	{ .header = "Store", .path = "store" },
+	{ .header = "Store", .format = format_store },
 	{ .header = "Revision", .path = "revision" },
 	{ .header = "Networks", .path = "networks" },
 	{ .header = "Endpoints", .format = format_endpoints },

@@ -3,15 +3,10 @@
  * weft doctor, weft cleanup: modes of weftd's own program, which must work without a daemon and
  * need its knowledge of the kernel. weft becomes that program.
  */
-#include <errno.h>
-#include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "api/client.h"
-#include "base/mem.h"
-#include "base/str.h"
-#include "cli/cli.h"
+#include "cli/weftd.h"
 
 /* Where weftd keeps things; passed on as they are. */
 struct mode_options {
@@ -64,67 +59,23 @@ static const struct wf_option cleanup_options[] = {
 	WF_OPTION_END,
 };
 
-/* Room for every option with its value, the mode, and the end. */
-#define MAX_WORDS 20
-
-struct words {
-	const char *items[MAX_WORDS];
-	size_t count;
-};
-
-static void add_word(struct words *words, const char *name, const char *value)
-{
-	if (!value)
-		return;
-	words->items[words->count++] = name;
-	words->items[words->count++] = value;
-}
-
-/* Beside weft itself, where packages and the build tree put it, or in PATH. */
-static int exec_weftd(const struct words *words)
-{
-	static const char *const places[] = { "", "../sbin/", "../libexec/weft/" };
-	char self[512], path[600];
-	ssize_t len = readlink("/proc/self/exe", self, sizeof(self) - 1);
-	char **argv = (char **)words->items;
-	char *slash;
-
-	if (len > 0) {
-		self[len] = '\0';
-		slash = strrchr(self, '/');
-		for (size_t i = 0; slash && i < WF_ARRAY_LEN(places); i++) {
-			(void)snprintf(path, sizeof(path), "%.*s%sweftd", (int)(slash + 1 - self),
-				       self, places[i]);
-			(void)execv(path, argv);
-		}
-	}
-	(void)execvp("weftd", argv);
-	return -errno;
-}
-
 static int become_weftd(struct wf_cli *cli, const char *mode, struct wf_err *err)
 {
 	const struct mode_options *options = cli->options;
 	const char *socket = options->global.socket;
-	struct words words = { .items = { "weftd", mode }, .count = 2 };
-	int r;
+	struct wf_cli_words words = { .items = { "weftd", mode }, .count = 2 };
 
 	if (options->yes)
 		words.items[words.count++] = "--yes";
-	add_word(&words, "--output", options->global.output);
+	wf_cli_add_word(&words, "--output", options->global.output);
 	if (strcmp(socket, WF_CLIENT_DEFAULT_SOCKET) != 0)
-		add_word(&words, "--socket", socket);
-	add_word(&words, "--config", options->config);
-	add_word(&words, "--run-dir", options->run_dir);
-	add_word(&words, "--state-dir", options->state_dir);
-	add_word(&words, "--bpf-dir", options->bpf_dir);
-	add_word(&words, "--cgroup", options->cgroup);
-	(void)fflush(NULL);
-	r = exec_weftd(&words);
-	return wf_fail(err, r,
-		       "cannot run weftd: %s; it is looked for beside weft, in ../sbin, "
-		       "../libexec/weft and PATH",
-		       strerror(-r));
+		wf_cli_add_word(&words, "--socket", socket);
+	wf_cli_add_word(&words, "--config", options->config);
+	wf_cli_add_word(&words, "--run-dir", options->run_dir);
+	wf_cli_add_word(&words, "--state-dir", options->state_dir);
+	wf_cli_add_word(&words, "--bpf-dir", options->bpf_dir);
+	wf_cli_add_word(&words, "--cgroup", options->cgroup);
+	return wf_cli_become_weftd(&words, err);
 }
 
 static int doctor(struct wf_cli *cli, struct wf_err *err)

@@ -142,6 +142,12 @@ const struct wf_cli_page wf_cli_pages[] = {
 	  .summary = "remove everything that weft has made on this host",
 	  .description = "The removal runs in weftd's own program and needs no running daemon.",
 	  .commands = wf_cli_cleanup_commands },
+	{ .name = "weft-store",
+	  .section = 1,
+	  .summary = "where documents live: this host, or an etcd that many share",
+	  .description = "See weftd(8), --store. While etcd is away a node goes on with what it "
+			 "knew last, and says so here.",
+	  .commands = wf_cli_store_commands },
 	{ .name = "weft-cni",
 	  .section = 7,
 	  .summary = "weft as the network of a container runtime",

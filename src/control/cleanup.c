@@ -90,6 +90,17 @@ static size_t bury_inner(struct wf_net *net, struct wf_store *store)
 	return count;
 }
 
+static size_t bury_known(struct wf_net *net, const char *state_dir, const char *name)
+{
+	_cleanup_(wf_store_close) struct wf_store *store = NULL;
+	_cleanup_free_ char *database = NULL;
+
+	if (asprintf(&database, "%s/%s", state_dir, name) < 0 || access(database, F_OK) < 0 ||
+	    wf_store_sqlite_open(database, &store, NULL) < 0)
+		return 0;
+	return bury_inner(net, store);
+}
+
 int wf_ctl_forwarding_note(const char *run_dir, const char *changed, struct wf_err *err)
 {
 	_cleanup_str_ struct wf_str text = WF_STR_INIT;
@@ -129,18 +140,15 @@ static int clean_links(const char *run_dir, const char *state_dir, struct wf_str
 		       struct wf_err *err)
 {
 	_cleanup_(wf_net_close) struct wf_net *net = NULL;
-	_cleanup_(wf_store_close) struct wf_store *store = NULL;
-	_cleanup_free_ char *database = NULL;
 	struct found found = { 0 };
 	int r;
 
 	r = wf_net_open(&net, err);
 	if (r < 0)
 		return r;
-	if (asprintf(&database, "%s/weft.db", state_dir) < 0)
-		return wf_fail(err, -ENOMEM, "out of memory");
-	if (access(database, F_OK) == 0 && wf_store_sqlite_open(database, &store, NULL) == 0)
-		found.endpoints += bury_inner(net, store);
+	/* the embedded store, and what is known here of a shared one */
+	found.endpoints += bury_known(net, state_dir, "weft.db");
+	found.endpoints += bury_known(net, state_dir, "mirror.db");
 	found.net = net;
 	r = wf_net_link_dump(net, see_link, &found, err);
 	if (r == 0)
@@ -196,8 +204,17 @@ static void remove_spool(const char *run_dir)
 static int remove_state(const char *run_dir, const char *state_dir, struct wf_str *report,
 			struct wf_err *err)
 {
-	static const char *const state_files[] = { "weft.db",         "weft.db-wal",  "weft.db-shm",
-						   "weft.db-journal", "weft.db.lock", NULL };
+	static const char *const state_files[] = { "weft.db",
+						   "weft.db-wal",
+						   "weft.db-shm",
+						   "weft.db-journal",
+						   "weft.db.lock",
+						   "mirror.db",
+						   "mirror.db-wal",
+						   "mirror.db-shm",
+						   "mirror.db-journal",
+						   "mirror.db.lock",
+						   NULL };
 	static const char *const run_files[] = { "weft.sock", "weftd.lock", WF_CTL_FORWARDING_FILE,
 						 NULL };
 	int r;

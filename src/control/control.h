@@ -197,6 +197,12 @@ int wf_control_why(struct wf_control *control, const json_t *request, json_t **r
 json_t *wf_control_status(struct wf_control *control);
 void wf_control_metrics(struct wf_control *control, struct wf_str *out);
 
+/* How the store is: {store, remote, connected, revision, ...}. New reference; NULL: no memory. */
+json_t *wf_control_store(struct wf_control *control);
+
+/* The operator believes what the store has now. -EALREADY: nothing is held back. */
+int wf_control_store_accept(struct wf_control *control, json_t **ret_answer, struct wf_err *err);
+
 /* Events for observers: what is wanted, and who is called with each (JSON borrowed). */
 struct wf_observer {
 	bool drops;

@@ -273,4 +273,7 @@ void wf_ctl_observe_stop(struct wf_control *control);
  */
 void wf_ctl_crash_point(const char *name);
 
+/* Metrics of the store. */
+void wf_ctl_store_metrics(const struct wf_control *control, struct wf_str *out);
+
 #endif

@@ -175,14 +175,14 @@ json_t *wf_control_status(struct wf_control *control)
 	char started[WF_CLOCK_TEXT];
 
 	(void)wf_clock_format(wf_clock_wall_s() - (int64_t)up_s, started);
-	return json_pack("{s:s, s:s, s:i, s:s, s:I, s:s, s:I, s:I, s:I, s:I, s:b, s:I, s:o}",
-			 "version", WEFT_VERSION, "nodeName", control->config.node_name, "pid",
-			 (int)getpid(), "started", started, "uptimeSeconds", (json_int_t)up_s,
-			 "store", wf_store_describe(control->store), "revision",
-			 (json_int_t)wf_store_revision(control->store), "networks",
-			 (json_int_t)HASH_CNT(by_name, control->networks), "endpoints",
-			 (json_int_t)control->endpoint_count, "endpointLimit",
-			 (json_int_t)(WF_MAX_SLOTS - 1), "datapathAdopted",
-			 wf_dp_adopted(control->dp), "repairs", (json_int_t)control->repairs_total,
-			 "drops", drops_json(control));
+	return json_pack(
+		"{s:s, s:s, s:i, s:s, s:I, s:s, s:o, s:I, s:I, s:I, s:I, s:b, s:I, s:o}", "version",
+		WEFT_VERSION, "nodeName", control->config.node_name, "pid", (int)getpid(),
+		"started", started, "uptimeSeconds", (json_int_t)up_s, "store",
+		wf_store_describe(control->store), "storeState", wf_control_store(control),
+		"revision", (json_int_t)wf_store_revision(control->store), "networks",
+		(json_int_t)HASH_CNT(by_name, control->networks), "endpoints",
+		(json_int_t)control->endpoint_count, "endpointLimit",
+		(json_int_t)(WF_MAX_SLOTS - 1), "datapathAdopted", wf_dp_adopted(control->dp),
+		"repairs", (json_int_t)control->repairs_total, "drops", drops_json(control));
 }

@@ -18,13 +18,13 @@
 #include "model/document.h"
 #include "weftd/failsafe.h"
 #include "weftd/ranges.h"
+#include "weftd/store.h"
 
 #define DEFAULT_CONFIG   "/etc/weft/weft.yaml"
 #define MAX_CONFIG_BYTES (1U << 20)
 #define MAX_COOL_DOWN_MS 86400000
 
 static const char *const formats[] = { "table", "json", NULL };
-static const char *const stores[] = { "sqlite", "mem", NULL };
 static const char *const xdp_modes[] = { "off", "auto", "native", NULL };
 static const char *const firewall_modes[] = { "respect", "bypass", NULL };
 
@@ -148,12 +148,32 @@ const struct wf_option weftd_options[] = {
 	  .value = "GROUP",
 	  .help = "group whose members may use the socket besides root" },
 	{ .name = "store",
-	  .type = WF_OPTION_CHOICE,
+	  .type = WF_OPTION_STRING,
 	  .offset = MEMBER(store),
 	  .fallback = "sqlite",
-	  .choices = stores,
 	  .value = "STORE",
-	  .help = "where documents live: sqlite is durable, mem forgets when the daemon ends" },
+	  .help = "where documents live: sqlite is durable, mem forgets when the daemon ends, "
+		  "etcd://HOST:PORT[,HOST:PORT...][/PREFIX] is shared by many hosts (etcds://: "
+		  "with TLS)",
+	  .check = weftd_store_check },
+	{ .name = "etcd-ca",
+	  .type = WF_OPTION_STRING,
+	  .offset = MEMBER(etcd_ca),
+	  .value = "FILE",
+	  .help = "authority that etcd's certificate must be of (PEM); default: the system's",
+	  .complete = "file" },
+	{ .name = "etcd-cert",
+	  .type = WF_OPTION_STRING,
+	  .offset = MEMBER(etcd_cert),
+	  .value = "FILE",
+	  .help = "certificate of this node for etcd (PEM)",
+	  .complete = "file" },
+	{ .name = "etcd-key",
+	  .type = WF_OPTION_STRING,
+	  .offset = MEMBER(etcd_key),
+	  .value = "FILE",
+	  .help = "key of that certificate (PEM)",
+	  .complete = "file" },
 	{ .name = "log-level",
 	  .type = WF_OPTION_STRING,
 	  .offset = MEMBER(log_level),
@@ -277,6 +297,19 @@ const struct wf_option weftd_options[] = {
 	  .type = WF_OPTION_BOOL,
 	  .offset = MEMBER(yes),
 	  .help = "with --cleanup: do not ask" },
+	{ .name = "import",
+	  .type = WF_OPTION_BOOL,
+	  .offset = MEMBER(import),
+	  .help = "copy the embedded store of the state directory into the etcd of --store and "
+		  "exit" },
+	{ .name = "merge",
+	  .type = WF_OPTION_BOOL,
+	  .offset = MEMBER(merge),
+	  .help = "with --import: into an etcd that has documents; they stay" },
+	{ .name = "accept-store",
+	  .type = WF_OPTION_BOOL,
+	  .offset = MEMBER(accept_store),
+	  .help = "believe what etcd has, although it is not the store this node knows" },
 	{ .name = "output",
 	  .letter = 'o',
 	  .type = WF_OPTION_CHOICE,
@@ -299,8 +332,9 @@ const struct wf_option weftd_options[] = {
 
 bool weftd_config_is_mode(const struct wf_option *option)
 {
-	static const char *const modes[] = { "config", "check", "doctor", "cleanup",
-					     "yes",    "man",   "output", "version" };
+	static const char *const modes[] = { "config", "check",  "doctor", "cleanup",
+					     "yes",    "import", "merge",  "accept-store",
+					     "man",    "output", "version" };
 
 	for (size_t i = 0; i < WF_ARRAY_LEN(modes); i++)
 		if (strcmp(option->name, modes[i]) == 0)
@@ -407,7 +441,8 @@ int weftd_config_load(struct weftd_config *config, int argc, char **argv, bool *
 			return wf_wrap(err, r, "%s", config->config);
 	}
 	/* the one-shot modes work whatever the host is called */
-	if (r < 0 || config->cleanup || config->doctor || config->man || config->version)
+	if (r < 0 || config->cleanup || config->doctor || config->import || config->man ||
+	    config->version)
 		return r;
 	return fill_node_name(config, err);
 }

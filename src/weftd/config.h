@@ -20,6 +20,9 @@ struct weftd_config {
 	char *socket;
 	char *group;
 	char *store;
+	char *etcd_ca;
+	char *etcd_cert;
+	char *etcd_key;
 	char *log_level;
 	bool big_tcp;
 	uint64_t cool_down_ms;
@@ -40,6 +43,9 @@ struct weftd_config {
 	bool doctor;
 	bool cleanup;
 	bool yes;
+	bool import;
+	bool merge;
+	bool accept_store;
 	bool version;
 	char *man;
 	char *output;

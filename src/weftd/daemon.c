@@ -24,6 +24,7 @@
 #include "weftd/failsafe.h"
 #include "weftd/lock.h"
 #include "weftd/notify.h"
+#include "weftd/store.h"
 
 WF_LOG_MODULE(weftd);
 
@@ -41,24 +42,13 @@ struct daemon {
 	struct event_base *loop;
 	struct event *signals[SIGNALS];
 	struct event *knock; /* another weftd asks who holds the namespace */
-	struct wf_store *store;
+	struct weftd_store store;
 	struct wf_dp *dp;
 	struct wf_net *net;
 	struct wf_control *control;
 	struct wf_server *server;
 	struct wf_policy_failsafe failsafes[WEFTD_MAX_FAILSAFES];
 };
-
-static int open_store(struct daemon *daemon, struct wf_err *err)
-{
-	_cleanup_free_ char *path = NULL;
-
-	if (strcmp(daemon->config->store, "mem") == 0)
-		return wf_store_mem_open(&daemon->store, err);
-	if (asprintf(&path, "%s/weft.db", daemon->config->state_dir) < 0)
-		return wf_fail(err, -ENOMEM, "out of memory");
-	return wf_store_sqlite_open(path, &daemon->store, err);
-}
 
 static json_t *show_config(void *context)
 {
@@ -198,7 +188,7 @@ static int open_parts(struct daemon *daemon, struct wf_err *err)
 	if (r == 0)
 		r = lock_namespace(daemon, err);
 	if (r == 0)
-		r = open_store(daemon, err);
+		r = weftd_store_open(config, &daemon->store, err);
 	if (r == 0)
 		r = wf_dp_open(config->bpf_dir, &sizes, &daemon->dp, err);
 	if (r == 0)
@@ -206,8 +196,10 @@ static int open_parts(struct daemon *daemon, struct wf_err *err)
 	if (r == 0)
 		r = wf_net_open(&daemon->net, err);
 	if (r == 0)
-		r = wf_control_new(&daemon->control, &control, daemon->store, daemon->dp,
+		r = wf_control_new(&daemon->control, &control, daemon->store.store, daemon->dp,
 				   daemon->net, daemon->loop, err);
+	if (r == 0)
+		r = weftd_store_start(&daemon->store, daemon->loop, err);
 	return r;
 }
 
@@ -233,7 +225,7 @@ static void close_parts(struct daemon *daemon)
 	wf_control_free(&daemon->control);
 	wf_net_close(&daemon->net);
 	wf_dp_close(&daemon->dp);
-	wf_store_close(&daemon->store);
+	weftd_store_close(&daemon->store);
 	if (daemon->knock)
 		event_free(daemon->knock);
 	for (size_t i = 0; i < SIGNALS; i++)
@@ -270,7 +262,7 @@ int weftd_run(struct weftd_config *config, int argc, char **argv, struct wf_err 
 	if (r == 0) {
 		(void)malloc_trim(0);
 		wf_log_info("ready", "version=%s node=%s store=%s socket=%s adopted=%s ms=%llu",
-			    WEFT_VERSION, config->node_name, wf_store_describe(daemon.store),
+			    WEFT_VERSION, config->node_name, wf_store_describe(daemon.store.store),
 			    daemon.socket_path, wf_dp_adopted(daemon.dp) ? "yes" : "no",
 			    (unsigned long long)(wf_clock_monotonic_ms() - started_ms));
 		weftd_notify("READY=1");

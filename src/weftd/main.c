@@ -13,6 +13,7 @@
 #include "weftd/config.h"
 #include "weftd/daemon.h"
 #include "weftd/man.h"
+#include "weftd/store.h"
 
 enum {
 	EXIT_FAILED = 1,
@@ -106,6 +107,22 @@ static int run_cleanup(const struct weftd_config *config)
 	return r < 0 ? complain(&err, EXIT_FAILED) : 0;
 }
 
+static int run_import(const struct weftd_config *config)
+{
+	struct wf_store_import done = { 0 };
+	struct wf_err err = WF_ERR_INIT;
+
+	if (weftd_store_import(config, &done, &err) < 0)
+		return complain(&err, EXIT_FAILED);
+	(void)printf("copied %zu documents to %s; %zu were there already\n", done.copied,
+		     config->store, done.same);
+	if (done.leased)
+		(void)printf("left out %zu documents that would have gone with their lease\n",
+			     done.leased);
+	(void)printf("start weftd with: --store %s\n", config->store);
+	return 0;
+}
+
 static int run_mode(struct weftd_config *config, int argc, char **argv)
 {
 	struct wf_err err = WF_ERR_INIT;
@@ -120,6 +137,8 @@ static int run_mode(struct weftd_config *config, int argc, char **argv)
 		return run_doctor(config);
 	if (config->cleanup)
 		return run_cleanup(config);
+	if (config->import)
+		return run_import(config);
 	(void)wf_log_set_levels(config->log_level);
 	if (config->check) {
 		(void)printf("the configuration is right\n");

@@ -32,7 +32,7 @@ COMMANDS = [
 ]
 PAGES = ["weft", "weft-network", "weft-attach", "weft-endpoint", "weft-apply", "weft-ip",
          "weft-service", "weft-ports", "weft-conntrack", "weft-policy", "weft-why", "weft-observe", "weft-doctor",
-         "weft-cleanup", "weft-cni"]
+         "weft-cleanup", "weft-store", "weft-cni"]
 
 NETWORK = """apiVersion: weft.dev/v1
 kind: Network

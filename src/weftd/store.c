@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "weftd/store.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "store/etcd.h"
+
+WF_LOG_MODULE(store);
+
+#define DATABASE "weft.db"
+#define MIRROR   "mirror.db"
+
+int weftd_store_check(const char *text, struct wf_err *err)
+{
+	struct wf_store_etcd_url url;
+	int r;
+
+	if (strcmp(text, "sqlite") == 0 || strcmp(text, "mem") == 0)
+		return 0;
+	if (!wf_store_etcd_is_url(text))
+		return wf_fail(err, -EINVAL,
+			       "\"%s\" is no store: sqlite, mem, or "
+			       "etcd://HOST:PORT[,HOST:PORT...][/PREFIX] (etcds:// with TLS)",
+			       text);
+	r = wf_store_etcd_url_parse(text, &url, err);
+	wf_store_etcd_url_done(&url);
+	return r;
+}
+
+/* Options of a store in etcd; what they point to is the configuration's or the URL's. */
+static struct wf_store_etcd_options etcd_options(const struct weftd_config *config,
+						 const struct wf_store_etcd_url *url,
+						 const char *mirror)
+{
+	return (struct wf_store_etcd_options){
+		.endpoints = (const char *const *)url->endpoints,
+		.endpoint_count = url->endpoint_count,
+		.prefix = url->prefix,
+		.ca = config->etcd_ca,
+		.cert = config->etcd_cert,
+		.key = config->etcd_key,
+		.mirror = mirror,
+		.accept = config->accept_store,
+	};
+}
+
+static int open_etcd(const struct weftd_config *config, struct wf_store **ret_store,
+		     struct wf_err *err)
+{
+	_cleanup_(wf_store_etcd_url_done) struct wf_store_etcd_url url = { 0 };
+	_cleanup_free_ char *mirror = NULL;
+	struct wf_store_etcd_options options;
+	int r = wf_store_etcd_url_parse(config->store, &url, err);
+
+	if (r < 0)
+		return r;
+	if (asprintf(&mirror, "%s/" MIRROR, config->state_dir) < 0)
+		return wf_fail(err, -ENOMEM, "out of memory");
+	options = etcd_options(config, &url, mirror);
+	return wf_store_etcd_open(&options, ret_store, err);
+}
+
+static int open_sqlite(const struct weftd_config *config, struct wf_store **ret_store,
+		       struct wf_err *err)
+{
+	_cleanup_free_ char *path = NULL;
+
+	if (asprintf(&path, "%s/" DATABASE, config->state_dir) < 0)
+		return wf_fail(err, -ENOMEM, "out of memory");
+	return wf_store_sqlite_open(path, ret_store, err);
+}
+
+/* Says once what has changed: connections, holds, values that cannot be read. */
+static void tell(struct weftd_store *store)
+{
+	struct wf_store_state now;
+	bool is_held;
+
+	wf_store_state(store->store, &now);
+	is_held = now.hold[0] != '\0';
+	if (now.is_connected && !store->was_connected)
+		wf_log_info("connected to the store", "endpoint=%s revision=%llu", now.endpoint,
+			    (unsigned long long)wf_store_revision(store->store));
+	if (!now.is_connected && store->was_connected)
+		wf_log_warning("the store is away; the last known state serves", "error=\"%s\"",
+			       now.last_error);
+	if (is_held && !store->was_held)
+		wf_log_error("the store is not believed", "reason=\"%s\"", now.hold);
+	if (!is_held && store->was_held)
+		wf_log_info("the store is believed again", "documentsPutRight=%llu",
+			    (unsigned long long)now.counters.repairs);
+	if (now.counters.unreadable > store->unreadable)
+		wf_log_warning_rl("values in the store are no documents and were left out",
+				  "count=%llu", (unsigned long long)now.counters.unreadable);
+	store->was_connected = now.is_connected;
+	store->was_held = is_held;
+	store->unreadable = now.counters.unreadable;
+}
+
+int weftd_store_open(const struct weftd_config *config, struct weftd_store *ret_store,
+		     struct wf_err *err)
+{
+	int r;
+
+	*ret_store = (struct weftd_store){ .was_connected = true };
+	if (strcmp(config->store, "mem") == 0)
+		r = wf_store_mem_open(&ret_store->store, err);
+	else if (wf_store_etcd_is_url(config->store))
+		r = open_etcd(config, &ret_store->store, err);
+	else
+		r = open_sqlite(config, &ret_store->store, err);
+	return r;
+}
+
+static void on_readable(evutil_socket_t fd, short what, void *context)
+{
+	struct weftd_store *store = context;
+
+	(void)fd;
+	(void)what;
+	wf_store_process(store->store);
+	tell(store);
+}
+
+int weftd_store_start(struct weftd_store *store, struct event_base *loop, struct wf_err *err)
+{
+	int fd = wf_store_fd(store->store);
+
+	if (fd < 0)
+		return 0;
+	tell(store);
+	store->event = event_new(loop, fd, EV_READ | EV_PERSIST, on_readable, store);
+	if (!store->event || event_add(store->event, NULL) < 0)
+		return wf_fail(err, -ENOMEM, "out of memory for the store");
+	return 0;
+}
+
+void weftd_store_close(struct weftd_store *store)
+{
+	if (store->event)
+		event_free(store->event);
+	store->event = NULL;
+	wf_store_close(&store->store);
+}
+
+int weftd_store_import(const struct weftd_config *config, struct wf_store_import *ret_import,
+		       struct wf_err *err)
+{
+	_cleanup_(wf_store_etcd_url_done) struct wf_store_etcd_url url = { 0 };
+	_cleanup_(wf_store_close) struct wf_store *from = NULL;
+	_cleanup_free_ char *path = NULL;
+	struct wf_store_etcd_options options;
+	int r;
+
+	if (!wf_store_etcd_is_url(config->store))
+		return wf_fail(err, -EINVAL,
+			       "an import goes into etcd: give --store etcd://HOST:PORT");
+	if (asprintf(&path, "%s/" DATABASE, config->state_dir) < 0)
+		return wf_fail(err, -ENOMEM, "out of memory");
+	/* an empty one would be made, and its import succeed */
+	if (access(path, F_OK) < 0)
+		return wf_fail(err, -errno, "there is no store to import: %s: %s", path,
+			       strerror(errno));
+	r = wf_store_etcd_url_parse(config->store, &url, err);
+	if (r == 0)
+		r = wf_store_sqlite_open(path, &from, err);
+	options = etcd_options(config, &url, NULL);
+	return r < 0 ? r : wf_store_etcd_import(from, &options, config->merge, ret_import, err);
+}

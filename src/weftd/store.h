@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The daemon's store: which one the options ask for, and its life on the loop. */
+#ifndef WEFT_WEFTD_STORE_H
+#define WEFT_WEFTD_STORE_H
+
+#include <event2/event.h>
+
+#include "store/etcd.h"
+#include "store/store.h"
+#include "weftd/config.h"
+
+/* A store that is driven by the loop, and what was told of it last. */
+struct weftd_store {
+	struct wf_store *store; /* owned */
+	struct event *event;    /* owned; NULL for a store on this host */
+	bool was_connected;
+	bool was_held;
+	uint64_t unreadable; /* documents that were told of */
+};
+
+/* Whether a value of --store is one. */
+int weftd_store_check(const char *text, struct wf_err *err);
+
+/* Opens the store of the options. ret_store is valid for weftd_store_close() in every case. */
+int weftd_store_open(const struct weftd_config *config, struct weftd_store *ret_store,
+		     struct wf_err *err);
+void weftd_store_close(struct weftd_store *store);
+
+/* From now on the loop drives it. */
+int weftd_store_start(struct weftd_store *store, struct event_base *loop, struct wf_err *err);
+
+/* --import: copies the embedded store into the one of --store, and says what it did. */
+int weftd_store_import(const struct weftd_config *config, struct wf_store_import *ret_import,
+		       struct wf_err *err);
+
+#endif
