@@ -42,6 +42,15 @@ static void judge_mode(const char *path, const struct stat *st, struct doctor_re
 	}
 }
 
+/* A node whose documents are in etcd has a mirror of them here. */
+static bool has_mirror(const struct doctor *doctor)
+{
+	_cleanup_free_ char *path = NULL;
+
+	return asprintf(&path, "%s/mirror.db", doctor->config->state_dir) >= 0 &&
+	       access(path, F_OK) == 0;
+}
+
 static void check_store(struct doctor *doctor, const struct doctor_check *check,
 			struct doctor_result *result)
 {
@@ -54,6 +63,9 @@ static void check_store(struct doctor *doctor, const struct doctor_check *check,
 		wf_doctor_say(result, DOCTOR_ERROR, "%s cannot be read: %s",
 			      doctor->config->state_dir, strerror(errno));
 		wf_doctor_advise(result, "Run as root: sudo weft doctor.");
+	} else if (has_mirror(doctor)) {
+		wf_doctor_say(result, DOCTOR_OK, "documents are in etcd; their mirror is in %s",
+			      doctor->config->state_dir);
 	} else if (doctor->daemon) {
 		wf_doctor_say(result, DOCTOR_NOTE,
 			      "%s has no weft.db although weftd runs: it keeps its documents "

@@ -335,10 +335,11 @@ int wf_etcd_fail_unreachable(const struct wf_etcd *etcd, struct wf_err *err)
 			       "%s; nothing is written to it: see \"weft store accept\"",
 			       etcd->reason);
 	if (etcd->state == WF_ETCD_LINK_LIST)
-		return wf_fail(err, -EAGAIN,
-			       "the store is being listed from etcd at %s, nothing was changed: try "
-			       "again in a moment",
-			       wf_etcd_net_endpoint(&etcd->net));
+		return wf_fail(
+			err, -EAGAIN,
+			"the store is being listed from etcd at %s, nothing was changed: try "
+			"again in a moment",
+			wf_etcd_net_endpoint(&etcd->net));
 	for (size_t i = 0; i < etcd->net.endpoint_count && len < sizeof(endpoints); i++)
 		len += (size_t)snprintf(endpoints + len, sizeof(endpoints) - len, "%s%s",
 					i ? ", " : "", etcd->net.endpoints[i]);

@@ -8,9 +8,9 @@
 #include "base/mem.h"
 #include "store/etcd_priv.h"
 
-#define FIRST_PAGE       256
-#define LARGEST_PAGE     2048
-#define LARGEST_OF_KEYS  4096
+/* A page is dealt with in one turn of the owner's loop: some tens of milliseconds at most. */
+#define FIRST_PAGE       128
+#define LARGEST_PAGE     512
 #define WELL_BELOW_BYTES (512U << 10)
 
 int wf_etcd_pager_init(struct wf_etcd_pager *pager, const struct wf_etcd *etcd, bool keys_only,
@@ -46,11 +46,11 @@ void wf_etcd_pager_request(const struct wf_etcd_pager *pager, const struct wf_et
 /* Pages grow while they are small: each costs etcd a count of all keys. */
 static void grow(struct wf_etcd_pager *pager, const struct wf_etcd_answer *answer)
 {
-	size_t largest = pager->keys_only ? LARGEST_OF_KEYS : LARGEST_PAGE, bytes = 0;
+	size_t bytes = 0;
 
 	for (size_t i = 0; i < answer->kv_count; i++)
 		bytes += answer->kvs[i].key_len + answer->kvs[i].value_len;
-	if (bytes < WELL_BELOW_BYTES && pager->limit < largest)
+	if (bytes < WELL_BELOW_BYTES && pager->limit < LARGEST_PAGE)
 		pager->limit *= 2;
 	else if (bytes > 3 * WELL_BELOW_BYTES && pager->limit > 1)
 		pager->limit /= 2;

@@ -35,6 +35,7 @@ static const char daemon_tail[] =
 	".I /etc/weft/weft.yaml\n(configuration),\n"
 	".I /run/weft/weft.sock\n(API),\n"
 	".I /var/lib/weft/weft.db\n(embedded store),\n"
+	".I /var/lib/weft/mirror.db\n(what is in etcd),\n"
 	".I /sys/fs/bpf/weft\n(pinned maps and programs)\n"
 	".SH SEE ALSO\n"
 	".BR weft (1),\n"
