@@ -64,7 +64,8 @@ static void etcd_state(const struct wf_store *store, struct wf_store_state *ret_
 		.is_connected = etcd->is_connected,
 		.stale_since_s = etcd->stale_since_s,
 		.server_revision = etcd->server_revision,
-		.endpoint = wf_etcd_net_endpoint(&etcd->net),
+		.endpoint = etcd->stream ? etcd->net.endpoints[etcd->stream->endpoint]
+					 : wf_etcd_net_endpoint(&etcd->net),
 		.last_error = etcd->last_error.message,
 		.hold = etcd->reason,
 		.counters = etcd->counters,

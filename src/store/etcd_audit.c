@@ -203,15 +203,19 @@ static int advance(struct wf_etcd *etcd, struct wf_err *err)
 	return wf_clock_monotonic_ms() < audit->next_ms ? 0 : start_round(etcd, err);
 }
 
+/* While deletions are withheld the mirror is known to differ. */
+static bool may_run(const struct wf_etcd *etcd)
+{
+	return etcd->is_connected && etcd->hold == WF_ETCD_HOLD_NONE && !etcd->needs_resync;
+}
+
 void wf_etcd_audit_run(struct wf_etcd *etcd)
 {
 	_cleanup_(wf_etcd_answer_done) struct wf_etcd_answer answer = { 0 };
 	struct wf_err err = WF_ERR_INIT;
 	int r = 0;
 
-	/* while deletions are withheld the mirror is known to differ */
-	if (!etcd->is_connected || etcd->hold != WF_ETCD_HOLD_NONE || etcd->needs_resync ||
-	    (!etcd->audit && wf_clock_monotonic_ms() < etcd->audit_ms) ||
+	if (!may_run(etcd) || (!etcd->audit && wf_clock_monotonic_ms() < etcd->audit_ms) ||
 	    (etcd->page && !etcd->page->is_done))
 		return;
 	if (etcd->page) {
@@ -231,7 +235,7 @@ void wf_etcd_audit_run(struct wf_etcd *etcd)
 
 uint64_t wf_etcd_audit_due(const struct wf_etcd *etcd)
 {
-	if (!etcd->is_connected || etcd->page)
+	if (!may_run(etcd) || etcd->page)
 		return UINT64_MAX;
 	if (!etcd->audit)
 		return etcd->audit_ms;

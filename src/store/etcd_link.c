@@ -20,6 +20,9 @@
 #define FIRST_BACKOFF_MS 100
 #define MAX_BACKOFF_MS   5000
 
+/* The room for messages that is kept between them. */
+#define KEEP_BYTES 65536
+
 /* How soon a store that is not the one we know is looked at again. */
 #define FOREIGN_RETRY_MS 5000
 
@@ -161,22 +164,26 @@ static void connected(struct wf_etcd *etcd)
 	etcd->audit_ms = wf_clock_monotonic_ms() + wf_etcd_soon(etcd->times.audit_ms);
 }
 
+/* The endpoint of the watch, which may not be the one that is asked otherwise. */
+static const char *watched(const struct wf_etcd *etcd)
+{
+	return etcd->net.endpoints[etcd->stream->endpoint];
+}
+
 static int take_message(struct wf_etcd *etcd, const char *text, size_t len, struct wf_err *err)
 {
 	_cleanup_(wf_etcd_answer_done) struct wf_etcd_answer answer = { 0 };
 	int r = wf_etcd_answer_read(text, len, &answer, err);
 
 	if (r == -EPROTO)
-		return wf_wrap(err, r, "etcd at %s answers nonsense",
-			       wf_etcd_net_endpoint(&etcd->net));
+		return wf_wrap(err, r, "etcd at %s answers nonsense", watched(etcd));
 	if (r < 0)
 		return r;
 	if (answer.code)
 		return wf_etcd_call_refused(etcd->stream, &answer, err);
 	if (answer.canceled || answer.compact_revision) {
 		etcd->needs_resync = answer.compact_revision != 0;
-		return wf_fail(err, -EAGAIN, "etcd at %s ended the watch: %s",
-			       wf_etcd_net_endpoint(&etcd->net),
+		return wf_fail(err, -EAGAIN, "etcd at %s ended the watch: %s", watched(etcd),
 			       answer.compact_revision ? "its history is compacted"
 						       : answer.message);
 	}
@@ -208,6 +215,9 @@ static int take_lines(struct wf_etcd *etcd, struct wf_err *err)
 		received->len -= begin;
 		memmove(received->data, received->data + begin, received->len + 1);
 	}
+	/* a large message is rare: its room is not kept */
+	if (received->len == 0 && received->capacity > KEEP_BYTES)
+		wf_str_done(received);
 	return r;
 }
 
@@ -222,8 +232,7 @@ static int stream_ended(struct wf_etcd *etcd, struct wf_err *err)
 		if (r < 0)
 			return r;
 	}
-	return wf_fail(err, -EHOSTUNREACH, "etcd at %s ended the watch",
-		       wf_etcd_net_endpoint(&etcd->net));
+	return wf_fail(err, -EHOSTUNREACH, "etcd at %s ended the watch", watched(etcd));
 }
 
 static int start_probe(struct wf_etcd *etcd, struct wf_err *err)
@@ -318,7 +327,10 @@ uint64_t wf_etcd_link_due(const struct wf_etcd *etcd)
 	/* its answer came while a callback was on the stack */
 	if (etcd->state == WF_ETCD_LINK_LIST && etcd->list && etcd->list->is_done)
 		return etcd->store.calling ? UINT64_MAX : 0;
-	if (etcd->state == WF_ETCD_LINK_WATCH && !etcd->probe)
+	/* everything else is waited for with a call, which has a time of its own */
+	if (etcd->state != WF_ETCD_LINK_WATCH)
+		return UINT64_MAX;
+	if (!etcd->probe)
 		due_ms = etcd->heard_ms + etcd->times.probe_ms;
 	if (etcd->hold == WF_ETCD_HOLD_VANISHED && etcd->confirm_ms < due_ms)
 		due_ms = etcd->confirm_ms;

@@ -11,7 +11,7 @@
 /* A page is dealt with in one turn of the owner's loop: some tens of milliseconds at most. */
 #define FIRST_PAGE       128
 #define LARGEST_PAGE     512
-#define WELL_BELOW_BYTES (512U << 10)
+#define WELL_BELOW_BYTES ((size_t)512 << 10)
 
 int wf_etcd_pager_init(struct wf_etcd_pager *pager, const struct wf_etcd *etcd, bool keys_only,
 		       struct wf_err *err)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The store in etcd with one member: several hosts, leases, large transactions, histories lost. */
 #include <errno.h>
+#include <poll.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -762,6 +763,51 @@ static void test_stopped_is_noticed(void **state)
 	host_done(&host);
 }
 
+/* How often the owner's loop would wake up in a time. */
+static int count_wakes(struct wf_store *store, uint64_t ms)
+{
+	uint64_t end_ms = wf_clock_monotonic_ms() + ms, now_ms;
+	int wakes = 0;
+
+	while ((now_ms = wf_clock_monotonic_ms()) < end_ms) {
+		struct pollfd fd = { .fd = wf_store_fd(store), .events = POLLIN };
+
+		if (poll(&fd, 1, (int)(end_ms - now_ms)) > 0) {
+			wf_store_process(store);
+			wakes++;
+		}
+	}
+	return wakes;
+}
+
+/* Nothing happens, nobody wakes up; not while something is withheld or away either. */
+static void test_idle(void **state)
+{
+	struct host host;
+
+	host_init(&host);
+	wf_store_close(&host.store);
+	host.options.probe_ms = 60000;
+	host.options.confirm_ms = 60000;
+	host_open(&host);
+	fill(host.store);
+	drive_for(host.store, 200);
+	assert_in_range(count_wakes(host.store, 500), 0, 1);
+	/* the probe of this test: a change does wake */
+	(void)etcd_put(cluster.urls[0], key("K/a"), "{}");
+	assert_in_range(count_wakes(host.store, 200), 1, 3);
+	etcd_delete(cluster.urls[0], key("Many/n00010"), key("Many/n00050"));
+	await(host.store, 3000, is_held);
+	drive_for(host.store, 300);
+	assert_in_range(count_wakes(host.store, 500), 0, 1);
+	etcd_kill(&cluster, 0);
+	drive_for(host.store, 500);
+	/* tries at growing intervals, a few steps each */
+	assert_in_range(count_wakes(host.store, 500), 0, 30);
+	etcd_restart(&cluster, 0);
+	host_done(&host);
+}
+
 static void test_import(void **state)
 {
 	struct store_fixture fixture;
@@ -908,6 +954,7 @@ int main(void)
 		ETCD(test_outage),
 		ETCD(test_stopped),
 		ETCD(test_stopped_is_noticed),
+		ETCD(test_idle),
 		ETCD(test_import),
 	};
 	const struct CMUnitTest pure[] = { cmocka_unit_test(test_options) };
