@@ -172,6 +172,8 @@ static void forget_changes(struct mem *mem)
 
 	while (gone < mem->log.count && mem->log.items[gone]->mark.revision <= mem->forget)
 		free_entry(mem->log.items[gone++]);
+	if (!gone)
+		return;
 	mem->log.count -= gone;
 	memmove(mem->log.items, mem->log.items + gone, mem->log.count * sizeof(struct entry *));
 }

@@ -10,6 +10,7 @@
 
 #include <cmocka.h>
 
+#include "../fail_alloc.h"
 #include "base/mem.h"
 
 #define HEADER                                                                    \
@@ -206,13 +207,39 @@ static void test_requests(void **state)
 		"{\"request_range\":{\"key\":\"YQ==\"}}");
 }
 
+/* Whatever allocation fails: an error, nothing leaks, nothing is half read. */
+static void test_no_memory(void **state)
+{
+	static const char text[] =
+		"{" HEADER ",\"kvs\":[{\"key\":\"YQ==\",\"mod_revision\":\"1\",\"value\":"
+		"\"aGVsbG8=\"},{\"key\":\"Yg==\",\"mod_revision\":\"2\"}]}";
+	size_t failures = 0;
+
+	for (size_t n = 0;; n++) {
+		struct wf_etcd_answer answer;
+		struct wf_err err = WF_ERR_INIT;
+		int r;
+
+		fail_alloc_arm(n);
+		r = wf_etcd_answer_read(text, strlen(text), &answer, &err);
+		wf_etcd_answer_done(&answer);
+		if (!fail_alloc_disarm()) {
+			assert_int_equal(r, 0);
+			break;
+		}
+		assert_int_equal(r, -ENOMEM);
+		failures++;
+	}
+	assert_true(failures > 10);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_range),    cmocka_unit_test(test_txn),
 		cmocka_unit_test(test_watch),    cmocka_unit_test(test_failure),
 		cmocka_unit_test(test_nonsense), cmocka_unit_test(test_keys),
-		cmocka_unit_test(test_requests),
+		cmocka_unit_test(test_requests), cmocka_unit_test(test_no_memory),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
