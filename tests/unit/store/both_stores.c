@@ -35,7 +35,8 @@ static void open_store(struct setup *setup)
 	if ((setup->durable ? wf_store_sqlite_open(setup->fixture.path, &setup->store, &err)
 			    : wf_store_mem_open(&setup->store, &err)) < 0)
 		fail_msg("%s", err.message);
-	((struct wf_local *)setup->store)->now_ms = fake_clock;
+	if (setup->store)
+		((struct wf_local *)setup->store)->now_ms = fake_clock;
 }
 
 void reopen(struct setup *setup)

@@ -39,9 +39,36 @@ uint16_t free_port(void)
 	return ntohs(addr.sin_port);
 }
 
+bool program_is_there(const char *name)
+{
+	const char *all = getenv("PATH");
+	_cleanup_free_ char *path = strdup(all ? all : "/usr/bin:/bin");
+	char *state = NULL, file[512];
+
+	for (char *dir = path ? strtok_r(path, ":", &state) : NULL; dir;
+	     dir = strtok_r(NULL, ":", &state)) {
+		(void)snprintf(file, sizeof(file), "%s/%s", dir, name);
+		if (access(file, X_OK) == 0)
+			return true;
+	}
+	return false;
+}
+
 bool etcd_is_there(void)
 {
-	return system("command -v etcd >/dev/null 2>&1") == 0;
+	return program_is_there("etcd");
+}
+
+bool run_script(const char *script)
+{
+	int status = -1;
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		(void)execl("/bin/sh", "sh", "-c", script, NULL);
+		_exit(127);
+	}
+	return pid > 0 && waitpid(pid, &status, 0) == pid && status == 0;
 }
 
 static void member_url(const struct etcd_cluster *cluster, uint16_t port, char *url, size_t bytes)
@@ -198,12 +225,17 @@ static int remove_entry(const char *path, const struct stat *info, int what, str
 	return remove(path);
 }
 
+void remove_tree(const char *dir)
+{
+	(void)nftw(dir, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
+}
+
 void etcd_stop(struct etcd_cluster *cluster)
 {
 	for (size_t i = 0; i < cluster->count; i++)
 		etcd_kill(cluster, i);
 	if (cluster->dir[0])
-		(void)nftw(cluster->dir, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
+		remove_tree(cluster->dir);
 	cluster->count = 0;
 }
 
@@ -214,7 +246,7 @@ void etcd_wipe(struct etcd_cluster *cluster)
 
 		etcd_kill(cluster, i);
 		(void)snprintf(dir, sizeof(dir), "%s/m%zu", cluster->dir, i);
-		(void)nftw(dir, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
+		remove_tree(dir);
 	}
 	for (size_t i = 0; i < cluster->count; i++)
 		start_member(cluster, i);

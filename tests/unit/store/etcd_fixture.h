@@ -34,6 +34,15 @@ struct etcd_cluster {
 /* A port on loopback that nobody uses now. */
 uint16_t free_port(void);
 
+/* Whether PATH has a program. */
+bool program_is_there(const char *name);
+
+/* Runs a script of the shell; whether it succeeded. */
+bool run_script(const char *script);
+
+/* Removes a directory and all in it. */
+void remove_tree(const char *dir);
+
 /* Whether there is an etcd to be started. */
 bool etcd_is_there(void);
 

@@ -152,7 +152,8 @@ static void empty_list(char *bytes, size_t len)
 
 	if (key && memmem(bytes, len, "POST /v3/kv/range", 17) &&
 	    memmem(bytes, len, "\"range_end\"", 11))
-		memcpy(key + 8, "fn5+", 4);
+		for (int i = 0; i < 4; i++)
+			key[8 + i] = "fn5+"[i];
 }
 
 /* False: the connection has ended. */

@@ -183,7 +183,7 @@ static int start(void **state)
 	(void)snprintf(dir, sizeof(dir), "/tmp/weft-tls-XXXXXX");
 	assert_non_null(mkdtemp(dir));
 	(void)snprintf(command, sizeof(command), script, dir);
-	assert_int_equal(system(command), 0);
+	assert_true(run_script(command));
 	(void)snprintf(files[0], sizeof(files[0]), "%s/ca.crt", dir);
 	(void)snprintf(files[1], sizeof(files[1]), "%s/server.crt", dir);
 	(void)snprintf(files[2], sizeof(files[2]), "%s/server.key", dir);
@@ -195,11 +195,9 @@ static int start(void **state)
 
 static int stop(void **state)
 {
-	char command[96];
-
 	etcd_stop(&cluster);
-	(void)snprintf(command, sizeof(command), "rm -r %s", dir);
-	return system(command) != 0;
+	remove_tree(dir);
+	return 0;
 }
 
 int main(void)
@@ -211,7 +209,7 @@ int main(void)
 		cmocka_unit_test(test_expired_later),
 	};
 
-	if (!etcd_is_there() || system("command -v openssl >/dev/null 2>&1") != 0) {
+	if (!etcd_is_there() || !program_is_there("openssl")) {
 		print_message("skipped: the programs etcd and openssl are not there\n");
 		return 77;
 	}
