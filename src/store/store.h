@@ -149,7 +149,8 @@ int wf_store_lease_expire(struct wf_store *store, uint64_t *ret_next_ms, struct 
 
 /*
  * A remote store is driven by its owner's loop: whenever the descriptor is readable, call
- * wf_store_process(). It calls the watchers with what other hosts have changed; after a gap in the
+ * wf_store_process(). It calls the watchers with what other hosts have changed, and so do commits
+ * and leases while they wait; after a gap in the
  * history (the server compacted it while we were away) with the sum of what was missed, as one
  * transaction whose documents may have older resourceVersions. fd -1: nothing to drive.
  */
