@@ -28,7 +28,7 @@ COMMANDS = [
     "endpoint inspect", "apply", "confirm", "get", "delete", "ip ls", "ip why", "service ls",
     "service inspect", "ports", "conntrack ls", "conntrack flush", "policy ls",
     "policy inspect", "policy check", "policy diff", "policy suggest", "policy history", "why",
-    "observe", "doctor", "cleanup", "cni conflist",
+    "observe", "doctor", "cleanup", "store show", "store accept", "store migrate", "cni conflist",
 ]
 PAGES = ["weft", "weft-network", "weft-attach", "weft-endpoint", "weft-apply", "weft-ip",
          "weft-service", "weft-ports", "weft-conntrack", "weft-policy", "weft-why", "weft-observe", "weft-doctor",
