@@ -384,17 +384,11 @@ void lab_node_put(struct lab *lab, const json_t *node)
 	wf_labels_done(&labels);
 }
 
-static void open_engine(struct lab *lab, const json_t *failsafes)
+static void open_engine(struct lab *lab, const struct wf_policy_effects *effects,
+			const json_t *failsafes)
 {
 	struct wf_policy_failsafe list[16];
 	struct wf_err err = WF_ERR_INIT;
-	struct wf_policy_effects effects = {
-		.pairs_set = pairs_set,
-		.prefix_set = prefix_set,
-		.revise = revise,
-		.guard_set = guard_set,
-		.context = lab,
-	};
 	size_t count = json_array_size(failsafes);
 
 	cases_check(count <= 16, "too many failsafes");
@@ -406,7 +400,7 @@ static void open_engine(struct lab *lab, const json_t *failsafes)
 		list[i].proto = (uint8_t)json_integer_value(json_object_get(item, "proto"));
 		list[i].port = (uint16_t)json_integer_value(json_object_get(item, "port"));
 	}
-	cases_check(wf_policy_engine_new(&lab->engine, &lab->memory, &effects, list, count, &err) ==
+	cases_check(wf_policy_engine_new(&lab->engine, &lab->memory, effects, list, count, &err) ==
 			    0,
 		    "%s", err.message);
 }
@@ -432,9 +426,26 @@ static void fill(struct lab *lab, const json_t *world, const json_t *documents)
 		lab_policy_put(lab, json_array_get(documents, i));
 }
 
-void lab_open(struct lab *lab, const json_t *world, const json_t *documents)
+static void open_all(struct lab *lab, const struct wf_policy_effects *effects, const json_t *world,
+		     const json_t *documents)
 {
 	struct wf_err err = WF_ERR_INIT;
+
+	open_engine(lab, effects, json_object_get(world, "failsafes"));
+	wf_policy_engine_begin(lab->engine);
+	fill(lab, world, documents);
+	cases_check(wf_policy_engine_commit(lab->engine, &err) == 0, "%s", err.message);
+}
+
+void lab_open(struct lab *lab, const json_t *world, const json_t *documents)
+{
+	const struct wf_policy_effects effects = {
+		.pairs_set = pairs_set,
+		.prefix_set = prefix_set,
+		.revise = revise,
+		.guard_set = guard_set,
+		.context = lab,
+	};
 
 	memset(lab, 0, sizeof(*lab));
 	lab->memory.subjects = calloc(WF_MAX_SLOTS, sizeof(*lab->memory.subjects));
@@ -444,10 +455,17 @@ void lab_open(struct lab *lab, const json_t *world, const json_t *documents)
 	lab->memory.profile_count = LAB_PROFILES;
 	lab->memory.rule_count = LAB_RULES;
 	cases_check(lab->memory.subjects && lab->memory.profiles && lab->memory.rules, "no memory");
-	open_engine(lab, json_object_get(world, "failsafes"));
-	wf_policy_engine_begin(lab->engine);
-	fill(lab, world, documents);
-	cases_check(wf_policy_engine_commit(lab->engine, &err) == 0, "%s", err.message);
+	open_all(lab, &effects, world, documents);
+}
+
+void lab_open_over(struct lab *lab, const struct wf_policy_memory *memory,
+		   const struct wf_policy_effects *effects, const json_t *world,
+		   const json_t *documents)
+{
+	memset(lab, 0, sizeof(*lab));
+	lab->memory = *memory;
+	lab->is_borrowed = true;
+	open_all(lab, effects, world, documents);
 }
 
 void lab_close(struct lab *lab)
@@ -462,8 +480,10 @@ void lab_close(struct lab *lab)
 		}
 	}
 	free(lab->prefixes);
-	free(lab->memory.subjects);
-	free(lab->memory.profiles);
-	free(lab->memory.rules);
+	if (!lab->is_borrowed) {
+		free(lab->memory.subjects);
+		free(lab->memory.profiles);
+		free(lab->memory.rules);
+	}
 	memset(lab, 0, sizeof(*lab));
 }

@@ -36,12 +36,20 @@ struct lab {
 	struct lab_prefix *prefixes; /* owned */
 	size_t prefix_count, prefix_capacity;
 	bool guarded[LAB_SLOTS];
+	bool is_borrowed;             /* the tables are somebody else's */
 	void (*watch)(void *context); /* called at every effect, unless NULL */
 	void *watch_context;
 };
 
 /* Ends are aborts with a message: nothing here may fail. */
 void lab_open(struct lab *lab, const json_t *world, const json_t *documents);
+/*
+ * The same over tables that somebody else has, which outlive it; lab_look_up() and
+ * lab_check_guards() know nothing of those.
+ */
+void lab_open_over(struct lab *lab, const struct wf_policy_memory *memory,
+		   const struct wf_policy_effects *effects, const json_t *world,
+		   const json_t *documents);
 void lab_close(struct lab *lab);
 
 void lab_policy_put(struct lab *lab, const json_t *document);

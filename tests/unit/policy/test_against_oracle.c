@@ -23,6 +23,7 @@
 #include "cases.h"
 #include "documents.h"
 #include "engine_lab.h"
+#include "shrink.h"
 #include "worlds.h"
 
 #define PARTIES_MAX 512
@@ -119,81 +120,16 @@ static bool differs_afresh(const json_t *world, const json_t *documents,
 	return asked != right || read != right;
 }
 
-/* Drops items of an array as long as it still differs. */
-static void shrink_array(const json_t *world, const json_t *documents, json_t *array,
-			 size_t at_least, const struct difference *difference)
+struct shrinking {
+	const json_t *world;
+	const struct difference *difference;
+};
+
+static bool still_differs(const json_t *documents, void *context)
 {
-	for (size_t i = json_array_size(array); i-- > 0 && json_array_size(array) > at_least;) {
-		json_t *item = json_incref(json_array_get(array, i));
+	const struct shrinking *shrinking = context;
 
-		json_array_remove(array, i);
-		if (!differs_afresh(world, documents, difference))
-			json_array_insert(array, i, item);
-		json_decref(item);
-	}
-}
-
-static void shrink_spec(const json_t *world, const json_t *documents, json_t *spec,
-			const struct difference *difference)
-{
-	static const char *const lists[] = { "ingress", "ingressDeny", "egress", "egressDeny" };
-
-	for (size_t i = 0; i < 4; i++) {
-		json_t *rules = json_object_get(spec, lists[i]);
-
-		shrink_array(world, documents, rules, 1, difference);
-		for (size_t k = 0; k < json_array_size(rules); k++) {
-			const char *key;
-			json_t *value;
-			void *next;
-
-			json_object_foreach_safe(json_array_get(rules, k), next, key, value) {
-				shrink_array(world, documents, value, 1, difference);
-			}
-		}
-	}
-}
-
-static json_t *shrink(const json_t *world, const json_t *documents,
-		      const struct difference *difference)
-{
-	json_t *fewer = json_deep_copy(documents);
-
-	shrink_array(world, fewer, fewer, 0, difference);
-	for (size_t i = 0; i < json_array_size(fewer); i++) {
-		json_t *document = json_array_get(fewer, i);
-		json_t *specs = json_object_get(document, "specs");
-
-		shrink_spec(world, fewer, json_object_get(document, "spec"), difference);
-		shrink_array(world, fewer, specs, 1, difference);
-		for (size_t k = 0; k < json_array_size(specs); k++)
-			shrink_spec(world, fewer, json_array_get(specs, k), difference);
-	}
-	return fewer;
-}
-
-static void print_json(const char *title, const json_t *value)
-{
-	char *text = json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY);
-
-	fprintf(stderr, "%s %s\n", title, text);
-	free(text);
-}
-
-static void print_party(const struct trial *t, const char *title, const struct oracle_party *party)
-{
-	const json_t *spaces = json_object_get(t->world, "namespaces");
-
-	fprintf(stderr, "%s %s\n", title, party->address);
-	if (party->endpoint) {
-		print_json("   endpoint", party->endpoint);
-		print_json("   namespace",
-			   json_object_get(spaces, oracle_namespace(party))
-				   ? json_object_get(spaces, oracle_namespace(party))
-				   : json_null());
-	} else if (party->node) {
-		print_json("   node", party->node);
-	}
+	return differs_afresh(shrinking->world, documents, shrinking->difference);
 }
 
 __attribute__((noreturn)) static void fail_with(struct trial *t, const struct question *question,
@@ -202,17 +138,14 @@ __attribute__((noreturn)) static void fail_with(struct trial *t, const struct qu
 	struct difference difference = { question->src->address, question->dst->address,
 					 question->dir, question->proto, question->port };
 	bool afresh = differs_afresh(t->world, t->documents, &difference);
-	json_t *documents =
-		afresh ? shrink(t->world, t->documents, &difference) : json_incref(t->documents);
+	struct shrinking shrinking = { t->world, &difference };
+	json_t *documents = afresh ? shrink_documents(t->documents, still_differs, &shrinking)
+				   : json_incref(t->documents);
 
 	fprintf(stderr, "seed %llu, round %d, step %d, after: %s%s\n", (unsigned long long)t->seed,
 		t->round, t->step, t->doing,
 		afresh ? "" : " (an engine that starts with this is right: the change went wrong)");
-	for (size_t i = 0; i < json_array_size(documents); i++)
-		print_json("document", json_array_get(documents, i));
-	print_json("services", json_object_get(t->world, "services"));
-	print_party(t, "from", question->src);
-	print_party(t, "to", question->dst);
+	shrink_print(t->world, documents, question->src, question->dst);
 	fprintf(stderr, "%s, protocol %d, port %d: oracle %s, engine %s, tables %s\n",
 		question->dir == ORACLE_INGRESS ? "ingress" : "egress", question->proto,
 		question->port, oracle_verdict_name(question->after), oracle_verdict_name(asked),
