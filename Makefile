@@ -70,6 +70,8 @@ soak: build ## churn, kills, traffic for SECONDS=60 and more; DECISIONS=1000000 
 	WEFT_DECISIONS=$(DECISIONS) $(BUILD)/tests/bpf/test_bpf_policy_random $$(date +%s)
 	@WEFT_BUILD=$(abspath $(BUILD)) WEFT_SOAK_SECONDS=$(SECONDS) \
 		$(PYTHON) -m pytest -p no:cacheprovider tests/e2e/test_soak.py
+	@WEFT_BUILD=$(abspath $(BUILD)) WEFT_ROUNDS=200 WEFT_SEED=$$(date +%s) \
+		$(PYTHON) -m pytest -p no:cacheprovider tests/e2e/test_policy_random.py
 
 conformance: build ## the CNI specification's rules against weft-cni (root)
 	@tools/deps build test
