@@ -225,7 +225,7 @@ static void change(struct trial *t)
 		json_array_remove(t->documents, at);
 		other = some_document(t);
 		lab_policy_put(&t->lab, other);
-		json_array_append_new(t->documents, other);
+		lab_policy_set(t->documents, other);
 		return;
 	}
 	at = random_below(&t->random, (uint32_t)json_array_size(endpoints));
@@ -236,25 +236,13 @@ static void change(struct trial *t)
 	lab_endpoint_put(&t->lab, endpoint);
 }
 
-/* One of each name: the baseline kind has but one. */
 static void draw_documents(struct trial *t)
 {
 	uint32_t count = 2 + random_below(&t->random, DOCUMENTS_MAX - 1);
-	bool has_baseline = false;
 
 	t->documents = json_array();
-	while (json_array_size(t->documents) < count) {
-		json_t *document = some_document(t);
-		bool is_baseline =
-			strcmp(oracle_text(document, "kind"), "BaselineAdminNetworkPolicy") == 0;
-
-		if (is_baseline && has_baseline) {
-			json_decref(document);
-			continue;
-		}
-		has_baseline |= is_baseline;
-		json_array_append_new(t->documents, document);
-	}
+	while (json_array_size(t->documents) < count)
+		lab_policy_set(t->documents, some_document(t));
 }
 
 static void begin(struct trial *t, uint64_t seed)

@@ -269,6 +269,30 @@ char *lab_policy_key(const json_t *document)
 	return key;
 }
 
+size_t lab_policy_find(const json_t *documents, const json_t *document)
+{
+	_cleanup_free_ char *key = lab_policy_key(document);
+	size_t found = 0;
+
+	for (; found < json_array_size(documents); found++) {
+		_cleanup_free_ char *other = lab_policy_key(json_array_get(documents, found));
+
+		if (strcmp(key, other) == 0)
+			break;
+	}
+	return found;
+}
+
+void lab_policy_set(json_t *documents, json_t *document)
+{
+	size_t at = lab_policy_find(documents, document);
+
+	if (at < json_array_size(documents))
+		json_array_set_new(documents, at, document);
+	else
+		json_array_append_new(documents, document);
+}
+
 void lab_policy_put(struct lab *lab, const json_t *document)
 {
 	_cleanup_free_ char *key = lab_policy_key(document);

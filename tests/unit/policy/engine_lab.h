@@ -62,6 +62,10 @@ void lab_node_put(struct lab *lab, const json_t *node);
 
 /* "KIND/NAMESPACE/NAME" or "KIND/NAME"; new, owned by the caller. */
 char *lab_policy_key(const json_t *document);
+/* Where the document of the same key is in an array; its size when there is none. */
+size_t lab_policy_find(const json_t *documents, const json_t *document);
+/* Puts a document into an array in place of the one of the same key. Takes it over. */
+void lab_policy_set(json_t *documents, json_t *document);
 
 /* What the engine answers. */
 enum oracle_verdict lab_ask(const struct lab *lab, enum oracle_dir dir,

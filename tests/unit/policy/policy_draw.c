@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "documents.h"
+#include "engine_lab.h"
 #include "oracle.h"
 #include "worlds.h"
 
@@ -43,32 +44,21 @@ static json_t *draw_world(struct random *random, size_t endpoints)
 	return world;
 }
 
-/* The baseline kind has but one document. */
 static json_t *draw_documents(struct random *random, const json_t *world, size_t count)
 {
 	json_t *documents = json_array();
-	bool has_baseline = false;
 	char name[32];
 
 	for (int i = 0; json_array_size(documents) < count; i++) {
-		json_t *document;
-		bool is_baseline;
-
 		(void)snprintf(name, sizeof(name), "p%d", i);
-		document = documents_random(random, world, name);
-		is_baseline = strcmp(oracle_text(document, "kind"),
-				     "BaselineAdminNetworkPolicy") == 0;
-		if (is_baseline && has_baseline)
-			json_decref(document);
-		else
-			json_array_append_new(documents, document);
-		has_baseline |= is_baseline;
+		/* the baseline kind has but one */
+		lab_policy_set(documents, documents_random(random, world, name));
 	}
 	return documents;
 }
 
-static enum oracle_verdict judge(struct oracle_pair *pair, const json_t *input,
-				 enum oracle_dir dir, const json_t *question)
+static enum oracle_verdict judge(struct oracle_pair *pair, const json_t *input, enum oracle_dir dir,
+				 const json_t *question)
 {
 	const json_t *world = json_object_get(input, "world");
 	struct oracle_party src, dst;

@@ -276,39 +276,12 @@ static void see_instant(void *context)
 
 /* ---- changes ------------------------------------------------------------------------------- */
 
-static size_t find_document(const json_t *documents, const json_t *wanted_document)
-{
-	char *key = lab_policy_key(wanted_document);
-	size_t found = 0;
-
-	for (; found < json_array_size(documents); found++) {
-		char *other = lab_policy_key(json_array_get(documents, found));
-		bool same = strcmp(key, other) == 0;
-
-		free(other);
-		if (same)
-			break;
-	}
-	free(key);
-	return found;
-}
-
 static json_t *new_document(struct trial *t)
 {
 	char name[32];
 
 	snprintf(name, sizeof(name), "p%d", t->names++);
 	return documents_random(&t->random, t->world, name);
-}
-
-static void set_document(struct trial *t, json_t *document)
-{
-	size_t at = find_document(t->documents, document);
-
-	if (at < json_array_size(t->documents))
-		json_array_set_new(t->documents, at, document);
-	else
-		json_array_append_new(t->documents, document);
 }
 
 /* Watches while change() changes the engine; the world and documents are what they are to be. */
@@ -337,14 +310,14 @@ static void change_policy(struct trial *t)
 	if (old && random_often(&t->random, 40)) {
 		t->doing = "a policy dropped";
 		json_incref(old);
-		json_array_remove(t->documents, find_document(t->documents, old));
+		json_array_remove(t->documents, lab_policy_find(t->documents, old));
 		put_watched(t, lab_policy_drop, old);
 		json_decref(old);
 		return;
 	}
 	document = new_document(t);
 	t->doing = "a policy put";
-	set_document(t, document);
+	lab_policy_set(t->documents, document);
 	put_watched(t, lab_policy_put, document);
 }
 
@@ -380,7 +353,7 @@ static void replace_policy(struct trial *t)
 		return;
 	t->doing = "a policy replaced";
 	watch_before(t);
-	set_document(t, document);
+	lab_policy_set(t->documents, document);
 	put_watched(t, lab_policy_put, document);
 }
 
@@ -547,7 +520,7 @@ static void run_round(struct trial *t)
 	t->world = worlds_random(&t->random);
 	t->documents = json_array();
 	for (uint32_t i = 0; i < count; i++)
-		set_document(t, new_document(t));
+		lab_policy_set(t->documents, new_document(t));
 	t->doing = "the start";
 	t->step = 0;
 	lab_open(&t->lab, t->world, t->documents);
