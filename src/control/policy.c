@@ -37,6 +37,7 @@ static int revise(void *context, struct wf_err *err)
 {
 	struct wf_control *control = context;
 
+	control->policy.changed_ms = wf_clock_monotonic_ms();
 	return wf_dp_policy_revise(control->dp, err);
 }
 
@@ -53,6 +54,20 @@ static int set_guard(uint32_t slot, bool guarded, void *context, struct wf_err *
 	    wf_dp_endpoint_get(control->dp, slot, &value) == 0 && value.flags & WF_EP_READY)
 		wf_ctl_policy_seed(control, endpoint);
 	return wf_dp_guard_set(control->dp, slot, guarded, err);
+}
+
+/* Programs end within microseconds; whatever holds one up that long stops the machine. */
+#define REST_MS 50
+
+static bool may_free(bool is_needed, void *context)
+{
+	struct wf_control *control = context;
+	bool has_rested = wf_clock_monotonic_ms() - control->policy.changed_ms >= REST_MS;
+
+	/* to be told that they have ended takes up to 20 ms: no change waits for it without need */
+	if (!has_rested && is_needed)
+		has_rested = wf_dp_policy_settle(control->dp) == 0;
+	return has_rested;
 }
 
 bool wf_ctl_policy_is_guarded(const struct wf_control *control, uint32_t slot)
@@ -96,6 +111,7 @@ static int make_engine(struct wf_control *control, struct wf_err *err)
 						   .prefix_set = write_prefix,
 						   .revise = revise,
 						   .guard_set = set_guard,
+						   .may_free = may_free,
 						   .context = control };
 	struct wf_dp_policy_memory shared;
 	struct wf_policy_memory memory;
@@ -153,13 +169,8 @@ void wf_ctl_policy_stop(struct wf_control *control)
 
 /* ---- changes ---------------------------------------------------------------------------------- */
 
-/* Whoever comes that soon after another change lets programs that were at work then end first. */
-#define REST_MS 50
-
 void wf_ctl_policy_begin(struct wf_control *control)
 {
-	if (wf_clock_monotonic_ms() - control->policy.changed_ms < REST_MS)
-		(void)wf_dp_policy_settle(control->dp);
 	wf_policy_engine_begin(control->policy.engine);
 	control->policy.gathering = true;
 }
@@ -170,7 +181,6 @@ int wf_ctl_policy_commit(struct wf_control *control, struct wf_err *err)
 	int r = wf_policy_engine_commit(control->policy.engine, err);
 
 	control->policy.gathering = false;
-	control->policy.changed_ms = wf_clock_monotonic_ms();
 	control->policy.compile_ns = wf_clock_monotonic_ns() - start_ns;
 	control->policy.compile_sum_ns += control->policy.compile_ns;
 	if (r == 0)

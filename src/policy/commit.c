@@ -339,25 +339,36 @@ void wf_engine_restore(struct wf_policy_engine *engine)
 	wf_places_clear(&engine->objects);
 }
 
-int wf_engine_commit(struct wf_policy_engine *engine, struct wf_err *err)
+/* Plans and writes what was gathered; when that fails nothing is left of either. */
+static int carry_out(struct wf_policy_engine *engine, struct wf_err *err)
 {
-	int r;
+	int r = wf_plan_make(engine, err);
 
-	wf_engine_sweep(engine);
-	for (uint32_t i = 0; engine->has_doomed && i < engine->slot_count; i++)
-		if (engine->slots[i].is_doomed && !engine->slots[i].is_touched)
-			wf_slot_set(engine, i, NULL);
-	r = wf_plan_make(engine, err);
 	if (r == 0) {
 		r = write_plan(engine, err);
 		if (r < 0)
 			undo_plan(engine);
 	}
-	if (r == 0) {
+	if (r == 0)
 		finish(engine);
-		return 0;
-	}
-	wf_plan_drop(engine, false);
-	wf_engine_restore(engine);
+	else
+		wf_plan_drop(engine, false);
+	return r;
+}
+
+int wf_engine_commit(struct wf_policy_engine *engine, struct wf_err *err)
+{
+	bool has_swept = wf_engine_sweep(engine, false);
+	int r;
+
+	for (uint32_t i = 0; engine->has_doomed && i < engine->slot_count; i++)
+		if (engine->slots[i].is_doomed && !engine->slots[i].is_touched)
+			wf_slot_set(engine, i, NULL);
+	r = carry_out(engine, err);
+	/* what rests is in the way */
+	if (r == -ENOSPC && !has_swept && wf_engine_sweep(engine, true))
+		r = carry_out(engine, err);
+	if (r < 0)
+		wf_engine_restore(engine);
 	return r;
 }

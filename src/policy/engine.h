@@ -61,6 +61,12 @@ struct wf_policy_effects {
 	int (*revise)(void *context, struct wf_err *err);
 	/* An endpoint's guard: whether packets of a slot have to be judged at all. */
 	int (*guard_set)(uint32_t slot, bool guarded, void *context, struct wf_err *err);
+	/*
+	 * Whether no program is left that began before the last change was in force, so that what
+	 * nobody names may mean something else. is_needed: there is no room without it, so it is
+	 * waited for. NULL: there are no programs.
+	 */
+	bool (*may_free)(bool is_needed, void *context);
 	void *context;
 };
 
@@ -96,8 +102,9 @@ int wf_policy_engine_commit(struct wf_policy_engine *engine, struct wf_err *err)
 /* Takes back what was gathered since begin, and ends it. */
 void wf_policy_engine_rollback(struct wf_policy_engine *engine);
 /*
- * Frees what nobody names any more. It rests until the next change, so that no program that was
- * just at work meets something else in its place; who sees no change coming may call this.
+ * Frees what nobody names any more, and waits until it may. By itself it rests until the next
+ * change for which may_free() holds, so that no program that was just at work meets something else
+ * in its place; who sees no change coming may call this.
  */
 void wf_policy_engine_sweep(struct wf_policy_engine *engine);
 

@@ -173,7 +173,8 @@ int wf_engine_commit(struct wf_policy_engine *engine, struct wf_err *err);
 void wf_engine_restore(struct wf_policy_engine *engine);
 /* A subject fails closed now, whatever the plan of anything was. */
 void wf_engine_seal(struct wf_policy_engine *engine, uint32_t slot);
-void wf_engine_sweep(struct wf_policy_engine *engine);
+/* Frees what nobody names any more, if that may be; waits for it if it is needed. Whether it did. */
+bool wf_engine_sweep(struct wf_policy_engine *engine, bool is_needed);
 /* What an earlier daemon left goes; after the first commit. */
 void wf_engine_forget_adopted(struct wf_policy_engine *engine);
 /* Drops references of what a subject had; what nobody names any more rests. */
