@@ -153,11 +153,12 @@ int wf_ctl_policy_start(struct wf_control *control, struct wf_err *err)
 	if (!control->policy.drops || !control->policy.audited)
 		return wf_fail(err, -ENOMEM, "out of memory for policies");
 	wf_ctl_policy_begin(control);
-	return 0;
+	return wf_ctl_policy_check_start(control, err);
 }
 
 void wf_ctl_policy_stop(struct wf_control *control)
 {
+	wf_ctl_policy_check_stop(control);
 	wf_ctl_confirm_stop(control);
 	wf_ctl_audit_free(control);
 	json_decref(control->policy.self);
@@ -234,36 +235,6 @@ static int sync_guards(struct wf_control *control, struct wf_err *err)
 	return r;
 }
 
-static int count_pair(const struct wf_policy_pair_key *key, const struct wf_policy_run *run,
-		      void *context)
-{
-	(void)key;
-	(void)run;
-	++*(size_t *)context;
-	return 0;
-}
-
-static int count_prefix(const struct wf_prefix *prefix, uint32_t class_id, void *context)
-{
-	(void)prefix;
-	(void)class_id;
-	++*(size_t *)context;
-	return 0;
-}
-
-/* Whether others have put something into the tables, or taken something out. */
-static bool is_whole(struct wf_control *control)
-{
-	size_t pairs = 0, prefixes = 0;
-	struct wf_policy_use use;
-
-	wf_policy_engine_sweep(control->policy.engine);
-	wf_policy_engine_use(control->policy.engine, &use);
-	return wf_dp_pair_visit(control->dp, count_pair, &pairs, NULL) == 0 &&
-	       wf_dp_prefix_visit(control->dp, count_prefix, &prefixes, NULL) == 0 &&
-	       pairs == use.pairs && prefixes == use.prefixes;
-}
-
 static int come_into_force(struct wf_control *control, struct wf_err *err)
 {
 	int r = wf_ctl_policy_self_put(control, err);
@@ -313,7 +284,7 @@ int wf_ctl_policy_sync(struct wf_control *control, struct wf_err *err)
 
 	if (!control->policy.settled)
 		return come_into_force(control, err);
-	if (!is_whole(control)) {
+	if (!wf_ctl_policy_is_whole(control)) {
 		wf_log_warning("tables of policies were changed by others; they are written again",
 			       "revision=%llu", (unsigned long long)control->policy.changes_total);
 		control->repairs_total++;

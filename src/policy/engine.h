@@ -160,6 +160,22 @@ int wf_policy_engine_service_put(struct wf_policy_engine *engine, const char *na
 int wf_policy_engine_service_drop(struct wf_policy_engine *engine, const char *namespace,
 				  const char *name, struct wf_err *err);
 
+/* ---- whether the tables are what was written ------------------------------------------------ */
+
+/* Of entries of wf_policy_pairs and wf_policy_prefixes, in any order. */
+struct wf_policy_sum {
+	size_t entries;
+	uint64_t value;
+};
+void wf_policy_sum_pair(struct wf_policy_sum *sum, const struct wf_policy_pair_key *key,
+			const struct wf_policy_run *run);
+void wf_policy_sum_prefix(struct wf_policy_sum *sum, const struct wf_prefix *prefix,
+			  uint32_t class_id);
+/* What they come to as the engine has written them. */
+void wf_policy_engine_sum(const struct wf_policy_engine *engine, struct wf_policy_sum *ret_sum);
+/* Whether the arrays are as the engine has written them, as far as anybody is sent there. */
+bool wf_policy_engine_is_intact(const struct wf_policy_engine *engine);
+
 /* ---- answers ------------------------------------------------------------------------------- */
 
 /* Whom a question is about: an endpoint (or the host) by slot, or an address of nobody here. */

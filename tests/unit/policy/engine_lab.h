@@ -36,6 +36,7 @@ struct lab {
 	struct lab_prefix *prefixes; /* owned */
 	size_t prefix_count, prefix_capacity;
 	bool guarded[LAB_SLOTS];
+	uint32_t asked;               /* by the engine whether it may free */
 	bool is_borrowed;             /* the tables are somebody else's */
 	void (*watch)(void *context); /* called at every effect, unless NULL */
 	void *watch_context;
