@@ -15,7 +15,7 @@ export PATH := $(PATH):/usr/local/sbin:/usr/sbin:/sbin
 
 .DEFAULT_GOAL := build
 .PHONY: help deps build demo check bench fuzz install uninstall format tidy lint check-kernels \
-	soak conformance clean
+	soak mutants conformance clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
@@ -72,6 +72,10 @@ soak: build ## churn, kills, traffic for SECONDS=60 and more; DECISIONS=1000000 
 		$(PYTHON) -m pytest -p no:cacheprovider tests/e2e/test_soak.py
 	@WEFT_BUILD=$(abspath $(BUILD)) WEFT_ROUNDS=200 WEFT_SEED=$$(date +%s) \
 		$(PYTHON) -m pytest -p no:cacheprovider tests/e2e/test_policy_random.py
+
+mutants: ## break a copy of the tree in one place after another: does a test see it? (root)
+	@tools/deps build test
+	@$(PYTHON) tools/mutants
 
 conformance: build ## the CNI specification's rules against weft-cni (root)
 	@tools/deps build test
