@@ -6,6 +6,7 @@ FUZZ_BUILD ?= build-fuzz
 PREFIX     ?= /usr/local
 DESTDIR    ?=
 SECONDS    ?= 60
+DECISIONS  ?= 1000000
 
 # Debian's own Python has the test packages; another one may be first in PATH.
 PYTHON := /usr/bin/python3
@@ -14,7 +15,7 @@ export PATH := $(PATH):/usr/local/sbin:/usr/sbin:/sbin
 
 .DEFAULT_GOAL := build
 .PHONY: help deps build demo check bench fuzz install uninstall format tidy lint check-kernels \
-	soak conformance clean
+	soak mutants conformance clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
@@ -63,10 +64,18 @@ check-kernels: build ## boot Debian's 6.1 and 6.12 kernels in qemu and test ther
 	@tools/deps kernels
 	@$(PYTHON) tests/kernels/run --build $(BUILD)
 
-soak: build ## churn, kills and traffic for SECONDS=60 and more (root)
+soak: build ## churn, kills, traffic for SECONDS=60 and more; DECISIONS=1000000 on random policies (root)
 	@tools/deps build test
+	$(BUILD)/tests/unit/policy/test_policy_against_oracle $(DECISIONS)0 $$(date +%s)
+	WEFT_DECISIONS=$(DECISIONS) $(BUILD)/tests/bpf/test_bpf_policy_random $$(date +%s)
 	@WEFT_BUILD=$(abspath $(BUILD)) WEFT_SOAK_SECONDS=$(SECONDS) \
 		$(PYTHON) -m pytest -p no:cacheprovider tests/e2e/test_soak.py
+	@WEFT_BUILD=$(abspath $(BUILD)) WEFT_ROUNDS=200 WEFT_SEED=$$(date +%s) \
+		$(PYTHON) -m pytest -p no:cacheprovider tests/e2e/test_policy_random.py
+
+mutants: ## break a copy of the tree in one place after another: does a test see it? (root)
+	@tools/deps build test
+	@$(PYTHON) tools/mutants
 
 conformance: build ## the CNI specification's rules against weft-cni (root)
 	@tools/deps build test

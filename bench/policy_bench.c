@@ -4,6 +4,9 @@
  * endpoint more, one policy changed, and the memory that it holds. Prints JSON.
  *
  *   policy_bench [POLICIES ENDPOINTS CLASSES]      (1000 100000 5000)
+ *
+ * Endpoints are of that many applications and namespaces; with 1,000 policies somebody names each,
+ * so all of them are told apart.
  */
 #include <inttypes.h>
 #include <malloc.h>
@@ -75,46 +78,75 @@ static void require(struct wf_selector *selector, bool of_namespace, const char 
 	must(wf_selector_add(selector, of_namespace, key, WF_MATCH_IN, &value, 1));
 }
 
-/* Policy i selects one application of a namespace and allows another one of it on some ports. */
+/* Peers of a first rule: with ten policies in each namespace somebody names each of 50 apps. */
+#define NAMED 5
+
+static void require_app(struct wf_selector *selector, uint32_t namespace, uint32_t app)
+{
+	char buf[32];
+
+	require(selector, true, WF_LABEL_NAMESPACE_NAME, text(buf, "n", namespace % NAMESPACES));
+	require(selector, false, "app", text(buf, "a", app));
+}
+
+static struct wf_peer *make_peers(struct wf_policy_rule *rule, size_t count)
+{
+	rule->peers = must_have(calloc(count, sizeof(*rule->peers)));
+	rule->peer_count = rule->peer_capacity = count;
+	return rule->peers;
+}
+
+/* Some applications of the own namespace. */
+static void fill_first(struct wf_policy_rule *rule, uint32_t i, uint32_t apps)
+{
+	struct wf_peer *peers = make_peers(rule, NAMED);
+
+	rule->dir = WF_POLICY_INGRESS;
+	for (uint32_t k = 0; k < NAMED; k++)
+		require_app(&peers[k].selector, i, (i / NAMESPACES * NAMED + k) % apps);
+}
+
+/* Every fifth a block, every tenth all of the next namespace, else an application of that. */
+static void fill_second(struct wf_policy_rule *rule, uint32_t i, uint32_t apps)
+{
+	struct wf_peer *peer = make_peers(rule, 1);
+	char buf[32];
+
+	rule->dir = i % 3 == 0 ? WF_POLICY_EGRESS : WF_POLICY_INGRESS;
+	if (i % 5 == 1) {
+		peer->type = WF_PEER_CIDR;
+		peer->cidr.addr = wf_addr_from_ip4(htonl(0xc0000000 + (i << 8)));
+		peer->cidr.len = 24;
+		peer->holds_endpoints = true;
+	} else if (i % 10 == 0) {
+		require(&peer->selector, true, WF_LABEL_NAMESPACE_NAME,
+			text(buf, "n", (i + 1) % NAMESPACES));
+	} else {
+		require_app(&peer->selector, i + 1, (i / NAMESPACES + 1) % apps);
+	}
+}
+
+/* Policy i selects one application of a namespace and allows others on a port. */
 static struct wf_policy make_policy(uint32_t i, uint32_t apps)
 {
 	struct wf_policy policy = { .kind = WF_KIND_NETWORK_POLICY, .tier = WF_TIER_NETWORK };
 	struct wf_policy_section *section = must_have(calloc(1, sizeof(*section)));
 	struct wf_policy_rule *rules = must_have(calloc(2, sizeof(*rules)));
-	char buf[32];
+	uint16_t number = (uint16_t)(1000 + i % 50);
 
 	policy.sections = section;
 	policy.section_count = policy.section_capacity = 1;
-	require(&section->subject, true, WF_LABEL_NAMESPACE_NAME, text(buf, "n", i % NAMESPACES));
-	require(&section->subject, false, "app", text(buf, "a", i / NAMESPACES % apps));
+	require_app(&section->subject, i, i / NAMESPACES % apps);
 	section->isolates[WF_POLICY_INGRESS] = true;
 	section->isolates[WF_POLICY_EGRESS] = i % 3 == 0;
 	section->rules = rules;
 	section->rule_count = section->rule_capacity = 2;
+	fill_first(&rules[0], i, apps);
+	fill_second(&rules[1], i, apps);
 	for (int j = 0; j < 2; j++) {
-		struct wf_peer *peer = must_have(calloc(1, sizeof(*peer)));
-		struct wf_policy_port *port = must_have(calloc(1, sizeof(*port)));
-
-		rules[j].dir = j && i % 3 == 0 ? WF_POLICY_EGRESS : WF_POLICY_INGRESS;
-		rules[j].peers = peer;
-		rules[j].peer_count = rules[j].peer_capacity = 1;
-		rules[j].ports = port;
+		rules[j].ports = must_have(calloc(1, sizeof(*rules[j].ports)));
 		rules[j].port_count = rules[j].port_capacity = 1;
-		*port = (struct wf_policy_port){ IPPROTO_TCP, (uint16_t)(1000 + i % 50),
-						 (uint16_t)(1000 + i % 50), "" };
-		if (j && i % 5 == 0) {
-			peer->type = WF_PEER_CIDR;
-			peer->cidr.addr = wf_addr_from_ip4(htonl(0xc0000000 + (i << 8)));
-			peer->cidr.len = 24;
-			peer->holds_endpoints = true;
-			continue;
-		}
-		require(&peer->selector, true, WF_LABEL_NAMESPACE_NAME,
-			text(buf, "n", (i + (uint32_t)j) % NAMESPACES));
-		/* one in ten means a whole namespace */
-		if (i % 10)
-			require(&peer->selector, false, "app",
-				text(buf, "a", (i / NAMESPACES + 1) % apps));
+		*rules[j].ports = (struct wf_policy_port){ IPPROTO_TCP, number, number, "" };
 	}
 	return policy;
 }

@@ -239,3 +239,13 @@ def test_pytest_reports_are_counted(tmp_path):
 
 def test_new_things_are_named():
     assert check.new_things({"link lo": ""}, {"link lo": "", "link weft0": ""}) == ["link weft0"]
+
+
+def test_every_known_gap_has_a_row():
+    mutants = load("mutants")
+    rows = {row["id"]: row for row in mutants.read_rows()}
+    for section, count in (("A", 16), ("B", 22)):
+        assert {f"{section}-{i:02}" for i in range(1, count + 1)} <= set(rows)
+    for row in rows.values():
+        wanted = {"not_yet"} if "not_yet" in row else {"test", "shows", "change", "file", "from", "to"}
+        assert set(row) == {"id", "gap"} | wanted, row["id"]

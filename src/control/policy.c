@@ -37,6 +37,7 @@ static int revise(void *context, struct wf_err *err)
 {
 	struct wf_control *control = context;
 
+	control->policy.changed_ms = wf_clock_monotonic_ms();
 	return wf_dp_policy_revise(control->dp, err);
 }
 
@@ -53,6 +54,20 @@ static int set_guard(uint32_t slot, bool guarded, void *context, struct wf_err *
 	    wf_dp_endpoint_get(control->dp, slot, &value) == 0 && value.flags & WF_EP_READY)
 		wf_ctl_policy_seed(control, endpoint);
 	return wf_dp_guard_set(control->dp, slot, guarded, err);
+}
+
+/* Programs end within microseconds; whatever holds one up that long stops the machine. */
+#define REST_MS 50
+
+static bool may_free(bool is_needed, void *context)
+{
+	struct wf_control *control = context;
+	bool has_rested = wf_clock_monotonic_ms() - control->policy.changed_ms >= REST_MS;
+
+	/* to be told that they have ended takes up to 20 ms: no change waits for it without need */
+	if (!has_rested && is_needed)
+		has_rested = wf_dp_policy_settle(control->dp) == 0;
+	return has_rested;
 }
 
 bool wf_ctl_policy_is_guarded(const struct wf_control *control, uint32_t slot)
@@ -96,6 +111,7 @@ static int make_engine(struct wf_control *control, struct wf_err *err)
 						   .prefix_set = write_prefix,
 						   .revise = revise,
 						   .guard_set = set_guard,
+						   .may_free = may_free,
 						   .context = control };
 	struct wf_dp_policy_memory shared;
 	struct wf_policy_memory memory;
@@ -137,11 +153,12 @@ int wf_ctl_policy_start(struct wf_control *control, struct wf_err *err)
 	if (!control->policy.drops || !control->policy.audited)
 		return wf_fail(err, -ENOMEM, "out of memory for policies");
 	wf_ctl_policy_begin(control);
-	return 0;
+	return wf_ctl_policy_check_start(control, err);
 }
 
 void wf_ctl_policy_stop(struct wf_control *control)
 {
+	wf_ctl_policy_check_stop(control);
 	wf_ctl_confirm_stop(control);
 	wf_ctl_audit_free(control);
 	json_decref(control->policy.self);
@@ -153,13 +170,8 @@ void wf_ctl_policy_stop(struct wf_control *control)
 
 /* ---- changes ---------------------------------------------------------------------------------- */
 
-/* Whoever comes that soon after another change lets programs that were at work then end first. */
-#define REST_MS 50
-
 void wf_ctl_policy_begin(struct wf_control *control)
 {
-	if (wf_clock_monotonic_ms() - control->policy.changed_ms < REST_MS)
-		(void)wf_dp_policy_settle(control->dp);
 	wf_policy_engine_begin(control->policy.engine);
 	control->policy.gathering = true;
 }
@@ -170,7 +182,6 @@ int wf_ctl_policy_commit(struct wf_control *control, struct wf_err *err)
 	int r = wf_policy_engine_commit(control->policy.engine, err);
 
 	control->policy.gathering = false;
-	control->policy.changed_ms = wf_clock_monotonic_ms();
 	control->policy.compile_ns = wf_clock_monotonic_ns() - start_ns;
 	control->policy.compile_sum_ns += control->policy.compile_ns;
 	if (r == 0)
@@ -224,36 +235,6 @@ static int sync_guards(struct wf_control *control, struct wf_err *err)
 	return r;
 }
 
-static int count_pair(const struct wf_policy_pair_key *key, const struct wf_policy_run *run,
-		      void *context)
-{
-	(void)key;
-	(void)run;
-	++*(size_t *)context;
-	return 0;
-}
-
-static int count_prefix(const struct wf_prefix *prefix, uint32_t class_id, void *context)
-{
-	(void)prefix;
-	(void)class_id;
-	++*(size_t *)context;
-	return 0;
-}
-
-/* Whether others have put something into the tables, or taken something out. */
-static bool is_whole(struct wf_control *control)
-{
-	size_t pairs = 0, prefixes = 0;
-	struct wf_policy_use use;
-
-	wf_policy_engine_sweep(control->policy.engine);
-	wf_policy_engine_use(control->policy.engine, &use);
-	return wf_dp_pair_visit(control->dp, count_pair, &pairs, NULL) == 0 &&
-	       wf_dp_prefix_visit(control->dp, count_prefix, &prefixes, NULL) == 0 &&
-	       pairs == use.pairs && prefixes == use.prefixes;
-}
-
 static int come_into_force(struct wf_control *control, struct wf_err *err)
 {
 	int r = wf_ctl_policy_self_put(control, err);
@@ -303,7 +284,7 @@ int wf_ctl_policy_sync(struct wf_control *control, struct wf_err *err)
 
 	if (!control->policy.settled)
 		return come_into_force(control, err);
-	if (!is_whole(control)) {
+	if (!wf_ctl_policy_is_whole(control)) {
 		wf_log_warning("tables of policies were changed by others; they are written again",
 			       "revision=%llu", (unsigned long long)control->policy.changes_total);
 		control->repairs_total++;

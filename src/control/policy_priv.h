@@ -49,6 +49,7 @@ struct ctl_policy {
 	uint64_t history_first, history_next; /* numbers of what is on record */
 	bool history_read;
 	struct event *confirm_timer;
+	struct event *check_timer;
 };
 
 /* ---- policy.c: the engine's life ---------------------------------------------------------- */
@@ -71,6 +72,14 @@ void wf_ctl_policy_rollback(struct wf_control *control);
 bool wf_ctl_policy_is_guarded(const struct wf_control *control, uint32_t slot);
 /* Makes the datapath judge them, or not. */
 int wf_ctl_policy_guard(struct wf_control *control, uint32_t slot, struct wf_err *err);
+
+/* ---- policy_check.c: whether the tables are as they were written ----------------------------- */
+
+/* Starts looking at them now and then: damage is repaired (CTL_DIRTY_POLICY). 0 or -ENOMEM. */
+int wf_ctl_policy_check_start(struct wf_control *control, struct wf_err *err);
+void wf_ctl_policy_check_stop(struct wf_control *control);
+/* Whether they hold what the engine has written, and nothing else. */
+bool wf_ctl_policy_is_whole(struct wf_control *control);
 
 /* ---- policy_member.c: whom policies are about ----------------------------------------------- */
 

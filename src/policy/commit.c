@@ -7,14 +7,14 @@
 
 #define BATCH 1024
 
-static uint32_t profile_id(const struct wf_force *force, int dir)
+uint32_t wf_force_profile(const struct wf_force *force, int dir)
 {
 	if (force->profiles[dir])
 		return force->profiles[dir]->id;
 	return force->is_sealed ? WF_POLICY_PROFILE_DENY_ALL : WF_POLICY_PROFILE_NONE;
 }
 
-static uint32_t class_id(const struct wf_force *force, int family)
+uint32_t wf_force_class(const struct wf_force *force, int family)
 {
 	return force->classes[family]->id | (force->is_odd[family] ? WF_POLICY_CLASS_ODD : 0);
 }
@@ -75,7 +75,7 @@ static int write_pairs(struct wf_policy_engine *engine, bool is_deletion, struct
 	return flush(&batch, err);
 }
 
-static uint32_t entry_id(const struct wf_prefix_record *record)
+uint32_t wf_engine_prefix_class(const struct wf_prefix_record *record)
 {
 	return record->class ? record->class->id : record->adopted_id;
 }
@@ -95,7 +95,8 @@ static int write_prefixes(struct wf_policy_engine *engine, bool is_going, struct
 	for (size_t i = 0; i < plan->prefix_count; i++) {
 		struct wf_prefix_flip *flip = &plan->prefixes[i];
 		const struct wf_prefix_record *record = flip->record;
-		bool is_same = record->is_there && entry_id(record) == flip->class->id;
+		bool is_same =
+			record->is_there && wf_engine_prefix_class(record) == flip->class->id;
 		int r;
 
 		if (is_going ? !flip->goes : is_same)
@@ -121,7 +122,7 @@ static void write_classes(struct wf_policy_engine *engine)
 
 		flip->was = *subject;
 		for (int j = 0; j < 2; j++)
-			store(&subject->class_id[j], class_id(&flip->will, j));
+			store(&subject->class_id[j], wf_force_class(&flip->will, j));
 	}
 	plan->classes_written = plan->flip_count;
 }
@@ -132,8 +133,8 @@ static bool needs_guard(const struct wf_policy_engine *engine, const struct wf_f
 {
 	const struct wf_slot *slot = &engine->slots[flip->slot];
 
-	*ret_guarded = profile_id(&flip->will, WF_POLICY_INGRESS) != WF_POLICY_PROFILE_NONE ||
-		       profile_id(&flip->will, WF_POLICY_EGRESS) != WF_POLICY_PROFILE_NONE;
+	*ret_guarded = wf_force_profile(&flip->will, WF_POLICY_INGRESS) != WF_POLICY_PROFILE_NONE ||
+		       wf_force_profile(&flip->will, WF_POLICY_EGRESS) != WF_POLICY_PROFILE_NONE;
 	/* the guard of an endpoint that is gone went with it */
 	if (flip->slot != WF_SLOT_HOST && !slot->now)
 		return false;
@@ -157,7 +158,7 @@ static int write_subjects(struct wf_policy_engine *engine, struct wf_err *err)
 		int r;
 
 		for (int j = 0; j < WF_POLICY_DIR_COUNT; j++)
-			store(&subject->profile[j], profile_id(&flip->will, j));
+			store(&subject->profile[j], wf_force_profile(&flip->will, j));
 		plan->subjects_written = i + 1;
 		if (!needs_guard(engine, flip, &guarded))
 			continue;
@@ -220,7 +221,8 @@ static void undo_prefixes(struct wf_policy_engine *engine, bool is_going)
 		if (is_going && flip->is_gone)
 			(void)set_prefix(engine, record, flip->class->id, true, NULL);
 		if (!is_going && flip->is_set)
-			(void)set_prefix(engine, record, entry_id(record), record->is_there, NULL);
+			(void)set_prefix(engine, record, wf_engine_prefix_class(record),
+					 record->is_there, NULL);
 	}
 }
 
@@ -339,25 +341,36 @@ void wf_engine_restore(struct wf_policy_engine *engine)
 	wf_places_clear(&engine->objects);
 }
 
-int wf_engine_commit(struct wf_policy_engine *engine, struct wf_err *err)
+/* Plans and writes what was gathered; when that fails nothing is left of either. */
+static int carry_out(struct wf_policy_engine *engine, struct wf_err *err)
 {
-	int r;
+	int r = wf_plan_make(engine, err);
 
-	wf_engine_sweep(engine);
-	for (uint32_t i = 0; engine->has_doomed && i < engine->slot_count; i++)
-		if (engine->slots[i].is_doomed && !engine->slots[i].is_touched)
-			wf_slot_set(engine, i, NULL);
-	r = wf_plan_make(engine, err);
 	if (r == 0) {
 		r = write_plan(engine, err);
 		if (r < 0)
 			undo_plan(engine);
 	}
-	if (r == 0) {
+	if (r == 0)
 		finish(engine);
-		return 0;
-	}
-	wf_plan_drop(engine, false);
-	wf_engine_restore(engine);
+	else
+		wf_plan_drop(engine, false);
+	return r;
+}
+
+int wf_engine_commit(struct wf_policy_engine *engine, struct wf_err *err)
+{
+	bool has_swept = wf_engine_sweep(engine, false);
+	int r;
+
+	for (uint32_t i = 0; engine->has_doomed && i < engine->slot_count; i++)
+		if (engine->slots[i].is_doomed && !engine->slots[i].is_touched)
+			wf_slot_set(engine, i, NULL);
+	r = carry_out(engine, err);
+	/* what rests is in the way */
+	if (r == -ENOSPC && !has_swept && wf_engine_sweep(engine, true))
+		r = carry_out(engine, err);
+	if (r < 0)
+		wf_engine_restore(engine);
 	return r;
 }

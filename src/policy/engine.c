@@ -252,7 +252,7 @@ void wf_policy_engine_rollback(struct wf_policy_engine *engine)
 
 void wf_policy_engine_sweep(struct wf_policy_engine *engine)
 {
-	wf_engine_sweep(engine);
+	(void)wf_engine_sweep(engine, true);
 }
 
 /* What was gathered comes into force now, or with its batch. */

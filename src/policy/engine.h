@@ -61,6 +61,12 @@ struct wf_policy_effects {
 	int (*revise)(void *context, struct wf_err *err);
 	/* An endpoint's guard: whether packets of a slot have to be judged at all. */
 	int (*guard_set)(uint32_t slot, bool guarded, void *context, struct wf_err *err);
+	/*
+	 * Whether no program is left that began before the last change was in force, so that what
+	 * nobody names may mean something else. is_needed: there is no room without it, so it is
+	 * waited for. NULL: there are no programs.
+	 */
+	bool (*may_free)(bool is_needed, void *context);
 	void *context;
 };
 
@@ -96,8 +102,9 @@ int wf_policy_engine_commit(struct wf_policy_engine *engine, struct wf_err *err)
 /* Takes back what was gathered since begin, and ends it. */
 void wf_policy_engine_rollback(struct wf_policy_engine *engine);
 /*
- * Frees what nobody names any more. It rests until the next change, so that no program that was
- * just at work meets something else in its place; who sees no change coming may call this.
+ * Frees what nobody names any more, and waits until it may. By itself it rests until the next
+ * change for which may_free() holds, so that no program that was just at work meets something else
+ * in its place; who sees no change coming may call this.
  */
 void wf_policy_engine_sweep(struct wf_policy_engine *engine);
 
@@ -152,6 +159,22 @@ int wf_policy_engine_service_put(struct wf_policy_engine *engine, const char *na
 				 struct wf_err *err);
 int wf_policy_engine_service_drop(struct wf_policy_engine *engine, const char *namespace,
 				  const char *name, struct wf_err *err);
+
+/* ---- whether the tables are what was written ------------------------------------------------ */
+
+/* Of entries of wf_policy_pairs and wf_policy_prefixes, in any order. */
+struct wf_policy_sum {
+	size_t entries;
+	uint64_t value;
+};
+void wf_policy_sum_pair(struct wf_policy_sum *sum, const struct wf_policy_pair_key *key,
+			const struct wf_policy_run *run);
+void wf_policy_sum_prefix(struct wf_policy_sum *sum, const struct wf_prefix *prefix,
+			  uint32_t class_id);
+/* What they come to as the engine has written them. */
+void wf_policy_engine_sum(const struct wf_policy_engine *engine, struct wf_policy_sum *ret_sum);
+/* Whether the arrays are as the engine has written them, as far as anybody is sent there. */
+bool wf_policy_engine_is_intact(const struct wf_policy_engine *engine);
 
 /* ---- answers ------------------------------------------------------------------------------- */
 

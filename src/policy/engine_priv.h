@@ -171,9 +171,14 @@ const struct wf_force *wf_plan_force(const struct wf_policy_engine *engine, uint
 int wf_engine_commit(struct wf_policy_engine *engine, struct wf_err *err);
 /* Objects as they were before the change in hand. */
 void wf_engine_restore(struct wf_policy_engine *engine);
+/* What a subject's entry has, and the class of a prefix's. */
+uint32_t wf_force_profile(const struct wf_force *force, int dir);
+uint32_t wf_force_class(const struct wf_force *force, int family);
+uint32_t wf_engine_prefix_class(const struct wf_prefix_record *record);
 /* A subject fails closed now, whatever the plan of anything was. */
 void wf_engine_seal(struct wf_policy_engine *engine, uint32_t slot);
-void wf_engine_sweep(struct wf_policy_engine *engine);
+/* Frees what nobody names any more, if that may be; waits for it if it is needed. Whether it did. */
+bool wf_engine_sweep(struct wf_policy_engine *engine, bool is_needed);
 /* What an earlier daemon left goes; after the first commit. */
 void wf_engine_forget_adopted(struct wf_policy_engine *engine);
 /* Drops references of what a subject had; what nobody names any more rests. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What is named no more is freed with the change after: by then no program is at work with it any
+ * What is named no more is freed with a change after: as soon as no program is at work with it any
  * more, and numbers and places may mean something else. Nothing here can fail for good: what an
  * effect refuses to delete is tried again.
  */
@@ -139,13 +139,18 @@ static void sweep_atoms(struct wf_policy_engine *engine)
 	}
 }
 
-void wf_engine_sweep(struct wf_policy_engine *engine)
+bool wf_engine_sweep(struct wf_policy_engine *engine, bool is_needed)
 {
+	const struct wf_policy_effects *effects = &engine->effects;
+
+	if (effects->may_free && !effects->may_free(is_needed, effects->context))
+		return false;
 	sweep_profiles(engine);
 	sweep_classes(engine);
 	sweep_atoms(engine);
 	if (!engine->has_adopted)
 		wf_engine_forget_adopted(engine);
+	return true;
 }
 
 static bool delete_adopted(struct wf_policy_engine *engine)

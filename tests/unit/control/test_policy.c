@@ -23,6 +23,9 @@
 #define CLOSED(name, app)                                                                       \
 	"{'apiVersion':'networking.k8s.io/v1','kind':'NetworkPolicy','metadata':{'name':'" name \
 	"'},'spec':{'podSelector':{'matchLabels':{'app':'" app "'}}}}"
+#define CIDRS                                                                             \
+	CILIUM("blocks", "'endpointSelector':{'matchLabels':{'app':'back'}},'ingress':[{" \
+			 "'fromCIDR':['192.0.2.0/24']}]")
 #define ISSUE                                                                                     \
 	CILIUM("allow", "'endpointSelector':{'matchLabels':{'app':'back'}},'ingress':[{"          \
 			"'fromEndpoints':[{'matchLabels':{'app':'front'}}],'toPorts':[{'ports':[" \
@@ -196,6 +199,9 @@ static void test_a_slot_forgets(void **state)
 	assert_true(tcp(lab, FRONT, BACK, 80));
 	assert_int_equal(lab_detach(lab, "front"), 0);
 	lab_settle(lab);
+	for (int dir = 0; dir < WF_POLICY_DIR_COUNT; dir++)
+		assert_int_equal(lab->control->policy.subjects[FRONT].profile[dir],
+				 WF_POLICY_PROFILE_DENY_ALL);
 	attach(lab, "new", 0, "");
 	for (uint32_t slot = 1; slot < 6; slot++)
 		if (lab->control->by_slot[slot] && slot != BACK)
@@ -411,6 +417,97 @@ static void test_repair(void **state)
 	assert_int_equal(lab->control->repairs_total, 1);
 }
 
+static int spoil_one_pair(const struct wf_policy_pair_key *key, const struct wf_policy_run *run,
+			  void *context)
+{
+	const struct wf_policy_run other = { run->first, run->count - 1 };
+
+	assert_int_equal(wf_dp_pairs_set(context, key, &other, 1, NULL), 0);
+	return -ECANCELED;
+}
+
+static void spoil_pair(struct lab *lab)
+{
+	assert_int_equal(wf_dp_pair_visit(lab->dp, spoil_one_pair, lab->dp, NULL), -ECANCELED);
+}
+
+static int spoil_one_prefix(const struct wf_prefix *prefix, uint32_t class_id, void *context)
+{
+	assert_int_equal(wf_dp_prefix_set(context, prefix, class_id + 1, true, NULL), 0);
+	return -ECANCELED;
+}
+
+static void spoil_prefix(struct lab *lab)
+{
+	assert_int_equal(wf_dp_prefix_visit(lab->dp, spoil_one_prefix, lab->dp, NULL), -ECANCELED);
+}
+
+static struct wf_dp_policy_memory memory_of(struct lab *lab)
+{
+	struct wf_dp_policy_memory memory;
+
+	assert_int_equal(wf_dp_policy_memory(lab->dp, &memory, NULL), 0);
+	return memory;
+}
+
+/* A rule that denies allows. */
+static void spoil_rule(struct lab *lab)
+{
+	struct wf_dp_policy_memory memory = memory_of(lab);
+
+	for (uint32_t i = 0; i < memory.rule_count; i++)
+		if (memory.rules[i].rule && memory.rules[i].at >> WF_POLICY_AT_VERDICT == 0) {
+			memory.rules[i].at |= WF_POLICY_AT(WF_POLICY_ALLOW, 0, 0);
+			return;
+		}
+	fail();
+}
+
+static void spoil_subject(struct lab *lab)
+{
+	memory_of(lab).subjects[BACK].profile[WF_POLICY_INGRESS] = WF_POLICY_PROFILE_NONE;
+}
+
+static void spoil_class(struct lab *lab)
+{
+	struct wf_policy_subject_value *subjects = memory_of(lab).subjects;
+
+	subjects[OTHER].class_id[0] = subjects[FRONT].class_id[0];
+}
+
+static void spoil_profile(struct lab *lab)
+{
+	struct wf_dp_policy_memory memory = memory_of(lab);
+	struct wf_policy_run *run =
+		&memory.profiles[memory.subjects[BACK].profile[WF_POLICY_INGRESS]];
+
+	run->count = run->count ? 0 : 1;
+}
+
+/* Whatever others change in an entry, counts being right, is found and put right. */
+static void test_contents_are_repaired(void **state)
+{
+	static void (*const damages[])(struct lab * lab) = { spoil_pair,    spoil_prefix,
+							     spoil_rule,    spoil_subject,
+							     spoil_profile, spoil_class };
+	struct lab *lab = *state;
+
+	must_apply(lab, ISSUE "," CIDRS);
+	assert_int_equal(wf_control_resync(lab->control, &lab->err), 0);
+	assert_int_equal(lab->control->repairs_total, 0);
+	for (size_t i = 0; i < WF_ARRAY_LEN(damages); i++) {
+		damages[i](lab);
+		assert_int_equal(wf_control_resync(lab->control, &lab->err), 0);
+		if (lab->control->repairs_total != i + 1)
+			fail_msg("damage %zu is not found", i);
+		assert_true(tcp(lab, FRONT, BACK, 80));
+		assert_false(tcp(lab, FRONT, BACK, 81));
+		assert_false(tcp(lab, OTHER, BACK, 80));
+		assert_int_equal(wf_control_resync(lab->control, &lab->err), 0);
+		assert_int_equal(lab->control->repairs_total, i + 1);
+	}
+}
+
 static void test_metrics(void **state)
 {
 	struct lab *lab = *state;
@@ -439,6 +536,7 @@ int main(void)
 		CASE(test_audit_is_listened_to),
 		CASE(test_the_host),
 		CASE(test_repair),
+		CASE(test_contents_are_repaired),
 		CASE(test_metrics),
 	};
 

@@ -101,6 +101,14 @@ static int guard_set(uint32_t slot, bool guarded, void *context, struct wf_err *
 	return 0;
 }
 
+/* Now and then only, so that much is in the way that nobody names. */
+static bool may_free(bool is_needed, void *context)
+{
+	struct lab *lab = context;
+
+	return is_needed || ++lab->asked % 5 == 0;
+}
+
 /* ---- reading as a program does ------------------------------------------------------------- */
 
 static struct wf_addr addr_of(const struct oracle_party *party)
@@ -269,6 +277,30 @@ char *lab_policy_key(const json_t *document)
 	return key;
 }
 
+size_t lab_policy_find(const json_t *documents, const json_t *document)
+{
+	_cleanup_free_ char *key = lab_policy_key(document);
+	size_t found = 0;
+
+	for (; found < json_array_size(documents); found++) {
+		_cleanup_free_ char *other = lab_policy_key(json_array_get(documents, found));
+
+		if (strcmp(key, other) == 0)
+			break;
+	}
+	return found;
+}
+
+void lab_policy_set(json_t *documents, json_t *document)
+{
+	size_t at = lab_policy_find(documents, document);
+
+	if (at < json_array_size(documents))
+		json_array_set_new(documents, at, document);
+	else
+		json_array_append_new(documents, document);
+}
+
 void lab_policy_put(struct lab *lab, const json_t *document)
 {
 	_cleanup_free_ char *key = lab_policy_key(document);
@@ -384,17 +416,11 @@ void lab_node_put(struct lab *lab, const json_t *node)
 	wf_labels_done(&labels);
 }
 
-static void open_engine(struct lab *lab, const json_t *failsafes)
+static void open_engine(struct lab *lab, const struct wf_policy_effects *effects,
+			const json_t *failsafes)
 {
 	struct wf_policy_failsafe list[16];
 	struct wf_err err = WF_ERR_INIT;
-	struct wf_policy_effects effects = {
-		.pairs_set = pairs_set,
-		.prefix_set = prefix_set,
-		.revise = revise,
-		.guard_set = guard_set,
-		.context = lab,
-	};
 	size_t count = json_array_size(failsafes);
 
 	cases_check(count <= 16, "too many failsafes");
@@ -406,7 +432,7 @@ static void open_engine(struct lab *lab, const json_t *failsafes)
 		list[i].proto = (uint8_t)json_integer_value(json_object_get(item, "proto"));
 		list[i].port = (uint16_t)json_integer_value(json_object_get(item, "port"));
 	}
-	cases_check(wf_policy_engine_new(&lab->engine, &lab->memory, &effects, list, count, &err) ==
+	cases_check(wf_policy_engine_new(&lab->engine, &lab->memory, effects, list, count, &err) ==
 			    0,
 		    "%s", err.message);
 }
@@ -432,9 +458,27 @@ static void fill(struct lab *lab, const json_t *world, const json_t *documents)
 		lab_policy_put(lab, json_array_get(documents, i));
 }
 
-void lab_open(struct lab *lab, const json_t *world, const json_t *documents)
+static void open_all(struct lab *lab, const struct wf_policy_effects *effects, const json_t *world,
+		     const json_t *documents)
 {
 	struct wf_err err = WF_ERR_INIT;
+
+	open_engine(lab, effects, json_object_get(world, "failsafes"));
+	wf_policy_engine_begin(lab->engine);
+	fill(lab, world, documents);
+	cases_check(wf_policy_engine_commit(lab->engine, &err) == 0, "%s", err.message);
+}
+
+void lab_open(struct lab *lab, const json_t *world, const json_t *documents)
+{
+	const struct wf_policy_effects effects = {
+		.pairs_set = pairs_set,
+		.prefix_set = prefix_set,
+		.revise = revise,
+		.guard_set = guard_set,
+		.may_free = may_free,
+		.context = lab,
+	};
 
 	memset(lab, 0, sizeof(*lab));
 	lab->memory.subjects = calloc(WF_MAX_SLOTS, sizeof(*lab->memory.subjects));
@@ -444,10 +488,17 @@ void lab_open(struct lab *lab, const json_t *world, const json_t *documents)
 	lab->memory.profile_count = LAB_PROFILES;
 	lab->memory.rule_count = LAB_RULES;
 	cases_check(lab->memory.subjects && lab->memory.profiles && lab->memory.rules, "no memory");
-	open_engine(lab, json_object_get(world, "failsafes"));
-	wf_policy_engine_begin(lab->engine);
-	fill(lab, world, documents);
-	cases_check(wf_policy_engine_commit(lab->engine, &err) == 0, "%s", err.message);
+	open_all(lab, &effects, world, documents);
+}
+
+void lab_open_over(struct lab *lab, const struct wf_policy_memory *memory,
+		   const struct wf_policy_effects *effects, const json_t *world,
+		   const json_t *documents)
+{
+	memset(lab, 0, sizeof(*lab));
+	lab->memory = *memory;
+	lab->is_borrowed = true;
+	open_all(lab, effects, world, documents);
 }
 
 void lab_close(struct lab *lab)
@@ -462,8 +513,10 @@ void lab_close(struct lab *lab)
 		}
 	}
 	free(lab->prefixes);
-	free(lab->memory.subjects);
-	free(lab->memory.profiles);
-	free(lab->memory.rules);
+	if (!lab->is_borrowed) {
+		free(lab->memory.subjects);
+		free(lab->memory.profiles);
+		free(lab->memory.rules);
+	}
 	memset(lab, 0, sizeof(*lab));
 }

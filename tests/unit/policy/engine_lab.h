@@ -36,12 +36,21 @@ struct lab {
 	struct lab_prefix *prefixes; /* owned */
 	size_t prefix_count, prefix_capacity;
 	bool guarded[LAB_SLOTS];
+	uint32_t asked;               /* by the engine whether it may free */
+	bool is_borrowed;             /* the tables are somebody else's */
 	void (*watch)(void *context); /* called at every effect, unless NULL */
 	void *watch_context;
 };
 
 /* Ends are aborts with a message: nothing here may fail. */
 void lab_open(struct lab *lab, const json_t *world, const json_t *documents);
+/*
+ * The same over tables that somebody else has, which outlive it; lab_look_up() and
+ * lab_check_guards() know nothing of those.
+ */
+void lab_open_over(struct lab *lab, const struct wf_policy_memory *memory,
+		   const struct wf_policy_effects *effects, const json_t *world,
+		   const json_t *documents);
 void lab_close(struct lab *lab);
 
 void lab_policy_put(struct lab *lab, const json_t *document);
@@ -54,6 +63,10 @@ void lab_node_put(struct lab *lab, const json_t *node);
 
 /* "KIND/NAMESPACE/NAME" or "KIND/NAME"; new, owned by the caller. */
 char *lab_policy_key(const json_t *document);
+/* Where the document of the same key is in an array; its size when there is none. */
+size_t lab_policy_find(const json_t *documents, const json_t *document);
+/* Puts a document into an array in place of the one of the same key. Takes it over. */
+void lab_policy_set(json_t *documents, json_t *document);
 
 /* What the engine answers. */
 enum oracle_verdict lab_ask(const struct lab *lab, enum oracle_dir dir,

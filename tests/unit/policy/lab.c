@@ -119,6 +119,15 @@ static int guard_set(uint32_t slot, bool guarded, void *context, struct wf_err *
 	return 0;
 }
 
+static bool may_free(bool is_needed, void *context)
+{
+	struct lab *lab = context;
+
+	if (lab->rests && is_needed)
+		lab->waits++;
+	return !lab->rests || is_needed;
+}
+
 static void start(struct lab *lab, const struct wf_policy_failsafe *failsafes, size_t count)
 {
 	struct wf_policy_effects effects = {
@@ -126,6 +135,7 @@ static void start(struct lab *lab, const struct wf_policy_failsafe *failsafes, s
 		.prefix_set = prefix_set,
 		.revise = revise,
 		.guard_set = guard_set,
+		.may_free = may_free,
 		.context = lab,
 	};
 

@@ -42,6 +42,8 @@ struct lab {
 	size_t calls, pair_writes, revisions;
 	size_t fail_at; /* the effect with this number of calls before it fails; SIZE_MAX: none */
 	bool has_failed;
+	bool rests;   /* programs may be at work: nothing is freed unless it is needed */
+	size_t waits; /* how often it was */
 	void (*on_effect)(struct lab *lab, void *context); /* before and after; NULL: nothing */
 	void *context;
 	/* what verdicts are read from: memory.subjects, or what a test has caught up with */

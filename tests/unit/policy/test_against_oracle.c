@@ -23,6 +23,7 @@
 #include "cases.h"
 #include "documents.h"
 #include "engine_lab.h"
+#include "shrink.h"
 #include "worlds.h"
 
 #define PARTIES_MAX 512
@@ -119,81 +120,16 @@ static bool differs_afresh(const json_t *world, const json_t *documents,
 	return asked != right || read != right;
 }
 
-/* Drops items of an array as long as it still differs. */
-static void shrink_array(const json_t *world, const json_t *documents, json_t *array,
-			 size_t at_least, const struct difference *difference)
+struct shrinking {
+	const json_t *world;
+	const struct difference *difference;
+};
+
+static bool still_differs(const json_t *documents, void *context)
 {
-	for (size_t i = json_array_size(array); i-- > 0 && json_array_size(array) > at_least;) {
-		json_t *item = json_incref(json_array_get(array, i));
+	const struct shrinking *shrinking = context;
 
-		json_array_remove(array, i);
-		if (!differs_afresh(world, documents, difference))
-			json_array_insert(array, i, item);
-		json_decref(item);
-	}
-}
-
-static void shrink_spec(const json_t *world, const json_t *documents, json_t *spec,
-			const struct difference *difference)
-{
-	static const char *const lists[] = { "ingress", "ingressDeny", "egress", "egressDeny" };
-
-	for (size_t i = 0; i < 4; i++) {
-		json_t *rules = json_object_get(spec, lists[i]);
-
-		shrink_array(world, documents, rules, 1, difference);
-		for (size_t k = 0; k < json_array_size(rules); k++) {
-			const char *key;
-			json_t *value;
-			void *next;
-
-			json_object_foreach_safe(json_array_get(rules, k), next, key, value) {
-				shrink_array(world, documents, value, 1, difference);
-			}
-		}
-	}
-}
-
-static json_t *shrink(const json_t *world, const json_t *documents,
-		      const struct difference *difference)
-{
-	json_t *fewer = json_deep_copy(documents);
-
-	shrink_array(world, fewer, fewer, 0, difference);
-	for (size_t i = 0; i < json_array_size(fewer); i++) {
-		json_t *document = json_array_get(fewer, i);
-		json_t *specs = json_object_get(document, "specs");
-
-		shrink_spec(world, fewer, json_object_get(document, "spec"), difference);
-		shrink_array(world, fewer, specs, 1, difference);
-		for (size_t k = 0; k < json_array_size(specs); k++)
-			shrink_spec(world, fewer, json_array_get(specs, k), difference);
-	}
-	return fewer;
-}
-
-static void print_json(const char *title, const json_t *value)
-{
-	char *text = json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY);
-
-	fprintf(stderr, "%s %s\n", title, text);
-	free(text);
-}
-
-static void print_party(const struct trial *t, const char *title, const struct oracle_party *party)
-{
-	const json_t *spaces = json_object_get(t->world, "namespaces");
-
-	fprintf(stderr, "%s %s\n", title, party->address);
-	if (party->endpoint) {
-		print_json("   endpoint", party->endpoint);
-		print_json("   namespace",
-			   json_object_get(spaces, oracle_namespace(party))
-				   ? json_object_get(spaces, oracle_namespace(party))
-				   : json_null());
-	} else if (party->node) {
-		print_json("   node", party->node);
-	}
+	return differs_afresh(shrinking->world, documents, shrinking->difference);
 }
 
 __attribute__((noreturn)) static void fail_with(struct trial *t, const struct question *question,
@@ -202,17 +138,14 @@ __attribute__((noreturn)) static void fail_with(struct trial *t, const struct qu
 	struct difference difference = { question->src->address, question->dst->address,
 					 question->dir, question->proto, question->port };
 	bool afresh = differs_afresh(t->world, t->documents, &difference);
-	json_t *documents =
-		afresh ? shrink(t->world, t->documents, &difference) : json_incref(t->documents);
+	struct shrinking shrinking = { t->world, &difference };
+	json_t *documents = afresh ? shrink_documents(t->documents, still_differs, &shrinking)
+				   : json_incref(t->documents);
 
 	fprintf(stderr, "seed %llu, round %d, step %d, after: %s%s\n", (unsigned long long)t->seed,
 		t->round, t->step, t->doing,
 		afresh ? "" : " (an engine that starts with this is right: the change went wrong)");
-	for (size_t i = 0; i < json_array_size(documents); i++)
-		print_json("document", json_array_get(documents, i));
-	print_json("services", json_object_get(t->world, "services"));
-	print_party(t, "from", question->src);
-	print_party(t, "to", question->dst);
+	shrink_print(t->world, documents, question->src, question->dst);
 	fprintf(stderr, "%s, protocol %d, port %d: oracle %s, engine %s, tables %s\n",
 		question->dir == ORACLE_INGRESS ? "ingress" : "egress", question->proto,
 		question->port, oracle_verdict_name(question->after), oracle_verdict_name(asked),
@@ -343,39 +276,12 @@ static void see_instant(void *context)
 
 /* ---- changes ------------------------------------------------------------------------------- */
 
-static size_t find_document(const json_t *documents, const json_t *wanted_document)
-{
-	char *key = lab_policy_key(wanted_document);
-	size_t found = 0;
-
-	for (; found < json_array_size(documents); found++) {
-		char *other = lab_policy_key(json_array_get(documents, found));
-		bool same = strcmp(key, other) == 0;
-
-		free(other);
-		if (same)
-			break;
-	}
-	free(key);
-	return found;
-}
-
 static json_t *new_document(struct trial *t)
 {
 	char name[32];
 
 	snprintf(name, sizeof(name), "p%d", t->names++);
 	return documents_random(&t->random, t->world, name);
-}
-
-static void set_document(struct trial *t, json_t *document)
-{
-	size_t at = find_document(t->documents, document);
-
-	if (at < json_array_size(t->documents))
-		json_array_set_new(t->documents, at, document);
-	else
-		json_array_append_new(t->documents, document);
 }
 
 /* Watches while change() changes the engine; the world and documents are what they are to be. */
@@ -404,14 +310,14 @@ static void change_policy(struct trial *t)
 	if (old && random_often(&t->random, 40)) {
 		t->doing = "a policy dropped";
 		json_incref(old);
-		json_array_remove(t->documents, find_document(t->documents, old));
+		json_array_remove(t->documents, lab_policy_find(t->documents, old));
 		put_watched(t, lab_policy_drop, old);
 		json_decref(old);
 		return;
 	}
 	document = new_document(t);
 	t->doing = "a policy put";
-	set_document(t, document);
+	lab_policy_set(t->documents, document);
 	put_watched(t, lab_policy_put, document);
 }
 
@@ -447,7 +353,7 @@ static void replace_policy(struct trial *t)
 		return;
 	t->doing = "a policy replaced";
 	watch_before(t);
-	set_document(t, document);
+	lab_policy_set(t->documents, document);
 	put_watched(t, lab_policy_put, document);
 }
 
@@ -614,7 +520,7 @@ static void run_round(struct trial *t)
 	t->world = worlds_random(&t->random);
 	t->documents = json_array();
 	for (uint32_t i = 0; i < count; i++)
-		set_document(t, new_document(t));
+		lab_policy_set(t->documents, new_document(t));
 	t->doing = "the start";
 	t->step = 0;
 	lab_open(&t->lab, t->world, t->documents);

@@ -742,6 +742,55 @@ static void test_full_tables(void **state)
 	ALLOWED(OUT, 4, WORLD, OUTSIDE, 80);
 }
 
+/* A policy that allows one port. */
+static struct wf_policy opened(uint16_t port)
+{
+	struct wf_policy policy = closed("app=db");
+	struct wf_policy_rule *rule = lab_rule(&policy.sections[0], IN, WF_RULE_ALLOW);
+
+	rule->any_peer = true;
+	lab_port(rule, IPPROTO_TCP, port, port);
+	return policy;
+}
+
+/* Programs that are at work find what they were sent to, until there is no room without it. */
+static void test_what_is_at_work_is_left_alone(void **state)
+{
+	struct wf_policy policy = opened(80);
+	struct wf_policy_run before;
+	uint32_t profile;
+	uint16_t port;
+
+	(void)state;
+	lab_done(&lab);
+	lab_init(&lab, 8, 16);
+	lab.rests = true;
+	assert_int_equal(lab_member(&lab, 2, "shop", "app=db"), 0);
+	lab_put(&lab, "a", &policy);
+	profile = lab.subjects[2].profile[IN];
+	before = lab.memory.profiles[profile];
+	for (port = 81; lab.waits == 0 && port < 100; port++) {
+		policy = opened(port);
+		assert_int_equal(lab.memory.profiles[profile].first, before.first);
+		assert_int_equal(lab.memory.profiles[profile].count, before.count);
+		assert_int_not_equal(lab.memory.rules[before.first + 1].at, 0);
+		lab_put(&lab, "a", &policy);
+		ALLOWED(IN, 2, WORLD, OUTSIDE, port);
+		DENIED(IN, 2, WORLD, OUTSIDE, port - 1);
+	}
+	/* it did not come to that at once, and then there was room for some more */
+	assert_in_range(port, 83, 99);
+	policy = opened(port);
+	lab_put(&lab, "a", &policy);
+	ALLOWED(IN, 2, WORLD, OUTSIDE, port);
+	lab.rests = false;
+	lab_drop(&lab, "a");
+	wf_policy_engine_sweep(lab.engine);
+	ALLOWED(IN, 2, WORLD, OUTSIDE, 1);
+	for (uint32_t i = 0; i < lab.memory.rule_count; i++)
+		assert_int_equal(lab.memory.rules[i].at | lab.memory.rules[i].rule, 0);
+}
+
 static void test_restart(void **state)
 {
 	struct wf_policy policy = closed("app=db");
@@ -805,6 +854,7 @@ int main(void)
 		TEST(answers),
 		TEST(batch),
 		TEST(full_tables),
+		TEST(what_is_at_work_is_left_alone),
 		TEST(restart),
 	};
 
