@@ -55,6 +55,22 @@ static __always_inline struct wf_net_value *wf_map_network(__u32 number)
 	return bpf_map_lookup_elem(&wf_networks, &number);
 }
 
+static __always_inline struct wf_remote_value *wf_map_remote(const struct wf_addr_key *key)
+{
+	return bpf_map_lookup_elem(&wf_remotes, key);
+}
+
+static __always_inline struct wf_node_value *wf_map_node(__u32 number)
+{
+	return bpf_map_lookup_elem(&wf_nodes, &number);
+}
+
+/* The number of the node whose tunnel ends there. */
+static __always_inline __u32 *wf_map_member(const struct wf_addr *underlay)
+{
+	return bpf_map_lookup_elem(&wf_members, underlay);
+}
+
 static __always_inline struct wf_counter *wf_map_drop(__u32 reason)
 {
 	return bpf_map_lookup_elem(&wf_drops, &reason);

@@ -53,6 +53,41 @@ struct {
 	__type(value, struct wf_net_value);
 } wf_networks __weak SEC(".maps");
 
+/*
+ * Addresses of endpoints of other nodes. Written by the daemon, read by from_container, from_host
+ * and from_overlay. Bound: WF_MAX_REMOTES; when full the daemon says so and the rest is not reached.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, WF_MAX_REMOTES);
+	__type(key, struct wf_addr_key);
+	__type(value, struct wf_remote_value);
+} wf_remotes __weak SEC(".maps");
+
+/*
+ * Nodes by number, and this one's own entry (WF_NODE_SELF). Written by the daemon, read by whatever
+ * sends to other nodes. Bound: WF_MAX_NODES; the daemon refuses more.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, WF_MAX_NODES);
+	__type(key, __u32);
+	__type(value, struct wf_node_value);
+} wf_nodes __weak SEC(".maps");
+
+/*
+ * Numbers of nodes by the address where their tunnel ends: whose frames are taken. Written by the
+ * daemon, read by from_overlay. Bound: WF_MAX_NODES.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, WF_MAX_NODES);
+	__type(key, struct wf_addr);
+	__type(value, __u32);
+} wf_members __weak SEC(".maps");
+
 /* Drops by reason. Written by the programs, read by the daemon. One entry per reason. */
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);

@@ -169,6 +169,44 @@ static __always_inline int wf_redirect_neigh(__u32 ifindex)
 	return bpf_redirect_neigh(ifindex, NULL, 0, 0);
 }
 
+/* Time to live of what goes through the tunnel, as of any packet of the host's. */
+#define WF_TUNNEL_TTL 64
+
+/*
+ * Gives the packet an outer header for when it leaves by the device of the overlay. IPv4: without
+ * a UDP checksum, as RFC 7348 asks; IPv6: with one.
+ */
+static __always_inline int wf_tunnel_set(struct wf_ctx *ctx, __u32 vni, const struct wf_addr *to)
+{
+	struct bpf_tunnel_key key = { .tunnel_id = vni, .tunnel_ttl = WF_TUNNEL_TTL };
+
+	if (to->halves[0]) {
+		__builtin_memcpy(key.remote_ipv6, to, sizeof(key.remote_ipv6));
+		return bpf_skb_set_tunnel_key(ctx, &key, sizeof(key), BPF_F_TUNINFO_IPV6);
+	}
+	key.remote_ipv4 = bpf_ntohl(to->words[3]);
+	return bpf_skb_set_tunnel_key(ctx, &key, sizeof(key), BPF_F_ZERO_CSUM_TX);
+}
+
+/* What the outer header of a packet said that came through the overlay; -1: it did not. */
+static __always_inline int wf_tunnel_get(struct wf_ctx *ctx, __u32 *ret_vni,
+					 struct wf_addr *ret_from)
+{
+	struct bpf_tunnel_key key = {};
+
+	if (bpf_skb_get_tunnel_key(ctx, &key, sizeof(key), 0) == 0) {
+		ret_from->halves[0] = 0;
+		ret_from->words[2] = bpf_htonl(0xffff);
+		ret_from->words[3] = bpf_htonl(key.remote_ipv4);
+	} else if (bpf_skb_get_tunnel_key(ctx, &key, sizeof(key), BPF_F_TUNINFO_IPV6) == 0) {
+		__builtin_memcpy(ret_from, key.remote_ipv6, sizeof(*ret_from));
+	} else {
+		return -1;
+	}
+	*ret_vni = key.tunnel_id;
+	return 0;
+}
+
 /* Where a packet goes next: the neighbour that has the address, on a device of the host. */
 struct wf_hop {
 	__u32 ifindex;

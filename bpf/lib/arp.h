@@ -47,11 +47,19 @@ static __always_inline int wf_resolve(const struct wf_net_value *network, __u32 
 				      __u32 *ret_is_gateway, int missing)
 {
 	struct wf_addr_value *value = wf_address_find(number, addr);
+	struct wf_remote_value *remote;
 	struct wf_ep_value *owner;
 	int reason;
 
-	if (!value)
-		return missing;
+	if (!value) {
+		/* on another node: what MAC the frame has ends with the tunnel */
+		remote = network->flags & WF_NET_OVERLAY ? wf_remote_find(addr) : NULL;
+		if (!remote || remote->network != number)
+			return missing;
+		*ret_is_gateway = 0;
+		__builtin_memcpy(ret_mac, network->gateway_mac, ETH_ALEN);
+		return 0;
+	}
 	*ret_is_gateway = value->flags & WF_ADDR_GATEWAY || value->slot == WF_SLOT_HOST;
 	if (*ret_is_gateway) {
 		__builtin_memcpy(ret_mac, network->gateway_mac, ETH_ALEN);

@@ -12,6 +12,7 @@
 #include "endpoint.h"
 #include "finish.h"
 #include "guard.h"
+#include "overlay.h"
 
 /* The two addresses at the front of a frame. */
 struct wf_macs {
@@ -144,6 +145,28 @@ static __always_inline int wf_to_peer_guarded(struct wf_ctx *ctx, __u32 slot, __
 	return wf_to_peer(ctx, slot, to, peer);
 }
 
+/* To an endpoint of another node, if its network and the sender's allow it. */
+static __always_inline int wf_to_remote_guarded(struct wf_ctx *ctx, __u32 from,
+						const struct wf_ep_value *endpoint,
+						const struct wf_ip *ip,
+						const struct wf_remote_value *remote)
+{
+	int r = 0;
+
+	if (remote->network != endpoint->network) {
+		struct wf_net_value *network = wf_network_valid(endpoint->network);
+		struct wf_net_value *other = wf_network_valid(remote->network);
+
+		if (!network || !other)
+			return -WF_REASON_NO_NETWORK;
+		r = wf_check_networks(network, other);
+	}
+	if (r == 0 && wf_guard_cares(ctx, endpoint->flags))
+		r = wf_guard(ctx, ip, from, WF_SLOT_NOBODY,
+			     WF_GUARD_HOW(WF_WAY_REMOTE, WF_HOOK_FROM_CONTAINER, endpoint->flags));
+	return r ? r : wf_to_remote(ctx, from, remote);
+}
+
 /* To an endpoint of another network, if both allow it. */
 static __always_inline int wf_to_other_network(struct wf_ctx *ctx, __u32 from, __u32 flags,
 					       const struct wf_ip *ip,
@@ -190,6 +213,13 @@ static __always_inline int wf_deliver_elsewhere(struct wf_ctx *ctx, const struct
 	return wf_to_host_guarded(ctx, eth, slot, endpoint, ip);
 }
 
+/* The endpoint of another node that the packet is for, if the sender can reach any; or NULL. */
+static __always_inline struct wf_remote_value *wf_remote_for(const struct wf_ep_value *endpoint,
+							     const struct wf_ip *ip)
+{
+	return wf_unlikely(endpoint->flags & WF_EP_OVERLAY) ? wf_remote_find(&ip->dst) : NULL;
+}
+
 /*
  * The endpoint that was sent to last, if this packet is for it as well; NULL otherwise. Spares the
  * address look-up for most packets. The endpoint table alone decides: an endpoint in service that
@@ -227,6 +257,7 @@ static __always_inline int wf_deliver(struct wf_ctx *ctx, const struct ethhdr *e
 	struct wf_traffic_value *traffic = wf_map_traffic(slot);
 	struct wf_conn_owner *owner = wf_map_conn_owner(slot);
 	int reason = -WF_REASON_INTERNAL_ERROR;
+	struct wf_remote_value *remote;
 	struct wf_addr_value *value;
 	struct wf_ep_value *peer;
 	__u32 to;
@@ -240,6 +271,9 @@ static __always_inline int wf_deliver(struct wf_ctx *ctx, const struct ethhdr *e
 	if (wf_unlikely(!peer)) {
 		value = wf_address_find(endpoint->network, &ip->dst);
 		to = value ? value->slot : WF_SLOT_HOST;
+		remote = value ? NULL : wf_remote_for(endpoint, ip);
+		if (remote)
+			return wf_to_remote_guarded(ctx, slot, endpoint, ip, remote);
 		if (to == WF_SLOT_HOST && wf_may_be_service(owner))
 			return WF_NEXT(WF_STAGE_SERVICE);
 		if (!value)

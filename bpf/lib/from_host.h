@@ -83,10 +83,27 @@ static __always_inline int wf_host_to_endpoint(struct wf_ctx *ctx, const struct 
 	return r < 0 ? r : WF_TOLD(r);
 }
 
+/* To an endpoint of another node. */
+static __always_inline int wf_host_to_remote(struct wf_ctx *ctx, const struct wf_ip *ip,
+					     const struct wf_remote_value *remote)
+{
+	__u32 flags = wf_host_flags();
+
+	if (wf_guard_cares(ctx, flags)) {
+		int r = wf_guard(ctx, ip, WF_SLOT_NOBODY, WF_SLOT_NOBODY,
+				 WF_GUARD_HOW(WF_WAY_REMOTE, WF_HOOK_FROM_HOST, flags));
+
+		if (r)
+			return r;
+	}
+	return wf_to_remote(ctx, WF_SLOT_HOST, remote);
+}
+
 /* The stage's logic: action, WF_NEXT(), WF_TOLD() or -reason. */
 static __always_inline int wf_from_host(struct wf_ctx *ctx)
 {
 	struct wf_ep_value *endpoint = NULL;
+	struct wf_remote_value *remote;
 	struct wf_addr_value *value;
 	struct wf_ip ip;
 	int r = wf_parse_host_packet(ctx, &ip);
@@ -94,6 +111,9 @@ static __always_inline int wf_from_host(struct wf_ctx *ctx)
 	if (r < 0)
 		return r;
 	value = wf_address_find(WF_NETWORK_HOST, &ip.dst);
+	remote = value ? NULL : wf_remote_find(&ip.dst);
+	if (remote)
+		return wf_host_to_remote(ctx, &ip, remote);
 	if (!value || value->flags & WF_ADDR_GATEWAY || value->slot == WF_SLOT_HOST) {
 		r = wf_classify(&ip);
 		return r < 0 ? r : -WF_REASON_NO_SUCH_ADDRESS;

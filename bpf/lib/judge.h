@@ -246,6 +246,14 @@ static __always_inline int wf_judge_packet(struct wf_ctx *ctx, struct wf_work *w
 	return wf_judge_new(work);
 }
 
+static __always_inline int wf_judge_to_remote(struct wf_ctx *ctx, __u32 from,
+					      const struct wf_ip *ip)
+{
+	struct wf_remote_value *remote = wf_remote_find(&ip->dst);
+
+	return remote ? wf_to_remote(ctx, from, remote) : -WF_REASON_NO_SUCH_ADDRESS;
+}
+
 /* Hands over what may pass: action or -reason. */
 static __always_inline int wf_judge_deliver(struct wf_ctx *ctx, const struct wf_work *work)
 {
@@ -259,6 +267,7 @@ static __always_inline int wf_judge_deliver(struct wf_ctx *ctx, const struct wf_
 		peer = wf_endpoint_ready(guard->to, &reason);
 		return peer ? wf_to_peer(ctx, from, guard->to, peer) : reason;
 	case WF_WAY_HOST: return wf_to_host(ctx, wf_ctx_eth(ctx), from);
+	case WF_WAY_REMOTE: return wf_judge_to_remote(ctx, from, &work->ip);
 	case WF_WAY_PASS:
 		wf_traffic_count(WF_SLOT_HOST, guard->to, wf_ctx_len(ctx));
 		return TC_ACT_OK;
@@ -272,6 +281,7 @@ static __always_inline __u32 wf_judge_way(const struct wf_work *work)
 	switch (work->guard.way) {
 	case WF_WAY_HOST:
 	case WF_WAY_IN: return WF_EVENT_WAY_HOST;
+	case WF_WAY_REMOTE:
 	case WF_WAY_OUT: return WF_EVENT_WAY_OUT;
 	default: return WF_EVENT_WAY_ENDPOINT;
 	}

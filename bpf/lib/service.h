@@ -24,12 +24,15 @@ static __always_inline int wf_service_plain(struct wf_ctx *ctx, const struct wf_
 					    const struct wf_ip *ip)
 {
 	struct wf_addr_value *value = wf_address_find(sender->endpoint->network, &ip->dst);
+	struct wf_remote_value *remote = value ? NULL : wf_remote_for(sender->endpoint, ip);
 	const struct ethhdr *eth = wf_ctx_eth(ctx);
 	int reason = -WF_REASON_INTERNAL_ERROR;
 	struct wf_ep_value *peer;
 
 	if (!eth)
 		return -WF_REASON_MALFORMED_L2;
+	if (remote)
+		return wf_to_remote_guarded(ctx, sender->slot, sender->endpoint, ip, remote);
 	if (!value)
 		return wf_deliver_elsewhere(ctx, eth, sender->slot, sender->endpoint, ip);
 	if (value->slot == WF_SLOT_HOST)
@@ -77,8 +80,12 @@ static __always_inline int wf_service_check(const struct wf_sender *sender, __u3
 	struct wf_net_value *other;
 	int reason = -WF_REASON_INTERNAL_ERROR;
 
+	/* whom of another node that may be is looked at when the packet goes there */
 	if (slot == WF_SLOT_HOST)
-		return sender->network->flags & WF_NET_INTERNAL ? -WF_REASON_NETWORK_INTERNAL : 0;
+		return sender->network->flags & WF_NET_INTERNAL &&
+				       !(sender->network->flags & WF_NET_OVERLAY)
+			       ? -WF_REASON_NETWORK_INTERNAL
+			       : 0;
 	peer = wf_endpoint_ready(slot, &reason);
 	if (!peer)
 		return reason;
@@ -102,6 +109,26 @@ static __always_inline int wf_service_judge(struct wf_ctx *ctx, const struct wf_
 	if (to == WF_SLOT_HOST && (flags & WF_EP_GUARDED || work->guard.is_traced))
 		to = wf_address_owner(&work->hit.to.dst);
 	return wf_judge_translated(ctx, work, sender->slot, to);
+}
+
+/* A backend that is not on this node: through the overlay, or by the host's routes. */
+static __always_inline int wf_service_beyond(struct wf_ctx *ctx, const struct wf_sender *sender,
+					     const struct wf_addr *backend)
+{
+	struct wf_remote_value *remote =
+		sender->endpoint->flags & WF_EP_OVERLAY ? wf_remote_find(backend) : NULL;
+	struct wf_net_value *other;
+	int r;
+
+	if (!remote && sender->network->flags & WF_NET_INTERNAL)
+		return -WF_REASON_NETWORK_INTERNAL;
+	if (!remote)
+		return wf_to_host(ctx, NULL, sender->slot);
+	other = wf_network_valid(remote->network);
+	if (!other)
+		return -WF_REASON_NO_NETWORK;
+	r = wf_check_networks(sender->network, other);
+	return r < 0 ? r : wf_to_remote(ctx, sender->slot, remote);
 }
 
 /*
@@ -132,7 +159,7 @@ static __always_inline int wf_service_deliver(struct wf_ctx *ctx, const struct w
 			return r;
 	}
 	if (to == WF_SLOT_HOST)
-		return wf_to_host(ctx, NULL, sender->slot);
+		return wf_service_beyond(ctx, sender, &hit->to.dst);
 	peer = wf_service_peer(to, work->ip.version, &hit->to.dst, &reason);
 	if (!peer)
 		return reason;

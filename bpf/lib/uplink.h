@@ -273,13 +273,14 @@ static __always_inline int wf_uplink_receive(struct wf_ctx *ctx,
 }
 
 /*
- * Whether the source is the host's own or a container's: nobody outside has that. A frame for
+ * Whether the source is the host's own or a container's, of whatever node: nobody outside has that. A frame for
  * somebody else's MAC does not reach the host; it may be the host's own, on its way through the
  * device to a macvlan container.
  */
 static __always_inline int wf_uplink_is_spoofed(const struct wf_ctx *ctx, const struct wf_ip *ip)
 {
-	return wf_address_owner(&ip->src) != WF_SLOT_NOBODY && !wf_ctx_is_for_others(ctx);
+	return (wf_address_owner(&ip->src) != WF_SLOT_NOBODY || wf_remote_find(&ip->src)) &&
+	       !wf_ctx_is_for_others(ctx);
 }
 
 /* Leaves what the host itself receives or sends to the judge, if policies are about the host. */

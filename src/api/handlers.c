@@ -184,6 +184,11 @@ static int get_address(struct api_request *request, json_t **ret_answer, struct 
 				      err);
 }
 
+static int get_nodes(struct api_request *request, json_t **ret_answer, struct wf_err *err)
+{
+	return nothing_or(wf_control_node_list(request->server->control), ret_answer, err);
+}
+
 static int get_services(struct api_request *request, json_t **ret_answer, struct wf_err *err)
 {
 	return nothing_or(wf_control_service_list(request->server->control), ret_answer, err);
@@ -316,6 +321,7 @@ const struct api_route wf_api_routes[] = {
 	{ EVHTTP_REQ_GET, "/v1/cni/status", get_cni_status, NULL },
 	{ EVHTTP_REQ_GET, "/v1/addresses", get_addresses, NULL },
 	{ EVHTTP_REQ_GET, "/v1/addresses/*", get_address, NULL },
+	{ EVHTTP_REQ_GET, "/v1/nodes", get_nodes, NULL },
 	{ EVHTTP_REQ_GET, "/v1/services", get_services, NULL },
 	{ EVHTTP_REQ_GET, "/v1/services/*/*", get_service, NULL },
 	{ EVHTTP_REQ_GET, "/v1/ports", get_ports, NULL },

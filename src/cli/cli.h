@@ -76,6 +76,7 @@ extern const struct wf_cli_command wf_cli_attach_commands[];
 extern const struct wf_cli_command wf_cli_endpoint_commands[];
 extern const struct wf_cli_command wf_cli_document_commands[];
 extern const struct wf_cli_command wf_cli_ip_commands[];
+extern const struct wf_cli_command wf_cli_node_commands[];
 extern const struct wf_cli_command wf_cli_service_commands[];
 extern const struct wf_cli_command wf_cli_ports_commands[];
 extern const struct wf_cli_command wf_cli_conntrack_commands[];

@@ -12,7 +12,8 @@
 #include "cli/output.h"
 #include "model/document.h"
 
-static const char *const drivers[] = { "bridge", "host", "none", "macvlan", "ipvlan", NULL };
+static const char *const drivers[] = { "bridge",  "overlay", "host", "none",
+				       "macvlan", "ipvlan",  NULL };
 static const char *const modes[] = { "bridge", "private", "vepa", "passthru",
 				     "l2",     "l3",      "l3s",  NULL };
 

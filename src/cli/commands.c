@@ -86,6 +86,14 @@ const struct wf_cli_page wf_cli_pages[] = {
 	  .description = "Every address that weft knows is free, in use by an endpoint, held for "
 			 "one, cooling down after its release, or excluded.",
 	  .commands = wf_cli_ip_commands },
+	{ .name = "weft-node",
+	  .section = 1,
+	  .summary = "list the nodes that share the store",
+	  .description =
+		  "Where documents live in a store of several hosts, each host is a node. Networks of "
+		  "the driver overlay reach from node to node; services and policies mean the "
+		  "endpoints of all of them.",
+	  .commands = wf_cli_node_commands },
 	{ .name = "weft-service",
 	  .section = 1,
 	  .summary = "list and inspect services",

@@ -274,10 +274,11 @@ static size_t recorded_changes(const struct ctl_plan *plan, struct ctl_policy_ch
 }
 
 /* The documents, the record of what was done to policies, and what to go back to, in one. */
-static int plan_store(struct wf_control *control, const struct ctl_plan *plan, uint64_t confirm_ms,
-		      struct wf_err *err)
+static int plan_store(struct wf_control *control, const struct ctl_plan *plan,
+		      struct ctl_turn *turn, uint64_t confirm_ms, struct wf_err *err)
 {
-	size_t room = plan->count + CTL_HISTORY_WRITES(plan->count) + 1, count = 0, more = 0;
+	size_t room = plan->count + CTL_HISTORY_WRITES(plan->count) + 1 + CTL_TURNS, count = 0,
+	       more = 0, turns = 0;
 	_cleanup_free_ struct wf_store_write *writes = calloc(room, sizeof(*writes));
 	_cleanup_free_ struct ctl_policy_change *changes =
 		calloc(plan->count + 1, sizeof(*changes));
@@ -303,12 +304,14 @@ static int plan_store(struct wf_control *control, const struct ctl_plan *plan, u
 	if (r == 0 && confirm_ms)
 		r = wf_ctl_confirm_write(control, plan, confirm_ms, &writes[count + more++],
 					 &pending, err);
+	if (r == 0 && wf_ctl_turn_writes(control, plan, turn, writes + count + more, &turns) < 0)
+		r = wf_fail(err, -ENOMEM, "out of memory");
 	if (r < 0)
 		return r;
-	r = wf_store_commit(control->store, writes, count + more, WF_STORE_DURABLE, NULL, err);
+	r = wf_ctl_commit(control, writes, count + more + turns, WF_STORE_DURABLE, NULL, err);
 	if (r < 0)
 		wf_ctl_history_forget(control);
-	return r;
+	return wf_ctl_turn_explain(control, r, err);
 }
 
 /* The tables learn what the store added: uid, resourceVersion, creation time. */
@@ -343,8 +346,8 @@ static int force_all(struct wf_control *control, struct ctl_plan *plan, struct w
 	return r;
 }
 
-static int plan_execute(struct wf_control *control, struct ctl_plan *plan, uint64_t confirm_ms,
-			struct wf_err *err)
+static int plan_execute(struct wf_control *control, struct ctl_plan *plan, struct ctl_turn *turn,
+			uint64_t confirm_ms, struct wf_err *err)
 {
 	bool gathers = has_gathered(plan), gathered = false;
 	int r;
@@ -360,7 +363,7 @@ static int plan_execute(struct wf_control *control, struct ctl_plan *plan, uint6
 	}
 	wf_ctl_crash_point("apply.in-force");
 	if (r == 0)
-		r = plan_store(control, plan, confirm_ms, err);
+		r = plan_store(control, plan, turn, confirm_ms, err);
 	if (r == 0) {
 		adopt_meta(control, plan);
 	} else {
@@ -407,6 +410,7 @@ static int apply(struct wf_control *control, const json_t *documents, bool dry_r
 		 uint64_t confirm_ms, json_t **ret_results, struct wf_err *err)
 {
 	_cleanup_(plan_done) struct ctl_plan plan = { 0 };
+	_cleanup_(wf_ctl_turn_done) struct ctl_turn turn = { .seen = { 0 } };
 	_cleanup_json_ json_t *results = NULL;
 	int r;
 
@@ -414,14 +418,17 @@ static int apply(struct wf_control *control, const json_t *documents, bool dry_r
 		return wf_fail_field(err, -EINVAL, "documents", "an array of documents is wanted");
 	if (json_array_size(documents) > WF_DOCUMENTS_MAX)
 		return wf_fail(err, -E2BIG, "more than %d documents at once", WF_DOCUMENTS_MAX);
-	r = plan_make(control, &plan, documents, err);
+	wf_ctl_follow(control);
+	r = wf_ctl_turn_begin(control, &turn, err);
+	if (r == 0)
+		r = plan_make(control, &plan, documents, err);
 	if (r < 0)
 		return r;
 	results = plan_results(&plan);
 	if (!results)
 		return wf_fail(err, -ENOMEM, "out of memory");
 	if (!dry_run) {
-		r = plan_execute(control, &plan, confirm_ms, err);
+		r = plan_execute(control, &plan, &turn, confirm_ms, err);
 		if (r < 0)
 			return r;
 		log_applied(control, &plan);

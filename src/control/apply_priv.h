@@ -25,6 +25,22 @@ struct ctl_kind_ops {
 		    struct wf_err *err);
 };
 
+/* ---- turn.c: one node at a time --------------------------------------------------------------- */
+
+#define CTL_TURNS 3
+struct ctl_turn {
+	uint64_t seen[CTL_TURNS];     /* versions of the indexes as they were before the plan */
+	json_t *documents[CTL_TURNS]; /* owned; what the writes point to */
+};
+/* Before others are looked at. */
+int wf_ctl_turn_begin(struct wf_control *control, struct ctl_turn *turn, struct wf_err *err);
+/* Up to CTL_TURNS writes to be committed with the plan. 0 or -ENOMEM. */
+int wf_ctl_turn_writes(struct wf_control *control, const struct ctl_plan *plan,
+		       struct ctl_turn *turn, struct wf_store_write *writes, size_t *ret_count);
+void wf_ctl_turn_done(struct ctl_turn *turn);
+/* What a commit's failure means to whoever applied; returns the code. */
+int wf_ctl_turn_explain(struct wf_control *control, int r, struct wf_err *err);
+
 /* NULL: the kind cannot be applied. */
 const struct ctl_kind_ops *wf_ctl_kind_ops(const char *kind);
 /* Those of policy_kinds.c; NULL: another's. */

@@ -23,6 +23,9 @@
 
 WF_LOG_MODULE(attach);
 
+/* How often another node may be faster before that is an error. */
+#define ATTEMPTS 16
+
 /* The interface name: as asked, or the first ethN that no endpoint of this namespace has. */
 static int choose_ifname(struct wf_control *control, struct wf_endpoint *spec, const char *wanted,
 			 struct wf_err *err)
@@ -156,7 +159,13 @@ static int clear_predecessor(struct wf_control *control, const struct wf_endpoin
 			     struct wf_err *err)
 {
 	struct ctl_endpoint *before = wf_ctl_endpoint_find(control, spec->meta.name);
+	const struct ctl_remote *remote = wf_ctl_remote_find(control, spec->meta.name);
 
+	if (remote)
+		return wf_fail_field(err, -EEXIST, "name",
+				     "there is an endpoint %s already, on node %s; detach it there "
+				     "or choose another --name",
+				     remote->name, remote->node->name);
 	if (!before && spec->container_id)
 		before = wf_ctl_endpoint_by_container(control, spec->container_id, spec->ifname);
 	if (!before)
@@ -201,7 +210,7 @@ static int fill_links(struct wf_control *control, struct ctl_network *network,
 	int r;
 
 	spec->mtu = request->mtu ? request->mtu : network->mtu;
-	if (spec->mtu > network->mtu && network->spec.driver != WF_DRIVER_BRIDGE)
+	if (spec->mtu > network->mtu && !wf_ctl_is_routed_by_host(network))
 		return wf_fail_field(err, -EINVAL, "mtu", "%u is larger than the %u of device %s",
 				     spec->mtu, network->mtu, network->parent);
 	if (wf_mac_is_zero(&spec->mac)) {
@@ -214,7 +223,7 @@ static int fill_links(struct wf_control *control, struct ctl_network *network,
 		if (r < 0)
 			return r;
 	}
-	if (network->spec.driver != WF_DRIVER_BRIDGE)
+	if (!wf_ctl_is_routed_by_host(network))
 		return 0;
 	spec->slot = wf_ctl_slot_take(control);
 	if (!spec->slot)
@@ -225,6 +234,24 @@ static int fill_links(struct wf_control *control, struct ctl_network *network,
 	return 0;
 }
 
+/* Another node was faster: with the name, -EEXIST, or with an address, -ESTALE. */
+static int explain_conflict(struct wf_control *control, const struct wf_endpoint *spec,
+			    struct wf_err *err)
+{
+	_cleanup_json_ json_t *other = NULL;
+	char text[WF_ADDR_TEXT] = "an address";
+
+	if (wf_store_get(control->store, WF_KIND_ENDPOINT, spec->meta.name, &other, NULL) == 0)
+		return wf_fail_field(err, -EEXIST, "name",
+				     "there is an endpoint %s already, on node %s; detach it there "
+				     "or choose another --name",
+				     spec->meta.name,
+				     wf_json_str(json_object_get(other, "spec"), "node", "?"));
+	if (spec->address_count)
+		(void)wf_addr_format(&spec->addresses[0].prefix.addr, text);
+	return wf_fail(err, -ESTALE, "%s was given out by another node meanwhile; try again", text);
+}
+
 /* *ret_document: new reference to what was stored; may be NULL. */
 static int store_endpoint(struct wf_control *control, struct wf_endpoint *spec,
 			  const struct ctl_reservation *fresh, json_t **ret_document,
@@ -232,8 +259,10 @@ static int store_endpoint(struct wf_control *control, struct wf_endpoint *spec,
 {
 	_cleanup_json_ json_t *document = wf_endpoint_to_json(spec);
 	_cleanup_json_ json_t *reservation = NULL;
-	struct wf_store_write writes[2];
-	size_t count = 0;
+	_cleanup_(wf_ctl_leases_done) struct ctl_leases leases = { .documents = { NULL } };
+	struct wf_store_write writes[2 + CTL_LEASE_WRITES];
+	bool is_new = !spec->meta.resource_version;
+	size_t count = 0, more = 0;
 	int r;
 
 	if (!document)
@@ -242,7 +271,12 @@ static int store_endpoint(struct wf_control *control, struct wf_endpoint *spec,
 						   .kind = WF_KIND_ENDPOINT,
 						   .name = spec->meta.name,
 						   .document = document,
-						   .expected = WF_STORE_ANY };
+						   .expected = wf_ctl_is_shared(control)
+								       ? spec->meta.resource_version
+								       : WF_STORE_ANY };
+	if (is_new && wf_ctl_lease_writes(control, spec, false, &leases, writes + count, &more) < 0)
+		return wf_fail(err, -ENOMEM, "out of memory storing endpoint %s", spec->meta.name);
+	count += more;
 	if (fresh) {
 		reservation = wf_reservation_to_json(&fresh->spec);
 		if (!reservation)
@@ -254,8 +288,10 @@ static int store_endpoint(struct wf_control *control, struct wf_endpoint *spec,
 							   .expected = WF_STORE_ANY };
 	}
 	/* a reservation outlives this boot, an endpoint does not */
-	r = wf_store_commit(control->store, writes, count,
-			    fresh ? WF_STORE_DURABLE : WF_STORE_BOOT_BOUND, NULL, err);
+	r = wf_ctl_commit(control, writes, count, fresh ? WF_STORE_DURABLE : WF_STORE_BOOT_BOUND,
+			  NULL, err);
+	if (r == -EEXIST && is_new && wf_ctl_is_shared(control))
+		return explain_conflict(control, spec, err);
 	if (r < 0)
 		return r;
 	wf_ctl_meta_adopt(&spec->meta, document);
@@ -313,7 +349,7 @@ err_unmember:
 					       .name = endpoint->spec.meta.name,
 					       .expected = WF_STORE_ANY };
 
-		(void)wf_store_commit(control->store, &gone, 1, WF_STORE_BOOT_BOUND, NULL, NULL);
+		(void)wf_ctl_commit(control, &gone, 1, WF_STORE_BOOT_BOUND, NULL, NULL);
 	}
 	return r;
 }
@@ -331,6 +367,8 @@ static int fill_endpoint(struct wf_control *control, struct ctl_network *network
 		return r;
 	(void)snprintf(spec->network, sizeof(spec->network), "%s", network->spec.meta.name);
 	(void)snprintf(spec->boot_id, sizeof(spec->boot_id), "%s", control->boot_id);
+	if (wf_ctl_is_shared(control) && !(spec->node = strdup(control->config.node_name)))
+		return wf_fail(err, -ENOMEM, "out of memory");
 	r = choose_ifname(control, spec, request->ifname, err);
 	if (r < 0)
 		return r;
@@ -399,7 +437,7 @@ static int attach_to(struct wf_control *control, struct ctl_network *network,
 	if (r == 0)
 		r = bring_up(control, endpoint, netns_fd, fresh, ret_document, err);
 	if (r < 0) {
-		wf_ctl_attach_unaddress(network, &endpoint->spec, false);
+		wf_ctl_attach_unaddress(network, &endpoint->spec, r == -ESTALE);
 		if (slot)
 			control->slots[slot] = CTL_SLOT_DYING;
 		wf_ctl_endpoint_remove(control, endpoint);
@@ -416,6 +454,22 @@ static int attach_to(struct wf_control *control, struct ctl_network *network,
 err_unreserve:
 	if (fresh)
 		wf_ctl_reservation_stop(control, fresh);
+	return r;
+}
+
+/*
+ * Where several nodes give out a network's addresses, another may have been faster: the address
+ * cools down here (it is taken, and news of that is on its way), and the next one is tried. One
+ * that was asked for is refused.
+ */
+static int attach_shared(struct wf_control *control, struct ctl_network *network,
+			 const struct attach_request *request, int netns_fd,
+			 const struct wf_net_ns_id *ns, json_t **ret_document, struct wf_err *err)
+{
+	int r = -ESTALE;
+
+	for (unsigned int i = 0; r == -ESTALE && i < ATTEMPTS; i++)
+		r = attach_to(control, network, request, netns_fd, ns, ret_document, err);
 	return r;
 }
 
@@ -438,6 +492,7 @@ int wf_control_attach(struct wf_control *control, const json_t *body, json_t **r
 	struct wf_net_ns_id ns;
 	int r;
 
+	wf_ctl_follow(control);
 	r = wf_ctl_attach_parse(&request, body, err);
 	if (r < 0)
 		return r;
@@ -463,7 +518,7 @@ int wf_control_attach(struct wf_control *control, const json_t *body, json_t **r
 	if (r == 0 && wf_ctl_has_parent(network))
 		r = wf_ctl_network_resolve(control, network, err);
 	if (r == 0)
-		r = attach_to(control, network, &request, netns_fd, &ns, ret_endpoint, err);
+		r = attach_shared(control, network, &request, netns_fd, &ns, ret_endpoint, err);
 	if (r < 0) {
 		wf_err_set_object(err, "network/%s", request.network);
 		return r;

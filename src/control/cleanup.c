@@ -47,6 +47,11 @@ static bool is_macvlan_host(const struct wf_net_link *link)
 	       sscanf(link->name, "wfm%u%c", &number, &rest) == 1;
 }
 
+static bool is_overlay(const struct wf_net_link *link)
+{
+	return strcmp(link->kind, "vxlan") == 0 && strcmp(link->name, WF_NET_OVERLAY_DEVICE) == 0;
+}
+
 static void see_link(const struct wf_net_link *link, void *context)
 {
 	struct found *found = context;
@@ -56,7 +61,7 @@ static void see_link(const struct wf_net_link *link, void *context)
 	if (indexed || link->group == WF_NET_GROUP_LIVE || link->group == WF_NET_GROUP_DEAD) {
 		found->endpoints++;
 		(void)wf_net_endpoint_bury(found->net, link->ifindex);
-	} else if (link->ifindex == WF_IFINDEX_BASE || is_macvlan_host(link)) {
+	} else if (link->ifindex == WF_IFINDEX_BASE || is_macvlan_host(link) || is_overlay(link)) {
 		add_device(found, link->ifindex);
 	} else {
 		/* an uplink, perhaps: nothing happens to others */

@@ -47,6 +47,7 @@ void wf_control_free(struct wf_control **control)
 	wf_ctl_repair_stop(*control);
 	wf_ctl_lb_stop(*control);
 	wf_ctl_policy_stop(*control);
+	wf_ctl_cluster_stop(*control);
 	free_tables(*control);
 	free(*control);
 	*control = NULL;
@@ -77,6 +78,8 @@ int wf_control_new(struct wf_control **ret_control, const struct wf_control_conf
 		r = wf_ctl_policy_start(control, err);
 	if (r == 0)
 		r = wf_ctl_recover(control, err);
+	if (r == 0)
+		r = wf_ctl_cluster_start(control, err);
 	if (r < 0)
 		return r;
 	*ret_control = TAKE_PTR(control);

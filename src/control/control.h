@@ -40,6 +40,9 @@ enum wf_policy_log {
 
 struct wf_control_config {
 	const char *node_name;  /* borrowed, as all strings here */
+	bool shared;            /* other nodes have the same store */
+	struct wf_addr node_ip; /* shared: where the others reach this node */
+	uint16_t overlay_port;  /* UDP; of every node the same */
 	const char *run_dir;    /* for what lasts until the next boot; NULL: nothing is noted */
 	uint32_t gso_max_bytes; /* BIG TCP limit for endpoints; 0: leave the kernel's */
 	uint64_t cool_down_ms;  /* for networks that do not say */
@@ -142,6 +145,11 @@ int wf_control_attachable(struct wf_control *control, const char *network, struc
 int wf_control_endpoint_inspect(struct wf_control *control, const char *name, json_t **ret_document,
 				struct wf_err *err);
 json_t *wf_control_endpoint_list(struct wf_control *control);
+
+/* ---- nodes --------------------------------------------------------------------------------- */
+
+/* This node and those that share its store: {items: [{name, state, address, endpoints}]}. */
+json_t *wf_control_node_list(struct wf_control *control);
 
 /* ---- services and ports -------------------------------------------------------------------- */
 

@@ -7,6 +7,7 @@
 #define HASH_NONFATAL_OOM 1
 #include <uthash.h>
 
+#include "control/cluster_priv.h"
 #include "control/control.h"
 #include "control/lb_priv.h"
 #include "control/policy_priv.h"
@@ -121,6 +122,7 @@ struct wf_control {
 	uint32_t repair_count;     /* in that window */
 	struct ctl_lb lb;
 	struct ctl_policy policy;
+	struct ctl_cluster cluster;
 };
 
 /* ---- table.c: the tables ------------------------------------------------------------------ */
@@ -164,6 +166,8 @@ struct wf_net_value wf_ctl_desired_network(const struct wf_control *control,
 struct wf_ep_value wf_ctl_desired_endpoint(const struct ctl_endpoint *endpoint);
 /* Whether the host itself has addresses and routes for the network. */
 bool wf_ctl_is_routed_by_host(const struct ctl_network *network);
+/* Whether the network is the same one on other nodes. */
+bool wf_ctl_is_overlay(const struct ctl_network *network);
 /* The host side's name and the alias that tells people what it is. */
 void wf_ctl_desired_names(const struct ctl_endpoint *endpoint, char host_name[16], char alias[256]);
 /* Fills what net needs to make the interface. routes: room for 2 * WF_MAX_ENDPOINT_ADDRESSES. */

@@ -7,7 +7,12 @@
 
 bool wf_ctl_is_routed_by_host(const struct ctl_network *network)
 {
-	return network->spec.driver == WF_DRIVER_BRIDGE;
+	return wf_driver_is_routed(network->spec.driver);
+}
+
+bool wf_ctl_is_overlay(const struct ctl_network *network)
+{
+	return network->spec.driver == WF_DRIVER_OVERLAY;
 }
 
 struct wf_net_value wf_ctl_desired_network(const struct wf_control *control,
@@ -21,6 +26,8 @@ struct wf_net_value wf_ctl_desired_network(const struct wf_control *control,
 		value.flags |= WF_NET_INTERNAL;
 	if (network->spec.masquerade && !network->spec.internal)
 		value.flags |= WF_NET_MASQUERADE;
+	if (wf_ctl_is_overlay(network))
+		value.flags |= WF_NET_OVERLAY;
 	for (size_t i = 0; i < network->spec.subnet_count; i++) {
 		const struct wf_prefix *prefix = &network->spec.subnets[i].prefix;
 
@@ -42,6 +49,8 @@ struct wf_ep_value wf_ctl_desired_endpoint(const struct ctl_endpoint *endpoint)
 		.network = endpoint->network->spec.number,
 	};
 
+	if (wf_ctl_is_overlay(endpoint->network))
+		value.flags |= WF_EP_OVERLAY;
 	for (size_t i = 0; i < spec->address_count; i++) {
 		const struct wf_addr *addr = &spec->addresses[i].prefix.addr;
 		bool ip4 = wf_addr_is_ip4(addr);
@@ -66,6 +75,7 @@ static enum wf_net_kind kind_of(enum wf_driver driver)
 	switch (driver) {
 	case WF_DRIVER_MACVLAN: return WF_NET_KIND_MACVLAN;
 	case WF_DRIVER_IPVLAN: return WF_NET_KIND_IPVLAN;
+	case WF_DRIVER_OVERLAY:
 	case WF_DRIVER_BRIDGE: return WF_NET_KIND_VETH;
 	default: return WF_NET_KIND_LOOPBACK_ONLY;
 	}
@@ -132,7 +142,7 @@ void wf_ctl_desired_interface(const struct wf_control *control, const struct ctl
 {
 	const struct wf_endpoint *spec = &endpoint->spec;
 	const struct ctl_network *network = endpoint->network;
-	bool veth = network->spec.driver == WF_DRIVER_BRIDGE;
+	bool veth = wf_ctl_is_routed_by_host(network);
 
 	wf_ctl_desired_names(endpoint, host_name, alias);
 	for (size_t i = 0; i < spec->address_count; i++)
@@ -149,7 +159,9 @@ void wf_ctl_desired_interface(const struct wf_control *control, const struct ctl
 		.mtu = spec->mtu,
 		.parent_ifindex = network->parent_ifindex,
 		.mode = mode_of(network->spec.mode),
-		.gso_max_bytes = veth ? control->config.gso_max_bytes : 0,
+		/* a tunnel adds headers to what the kernel sends in one piece */
+		.gso_max_bytes =
+			veth && !wf_ctl_is_overlay(network) ? control->config.gso_max_bytes : 0,
 		.ingress_block = veth ? WF_BLOCK_INGRESS : 0,
 		.egress_block = veth ? WF_BLOCK_EGRESS : 0,
 		.addresses = addresses,

@@ -57,6 +57,7 @@ static int check_deletable(struct wf_control *control, const char *kind, const c
 	struct ctl_network *network = wf_ctl_network_find(control, name);
 	struct ctl_endpoint *endpoint, *next;
 	struct ctl_reservation *reservation, *next_reservation;
+	const struct ctl_remote *remote;
 
 	if (strcmp(kind, WF_KIND_ENDPOINT) == 0)
 		return wf_fail(err, -EPERM,
@@ -75,6 +76,13 @@ static int check_deletable(struct wf_control *control, const char *kind, const c
 				       network->endpoint_count == 1 ? "" : ", ...",
 				       network->endpoint_count == 1 ? "it" : "them");
 	}
+	remote = wf_ctl_remote_in(control, name);
+	if (remote)
+		return wf_fail(
+			err, -EBUSY,
+			"network %s has endpoints on other nodes (%s on %s, ...); detach them "
+			"there first",
+			name, remote->name, remote->node->name);
 	HASH_ITER(by_name, control->reservations, reservation, next_reservation) {
 		if (strcmp(reservation->spec.network, name) == 0 && !reservation->spec.sticky)
 			return wf_fail(err, -EBUSY,
@@ -112,8 +120,7 @@ static int delete_from_store(struct wf_control *control, const char *kind, const
 	r = wf_ctl_history_writes(control, change, change ? 1 : 0, writes + count, &more, &history,
 				  err);
 	if (r == 0)
-		r = wf_store_commit(control->store, writes, count + more, WF_STORE_DURABLE, NULL,
-				    err);
+		r = wf_ctl_commit(control, writes, count + more, WF_STORE_DURABLE, NULL, err);
 	if (r < 0)
 		wf_ctl_history_forget(control);
 	return r;
@@ -161,6 +168,7 @@ int wf_control_delete(struct wf_control *control, const char *kind_name, const c
 	const struct ctl_kind_ops *ops;
 	int r;
 
+	wf_ctl_follow(control);
 	r = wf_control_get(control, kind_name, name, &document, err);
 	if (r == 0)
 		r = check_deletable(control, kind->name, name, err);

@@ -59,12 +59,26 @@ void wf_ctl_endpoint_unlink(struct wf_control *control, const struct ctl_endpoin
 
 static int delete_document(struct wf_control *control, const char *name, struct wf_err *err)
 {
-	struct wf_store_write write = { .op = WF_STORE_DELETE,
-					.kind = WF_KIND_ENDPOINT,
-					.name = name,
-					.expected = WF_STORE_ANY };
-	int r = wf_store_commit(control->store, &write, 1, WF_STORE_BOOT_BOUND, NULL, err);
+	const struct ctl_endpoint *endpoint = wf_ctl_endpoint_find(control, name);
+	_cleanup_(wf_ctl_leases_done) struct ctl_leases leases = { .documents = { NULL } };
+	struct wf_store_write writes[1 + CTL_LEASE_WRITES] = { { .op = WF_STORE_DELETE,
+								 .kind = WF_KIND_ENDPOINT,
+								 .name = name,
+								 .expected = WF_STORE_ANY } };
+	size_t more = 0;
+	int r = endpoint ? wf_ctl_lease_writes(control, &endpoint->spec, true, &leases, writes + 1,
+					       &more)
+			 : 0;
 
+	if (r == 0)
+		r = wf_ctl_commit(control, writes, 1 + more, WF_STORE_BOOT_BOUND, NULL, err);
+	/* another node has released some of it: each for itself then */
+	for (size_t i = 0; r == -ENOENT && more && i < 1 + more; i++) {
+		int q = wf_ctl_commit(control, &writes[i], 1, WF_STORE_BOOT_BOUND, NULL, err);
+
+		if (q < 0 && q != -ENOENT)
+			r = q;
+	}
 	return r == -ENOENT ? 0 : r;
 }
 
@@ -82,7 +96,7 @@ static int store_phase(struct wf_control *control, struct ctl_endpoint *endpoint
 	endpoint->spec.phase = phase;
 	document = wf_endpoint_to_json(&endpoint->spec);
 	write.document = document;
-	r = document ? wf_store_commit(control->store, &write, 1, WF_STORE_BOOT_BOUND, NULL, err)
+	r = document ? wf_ctl_commit(control, &write, 1, WF_STORE_BOOT_BOUND, NULL, err)
 		     : wf_fail(err, -ENOMEM, "out of memory storing endpoint %s", write.name);
 	if (r < 0)
 		endpoint->spec.phase = before;

@@ -261,6 +261,8 @@ int wf_ctl_network_resolve(struct wf_control *control, struct ctl_network *netwo
 		r = resolve_parent(control, network, err);
 	else if (wf_net_default_device(control->net, name, &ifindex, &mtu, NULL) == 0)
 		network->mtu = mtu;
+	if (wf_ctl_is_overlay(network))
+		network->mtu -= wf_ctl_overlay_bytes(control);
 	if (r < 0) {
 		/* with the parent the kernel took the host's device too */
 		if (network->host_ifindex &&

@@ -2,6 +2,7 @@
 /* What people see of networks, endpoints and the node: documents with their status. */
 #include <errno.h>
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -47,10 +48,22 @@ static json_t *addresses_json(const struct wf_endpoint *spec)
 	return list;
 }
 
+static json_t *remote_json(const struct ctl_remote *remote)
+{
+	json_t *list = json_array();
+	char text[WF_ADDR_TEXT];
+
+	for (size_t i = 0; i < remote->addr_count; i++)
+		(void)json_array_append_new(list,
+					    json_string(wf_addr_format(&remote->addrs[i], text)));
+	return json_pack("{s:o, s:s}", "addresses", list, "node", remote->node->name);
+}
+
 /* As `docker network inspect` lists containers: name -> what it has. */
 static json_t *members_json(struct wf_control *control, const struct ctl_network *network)
 {
 	struct ctl_endpoint *endpoint, *next;
+	struct ctl_remote *remote, *next_remote;
 	json_t *members = json_object();
 	char mac[WF_MAC_TEXT];
 
@@ -67,6 +80,9 @@ static json_t *members_json(struct wf_control *control, const struct ctl_network
 			(void)wf_json_set_str(member, "containerID", endpoint->spec.container_id);
 		(void)json_object_set_new(members, endpoint->spec.meta.name, member);
 	}
+	HASH_ITER(by_name, control->cluster.remotes, remote, next_remote)
+		if (strcmp(remote->network, network->spec.meta.name) == 0)
+			(void)json_object_set_new(members, remote->name, remote_json(remote));
 	return members;
 }
 

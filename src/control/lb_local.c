@@ -24,19 +24,48 @@ void wf_ctl_slices_done(struct local_slices *slices)
 	free(slices->refs);
 }
 
-bool wf_ctl_service_selects(const struct ctl_service *service, const struct ctl_endpoint *endpoint)
+struct local_member wf_ctl_member_of(const struct wf_control *control,
+				     const struct ctl_endpoint *endpoint)
 {
-	const struct wf_labels *labels = &endpoint->spec.meta.labels;
+	const struct wf_endpoint *spec = &endpoint->spec;
+	struct local_member member = { .name = spec->meta.name,
+				       .node = control->config.node_name,
+				       .network = spec->network,
+				       .labels = &spec->meta.labels,
+				       .ports = spec->ports,
+				       .port_count = spec->port_count };
+
+	for (size_t i = 0; i < spec->address_count; i++)
+		member.addrs[member.addr_count++] = spec->addresses[i].prefix.addr;
+	return member;
+}
+
+struct local_member wf_ctl_member_of_remote(const struct ctl_remote *remote)
+{
+	struct local_member member = { .name = remote->name,
+				       .node = remote->node->name,
+				       .network = remote->network,
+				       .labels = &remote->labels,
+				       .ports = remote->ports,
+				       .port_count = remote->port_count,
+				       .addr_count = remote->addr_count };
+
+	memcpy(member.addrs, remote->addrs, sizeof(member.addrs));
+	return member;
+}
+
+bool wf_ctl_service_selects(const struct ctl_service *service, const struct local_member *member)
+{
 	const struct wf_labels *selector = &service->spec.selector;
-	const char *namespace = wf_labels_get(labels, LABEL_POD_NAMESPACE);
+	const char *namespace = wf_labels_get(member->labels, LABEL_POD_NAMESPACE);
 
 	if (!selector->count ||
 	    strcmp(namespace ? namespace : "default", service->spec.meta.namespace) != 0)
 		return false;
-	if (*service->spec.network && strcmp(service->spec.network, endpoint->spec.network) != 0)
+	if (*service->spec.network && strcmp(service->spec.network, member->network) != 0)
 		return false;
 	for (size_t i = 0; i < selector->count; i++) {
-		const char *value = wf_labels_get(labels, selector->items[i].key);
+		const char *value = wf_labels_get(member->labels, selector->items[i].key);
 
 		if (!value || strcmp(value, selector->items[i].value) != 0)
 			return false;
@@ -45,29 +74,28 @@ bool wf_ctl_service_selects(const struct ctl_service *service, const struct ctl_
 }
 
 /* The number of a target port for an endpoint; 0: it has no port of that name. */
-static uint16_t target_of(const struct wf_service_port *port, const struct wf_endpoint *endpoint)
+static uint16_t target_of(const struct wf_service_port *port, const struct local_member *member)
 {
 	if (!*port->target_name)
 		return port->target_port;
-	for (size_t i = 0; i < endpoint->port_count; i++)
-		if (endpoint->ports[i].proto == port->proto &&
-		    strcmp(endpoint->ports[i].name, port->target_name) == 0)
-			return endpoint->ports[i].port;
+	for (size_t i = 0; i < member->port_count; i++)
+		if (member->ports[i].proto == port->proto &&
+		    strcmp(member->ports[i].name, port->target_name) == 0)
+			return member->ports[i].port;
 	return 0;
 }
 
-static uint32_t weight_of(const struct wf_endpoint *endpoint)
+static uint32_t weight_of(const struct local_member *member)
 {
-	const char *text = wf_labels_get(&endpoint->meta.labels, LABEL_WEIGHT);
+	const char *text = wf_labels_get(member->labels, LABEL_WEIGHT);
 	long weight = text ? strtol(text, NULL, 10) : 1;
 
 	return weight >= 1 && weight <= 256 ? (uint32_t)weight : 1;
 }
 
 /* One slice for one address of one endpoint: each may have other numbers for named ports. */
-static int make_slice(struct wf_control *control, const struct ctl_service *service,
-		      const struct ctl_endpoint *endpoint, const struct wf_addr *addr,
-		      struct wf_endpoint_slice *slice)
+static int make_slice(const struct ctl_service *service, const struct local_member *member,
+		      const struct wf_addr *addr, struct wf_endpoint_slice *slice)
 {
 	const struct wf_service *spec = &service->spec;
 	struct wf_slice_endpoint *item;
@@ -80,7 +108,7 @@ static int make_slice(struct wf_control *control, const struct ctl_service *serv
 	for (size_t i = 0; i < spec->port_count; i++) {
 		struct wf_slice_port *port = &slice->ports[slice->port_count];
 
-		port->port = target_of(&spec->ports[i], &endpoint->spec);
+		port->port = target_of(&spec->ports[i], member);
 		if (!port->port)
 			continue;
 		port->proto = spec->ports[i].proto;
@@ -90,16 +118,16 @@ static int make_slice(struct wf_control *control, const struct ctl_service *serv
 	item = &slice->endpoints[slice->endpoint_count++];
 	item->addr = *addr;
 	item->ready = item->serving = true;
-	item->weight = weight_of(&endpoint->spec);
-	(void)snprintf(item->node, sizeof(item->node), "%.63s", control->config.node_name);
-	(void)snprintf(item->target, sizeof(item->target), "%.127s", endpoint->spec.meta.name);
+	item->weight = weight_of(member);
+	(void)snprintf(item->node, sizeof(item->node), "%.63s", member->node);
+	(void)snprintf(item->target, sizeof(item->target), "%.127s", member->name);
 	return 0;
 }
 
-static int add_selected(struct wf_control *control, const struct ctl_service *service,
-			const struct ctl_endpoint *endpoint, struct local_slices *slices)
+static int add_selected(const struct ctl_service *service, const struct local_member *member,
+			struct local_slices *slices)
 {
-	for (size_t i = 0; i < endpoint->spec.address_count; i++) {
+	for (size_t i = 0; i < member->addr_count; i++) {
 		struct wf_endpoint_slice *slice;
 
 		if (wf_mem_grow(&slices->made, sizeof(*slices->made), slices->made_count,
@@ -107,11 +135,36 @@ static int add_selected(struct wf_control *control, const struct ctl_service *se
 			return -ENOMEM;
 		slice = &slices->made[slices->made_count++];
 		memset(slice, 0, sizeof(*slice));
-		if (make_slice(control, service, endpoint, &endpoint->spec.addresses[i].prefix.addr,
-			       slice) < 0)
+		if (make_slice(service, member, &member->addrs[i], slice) < 0)
 			return -ENOMEM;
 	}
 	return 0;
+}
+
+/* Endpoints that the selector names: those of this node, and of others that are alive. */
+static int add_members(struct wf_control *control, const struct ctl_service *service,
+		       struct local_slices *slices)
+{
+	struct ctl_endpoint *endpoint, *next;
+	struct ctl_remote *remote, *next_remote;
+	struct local_member member;
+	int r = 0;
+
+	HASH_ITER(by_name, control->endpoints, endpoint, next) {
+		if (r < 0 || endpoint->spec.phase != WF_ENDPOINT_READY)
+			continue;
+		member = wf_ctl_member_of(control, endpoint);
+		if (wf_ctl_service_selects(service, &member))
+			r = add_selected(service, &member, slices);
+	}
+	HASH_ITER(by_name, control->cluster.remotes, remote, next_remote) {
+		if (r < 0 || !remote->node->is_alive)
+			continue;
+		member = wf_ctl_member_of_remote(remote);
+		if (wf_ctl_service_selects(service, &member))
+			r = add_selected(service, &member, slices);
+	}
+	return r;
 }
 
 static int add_ref(struct local_slices *slices, const struct wf_endpoint_slice *slice)
@@ -126,16 +179,12 @@ static int add_ref(struct local_slices *slices, const struct wf_endpoint_slice *
 int wf_ctl_slices_gather(struct wf_control *control, const struct ctl_service *service,
 			 struct local_slices *slices, struct wf_err *err)
 {
-	struct ctl_endpoint *endpoint, *next;
 	int r = 0;
 
 	for (const struct ctl_slice *slice = service->slices; r == 0 && slice; slice = slice->next)
 		r = add_ref(slices, &slice->spec);
-	if (!service->slices && service->spec.selector.count)
-		HASH_ITER(by_name, control->endpoints, endpoint, next)
-			if (r == 0 && endpoint->spec.phase == WF_ENDPOINT_READY &&
-			    wf_ctl_service_selects(service, endpoint))
-				r = add_selected(control, service, endpoint, slices);
+	if (r == 0 && !service->slices && service->spec.selector.count)
+		r = add_members(control, service, slices);
 	for (size_t i = 0; r == 0 && i < slices->made_count; i++)
 		r = add_ref(slices, &slices->made[i]);
 	return r < 0 ? wf_fail(err, r, "out of memory resolving service %s", service->key) : 0;

@@ -4,6 +4,7 @@
 #define WEFT_CONTROL_LB_LOCAL_H
 
 #include "control/lb_priv.h"
+#include "model/endpoint.h"
 
 /* What the callbacks of a resolution know. */
 struct resolve {
@@ -22,8 +23,20 @@ struct local_slices {
 void wf_ctl_slices_done(struct local_slices *slices);
 int wf_ctl_slices_gather(struct wf_control *control, const struct ctl_service *service,
 			 struct local_slices *slices, struct wf_err *err);
-/* Whether the service's selector names the endpoint. */
-bool wf_ctl_service_selects(const struct ctl_service *service, const struct ctl_endpoint *endpoint);
+/* An endpoint as services see it, of whatever node. All borrowed. */
+struct local_member {
+	const char *name, *node, *network;
+	const struct wf_labels *labels;
+	const struct wf_endpoint_port *ports;
+	size_t port_count;
+	struct wf_addr addrs[WF_MAX_ENDPOINT_ADDRESSES];
+	size_t addr_count;
+};
+struct local_member wf_ctl_member_of(const struct wf_control *control,
+				     const struct ctl_endpoint *endpoint);
+struct local_member wf_ctl_member_of_remote(const struct ctl_remote *remote);
+/* Whether the service's selector names it. */
+bool wf_ctl_service_selects(const struct ctl_service *service, const struct local_member *member);
 
 /*
  * Ends sockets that were translated at connect() to a backend that is no longer in use: UDP ones

@@ -20,6 +20,7 @@
 #include "net/uplink.h"
 
 struct ctl_endpoint;
+struct ctl_remote;
 struct ctl_check;
 
 /* A service and what it was resolved to. */
@@ -100,6 +101,8 @@ void wf_ctl_slice_drop(struct wf_control *control, const char *key);
 void wf_ctl_service_touch(struct wf_control *control, struct ctl_service *service);
 /* Services that select an endpoint, or have one of its addresses as a backend. */
 void wf_ctl_lb_touch_endpoint(struct wf_control *control, const struct ctl_endpoint *endpoint);
+/* The same for an endpoint of another node. */
+void wf_ctl_lb_touch_remote(struct wf_control *control, const struct ctl_remote *remote);
 /* Services that are for this network only. */
 void wf_ctl_lb_touch_network(struct wf_control *control, const char *network);
 /* All of them: something that all depend on has changed. */

@@ -97,6 +97,7 @@ void wf_control_metrics(struct wf_control *control, struct wf_str *out)
 	add_drops(control, out);
 	wf_ctl_lb_metrics(control, out);
 	wf_ctl_policy_metrics(control, out);
+	wf_ctl_node_metrics(control, out);
 	wf_ctl_store_metrics(control, out);
 	single(out, "weft_repairs_total", "counter",
 	       "Endpoints whose device or filter others removed or changed and that were put right.",

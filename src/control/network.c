@@ -185,7 +185,7 @@ int wf_ctl_network_check(struct wf_control *control, const struct wf_network *ne
 			 struct wf_err *err)
 {
 	_cleanup_(taken_done) struct taken_list taken = { 0 };
-	bool routed = network->driver == WF_DRIVER_BRIDGE;
+	bool routed = wf_driver_is_routed(network->driver);
 	int r;
 
 	if (!takes_subnets(network->driver))

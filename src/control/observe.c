@@ -27,8 +27,11 @@ static const char *endpoint_by_address(uint32_t number, const struct wf_addr *ad
 	struct wf_addr_value value;
 
 	if (wf_dp_address_get(control->dp, number, addr, &value) < 0 &&
-	    wf_dp_address_get(control->dp, WF_NETWORK_HOST, addr, &value) < 0)
-		return NULL;
+	    wf_dp_address_get(control->dp, WF_NETWORK_HOST, addr, &value) < 0) {
+		const struct ctl_remote *remote = wf_ctl_remote_by_address(control, addr);
+
+		return remote ? remote->name : NULL;
+	}
 	if (value.flags & WF_ADDR_GATEWAY)
 		return "gateway";
 	if (value.flags & WF_ADDR_HOST)

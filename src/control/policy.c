@@ -242,6 +242,8 @@ static int come_into_force(struct wf_control *control, struct wf_err *err)
 	if (r == 0)
 		r = put_members(control, err);
 	if (r == 0)
+		r = wf_ctl_remotes_judge(control, err);
+	if (r == 0)
 		put_services(control);
 	if (r < 0)
 		return r;

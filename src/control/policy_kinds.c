@@ -154,6 +154,8 @@ static int force_node(struct wf_control *control, const char *name, const json_t
 	if (r == 0)
 		r = wf_policy_engine_node_put(control->policy.engine, name, false,
 					      &spec.meta.labels, spec.addrs, spec.addr_count, err);
+	if (r == 0)
+		r = wf_ctl_node_learn(control, name, &spec, err);
 	wf_node_done(&spec);
 	return r;
 }
@@ -162,8 +164,11 @@ static int stop_node(struct wf_control *control, const char *kind, const char *n
 		     struct wf_err *err)
 {
 	(void)kind;
-	if (!is_self(control, name))
-		return wf_policy_engine_node_drop(control->policy.engine, name, err);
+	if (!is_self(control, name)) {
+		int r = wf_ctl_node_learn(control, name, NULL, err);
+
+		return r < 0 ? r : wf_policy_engine_node_drop(control->policy.engine, name, err);
+	}
 	json_decref(control->policy.self);
 	control->policy.self = NULL;
 	return wf_ctl_policy_self_put(control, err);

@@ -51,9 +51,9 @@ void wf_ctl_unprogram_network(struct wf_control *control, const struct wf_networ
 	uint32_t number = network->number;
 	int r = 0;
 
-	if (network->driver != WF_DRIVER_BRIDGE)
+	if (!wf_driver_is_routed(network->driver))
 		return;
-	if (now && now->driver != WF_DRIVER_BRIDGE)
+	if (now && !wf_driver_is_routed(now->driver))
 		now = NULL;
 	if (!now)
 		r = wf_dp_network_set(control->dp, number, NULL, NULL);

@@ -61,7 +61,7 @@ static int load_seed(struct wf_control *control, struct wf_err *err)
 		if (!document)
 			return wf_fail(err, -ENOMEM, "out of memory");
 		write.document = document;
-		r = wf_store_commit(control->store, &write, 1, WF_STORE_DURABLE, NULL, err);
+		r = wf_ctl_commit(control, &write, 1, WF_STORE_DURABLE, NULL, err);
 		if (r < 0)
 			return r;
 	}
@@ -140,6 +140,8 @@ static int load_endpoint(struct wf_control *control, const json_t *document, str
 	struct ctl_network *network;
 	int r;
 
+	if (wf_ctl_is_remote(control, document))
+		return wf_ctl_remote_put(control, document, err);
 	r = wf_endpoint_from_json(&spec, document, err);
 	if (r < 0)
 		return r;
@@ -168,6 +170,26 @@ static int load_applied(struct wf_control *control, const json_t *document, stru
 
 	return r < 0 ? wf_fail(err, r, "not an object that can be applied")
 		     : ops->force(control, key, document, err);
+}
+
+/* Where nodes are is known before who is on them: their numbers follow from that. */
+static int load_node(struct wf_control *control, const json_t *document, struct wf_err *err)
+{
+	struct wf_node spec = { 0 };
+	int r = wf_node_from_json(&spec, document, err);
+
+	if (r == 0 && strcmp(spec.meta.name, control->config.node_name) != 0)
+		r = wf_ctl_node_learn(control, spec.meta.name, &spec, err);
+	wf_node_done(&spec);
+	return r;
+}
+
+static int load_node_lease(struct wf_control *control, const json_t *document, struct wf_err *err)
+{
+	(void)err;
+	wf_ctl_node_lives(control, wf_json_str(json_object_get(document, "metadata"), "name", ""),
+			  true);
+	return 0;
 }
 
 struct loading {
@@ -204,6 +226,16 @@ static int load_kind(struct wf_control *control, const char *kind, load_fn load,
 	struct loading loading = { .control = control, .kind = kind, .load = load };
 
 	return wf_store_visit(control->store, kind, load_document, &loading, err);
+}
+
+static int load_nodes(struct wf_control *control, struct wf_err *err)
+{
+	int r = 0;
+
+	if (!wf_ctl_is_shared(control))
+		return 0;
+	r = load_kind(control, WF_KIND_NODE, load_node, err);
+	return r < 0 ? r : load_kind(control, CTL_KIND_NODE_LEASE, load_node_lease, err);
 }
 
 /* Endpoints of another boot, of dead namespaces, or whose attach was cut short. */
@@ -257,6 +289,8 @@ int wf_ctl_recover(struct wf_control *control, struct wf_err *err)
 		r = load_kind(control, WF_KIND_NETWORK, load_network, err);
 	if (r == 0)
 		r = load_kind(control, WF_KIND_RESERVATION, load_reservation, err);
+	if (r == 0)
+		r = load_nodes(control, err);
 	if (r == 0)
 		r = load_kind(control, WF_KIND_ENDPOINT, load_endpoint, err);
 	if (r == 0)
@@ -339,6 +373,8 @@ int wf_control_resync(struct wf_control *control, struct wf_err *err)
 	if (r == 0)
 		r = wf_ctl_program_all(control, err);
 	if (r == 0)
+		r = wf_ctl_cluster_sync(control, err);
+	if (r == 0)
 		r = wf_ctl_filters_sync(control, err);
 	if (r == 0)
 		r = wf_ctl_repair_devices(control, err);
@@ -346,5 +382,7 @@ int wf_control_resync(struct wf_control *control, struct wf_err *err)
 		r = resync_services(control, err);
 	if (r < 0)
 		control->dirty |= dirty;
+	else
+		control->cluster.settled = true;
 	return r;
 }

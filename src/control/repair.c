@@ -25,6 +25,11 @@ static bool is_ours(uint32_t ifindex)
 	return ifindex >= WF_IFINDEX_BASE && ifindex < WF_IFINDEX_BASE + WF_MAX_SLOTS;
 }
 
+static bool is_overlay(const struct wf_control *control, uint32_t ifindex)
+{
+	return ifindex && ifindex == control->cluster.overlay_ifindex;
+}
+
 void wf_ctl_dirty(struct wf_control *control, uint32_t dirty)
 {
 	struct timeval wait = { .tv_usec = GATHER_US };
@@ -51,6 +56,8 @@ static void on_link_del(struct wf_control *control, uint32_t ifindex)
 		wf_ctl_dirty(control, CTL_DIRTY_ALL);
 		return;
 	}
+	if (is_overlay(control, ifindex))
+		wf_ctl_dirty(control, CTL_DIRTY_HOST);
 	if (!is_ours(ifindex))
 		return;
 	if (control->slots[slot] == CTL_SLOT_DYING)
@@ -109,6 +116,9 @@ static bool is_any_odd(struct wf_control *control)
 static void on_host_link(struct wf_control *control, const struct wf_net_link *link)
 {
 	const struct ctl_network *network;
+
+	if (is_overlay(control, link->ifindex) && !link->up)
+		wf_ctl_dirty(control, CTL_DIRTY_HOST);
 
 	if (link->ifindex == control->weft0_ifindex) {
 		if (!link->up || strcmp(link->name, WF_NET_HOST_DEVICE) != 0)
@@ -214,6 +224,8 @@ static void on_event(const struct wf_net_event *event, void *context)
 			wf_ctl_dirty(control, CTL_DIRTY_HOST | CTL_DIRTY_FILTERS);
 		else if (is_ours(event->ifindex))
 			wf_ctl_dirty(control, CTL_DIRTY_DEVICES | CTL_DIRTY_FILTERS);
+		else if (is_overlay(control, event->ifindex))
+			wf_ctl_dirty(control, CTL_DIRTY_HOST);
 		else if (wf_ctl_is_uplink(control, event->ifindex))
 			wf_ctl_dirty(control, CTL_DIRTY_UPLINKS);
 		break;
@@ -221,6 +233,8 @@ static void on_event(const struct wf_net_event *event, void *context)
 	case WF_NET_EVENT_FILTER_CHANGE:
 		if (event->block == WF_BLOCK_INGRESS || event->block == WF_BLOCK_EGRESS)
 			wf_ctl_dirty(control, CTL_DIRTY_FILTERS);
+		else if (is_overlay(control, event->ifindex))
+			wf_ctl_dirty(control, CTL_DIRTY_HOST);
 		else if (wf_ctl_is_uplink(control, event->ifindex))
 			wf_ctl_dirty(control, CTL_DIRTY_UPLINKS);
 		break;
@@ -452,6 +466,8 @@ static void on_repair(evutil_socket_t fd, short what, void *context)
 	if (dirty & CTL_DIRTY_HOST) {
 		wf_ctl_hosts_resolve(control);
 		r = wf_ctl_host_sync(control, &err);
+		if (r == 0)
+			r = wf_ctl_cluster_sync(control, &err);
 		wf_log_debug("host side checked", "dirty=%u", dirty);
 	}
 	if (r == 0 && (dirty & (CTL_DIRTY_MAPS | CTL_DIRTY_POLICY)))

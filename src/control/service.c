@@ -457,12 +457,12 @@ void wf_ctl_slice_drop(struct wf_control *control, const char *key)
 	free(slice);
 }
 
-void wf_ctl_lb_touch_endpoint(struct wf_control *control, const struct ctl_endpoint *endpoint)
+static void touch_member(struct wf_control *control, const struct local_member *member)
 {
 	struct ctl_service *service, *next;
 
-	for (size_t i = 0; i < endpoint->spec.address_count; i++) {
-		const struct wf_addr *addr = &endpoint->spec.addresses[i].prefix.addr;
+	for (size_t i = 0; i < member->addr_count; i++) {
+		const struct wf_addr *addr = &member->addrs[i];
 		struct ctl_backend_ref *ref;
 
 		HASH_FIND(by_addr, control->lb.backends, addr, sizeof(*addr), ref);
@@ -470,8 +470,22 @@ void wf_ctl_lb_touch_endpoint(struct wf_control *control, const struct ctl_endpo
 			wf_ctl_service_touch(control, ref->services[k]);
 	}
 	HASH_ITER(by_key, control->lb.services, service, next)
-		if (!service->slices && wf_ctl_service_selects(service, endpoint))
+		if (!service->slices && wf_ctl_service_selects(service, member))
 			wf_ctl_service_touch(control, service);
+}
+
+void wf_ctl_lb_touch_endpoint(struct wf_control *control, const struct ctl_endpoint *endpoint)
+{
+	const struct local_member member = wf_ctl_member_of(control, endpoint);
+
+	touch_member(control, &member);
+}
+
+void wf_ctl_lb_touch_remote(struct wf_control *control, const struct ctl_remote *remote)
+{
+	const struct local_member member = wf_ctl_member_of_remote(remote);
+
+	touch_member(control, &member);
 }
 
 /* ---- start and stop -------------------------------------------------------------------------- */

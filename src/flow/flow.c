@@ -51,6 +51,7 @@ static const char *const hooks[] = {
 	[WF_HOOK_TO_UPLINK] = "to_uplink",
 	[WF_HOOK_SOCKET] = "socket",
 	[WF_HOOK_XDP] = "xdp",
+	[WF_HOOK_FROM_OVERLAY] = "from_overlay",
 };
 
 static bool has_ports(uint8_t proto)
@@ -123,7 +124,8 @@ static const char *source_of(const struct wf_event *event, const char *subject,
 {
 	const char *name;
 
-	if (event->hook != WF_HOOK_FROM_HOST && event->hook != WF_HOOK_FROM_UPLINK)
+	if (event->hook != WF_HOOK_FROM_HOST && event->hook != WF_HOOK_FROM_UPLINK &&
+	    event->hook != WF_HOOK_FROM_OVERLAY)
 		return subject ? subject : "host";
 	name = name_of(event, &event->src, names);
 	if (name)

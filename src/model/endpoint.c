@@ -28,6 +28,7 @@ void wf_endpoint_done(struct wf_endpoint *endpoint)
 	free(endpoint->netns);
 	free(endpoint->container_id);
 	free(endpoint->owner);
+	free(endpoint->node);
 	free(endpoint->sticky_name);
 	wf_publishes_done(&endpoint->publish);
 	free(endpoint->ports);
@@ -73,6 +74,8 @@ static int read_spec(struct wf_endpoint *endpoint, const json_t *spec, struct wf
 		r = read_string(spec, "owner", "", &endpoint->owner, err);
 	if (r == 0)
 		r = read_string(spec, "containerID", NULL, &endpoint->container_id, err);
+	if (r == 0)
+		r = read_string(spec, "node", NULL, &endpoint->node, err);
 	if (r == 0)
 		r = read_string(spec, "sticky", NULL, &endpoint->sticky_name, err);
 	if (r == 0)
@@ -210,6 +213,7 @@ static int write_spec(json_t *document, const struct wf_endpoint *endpoint)
 	    wf_json_set_str(spec, "netns", endpoint->netns) < 0 ||
 	    wf_json_set_str(spec, "owner", endpoint->owner) < 0 ||
 	    wf_json_set_str(spec, "containerID", endpoint->container_id) < 0 ||
+	    wf_json_set_str(spec, "node", endpoint->node) < 0 ||
 	    wf_json_set_str(spec, "sticky", endpoint->sticky_name) < 0 ||
 	    json_object_set_new(spec, "defaultRoute", json_boolean(endpoint->default_route)) < 0 ||
 	    write_ports(spec, endpoint) < 0)

@@ -51,6 +51,7 @@ struct wf_endpoint {
 	char boot_id[37];      /* the boot the namespace lives in */
 	char *container_id;    /* owned; NULL when not a container's */
 	char *owner;           /* owned; "cni", "cli", ... who asked for it */
+	char *node;            /* owned; where it is, NULL: the store is one node's alone */
 	char *sticky_name;     /* owned; NULL: the addresses do not stick */
 	bool default_route;    /* this endpoint carries the container's default route */
 	struct wf_endpoint_address addresses[WF_MAX_ENDPOINT_ADDRESSES];

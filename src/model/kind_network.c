@@ -5,7 +5,8 @@
 #include "model/network.h"
 #include "model/network_priv.h"
 
-static const char *const drivers[] = { "bridge", "host", "none", "macvlan", "ipvlan", NULL };
+static const char *const drivers[] = { "bridge",  "overlay", "host", "none",
+				       "macvlan", "ipvlan",  NULL };
 static const char *const modes[] = { "bridge", "private", "vepa", "passthru",
 				     "l2",     "l3",      "l3s",  NULL };
 static const char *const families[] = { "IPv4", "IPv6", NULL };

@@ -18,12 +18,14 @@ static const struct {
 	bool has_subnets;
 	bool has_parent;
 	enum wf_driver_mode mode; /* when none is given */
+	bool is_routed;
 } drivers[WF_DRIVER_COUNT] = {
-	[WF_DRIVER_BRIDGE] = { "bridge", true, false, WF_MODE_DEFAULT },
-	[WF_DRIVER_HOST] = { "host", false, false, WF_MODE_DEFAULT },
-	[WF_DRIVER_NONE] = { "none", false, false, WF_MODE_DEFAULT },
-	[WF_DRIVER_MACVLAN] = { "macvlan", true, true, WF_MODE_BRIDGE },
-	[WF_DRIVER_IPVLAN] = { "ipvlan", true, true, WF_MODE_L2 },
+	[WF_DRIVER_BRIDGE] = { "bridge", true, false, WF_MODE_DEFAULT, true },
+	[WF_DRIVER_OVERLAY] = { "overlay", true, false, WF_MODE_DEFAULT, true },
+	[WF_DRIVER_HOST] = { "host", false, false, WF_MODE_DEFAULT, false },
+	[WF_DRIVER_NONE] = { "none", false, false, WF_MODE_DEFAULT, false },
+	[WF_DRIVER_MACVLAN] = { "macvlan", true, true, WF_MODE_BRIDGE, false },
+	[WF_DRIVER_IPVLAN] = { "ipvlan", true, true, WF_MODE_L2, false },
 };
 
 static const char *const modes[WF_MODE_COUNT] = {
@@ -44,6 +46,11 @@ enum wf_driver wf_driver_from_name(const char *name)
 	while (driver < WF_DRIVER_COUNT && strcmp(drivers[driver].name, name) != 0)
 		driver++;
 	return (enum wf_driver)driver;
+}
+
+bool wf_driver_is_routed(enum wf_driver driver)
+{
+	return driver < WF_DRIVER_COUNT && drivers[driver].is_routed;
 }
 
 const char *wf_mode_name(enum wf_driver_mode mode)
@@ -232,7 +239,7 @@ static int write_spec(json_t *spec, const struct wf_network *network)
 	if (write_subnets(spec, network) < 0 ||
 	    json_object_set_new(spec, "isolated", json_boolean(network->isolated)) < 0 ||
 	    json_object_set_new(spec, "internal", json_boolean(network->internal)) < 0 ||
-	    (network->driver == WF_DRIVER_BRIDGE &&
+	    (wf_driver_is_routed(network->driver) &&
 	     json_object_set_new(spec, "masquerade", json_boolean(network->masquerade)) < 0) ||
 	    json_object_set_new(spec, "mtu", json_integer(network->mtu)) < 0 ||
 	    json_object_set_new(spec, "coolDown", json_string(cool_down)) < 0 ||

@@ -7,7 +7,7 @@
  *   kind: Network
  *   metadata: {name: blue, labels: {...}}
  *   spec:
- *     driver: bridge | host | none | macvlan | ipvlan
+ *     driver: bridge | overlay | host | none | macvlan | ipvlan
  *     ipFamilies: [IPv4, IPv6]        # of automatic subnets; default [IPv4]
  *     subnets:
  *     - cidr: 10.64.0.0/16
@@ -16,7 +16,7 @@
  *       exclude: [10.64.0.50, 10.64.0.64/28, 10.64.0.70-10.64.0.75]
  *     isolated: true                  # no traffic to other networks
  *     internal: false                 # nothing beyond the network and its host
- *     masquerade: true                # what leaves the host shows the host's address; bridge only
+ *     masquerade: true                # what leaves the host shows the host's address; bridge, overlay
  *     mtu: 1500                       # default: found by itself
  *     coolDown: 30s                   # before a released address is given out again
  *     sticky: false                   # addresses stick to endpoint names
@@ -40,6 +40,7 @@
 
 enum wf_driver {
 	WF_DRIVER_BRIDGE,
+	WF_DRIVER_OVERLAY, /* as bridge, and the same network on every node */
 	WF_DRIVER_HOST,
 	WF_DRIVER_NONE,
 	WF_DRIVER_MACVLAN,
@@ -119,6 +120,8 @@ int wf_network_check_change(const struct wf_network *from, const struct wf_netwo
 /* Names as in documents; from_name gives COUNT when unknown. */
 const char *wf_driver_name(enum wf_driver driver);
 enum wf_driver wf_driver_from_name(const char *name);
+/* Whether containers of such a network are slots of the datapath and the host routes for them. */
+bool wf_driver_is_routed(enum wf_driver driver);
 const char *wf_mode_name(enum wf_driver_mode mode); /* "" for DEFAULT */
 enum wf_driver_mode wf_mode_from_name(const char *name);
 

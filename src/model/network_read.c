@@ -163,15 +163,16 @@ static int read_cool_down(struct wf_network *network, const json_t *spec, struct
 
 static int read_flags(struct wf_network *network, const json_t *spec, struct wf_err *err)
 {
-	bool bridge;
+	bool routed;
 
 	network->isolated = wf_json_bool(spec, "isolated", true);
 	network->internal = wf_json_bool(spec, "internal", false);
 	network->sticky = wf_json_bool(spec, "sticky", false);
-	bridge = network->driver == WF_DRIVER_BRIDGE;
-	network->masquerade = wf_json_bool(spec, "masquerade", bridge && !network->internal);
-	if (network->masquerade && !bridge)
-		return wf_field_fail(err, "spec.masquerade", "is for bridge only, not for %s",
+	routed = wf_driver_is_routed(network->driver);
+	network->masquerade = wf_json_bool(spec, "masquerade", routed && !network->internal);
+	if (network->masquerade && !routed)
+		return wf_field_fail(err, "spec.masquerade",
+				     "is for bridge and overlay only, not for %s",
 				     wf_driver_name(network->driver));
 	if (network->masquerade && network->internal)
 		return wf_field_fail(err, "spec.masquerade",

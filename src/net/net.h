@@ -27,6 +27,8 @@ struct wf_net;
 /* The node's own device pair: weft0 carries the gateways' addresses, weft0p is slot 0. */
 #define WF_NET_HOST_DEVICE "weft0"
 #define WF_NET_HOST_PEER   "weft0p"
+/* The node's way to other nodes. */
+#define WF_NET_OVERLAY_DEVICE "weft-overlay"
 
 /* What an earlier process buried and did not live to delete is deleted now. */
 int wf_net_open(struct wf_net **ret_net, struct wf_err *err);
@@ -216,6 +218,14 @@ int wf_net_macvlan_peer_add(struct wf_net *net, uint32_t ifindex, uint32_t paren
 			    const struct wf_net_macvlan_peer *peer, struct wf_err *err);
 int wf_net_macvlan_peer_del(struct wf_net *net, uint32_t ifindex,
 			    const struct wf_net_macvlan_peer *peer, struct wf_err *err);
+
+/*
+ * Makes sure that the VXLAN device of the overlay exists and is up: external mode, no learning, no
+ * address. A port other than that of an existing device needs wf_net_link_del() first.
+ * -EADDRINUSE: somebody else has the UDP port; -EEXIST: a foreign device has the name.
+ */
+int wf_net_overlay_ensure(struct wf_net *net, uint16_t port, uint32_t mtu, uint32_t *ret_ifindex,
+			  struct wf_err *err);
 
 /* Deletes a device by index at once. Missing is fine. */
 int wf_net_link_del(struct wf_net *net, uint32_t ifindex, struct wf_err *err);

@@ -42,6 +42,7 @@ static bool is_own(const struct wf_net_link *link)
 	return link->ifindex - WF_IFINDEX_BASE < WF_MAX_SLOTS || link->group == WF_NET_GROUP_LIVE ||
 	       link->group == WF_NET_GROUP_DEAD || strcmp(link->name, WF_NET_HOST_DEVICE) == 0 ||
 	       strcmp(link->name, WF_NET_HOST_PEER) == 0 ||
+	       strcmp(link->name, WF_NET_OVERLAY_DEVICE) == 0 ||
 	       (strcmp(link->kind, "macvlan") == 0 &&
 		sscanf(link->name, "wfm%u%c", &number, &rest) == 1);
 }

@@ -12,6 +12,15 @@
 #include "base/addr.h"
 #include "model/policy.h"
 
+/* What peers are, as bits of wf_law_rule.entities: one of them each. */
+enum wf_who {
+	WF_WHO_WORLD,
+	WF_WHO_ENDPOINT,
+	WF_WHO_HOST,
+	WF_WHO_REMOTE_NODE,
+	WF_WHO_COUNT,
+};
+
 enum wf_atom_type {
 	WF_ATOM_SUBJECT,      /* a section's selector of endpoints */
 	WF_ATOM_SUBJECT_NODE, /* and of nodes */

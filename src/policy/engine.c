@@ -44,7 +44,7 @@ static void link_node(void *context, void *object)
 	struct wf_node *node = object;
 
 	wf_node_link(&engine->objects, node);
-	if (node->is_self)
+	if (node->who == WF_WHO_HOST)
 		engine->self = node;
 }
 
@@ -123,6 +123,7 @@ static int init(struct wf_policy_engine *engine, const struct wf_policy_failsafe
 	engine->policies = (struct wf_book){ .ops = &policy_ops, .context = engine };
 	engine->namespaces = (struct wf_book){ .ops = &namespace_ops, .context = engine };
 	engine->nodes = (struct wf_book){ .ops = &node_ops, .context = engine };
+	engine->remotes = (struct wf_book){ .ops = &node_ops, .context = engine };
 	engine->services = (struct wf_book){ .ops = &service_ops, .context = engine };
 	engine->has_adopted = true;
 	engine->slots = calloc(engine->slot_count, sizeof(*engine->slots));
@@ -187,6 +188,7 @@ void wf_policy_engine_free(struct wf_policy_engine **engine)
 	wf_profiles_done(&gone->profiles, &gone->laws);
 	wf_book_done(&gone->policies);
 	wf_book_done(&gone->nodes);
+	wf_book_done(&gone->remotes);
 	wf_book_done(&gone->services);
 	wf_book_done(&gone->namespaces);
 	wf_places_clear(&gone->objects);
@@ -255,8 +257,7 @@ void wf_policy_engine_sweep(struct wf_policy_engine *engine)
 	(void)wf_engine_sweep(engine, true);
 }
 
-/* What was gathered comes into force now, or with its batch. */
-static int gathered(struct wf_policy_engine *engine, struct wf_err *err)
+int wf_engine_gathered(struct wf_policy_engine *engine, struct wf_err *err)
 {
 	return engine->in_batch ? 0 : wf_engine_commit(engine, err);
 }
@@ -281,7 +282,7 @@ int wf_policy_engine_policy_put(struct wf_policy_engine *engine, const char *key
 		law->refs--;
 		r = no_memory(err);
 	} else {
-		r = gathered(engine, err);
+		r = wf_engine_gathered(engine, err);
 	}
 	if (r < 0) {
 		/* nobody else has it any more: it is the caller's again */
@@ -296,7 +297,7 @@ int wf_policy_engine_policy_drop(struct wf_policy_engine *engine, const char *ke
 				 struct wf_err *err)
 {
 	(void)wf_book_set(&engine->policies, key, NULL);
-	return gathered(engine, err);
+	return wf_engine_gathered(engine, err);
 }
 
 /* A member as one was, but of another version of its namespace. */
@@ -325,27 +326,44 @@ static bool is_of(const struct wf_slot *slot, const char *namespace)
 	return slot->now && strcmp(slot->now->group->namespace, namespace) == 0;
 }
 
-/* Puts a namespace (taken over on success; NULL: only its name), and moves its members. */
-static int set_namespace(struct wf_policy_engine *engine, const char *name,
-			 struct wf_namespace *namespace)
+/* Moves members of a namespace to another version of it; each has its place among `members`. */
+static int move_members(struct wf_policy_engine *engine, const char *name,
+			struct wf_namespace *namespace, struct wf_member **members, size_t *made)
 {
-	_cleanup_free_ struct wf_member **members = NULL;
-	size_t count = 0, made = 0;
 	int r = 0;
+
+	for (uint32_t i = 1; r == 0 && i < engine->slot_count; i++)
+		if (is_of(&engine->slots[i], name)) {
+			r = move_member(engine, engine->slots[i].now, namespace, &members[*made]);
+			*made += r == 0;
+		}
+	return r;
+}
+
+static size_t count_members(const struct wf_policy_engine *engine, const char *name)
+{
+	size_t count = 0;
 
 	for (uint32_t i = 1; i < engine->slot_count; i++)
 		count += is_of(&engine->slots[i], name);
-	members = calloc(count + 1, sizeof(struct wf_member *));
-	if (!members)
-		return -ENOMEM;
-	for (uint32_t i = 1; r == 0 && made < count; i++)
-		if (is_of(&engine->slots[i], name)) {
-			r = move_member(engine, engine->slots[i].now, namespace, &members[made]);
-			made += r == 0;
-		}
+	return count;
+}
+
+/* Puts a namespace (taken over on success; NULL: only its name), and moves who is in it. */
+static int set_namespace(struct wf_policy_engine *engine, const char *name,
+			 struct wf_namespace *namespace)
+{
+	size_t count = count_members(engine, name), made = 0;
+	_cleanup_free_ struct wf_member **members = calloc(count + 1, sizeof(struct wf_member *));
+	struct wf_remade remade = { 0 };
+	int r = members ? move_members(engine, name, namespace, members, &made) : -ENOMEM;
+
+	if (r == 0)
+		r = wf_remotes_remake(engine, name, namespace, &remade);
 	if (r == 0)
 		r = wf_book_set(&engine->namespaces, name, namespace);
 	if (r < 0) {
+		wf_remotes_free(engine, &remade);
 		while (made--)
 			wf_member_free(&engine->objects, members[made]);
 		return r;
@@ -354,6 +372,7 @@ static int set_namespace(struct wf_policy_engine *engine, const char *name,
 	for (uint32_t i = 1; made < count; i++)
 		if (is_of(&engine->slots[i], name))
 			wf_slot_set(engine, i, members[made++]);
+	wf_remotes_set(engine, &remade);
 	return 0;
 }
 
@@ -368,7 +387,7 @@ int wf_policy_engine_namespace_put(struct wf_policy_engine *engine, const char *
 		wf_namespace_unref(namespace);
 		return no_memory(err);
 	}
-	return gathered(engine, err);
+	return wf_engine_gathered(engine, err);
 }
 
 int wf_policy_engine_namespace_drop(struct wf_policy_engine *engine, const char *name,
@@ -376,7 +395,7 @@ int wf_policy_engine_namespace_drop(struct wf_policy_engine *engine, const char 
 {
 	if (set_namespace(engine, name, NULL) < 0)
 		return no_memory(err);
-	return gathered(engine, err);
+	return wf_engine_gathered(engine, err);
 }
 
 static int make_member(struct wf_policy_engine *engine, const struct wf_policy_member *from,
@@ -417,7 +436,7 @@ int wf_policy_engine_member_put(struct wf_policy_engine *engine,
 	}
 	wf_slot_set(engine, member->slot, made);
 	slot->is_sealed = false;
-	r = gathered(engine, err);
+	r = wf_engine_gathered(engine, err);
 	if (r < 0)
 		wf_engine_seal(engine, member->slot);
 	return r;
@@ -429,7 +448,7 @@ void wf_policy_engine_member_drop(struct wf_policy_engine *engine, uint32_t slot
 		return;
 	wf_slot_set(engine, slot, NULL);
 	engine->slots[slot].is_sealed = false;
-	if (gathered(engine, NULL) == 0)
+	if (wf_engine_gathered(engine, NULL) == 0)
 		return;
 	wf_engine_seal(engine, slot);
 	engine->slots[slot].is_doomed = true;
@@ -455,20 +474,21 @@ int wf_policy_engine_node_put(struct wf_policy_engine *engine, const char *name,
 	struct wf_node *node;
 
 	if (node_labels(&all, name, labels) < 0 ||
-	    wf_node_new(&engine->objects, &spec, is_self, addrs, addr_count, &node) < 0)
+	    wf_node_new(&engine->objects, &spec, is_self ? WF_WHO_HOST : WF_WHO_REMOTE_NODE, addrs,
+			addr_count, &node) < 0)
 		return no_memory(err);
 	if (wf_book_set(&engine->nodes, name, node) < 0) {
 		wf_node_free(&engine->objects, node);
 		return no_memory(err);
 	}
-	return gathered(engine, err);
+	return wf_engine_gathered(engine, err);
 }
 
 int wf_policy_engine_node_drop(struct wf_policy_engine *engine, const char *name,
 			       struct wf_err *err)
 {
 	(void)wf_book_set(&engine->nodes, name, NULL);
-	return gathered(engine, err);
+	return wf_engine_gathered(engine, err);
 }
 
 static int set_service(struct wf_policy_engine *engine, const char *namespace, const char *name,
@@ -494,7 +514,7 @@ int wf_policy_engine_service_put(struct wf_policy_engine *engine, const char *na
 		wf_service_free(&engine->objects, service);
 		return no_memory(err);
 	}
-	return gathered(engine, err);
+	return wf_engine_gathered(engine, err);
 }
 
 int wf_policy_engine_service_drop(struct wf_policy_engine *engine, const char *namespace,
@@ -502,5 +522,5 @@ int wf_policy_engine_service_drop(struct wf_policy_engine *engine, const char *n
 {
 	if (set_service(engine, namespace, name, NULL) < 0)
 		return no_memory(err);
-	return gathered(engine, err);
+	return wf_engine_gathered(engine, err);
 }

@@ -152,6 +152,15 @@ int wf_policy_engine_node_put(struct wf_policy_engine *engine, const char *name,
 int wf_policy_engine_node_drop(struct wf_policy_engine *engine, const char *name,
 			       struct wf_err *err);
 
+/*
+ * An endpoint of another node, by a name of its own; slot and audit of *member do not count. An
+ * address that an endpoint of this node has is that one's.
+ */
+int wf_policy_engine_remote_put(struct wf_policy_engine *engine, const char *name,
+				const struct wf_policy_member *member, struct wf_err *err);
+int wf_policy_engine_remote_drop(struct wf_policy_engine *engine, const char *name,
+				 struct wf_err *err);
+
 /* A service for WF_PEER_SERVICE: its labels, and the addresses of its backends. */
 int wf_policy_engine_service_put(struct wf_policy_engine *engine, const char *namespace,
 				 const char *name, const struct wf_labels *labels,

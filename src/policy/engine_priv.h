@@ -115,7 +115,7 @@ struct wf_policy_engine {
 	struct wf_runs runs;
 	struct wf_profiles profiles;
 	struct wf_judge judge;
-	struct wf_book policies, namespaces, nodes, services;
+	struct wf_book policies, namespaces, nodes, remotes, services;
 	struct wf_prefix_record *prefixes;
 	struct wf_plan plan;
 	struct wf_policy_pair_key *adopted_pairs; /* owned */
@@ -135,6 +135,21 @@ struct wf_policy_engine {
 void wf_slot_set(struct wf_policy_engine *engine, uint32_t slot, struct wf_member *member);
 void wf_slots_settle(struct wf_policy_engine *engine);
 void wf_slots_restore(struct wf_policy_engine *engine);
+
+/* Endpoints of other nodes, made anew for another version of their namespace. */
+struct wf_remade {
+	struct wf_remade_item {
+		const char *name; /* of the record: borrowed */
+		struct wf_node *node;
+	} * items; /* owned */
+	size_t count;
+};
+/* 0 or -ENOMEM: then nothing is left of it. */
+int wf_remotes_remake(struct wf_policy_engine *engine, const char *name,
+		      struct wf_namespace *namespace, struct wf_remade *remade);
+/* Takes them over as part of the change in hand; cannot fail. */
+void wf_remotes_set(struct wf_policy_engine *engine, struct wf_remade *remade);
+void wf_remotes_free(struct wf_policy_engine *engine, struct wf_remade *remade);
 
 /* ---- plan ---------------------------------------------------------------------------------- */
 
@@ -167,6 +182,8 @@ const struct wf_force *wf_plan_force(const struct wf_policy_engine *engine, uint
 
 /* ---- commit -------------------------------------------------------------------------------- */
 
+/* What was gathered comes into force now, or with its batch. */
+int wf_engine_gathered(struct wf_policy_engine *engine, struct wf_err *err);
 /* All of a change: on failure everything is as before it. */
 int wf_engine_commit(struct wf_policy_engine *engine, struct wf_err *err);
 /* Objects as they were before the change in hand. */

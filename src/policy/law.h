@@ -8,15 +8,6 @@
 
 #include "policy/atom.h"
 
-/* What peers are, as bits of wf_law_rule.entities: one of them each. */
-enum wf_who {
-	WF_WHO_WORLD,
-	WF_WHO_ENDPOINT,
-	WF_WHO_HOST,
-	WF_WHO_REMOTE_NODE,
-	WF_WHO_COUNT,
-};
-
 /* A named port; resolved at the destination. */
 struct wf_law_port {
 	const char *name; /* borrowed from the policy */

@@ -223,14 +223,14 @@ void wf_member_free(struct wf_objects *objects, struct wf_member *member)
 	free(member);
 }
 
-int wf_node_new(struct wf_objects *objects, const struct wf_group_spec *spec, bool is_self,
+int wf_node_new(struct wf_objects *objects, const struct wf_group_spec *spec, enum wf_who who,
 		const struct wf_addr *addrs, size_t addr_count, struct wf_node **ret_node)
 {
 	struct wf_node *node = calloc(1, sizeof(*node) + addr_count * sizeof(struct wf_node_addr));
 
 	if (!node)
 		return -ENOMEM;
-	node->is_self = is_self;
+	node->who = who;
 	if (get_group(objects, spec, &node->group) < 0)
 		goto err_node;
 	for (size_t i = 0; i < addr_count; i++) {
@@ -354,10 +354,11 @@ void wf_service_unlink(struct wf_objects *objects, struct wf_service *service)
 
 const struct wf_node *wf_place_node(const struct wf_place *place)
 {
+	static const int rank[WF_WHO_COUNT] = { [WF_WHO_ENDPOINT] = 2, [WF_WHO_HOST] = 1 };
 	const struct wf_node_addr *best = place->nodes;
 
 	for (const struct wf_node_addr *addr = best; addr; addr = addr->next)
-		if (addr->node->is_self)
+		if (rank[addr->node->who] > rank[best->node->who])
 			best = addr;
 	return best ? best->node : NULL;
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Whom policies are about: groups (all that have the same labels, namespace, named ports), members
- * (endpoints of this node), nodes, services, and places (their addresses). Objects never change: a
+ * (endpoints of this node), nodes and endpoints of other nodes, services, and places (their
+ * addresses). Objects never change: a
  * change makes a new one, and going back to the old one cannot fail.
  */
 #ifndef WEFT_POLICY_OBJECT_H
@@ -68,9 +69,11 @@ struct wf_node_addr {
 	struct wf_node_addr *next, **prev; /* of the place; prev NULL: not in force */
 };
 
+/* Somebody known by addresses alone: a node, or (WF_WHO_ENDPOINT) an endpoint of another one. */
 struct wf_node {
 	struct wf_group *group; /* a reference */
-	bool is_self;
+	enum wf_who who;
+	bool audit; /* of an endpoint: its own */
 	size_t addr_count;
 	struct wf_node_addr addrs[];
 };
@@ -112,7 +115,7 @@ struct wf_group_spec {
 int wf_member_new(struct wf_objects *objects, const struct wf_group_spec *spec, bool audit,
 		  const struct wf_addr *addrs, size_t addr_count, struct wf_member **ret_member);
 void wf_member_free(struct wf_objects *objects, struct wf_member *member);
-int wf_node_new(struct wf_objects *objects, const struct wf_group_spec *spec, bool is_self,
+int wf_node_new(struct wf_objects *objects, const struct wf_group_spec *spec, enum wf_who who,
 		const struct wf_addr *addrs, size_t addr_count, struct wf_node **ret_node);
 void wf_node_free(struct wf_objects *objects, struct wf_node *node);
 int wf_service_new(struct wf_objects *objects, const char *namespace, const char *name,
@@ -131,7 +134,7 @@ void wf_place_mark(struct wf_objects *objects, struct wf_place *place);
 /* Forgets which are marked. */
 void wf_places_clear(struct wf_objects *objects);
 
-/* The node that an address is of, this one rather than another; NULL: none. */
+/* Who has an address: an endpoint elsewhere, else this node, else another one; NULL: nobody. */
 const struct wf_node *wf_place_node(const struct wf_place *place);
 /* Whether a peer of the type SERVICE means one. */
 bool wf_service_is_meant(const struct wf_service *service, const struct wf_peer *peer);

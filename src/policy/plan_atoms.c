@@ -200,11 +200,11 @@ static int meet_places(struct wf_policy_engine *engine)
 	return r == 0 && cidrs > FEW ? mark_inside(engine, NULL) : r;
 }
 
-/* What nodes are is looked up by their addresses. */
-static void mark_nodes(struct wf_policy_engine *engine)
+/* What nodes and endpoints elsewhere are is looked up by their addresses. */
+static void mark_nodes(struct wf_policy_engine *engine, const struct wf_book *book)
 {
-	for (size_t i = 0; i < engine->nodes.count; i++) {
-		struct wf_node *node = engine->nodes.items[i]->now;
+	for (size_t i = 0; i < book->count; i++) {
+		struct wf_node *node = book->items[i]->now;
 
 		for (size_t j = 0; node && node->group->is_dirty && j < node->addr_count; j++)
 			wf_place_mark(&engine->objects, node->addrs[j].place);
@@ -222,7 +222,9 @@ int wf_plan_atoms(struct wf_policy_engine *engine)
 		     group = group->hh.next)
 			r = meet_group(engine, group);
 	(void)mark_laws(engine, false);
-	if (r == 0 && engine->plan.has_looked)
-		mark_nodes(engine);
+	if (r == 0 && engine->plan.has_looked) {
+		mark_nodes(engine, &engine->nodes);
+		mark_nodes(engine, &engine->remotes);
+	}
 	return r == 0 ? meet_places(engine) : r;
 }

@@ -97,7 +97,7 @@ int wf_plan_place_class(struct wf_policy_engine *engine, const struct wf_place *
 	if (member)
 		who = WF_WHO_ENDPOINT;
 	else if (node)
-		who = node->is_self ? WF_WHO_HOST : WF_WHO_REMOTE_NODE;
+		who = node->who;
 	if (r == 0)
 		r = wf_class_items_add(&items, who);
 	if (r == 0 && group)

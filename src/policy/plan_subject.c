@@ -93,7 +93,7 @@ static int plan_host(struct wf_policy_engine *engine, struct wf_force *will)
 	}
 	r = judge_group(engine, self->group, WF_WHO_HOST);
 	for (size_t i = 0; r == 0 && i < self->addr_count; i++)
-		if (!self->addrs[i].place->slot)
+		if (!self->addrs[i].place->slot && wf_place_node(self->addrs[i].place) == self)
 			r = add_place(engine, will, self->addrs[i].place, self->group->plain);
 	for (int i = 0; r == 0 && i < 2; i++)
 		if (!will->classes[i])

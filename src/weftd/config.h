@@ -29,6 +29,7 @@ struct weftd_config {
 	char *zone;
 	char *service_cidr;
 	char *node_ports;
+	uint64_t overlay_port;
 	char *uplinks;
 	char *xdp;
 	char *firewall;

@@ -22,6 +22,7 @@
 #include "base/mem.h"
 #include "control/control.h"
 #include "weftd/failsafe.h"
+#include "weftd/identity.h"
 #include "weftd/lock.h"
 #include "weftd/notify.h"
 #include "weftd/store.h"
@@ -179,6 +180,7 @@ static int open_parts(struct daemon *daemon, struct wf_err *err)
 
 	weftd_config_ranges(config, control.service_cidrs, &control.node_port_first,
 			    &control.node_port_last);
+	control.overlay_port = (uint16_t)config->overlay_port;
 	r = weftd_failsafe_parse(config->host_failsafe, daemon->failsafes, &control.failsafe_count,
 				 err);
 	if (r == 0)
@@ -195,6 +197,8 @@ static int open_parts(struct daemon *daemon, struct wf_err *err)
 		r = weftd_lock_bpf_dir(config->bpf_dir, &daemon->locks[2], err);
 	if (r == 0)
 		r = wf_net_open(&daemon->net, err);
+	if (r == 0)
+		r = weftd_identity(config, daemon->store.store, daemon->net, &control, err);
 	if (r == 0)
 		r = wf_control_new(&daemon->control, &control, daemon->store.store, daemon->dp,
 				   daemon->net, daemon->loop, err);

@@ -26,6 +26,7 @@ enum wf_hook {
 	WF_HOOK_TO_UPLINK = 5,
 	WF_HOOK_SOCKET = 6, /* translated at connect() or sendmsg() */
 	WF_HOOK_XDP = 7,
+	WF_HOOK_FROM_OVERLAY = 8, /* came through the tunnel from another node */
 };
 
 /* Where a packet that is asked about would go; wf_event.way, 0 in other events. */

@@ -7,7 +7,7 @@
 #define WEFT_ABI_LIMITS_H
 
 /* Part of the name of the pin directory: a daemon never opens maps of another layout. */
-#define WF_ABI_VERSION 3
+#define WF_ABI_VERSION 4
 
 /* Slots of the endpoint table. Slot 0 is the host itself, so WF_MAX_SLOTS - 1 endpoints. */
 #define WF_MAX_SLOTS 16384
@@ -31,6 +31,14 @@
 
 /* Entries of the address table: every address of every endpoint, gateways, host view. */
 #define WF_MAX_ADDRESSES 65536
+
+/* Nodes, this one (number 0) included, and addresses of endpoints on all others. */
+#define WF_MAX_NODES   4096
+#define WF_NODE_SELF   0
+#define WF_MAX_REMOTES 262144
+
+/* UDP port of the overlay: VXLAN's own (RFC 7348). */
+#define WF_OVERLAY_PORT 4789
 
 /* Addresses of one endpoint, both families together. */
 #define WF_MAX_ENDPOINT_ADDRESSES 8
@@ -77,7 +85,7 @@
 #define WF_MAX_POLICY_PROFILES 16384
 #define WF_MAX_POLICY_RULES    131072 /* of all runs together */
 #define WF_MAX_POLICY_PAIRS    262144
-#define WF_MAX_POLICY_PREFIXES 65536
+#define WF_MAX_POLICY_PREFIXES 262144
 #define WF_MAX_POLICY_HITS     65536 /* numbers of rules, 0 unused */
 
 /* Verdicts that each CPU remembers (power of two, as this many bits say). */

@@ -97,7 +97,16 @@
 	X(POLICY_INGRESS, 48, "policy_ingress", policy, "a policy of the receiver denies it",      \
 	  "ask 'weft why SOURCE DESTINATION:PORT'; 'weft policy ls' shows what is in force")       \
 	X(POLICY_EGRESS, 49, "policy_egress", policy, "a policy of the sender denies it",          \
-	  "ask 'weft why SOURCE DESTINATION:PORT'; 'weft policy ls' shows what is in force")
+	  "ask 'weft why SOURCE DESTINATION:PORT'; 'weft policy ls' shows what is in force")       \
+	X(OVERLAY_FOREIGN, 50, "overlay_foreign", attack,                                          \
+	  "tunnelled by a host that is no node of this store",                                     \
+	  "see the nodes and their addresses with 'weft node ls'; or stop the sender")             \
+	X(OVERLAY_SPOOFED, 51, "overlay_spoofed", attack,                                          \
+	  "source address is of no endpoint of the node that sent it",                             \
+	  "it passes once this node has heard of the endpoint; see 'weft get endpoints'")          \
+	X(NODE_UNKNOWN, 52, "node_unknown", error,                                                 \
+	  "the node that has the address is not known, or this one has no overlay",                \
+	  "see 'weft node ls' and the log of weftd")
 
 enum wf_reason {
 	WF_REASON_NONE = 0,

@@ -27,6 +27,7 @@ enum wf_ep_flag {
 	WF_EP_MORE_ADDRS =
 		1 << 4,         /* further addresses: ask the address table when ip4/ip6 differ */
 	WF_EP_GUARDED = 1 << 5, /* policies are about it: packets from and to it are judged */
+	WF_EP_OVERLAY = 1 << 6, /* its network reaches other nodes: ask wf_remotes as well */
 };
 
 /* Value of wf_endpoints, indexed by slot. Written by the daemon, read by every program. */
@@ -61,6 +62,22 @@ struct wf_addr_value {
 	__u32 flags; /* enum wf_addr_flag */
 };
 
+/*
+ * Value of wf_remotes: an address of an endpoint of another node. The key is that of wf_addresses,
+ * in the host's view (WF_NETWORK_HOST).
+ */
+struct wf_remote_value {
+	__u32 node;    /* index into wf_nodes */
+	__u32 network; /* index into wf_networks, on every node the same */
+};
+
+/* Value of wf_nodes, by number; WF_NODE_SELF is this one. All zero: there is none. */
+struct wf_node_value {
+	struct wf_addr underlay; /* where its tunnel ends */
+	__u32 ifindex;           /* WF_NODE_SELF: the device of the overlay; 0: none */
+	__u32 pad[3];
+};
+
 /* struct wf_net_value.flags */
 enum wf_net_flag {
 	WF_NET_VALID = 1 << 0,
@@ -69,6 +86,7 @@ enum wf_net_flag {
 	WF_NET_IPV4 = 1 << 3,
 	WF_NET_IPV6 = 1 << 4,
 	WF_NET_MASQUERADE = 1 << 5, /* what leaves the host shows the host's address */
+	WF_NET_OVERLAY = 1 << 6,    /* the same network on every node; its number is the VNI */
 };
 
 /* One subnet of a network: an address is inside when (address & mask) == base. */
@@ -158,6 +176,8 @@ _Static_assert(sizeof(struct wf_ep_value) == 56, "wf_ep_value");
 _Static_assert(sizeof(struct wf_addr_key) == 24, "wf_addr_key");
 _Static_assert(sizeof(struct wf_addr_value) == 8, "wf_addr_value");
 _Static_assert(sizeof(struct wf_net_value) == 24 + 8 * 32, "wf_net_value");
+_Static_assert(sizeof(struct wf_remote_value) == 8, "wf_remote_value");
+_Static_assert(sizeof(struct wf_node_value) == 32, "wf_node_value");
 _Static_assert(sizeof(struct wf_traffic_value) == 64, "wf_traffic_value");
 _Static_assert(sizeof(struct wf_config_value) == 24, "wf_config_value");
 _Static_assert(sizeof(struct wf_flow_seen) == 8, "wf_flow_seen");

@@ -38,6 +38,8 @@
 
 #define NATIVE_ADDRESSES 64
 #define NATIVE_SLOTS     16
+#define NATIVE_REMOTES   16
+#define NATIVE_NODES     4
 #define NATIVE_NETWORKS  8
 #define NATIVE_FRONTENDS 64
 #define NATIVE_PAGES     256
@@ -92,6 +94,11 @@ struct wf_ctx {
 struct native_address {
 	struct wf_addr_key key;
 	struct wf_addr_value value;
+};
+
+struct native_remote {
+	struct wf_addr_key key;
+	struct wf_remote_value value;
 };
 
 /* A small map: what is not found is put into the first free entry. */
@@ -189,6 +196,11 @@ struct native_state {
 	__u32 redirect_peer;     /* ifindex of the last redirection of each kind, 0: none */
 	__u32 redirect_ingress;
 	__u32 redirect;
+	struct native_remote remotes[NATIVE_REMOTES];
+	__u32 remote_count;
+	struct wf_node_value nodes[NATIVE_NODES];
+	__u32 tunnel_vni;
+	struct wf_addr tunnel_peer; /* zero: no outer header */
 	__u32 now_s;
 	enum native_helper failing;
 };
@@ -395,6 +407,25 @@ static inline int wf_redirect_ingress(__u32 ifindex)
 	return TC_ACT_REDIRECT;
 }
 
+/* The packet's outer header, as it will leave or as it came. */
+static inline int wf_tunnel_set(struct wf_ctx *ctx, __u32 vni, const struct wf_addr *to)
+{
+	(void)ctx;
+	native.tunnel_vni = vni;
+	native.tunnel_peer = *to;
+	return 0;
+}
+
+static inline int wf_tunnel_get(struct wf_ctx *ctx, __u32 *ret_vni, struct wf_addr *ret_from)
+{
+	(void)ctx;
+	if (!native.tunnel_peer.halves[0] && !native.tunnel_peer.halves[1])
+		return -1;
+	*ret_vni = native.tunnel_vni;
+	*ret_from = native.tunnel_peer;
+	return 0;
+}
+
 static inline int wf_redirect(__u32 ifindex)
 {
 	native.redirect = ifindex;
@@ -439,6 +470,30 @@ static inline struct wf_addr_value *wf_map_address(const struct wf_addr_key *key
 static inline struct wf_net_value *wf_map_network(__u32 number)
 {
 	return number < NATIVE_NETWORKS ? &native.networks[number] : NULL;
+}
+
+static inline struct wf_remote_value *wf_map_remote(const struct wf_addr_key *key)
+{
+	for (__u32 i = 0; i < native.remote_count; i++)
+		if (memcmp(&native.remotes[i].key, key, sizeof(*key)) == 0)
+			return &native.remotes[i].value;
+	return NULL;
+}
+
+static inline struct wf_node_value *wf_map_node(__u32 number)
+{
+	return number < NATIVE_NODES ? &native.nodes[number] : NULL;
+}
+
+/* The number of the node whose tunnel ends there; kept in the caller's thread. */
+static inline __u32 *wf_map_member(const struct wf_addr *underlay)
+{
+	static __thread __u32 number;
+
+	for (number = 1; number < NATIVE_NODES; number++)
+		if (memcmp(&native.nodes[number].underlay, underlay, sizeof(*underlay)) == 0)
+			return &number;
+	return NULL;
 }
 
 static inline struct wf_counter *wf_map_drop(__u32 reason)

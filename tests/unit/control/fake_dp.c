@@ -22,6 +22,7 @@ struct wf_dp *fake_dp_new(void)
 	dp->limit = ROOM;
 	dp->lb = fake_lb_new();
 	dp->policy = fake_policy_new();
+	dp->overlay = fake_overlay_new();
 	return dp;
 }
 
@@ -32,6 +33,7 @@ void fake_dp_free(struct wf_dp **dp)
 	(void)close((*dp)->ring_fd);
 	fake_lb_free(&(*dp)->lb);
 	fake_policy_free(&(*dp)->policy);
+	fake_overlay_free(&(*dp)->overlay);
 	free(*dp);
 	*dp = NULL;
 }

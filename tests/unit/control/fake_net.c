@@ -387,6 +387,19 @@ int wf_net_macvlan_peer_del(struct wf_net *net, uint32_t ifindex,
 	return 0;
 }
 
+int wf_net_overlay_ensure(struct wf_net *net, uint16_t port, uint32_t mtu, uint32_t *ret_ifindex,
+			  struct wf_err *err)
+{
+	struct link *link = fake_link_by_name(net, WF_NET_OVERLAY_DEVICE);
+
+	(void)port;
+	PASS(-EIO, err);
+	if (!link)
+		link = fake_add_link(net, WF_NET_OVERLAY_DEVICE, 0, "vxlan", mtu);
+	*ret_ifindex = link->ifindex;
+	return 0;
+}
+
 int wf_net_link_del(struct wf_net *net, uint32_t ifindex, struct wf_err *err)
 {
 	struct link *link = fake_link_by_index(net, ifindex);

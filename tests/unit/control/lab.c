@@ -95,7 +95,9 @@ bool lab_crashes(struct lab *lab, const char *point, void (*operation)(struct la
 
 int lab_start(struct lab *lab)
 {
-	struct wf_control_config config = { .node_name = "node1",
+	struct wf_control_config config = { .node_name = lab->node,
+					    .shared = lab->node_ip,
+					    .overlay_port = WF_OVERLAY_PORT,
 					    .run_dir = "/nonexistent",
 					    .cool_down_ms = lab->cool_down_ms,
 					    .uplinks = "auto",
@@ -107,6 +109,8 @@ int lab_start(struct lab *lab)
 	int r;
 
 	assert_int_equal(wf_prefix_parse("10.96.0.0/24", &config.service_cidrs[0]), 0);
+	if (lab->node_ip)
+		assert_int_equal(wf_addr_parse(lab->node_ip, &config.node_ip), 0);
 
 	/* another process has another socket: it does not hear what was said before */
 	fake_net_forget_events(lab->net);
@@ -139,18 +143,23 @@ void lab_restart(struct lab *lab)
 	lab_settle(lab);
 }
 
-struct lab *lab_new(void)
+static struct lab *make(struct wf_store *store, const char *node, const char *node_ip)
 {
 	struct lab *lab = calloc(1, sizeof(*lab));
 
 	assert_non_null(lab);
 	wf_err_clear(&lab->err);
 	lab->cool_down_ms = 30000;
+	lab->node = node;
+	lab->node_ip = node_ip;
+	lab->store = store;
+	lab->is_guest = store;
 	(void)wf_log_set_levels("error");
-	assert_int_equal(wf_store_mem_open(&lab->store, &lab->err), 0);
+	if (!store)
+		assert_int_equal(wf_store_mem_open(&lab->store, &lab->err), 0);
 	lab->dp = fake_dp_new();
 	lab->net = fake_net_new();
-	fake_net_current = lab->net;
+	lab_use(lab);
 	for (unsigned int i = 0; i < 8; i++) {
 		char path[32];
 
@@ -161,13 +170,29 @@ struct lab *lab_new(void)
 	return lab;
 }
 
+struct lab *lab_new(void)
+{
+	return make(NULL, "node1", NULL);
+}
+
+struct lab *lab_join(struct lab *first, const char *node, const char *node_ip)
+{
+	return make(first ? first->store : NULL, node, node_ip);
+}
+
+void lab_use(const struct lab *lab)
+{
+	fake_net_current = lab->net;
+}
+
 void lab_free(struct lab **lab)
 {
 	if (!*lab)
 		return;
 	lab_stop(*lab);
 	json_decref((*lab)->answer);
-	wf_store_close(&(*lab)->store);
+	if (!(*lab)->is_guest)
+		wf_store_close(&(*lab)->store);
 	fake_dp_free(&(*lab)->dp);
 	fake_net_free(&(*lab)->net);
 	free(*lab);

@@ -27,11 +27,21 @@ struct lab {
 	struct wf_err err;     /* of the last operation */
 	json_t *answer;        /* owned; of the last operation that has one */
 	uint64_t cool_down_ms; /* for networks that do not say */
+	const char *node;      /* its name; borrowed */
+	const char *node_ip;   /* NULL: the store is its own */
+	bool is_guest;         /* the store is another lab's */
 };
 
 /* An empty host with namespaces /fake/c0 to /fake/c7, and control started on it. */
 struct lab *lab_new(void);
 void lab_free(struct lab **lab);
+/*
+ * Another host, whose control shares the store of the first, which must outlive it; first NULL: the
+ * first of those that share.
+ */
+struct lab *lab_join(struct lab *first, const char *node, const char *node_ip);
+/* Paths of namespaces are those of this lab from here on. */
+void lab_use(const struct lab *lab);
 
 /* Control starts on what store and kernel hold; 0 or what wf_control_new() says. */
 int lab_start(struct lab *lab);

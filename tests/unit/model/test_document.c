@@ -262,9 +262,10 @@ static void test_locate(void **state)
 	assert_string_equal(err.object, "network/blue");
 	assert_string_equal(err.field, "spec.driver");
 	wf_document_locate(&documents.items[0], &err);
-	assert_string_equal(err.message,
-			    "f.yaml:5: Network/blue: spec.driver: \"bridg\" is not one of bridge, "
-			    "host, none, macvlan, ipvlan (did you mean \"bridge\"?)");
+	assert_string_equal(
+		err.message,
+		"f.yaml:5: Network/blue: spec.driver: \"bridg\" is not one of bridge, overlay, "
+		"host, none, macvlan, ipvlan (did you mean \"bridge\"?)");
 	wf_err_set(&err, -EINVAL, "x");
 	wf_document_locate(&body, &err);
 	assert_string_equal(err.message, "body: x");

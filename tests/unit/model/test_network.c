@@ -176,7 +176,7 @@ static const struct {
 	{ "{driver: none, subnets: [{cidr: 10.0.0.0/24}]}", "spec.subnets", "no subnets" },
 	{ "{driver: host, ipFamilies: [IPv4]}", "spec.ipFamilies", "no addresses of its own" },
 	{ "{driver: host, internal: true}", "spec.internal", "cannot be internal" },
-	{ "{driver: host, masquerade: true}", "spec.masquerade", "for bridge only" },
+	{ "{driver: host, masquerade: true}", "spec.masquerade", "for bridge and overlay only" },
 	{ "{internal: true, masquerade: true}", "spec.masquerade", "internal network" },
 	{ "{ipFamilies: [IPv4, IPv4]}", "spec.ipFamilies", "twice" },
 	{ "{ipFamilies: [IPv4], subnets: [{cidr: 'fd00::/64'}]}", "spec.ipFamilies",
@@ -332,7 +332,7 @@ static void random_network(struct wf_network *network)
 	}
 	network->isolated = random() % 2;
 	network->internal = driver != WF_DRIVER_HOST && random() % 2;
-	network->masquerade = driver == WF_DRIVER_BRIDGE && !network->internal && random() % 2;
+	network->masquerade = wf_driver_is_routed(driver) && !network->internal && random() % 2;
 	network->sticky = random() % 2;
 	network->mtu = random() % 2 ? 0 : 1280 + (uint32_t)random() % 60000;
 	network->cool_down_ms = cool_downs[(size_t)random() % WF_ARRAY_LEN(cool_downs)];

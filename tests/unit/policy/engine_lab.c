@@ -142,8 +142,15 @@ static uint32_t prefix_class(const struct lab *lab, const struct wf_addr *addr, 
 	return fallback;
 }
 
+static bool is_remote(const json_t *endpoint)
+{
+	return json_is_true(json_object_get(endpoint, "remote"));
+}
+
 uint32_t lab_slot(const struct oracle_party *party)
 {
+	if (is_remote(party->endpoint))
+		return UINT32_MAX;
 	if (party->endpoint)
 		return (uint32_t)json_integer_value(json_object_get(party->endpoint, "slot"));
 	return oracle_is_self(party) ? 0 : UINT32_MAX;
@@ -344,6 +351,7 @@ void lab_endpoint_put(struct lab *lab, const json_t *endpoint)
 		.addrs = addrs,
 		.audit = json_is_true(json_object_get(endpoint, "audit")),
 	};
+	int r;
 
 	read_labels(&labels, json_object_get(endpoint, "labels"));
 	member.addr_count = read_addresses(json_object_get(endpoint, "addresses"), addrs,
@@ -356,16 +364,26 @@ void lab_endpoint_put(struct lab *lab, const json_t *endpoint)
 		named[i].port = (uint16_t)json_integer_value(json_object_get(item, "port"));
 		snprintf(named[i].name, sizeof(named[i].name), "%s", oracle_text(item, "name"));
 	}
-	cases_check(wf_policy_engine_member_put(lab->engine, &member, &err) == 0, "slot %u: %s",
-		    member.slot, err.message);
+	if (is_remote(endpoint))
+		r = wf_policy_engine_remote_put(lab->engine, oracle_text(endpoint, "name"), &member,
+						&err);
+	else
+		r = wf_policy_engine_member_put(lab->engine, &member, &err);
+	cases_check(r == 0, "endpoint %s: %s", oracle_text(endpoint, "name"), err.message);
 	wf_labels_done(&labels);
 }
 
 void lab_endpoint_drop(struct lab *lab, const json_t *endpoint)
 {
 	struct oracle_party party = { .endpoint = endpoint };
+	struct wf_err err = WF_ERR_INIT;
 
-	wf_policy_engine_member_drop(lab->engine, lab_slot(&party));
+	if (!is_remote(endpoint))
+		wf_policy_engine_member_drop(lab->engine, lab_slot(&party));
+	else
+		cases_check(wf_policy_engine_remote_drop(lab->engine, oracle_text(endpoint, "name"),
+							 &err) == 0,
+			    "%s", err.message);
 }
 
 void lab_namespace_put(struct lab *lab, const char *name, const json_t *namespace)

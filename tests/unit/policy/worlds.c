@@ -94,6 +94,8 @@ __attribute__((format(printf, 2, 3))) static void add_address(json_t *addresses,
 	json_array_append_new(addresses, json_string(text));
 }
 
+int worlds_remotes;
+
 json_t *worlds_endpoint(struct random *random, int slot)
 {
 	json_t *addresses = json_array();
@@ -109,10 +111,11 @@ json_t *worlds_endpoint(struct random *random, int slot)
 		add_address(addresses, "10.1.%d.%d", 128 + slot % 4, slot);
 	if (form == 3)
 		add_address(addresses, "fd00:2::%x:%x", (unsigned)slot % 4 + 1, (unsigned)slot);
-	return json_pack("{s:i, s:s, s:s, s:o, s:o, s:o, s:b}", "slot", slot, "namespace",
+	return json_pack("{s:i, s:s, s:s, s:o, s:o, s:o, s:b, s:b}", "slot", slot, "namespace",
 			 worlds_namespace_name(random), "name", name, "labels",
 			 worlds_labels(random), "addresses", addresses, "ports",
-			 random_ports(random), "audit", random_often(random, 4));
+			 random_ports(random), "audit", random_often(random, 4), "remote",
+			 worlds_remotes && random_often(random, worlds_remotes));
 }
 
 const char *worlds_address(struct random *random, const json_t *world)

@@ -13,6 +13,9 @@
 
 #define WORLDS_SLOTS_MAX 100
 
+/* Of a hundred endpoints, so many are on other nodes ("remote": true); 0 unless a test sets it. */
+extern int worlds_remotes;
+
 /* All owned by the caller. */
 json_t *worlds_random(struct random *random);
 json_t *worlds_endpoint(struct random *random, int slot); /* addresses follow from the slot */

@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/*
+ * What comes through the tunnel. Taken only from nodes that are known, only for networks of the
+ * overlay, and only from addresses that the sending node's endpoints have.
+ */
+#ifndef WEFT_BPF_FROM_OVERLAY_H
+#define WEFT_BPF_FROM_OVERLAY_H
+
+#include "from_host.h"
+
+/* The network that the packet is in, and the number of the node that sent it: 0 or -reason. */
+static __always_inline int wf_overlay_origin(struct wf_ctx *ctx, __u32 *ret_vni, __u32 *ret_node)
+{
+	struct wf_addr outer;
+	__u32 *node;
+
+	if (wf_tunnel_get(ctx, ret_vni, &outer) < 0)
+		return -WF_REASON_OVERLAY_FOREIGN;
+	node = wf_map_member(&outer);
+	if (!node)
+		return -WF_REASON_OVERLAY_FOREIGN;
+	*ret_node = *node;
+	return 0;
+}
+
+/* Whether the sending node may send from that address to that network: 0 or -reason. */
+static __always_inline int wf_overlay_check_source(const struct wf_ip *ip, __u32 node, __u32 vni,
+						   const struct wf_net_value *network)
+{
+	struct wf_remote_value *remote = wf_remote_find(&ip->src);
+	struct wf_net_value *from;
+
+	if (!remote || remote->node != node)
+		return -WF_REASON_OVERLAY_SPOOFED;
+	if (remote->network == vni)
+		return 0;
+	from = wf_network_valid(remote->network);
+	return from ? wf_check_networks(network, from) : -WF_REASON_NO_NETWORK;
+}
+
+/* To the endpoint that has the address in the network. Action, WF_NEXT(), WF_TOLD() or -reason. */
+static __always_inline int wf_overlay_deliver(struct wf_ctx *ctx, const struct wf_ip *ip, __u32 vni,
+					      const struct wf_net_value *network)
+{
+	struct wf_addr_value *value = wf_address_find(vni, &ip->dst);
+	int reason = -WF_REASON_NO_SUCH_ADDRESS, r, told = 0;
+	struct wf_conn_owner *owner;
+	struct wf_ep_value *endpoint;
+
+	if (!value || value->slot == WF_SLOT_HOST)
+		return reason;
+	endpoint = wf_endpoint_ready(value->slot, &reason);
+	if (!endpoint)
+		return reason;
+	owner = wf_map_conn_owner(value->slot);
+	if (wf_unlikely(owner && owner->calling)) {
+		told = wf_host_answer(ctx, ip, value->slot);
+		if (told < 0)
+			return told;
+	}
+	if (!told)
+		return wf_to_endpoint_guarded(ctx, ip, network, value->slot, endpoint,
+					      WF_HOOK_FROM_OVERLAY);
+	r = wf_to_endpoint(ctx, WF_SLOT_HOST, network, value->slot, endpoint);
+	return r < 0 ? r : WF_TOLD(r);
+}
+
+/* The program's logic: action, WF_NEXT(), WF_TOLD() or -reason. */
+static __always_inline int wf_from_overlay(struct wf_ctx *ctx)
+{
+	struct wf_net_value *network;
+	__u32 vni = 0, node = 0;
+	struct wf_ip ip;
+	int r = wf_overlay_origin(ctx, &vni, &node);
+
+	if (r < 0)
+		return r;
+	network = wf_network_valid(vni);
+	if (!network || !(network->flags & WF_NET_OVERLAY))
+		return -WF_REASON_NO_NETWORK;
+	r = wf_parse_host_packet(ctx, &ip);
+	if (r == 0)
+		r = wf_overlay_check_source(&ip, node, vni, network);
+	return r < 0 ? r : wf_overlay_deliver(ctx, &ip, vni, network);
+}
+
+#endif

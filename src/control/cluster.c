@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Beside other nodes: what is committed, the overlay's device, starting and stopping. */
+#include <errno.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "control/control_priv.h"
+#include "dp/overlay.h"
+#include "net/uplink.h"
+
+WF_LOG_MODULE(cluster);
+
+/* Outer Ethernet is inside: inner Ethernet, VXLAN, UDP and the outer IP header. */
+#define OVERLAY_BYTES_IP4 (14 + 8 + 8 + 20)
+#define OVERLAY_BYTES_IP6 (14 + 8 + 8 + 40)
+
+bool wf_ctl_is_shared(const struct wf_control *control)
+{
+	return control->config.shared;
+}
+
+int wf_ctl_commit(struct wf_control *control, const struct wf_store_write *writes, size_t count,
+		  enum wf_store_durability durability, uint64_t *ret_revision, struct wf_err *err)
+{
+	const struct wf_store_write *before = control->cluster.own;
+	size_t before_count = control->cluster.own_count;
+	int r;
+
+	control->cluster.own = writes;
+	control->cluster.own_count = count;
+	r = wf_store_commit(control->store, writes, count, durability, ret_revision, err);
+	control->cluster.own = before;
+	control->cluster.own_count = before_count;
+	return r;
+}
+
+uint32_t wf_ctl_overlay_bytes(const struct wf_control *control)
+{
+	return wf_addr_is_ip4(&control->config.node_ip) ? OVERLAY_BYTES_IP4 : OVERLAY_BYTES_IP6;
+}
+
+/* A network of one node has its own MTU; the tunnel's is what is left of the underlay's. */
+static int sync_device(struct wf_control *control, struct wf_err *err)
+{
+	uint32_t ifindex = 0, underlay = 0, mtu = 1500, ingress = 0, egress = 0;
+	char name[16];
+	int r;
+
+	if (wf_net_default_device(control->net, name, &underlay, &mtu, NULL) < 0)
+		mtu = 1500;
+	r = wf_net_overlay_ensure(control->net, control->config.overlay_port,
+				  mtu - wf_ctl_overlay_bytes(control), &ifindex, err);
+	if (r == 0)
+		r = wf_net_uplink_get(control->net, ifindex, &ingress, &egress, err);
+	if (r == 0 && ingress != wf_dp_program_id(control->dp, WF_DP_FROM_OVERLAY))
+		r = wf_net_uplink_attach(control->net, ifindex,
+					 wf_dp_program_fd(control->dp, WF_DP_FROM_OVERLAY), -1,
+					 err);
+	if (r < 0)
+		return r;
+	control->cluster.overlay_ifindex = ifindex;
+	return wf_dp_overlay_set(control->dp, ifindex, err);
+}
+
+int wf_ctl_cluster_sync(struct wf_control *control, struct wf_err *err)
+{
+	struct ctl_node *node, *next;
+	int r;
+
+	if (!wf_ctl_is_shared(control))
+		return 0;
+	r = sync_device(control, err);
+	HASH_ITER(by_name, control->cluster.nodes, node, next)
+		if (r == 0 && !wf_addr_is_zero(&node->underlay) &&
+		    !wf_addr_equal(&node->underlay, &control->config.node_ip))
+			r = wf_dp_node_set(control->dp, node->number, &node->underlay, err);
+	return r < 0 ? r : wf_ctl_remotes_program(control, err);
+}
+
+int wf_ctl_cluster_start(struct wf_control *control, struct wf_err *err)
+{
+	int r;
+
+	if (!wf_ctl_is_shared(control))
+		return 0;
+	r = wf_ctl_node_publish(control, err);
+	if (r == 0)
+		r = wf_ctl_follow_start(control, err);
+	return r;
+}
+
+void wf_ctl_cluster_stop(struct wf_control *control)
+{
+	struct ctl_remote *remote, *next_remote;
+	struct ctl_node *node, *next_node;
+
+	wf_ctl_follow_stop(control);
+	if (control->cluster.lease_timer)
+		event_free(control->cluster.lease_timer);
+	HASH_ITER(by_name, control->cluster.remotes, remote, next_remote) {
+		HASH_DELETE(by_name, control->cluster.remotes, remote);
+		wf_labels_done(&remote->labels);
+		free(remote->ports);
+		free(remote->network);
+		free(remote->name);
+		free(remote);
+	}
+	HASH_ITER(by_name, control->cluster.nodes, node, next_node) {
+		HASH_DELETE(by_name, control->cluster.nodes, node);
+		free(node);
+	}
+}

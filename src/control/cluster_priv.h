@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What control keeps of other nodes, where several share a store: who they are, which addresses
+ * their endpoints have, and what they change. Numbers of nodes are this node's own; only names and
+ * addresses cross the wire.
+ */
+#ifndef WEFT_CONTROL_CLUSTER_PRIV_H
+#define WEFT_CONTROL_CLUSTER_PRIV_H
+
+#define HASH_NONFATAL_OOM 1
+#include <uthash.h>
+
+#include <weft/abi/limits.h>
+
+#include "control/control.h"
+#include "model/endpoint.h"
+#include "model/node.h"
+
+struct ctl_endpoint;
+
+/* Kinds that are weft's own business between nodes; no user writes them. */
+#define CTL_KIND_NODE_LEASE    "NodeLease"    /* by node: it is alive as long as this is there */
+#define CTL_KIND_ADDRESS_LEASE "AddressLease" /* by NETWORK/ADDRESS: who has it, on which node */
+#define CTL_KIND_INDEX         "Index"        /* by kind: what was looked at before a choice */
+
+/* Another node. */
+struct ctl_node {
+	char name[WF_NAME_BYTES];
+	uint32_t number;         /* in the datapath, from 1 */
+	struct wf_addr underlay; /* where its tunnel ends; zero: not known yet */
+	bool is_alive;           /* it has a lease */
+	uint64_t lost_ms;        /* since when it has none */
+	size_t remote_count;
+	UT_hash_handle by_name;
+};
+
+/* An endpoint of another node, in a network that reaches it. */
+struct ctl_remote {
+	char *name;    /* owned */
+	char *network; /* owned */
+	struct ctl_node *node;
+	struct wf_labels labels;
+	struct wf_endpoint_port *ports; /* owned */
+	size_t port_count;
+	size_t addr_count;
+	struct wf_addr addrs[WF_MAX_ENDPOINT_ADDRESSES];
+	UT_hash_handle by_name;
+};
+
+/* A change that another node has made and that is to be followed. */
+struct ctl_news {
+	enum wf_store_op op;
+	char *kind, *name; /* owned */
+	json_t *document;  /* a reference; NULL: deleted */
+	struct ctl_news *next;
+};
+
+struct ctl_cluster {
+	struct ctl_node *nodes;     /* hash by name */
+	struct ctl_remote *remotes; /* hash by name */
+	struct ctl_node *by_number[WF_MAX_NODES];
+	struct ctl_news *news, **news_end;
+	struct event *news_event;
+	struct event *lease_timer;
+	uint64_t lease;                   /* of the store, for what lives as long as this node */
+	uint64_t watch;                   /* 0: none */
+	uint32_t overlay_ifindex;         /* 0: no overlay */
+	const struct wf_store_write *own; /* being committed by this node; NULL: nothing is */
+	size_t own_count;
+	uint64_t followed_total; /* changes of others that came into force */
+	uint64_t refused_total;  /* and those that did not */
+	bool settled;            /* everything was read once */
+};
+
+/* ---- cluster.c: start, commit, the overlay's device ---------------------------------------- */
+
+/* Whether other nodes share the store. */
+bool wf_ctl_is_shared(const struct wf_control *control);
+/* wf_store_commit(); what watchers are told of these writes is not news. */
+int wf_ctl_commit(struct wf_control *control, const struct wf_store_write *writes, size_t count,
+		  enum wf_store_durability durability, uint64_t *ret_revision, struct wf_err *err);
+/* After everything was read, and before the first request: joins the others. */
+int wf_ctl_cluster_start(struct wf_control *control, struct wf_err *err);
+void wf_ctl_cluster_stop(struct wf_control *control);
+/* The device, nodes and addresses as the tables of the datapath shall have them. */
+int wf_ctl_cluster_sync(struct wf_control *control, struct wf_err *err);
+/* Bytes that the tunnel adds to each packet; 0 for networks of one node. */
+uint32_t wf_ctl_overlay_bytes(const struct wf_control *control);
+
+/* ---- node.c --------------------------------------------------------------------------------- */
+
+struct ctl_node *wf_ctl_node_find(struct wf_control *control, const char *name);
+/* The same, made when it is new. -ENOSPC, -ENOMEM. */
+int wf_ctl_node_get(struct wf_control *control, const char *name, struct ctl_node **ret_node,
+		    struct wf_err *err);
+/* A Node document of another node was read, or is gone (NULL). */
+int wf_ctl_node_learn(struct wf_control *control, const char *name, const struct wf_node *spec,
+		      struct wf_err *err);
+/* A NodeLease came or went. */
+void wf_ctl_node_lives(struct wf_control *control, const char *name, bool lives);
+/* Puts this node's own documents into the store; refuses a name or an address that is in use. */
+int wf_ctl_node_publish(struct wf_control *control, struct wf_err *err);
+
+/* node_view.c */
+void wf_ctl_node_metrics(struct wf_control *control, struct wf_str *out);
+
+/* ---- remote.c ------------------------------------------------------------------------------- */
+
+/* Whether an Endpoint document is of another node. */
+bool wf_ctl_is_remote(const struct wf_control *control, const json_t *document);
+struct ctl_remote *wf_ctl_remote_find(struct wf_control *control, const char *name);
+int wf_ctl_remote_put(struct wf_control *control, const json_t *document, struct wf_err *err);
+void wf_ctl_remote_drop(struct wf_control *control, const char *name);
+/* Told to policies at the start, as members are. */
+int wf_ctl_remotes_judge(struct wf_control *control, struct wf_err *err);
+/* Into the datapath's tables, and out of them what is in no document. */
+int wf_ctl_remotes_program(struct wf_control *control, struct wf_err *err);
+/* The endpoint of another node that has an address; NULL: none. */
+struct ctl_remote *wf_ctl_remote_by_address(struct wf_control *control, const struct wf_addr *addr);
+/* Some endpoint of another node in a network; NULL: there is none. */
+struct ctl_remote *wf_ctl_remote_in(struct wf_control *control, const char *network);
+
+/* ---- lease.c: addresses that no two nodes may give out -------------------------------------- */
+
+/* Most writes that an endpoint's addresses come to. */
+#define CTL_LEASE_WRITES WF_MAX_ENDPOINT_ADDRESSES
+/* What these writes point to. */
+struct ctl_leases {
+	char names[WF_MAX_ENDPOINT_ADDRESSES][WF_NAME_BYTES + WF_ADDR_TEXT];
+	json_t *documents[WF_MAX_ENDPOINT_ADDRESSES]; /* owned */
+};
+void wf_ctl_leases_done(struct ctl_leases *leases);
+/* Writes to be committed with an endpoint that takes its addresses, or (is_end) gives them back. */
+int wf_ctl_lease_writes(struct wf_control *control, const struct wf_endpoint *spec, bool is_end,
+			struct ctl_leases *leases, struct wf_store_write *writes,
+			size_t *ret_count);
+
+/* ---- follow.c: what other nodes change ------------------------------------------------------ */
+
+int wf_ctl_follow_start(struct wf_control *control, struct wf_err *err);
+void wf_ctl_follow_stop(struct wf_control *control);
+/* Brings into force what has come: before a request is decided on. */
+void wf_ctl_follow(struct wf_control *control);
+
+#endif

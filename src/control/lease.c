@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Addresses of networks that several nodes give out. Each node chooses from what it believes to be
+ * free; the store decides: an endpoint is committed together with a lease of each of its addresses,
+ * which must not be there yet, so that no address is ever given twice, whatever nodes believe.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "control/control_priv.h"
+#include "model/document.h"
+
+void wf_ctl_leases_done(struct ctl_leases *leases)
+{
+	for (size_t i = 0; i < WF_MAX_ENDPOINT_ADDRESSES; i++)
+		json_decref(leases->documents[i]);
+}
+
+static json_t *lease_document(const struct wf_endpoint *spec, const char *name)
+{
+	return json_pack("{s:s, s:s, s:{s:s}, s:{s:s, s:s, s:s}}", "apiVersion", WF_API_VERSION,
+			 "kind", CTL_KIND_ADDRESS_LEASE, "metadata", "name", name, "spec",
+			 "network", spec->network, "endpoint", spec->meta.name, "node", spec->node);
+}
+
+int wf_ctl_lease_writes(struct wf_control *control, const struct wf_endpoint *spec, bool is_end,
+			struct ctl_leases *leases, struct wf_store_write *writes, size_t *ret_count)
+{
+	const struct ctl_network *network = wf_ctl_network_find(control, spec->network);
+	char text[WF_ADDR_TEXT];
+
+	*ret_count = 0;
+	if (!wf_ctl_is_shared(control) || !network || !wf_ctl_is_overlay(network))
+		return 0;
+	for (size_t i = 0; i < spec->address_count; i++) {
+		char *name = leases->names[i];
+
+		(void)snprintf(name, sizeof(leases->names[i]), "%s/%s", spec->network,
+			       wf_addr_format(&spec->addresses[i].prefix.addr, text));
+		if (!is_end) {
+			leases->documents[i] = lease_document(spec, name);
+			if (!leases->documents[i])
+				return -ENOMEM;
+		}
+		writes[i] = (struct wf_store_write){ .op = is_end ? WF_STORE_DELETE : WF_STORE_PUT,
+						     .kind = CTL_KIND_ADDRESS_LEASE,
+						     .name = name,
+						     .document = leases->documents[i],
+						     .expected = is_end ? WF_STORE_ANY
+									: WF_STORE_ABSENT };
+	}
+	*ret_count = spec->address_count;
+	return 0;
+}

@@ -1,0 +1,337 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The nodes that share the store. Each says of itself who it is (Node) and that it is alive
+ * (NodeLease, which goes by itself when the node does); the others believe the addresses there.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/json.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "control/control_priv.h"
+#include "dp/overlay.h"
+#include "model/document.h"
+
+WF_LOG_MODULE(node);
+
+#define LEASE_MS 30000
+#define RENEW_S  10
+
+struct ctl_node *wf_ctl_node_find(struct wf_control *control, const char *name)
+{
+	struct ctl_node *node;
+
+	HASH_FIND(by_name, control->cluster.nodes, name, strlen(name), node);
+	return node;
+}
+
+static uint32_t free_number(const struct wf_control *control)
+{
+	for (uint32_t number = 1; number < WF_MAX_NODES; number++)
+		if (!control->cluster.by_number[number])
+			return number;
+	return 0;
+}
+
+/* The number that the datapath has for that address from before a restart, if it is free. */
+static uint32_t number_of(struct wf_control *control, const struct wf_addr *underlay)
+{
+	uint32_t number = 0;
+
+	if (underlay && wf_dp_member_get(control->dp, underlay, &number) == 0 && number &&
+	    number < WF_MAX_NODES && !control->cluster.by_number[number])
+		return number;
+	return free_number(control);
+}
+
+static int make_node(struct wf_control *control, const char *name, const struct wf_addr *underlay,
+		     struct ctl_node **ret_node, struct wf_err *err)
+{
+	struct ctl_node *node = calloc(1, sizeof(*node));
+
+	if (!node)
+		return wf_fail(err, -ENOMEM, "out of memory for node %s", name);
+	node->number = number_of(control, underlay);
+	(void)wf_str_copy(node->name, sizeof(node->name), name);
+	if (node->number)
+		HASH_ADD_KEYPTR(by_name, control->cluster.nodes, node->name, strlen(node->name),
+				node);
+	if (!node->number || !node->by_name.tbl) {
+		int r = node->number ? -ENOMEM : -ENOSPC;
+
+		free(node);
+		return r == -ENOMEM ? wf_fail(err, r, "out of memory for node %s", name)
+				    : wf_fail(err, r, "node %s: more than %d nodes", name,
+					      WF_MAX_NODES - 1);
+	}
+	control->cluster.by_number[node->number] = node;
+	*ret_node = node;
+	return 0;
+}
+
+int wf_ctl_node_get(struct wf_control *control, const char *name, struct ctl_node **ret_node,
+		    struct wf_err *err)
+{
+	*ret_node = wf_ctl_node_find(control, name);
+	return *ret_node ? 0 : make_node(control, name, NULL, ret_node, err);
+}
+
+/* The node's address of this one's family: tunnels have both ends in one. */
+static const struct wf_addr *underlay_of(const struct wf_control *control,
+					 const struct wf_node *spec)
+{
+	bool ip4 = wf_addr_is_ip4(&control->config.node_ip);
+
+	for (size_t i = 0; i < spec->addr_count; i++)
+		if (wf_addr_is_ip4(&spec->addrs[i]) == ip4)
+			return &spec->addrs[i];
+	return NULL;
+}
+
+static const struct ctl_node *other_at(const struct wf_control *control, const char *name,
+				       const struct wf_addr *underlay)
+{
+	for (const struct ctl_node *node = control->cluster.nodes; node; node = node->by_name.next)
+		if (strcmp(node->name, name) != 0 && wf_addr_equal(&node->underlay, underlay))
+			return node;
+	return NULL;
+}
+
+static int drop_node(struct wf_control *control, struct ctl_node *node, struct wf_err *err)
+{
+	static const struct wf_addr none;
+	int r = wf_dp_node_set(control->dp, node->number, NULL, err);
+
+	node->underlay = none;
+	if (r < 0 || node->remote_count)
+		return r;
+	control->cluster.by_number[node->number] = NULL;
+	HASH_DELETE(by_name, control->cluster.nodes, node);
+	free(node);
+	return 0;
+}
+
+int wf_ctl_node_learn(struct wf_control *control, const char *name, const struct wf_node *spec,
+		      struct wf_err *err)
+{
+	struct ctl_node *node = wf_ctl_node_find(control, name);
+	const struct wf_addr *underlay = spec ? underlay_of(control, spec) : NULL;
+	const struct ctl_node *other = underlay ? other_at(control, name, underlay) : NULL;
+	char text[WF_ADDR_TEXT];
+	int r;
+
+	if (!wf_ctl_is_shared(control) || (!spec && !node))
+		return 0;
+	if (!spec)
+		return drop_node(control, node, err);
+	if (other)
+		return wf_fail(err, -EADDRINUSE, "nodes %s and %s both say that they are at %s",
+			       name, other->name, wf_addr_format(underlay, text));
+	r = node ? 0 : make_node(control, name, underlay, &node, err);
+	if (r < 0 || !underlay || wf_addr_equal(&node->underlay, underlay))
+		return r;
+	node->underlay = *underlay;
+	/* noted, so that whoever comes second does not join; no tunnel leads there */
+	if (wf_addr_equal(underlay, &control->config.node_ip)) {
+		wf_log_error("another node says that it has this one's address",
+			     "node=%s address=%s", name, wf_addr_format(underlay, text));
+		return 0;
+	}
+	if (control->cluster.settled)
+		r = wf_dp_node_set(control->dp, node->number, underlay, err);
+	wf_log_info("node known", "node=%s address=%s", name, wf_addr_format(underlay, text));
+	return r;
+}
+
+/* Backends of a node that does not answer are no backends. */
+static void touch_services(struct wf_control *control, const struct ctl_node *node)
+{
+	if (!node->remote_count)
+		return;
+	wf_ctl_lb_touch_all(control);
+	wf_ctl_lb_flush(control);
+}
+
+void wf_ctl_node_lives(struct wf_control *control, const char *name, bool lives)
+{
+	struct ctl_node *node;
+
+	if (strcmp(name, control->config.node_name) == 0 ||
+	    wf_ctl_node_get(control, name, &node, NULL) < 0 || node->is_alive == lives)
+		return;
+	node->is_alive = lives;
+	node->lost_ms = lives ? 0 : wf_clock_monotonic_ms();
+	if (!control->cluster.settled)
+		return;
+	if (lives)
+		wf_log_info("node is alive", "node=%s", name);
+	else
+		wf_log_warning("node is lost", "node=%s endpoints=%zu", name, node->remote_count);
+	touch_services(control, node);
+}
+
+/* ---- this node -------------------------------------------------------------------------------- */
+
+static json_t *own_node(const struct wf_control *control, const json_t *stored)
+{
+	char text[WF_ADDR_TEXT];
+	json_t *document =
+		stored ? json_deep_copy(stored)
+		       : json_pack("{s:s, s:s, s:{s:s}}", "apiVersion", WF_NODE_API_VERSION, "kind",
+				   WF_KIND_NODE, "metadata", "name", control->config.node_name);
+	json_t *status =
+		json_pack("{s:[{s:s, s:s}, {s:s, s:s}]}", "addresses", "type", "InternalIP",
+			  "address", wf_addr_format(&control->config.node_ip, text), "type",
+			  "Hostname", "address", control->config.node_name);
+	const char *zone = control->config.zone;
+	json_t *labels;
+
+	if (!document || json_object_set_new(document, "status", status) < 0)
+		return NULL;
+	if (!zone || !*zone)
+		return document;
+	labels = json_object_get(json_object_get(document, "metadata"), "labels");
+	if (!labels) {
+		labels = json_object();
+		(void)json_object_set_new(json_object_get(document, "metadata"), "labels", labels);
+	}
+	(void)wf_json_set_str(labels, "topology.kubernetes.io/zone", zone);
+	return document;
+}
+
+/* Somebody else alive has the name: not this node before a restart, which has boot and address. */
+static int check_name(struct wf_control *control, struct wf_err *err)
+{
+	_cleanup_json_ json_t *lease = NULL;
+	const json_t *spec;
+	char text[WF_ADDR_TEXT];
+	int r = wf_store_get(control->store, CTL_KIND_NODE_LEASE, control->config.node_name, &lease,
+			     NULL);
+
+	if (r == -ENOENT)
+		return 0;
+	if (r < 0)
+		return wf_fail(err, r, "cannot read who has this node's name");
+	spec = json_object_get(lease, "spec");
+	(void)wf_addr_format(&control->config.node_ip, text);
+	if (strcmp(wf_json_str(spec, "bootID", ""), control->boot_id) == 0 &&
+	    strcmp(wf_json_str(spec, "address", ""), text) == 0)
+		return 0;
+	return wf_fail(err, -EADDRINUSE,
+		       "a node %s is alive at %s; give this one another --node-name, or wait %d s "
+		       "after the other has ended",
+		       control->config.node_name, wf_json_str(spec, "address", "?"),
+		       LEASE_MS / 1000);
+}
+
+static int check_address(const struct wf_control *control, struct wf_err *err)
+{
+	const struct ctl_node *other =
+		other_at(control, control->config.node_name, &control->config.node_ip);
+	char text[WF_ADDR_TEXT];
+
+	if (!other)
+		return 0;
+	return wf_fail(err, -EADDRINUSE,
+		       "node %s says that it is at %s; give this one its own --node-ip, or remove "
+		       "the other with 'weft delete node %s'",
+		       other->name, wf_addr_format(&control->config.node_ip, text), other->name);
+}
+
+static int put_lease(struct wf_control *control, struct wf_err *err)
+{
+	char text[WF_ADDR_TEXT];
+	_cleanup_json_ json_t *document =
+		json_pack("{s:s, s:s, s:{s:s}, s:{s:s, s:s}}", "apiVersion", WF_API_VERSION, "kind",
+			  CTL_KIND_NODE_LEASE, "metadata", "name", control->config.node_name,
+			  "spec", "address", wf_addr_format(&control->config.node_ip, text),
+			  "bootID", control->boot_id);
+	struct wf_store_write write = { .op = WF_STORE_PUT,
+					.kind = CTL_KIND_NODE_LEASE,
+					.name = control->config.node_name,
+					.document = document,
+					.expected = WF_STORE_ANY };
+	int r = document ? wf_store_lease_grant(control->store, LEASE_MS, &control->cluster.lease,
+						err)
+			 : wf_fail(err, -ENOMEM, "out of memory");
+
+	write.lease = control->cluster.lease;
+	return r < 0 ? r : wf_ctl_commit(control, &write, 1, WF_STORE_DURABLE, NULL, err);
+}
+
+static void arm_lease(struct wf_control *control)
+{
+	const struct timeval wait = { .tv_sec = RENEW_S };
+
+	if (control->cluster.lease_timer)
+		(void)evtimer_add(control->cluster.lease_timer, &wait);
+}
+
+/* The store cannot be reached now: what is known goes on, and joining is tried again. */
+static bool is_outage(int r)
+{
+	return r == -EHOSTUNREACH || r == -EAGAIN || r == -ETIMEDOUT;
+}
+
+static int publish_self(struct wf_control *control, struct wf_err *err)
+{
+	_cleanup_json_ json_t *stored = NULL, *document = NULL;
+	struct wf_store_write write = { .op = WF_STORE_PUT,
+					.kind = WF_KIND_NODE,
+					.name = control->config.node_name,
+					.expected = WF_STORE_ANY };
+	int r = wf_store_get(control->store, write.kind, write.name, &stored, err);
+
+	if (r < 0 && r != -ENOENT)
+		return r;
+	document = own_node(control, stored);
+	write.document = document;
+	r = document ? wf_ctl_commit(control, &write, 1, WF_STORE_DURABLE, NULL, err)
+		     : wf_fail(err, -ENOMEM, "out of memory");
+	return r < 0 ? r : put_lease(control, err);
+}
+
+static void renew(evutil_socket_t fd, short what, void *context)
+{
+	struct wf_control *control = context;
+	struct wf_err fault = WF_ERR_INIT;
+	int r = control->cluster.lease
+			? wf_store_lease_renew(control->store, control->cluster.lease, &fault)
+			: -ENOENT;
+
+	(void)fd;
+	(void)what;
+	/* it has ended while the store was not reached: others took this node for lost */
+	if (r == -ENOENT)
+		r = publish_self(control, &fault);
+	if (r < 0)
+		wf_log_warning_rl("others cannot be told that this node is alive", "error=\"%s\"",
+				  fault.message);
+	arm_lease(control);
+}
+
+int wf_ctl_node_publish(struct wf_control *control, struct wf_err *err)
+{
+	struct wf_err fault = WF_ERR_INIT;
+	int r = check_name(control, err);
+
+	if (r == 0)
+		r = check_address(control, err);
+	if (r < 0)
+		return r;
+	control->cluster.lease_timer = evtimer_new(control->loop, renew, control);
+	if (!control->cluster.lease_timer)
+		return wf_fail(err, -ENOMEM, "out of memory");
+	r = publish_self(control, &fault);
+	if (r < 0 && !is_outage(r))
+		return wf_fail(err, r, "cannot join as node %s: %s", control->config.node_name,
+			       fault.message);
+	if (r < 0)
+		wf_log_warning("the store is not reached: going on with what is known",
+			       "error=\"%s\"", fault.message);
+	arm_lease(control);
+	return 0;
+}

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What people and Prometheus see of the other nodes. */
+#include "base/clock.h"
+#include "base/json.h"
+#include "control/control_priv.h"
+
+static json_t *self_json(const struct wf_control *control)
+{
+	char text[WF_ADDR_TEXT] = "";
+
+	if (wf_ctl_is_shared(control))
+		(void)wf_addr_format(&control->config.node_ip, text);
+	return json_pack("{s:s, s:s, s:s, s:I}", "name", control->config.node_name, "state", "self",
+			 "address", text, "endpoints", (json_int_t)control->endpoint_count);
+}
+
+static json_t *node_json(const struct ctl_node *node)
+{
+	char text[WF_ADDR_TEXT] = "";
+	json_t *value;
+
+	if (!wf_addr_is_zero(&node->underlay))
+		(void)wf_addr_format(&node->underlay, text);
+	value = json_pack("{s:s, s:s, s:s, s:I}", "name", node->name, "state",
+			  node->is_alive ? "alive" : "lost", "address", text, "endpoints",
+			  (json_int_t)node->remote_count);
+	if (value && node->lost_ms)
+		(void)json_object_set_new(
+			value, "lostSeconds",
+			json_integer(
+				(json_int_t)((wf_clock_monotonic_ms() - node->lost_ms) / 1000)));
+	return value;
+}
+
+json_t *wf_control_node_list(struct wf_control *control)
+{
+	json_t *items = json_array();
+	struct ctl_node *node, *next;
+
+	(void)json_array_append_new(items, self_json(control));
+	HASH_ITER(by_name, control->cluster.nodes, node, next)
+		(void)json_array_append_new(items, node_json(node));
+	return json_pack("{s:o}", "items", items);
+}
+
+static void head(struct wf_str *out, const char *name, const char *type, const char *help)
+{
+	wf_str_addf(out, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
+}
+
+void wf_ctl_node_metrics(struct wf_control *control, struct wf_str *out)
+{
+	struct ctl_node *node, *next;
+	size_t alive = 0, lost = 0;
+
+	HASH_ITER(by_name, control->cluster.nodes, node, next)
+		*(node->is_alive ? &alive : &lost) += 1;
+	head(out, "weft_nodes", "gauge", "Other nodes that share the store, by state.");
+	wf_str_addf(out, "weft_nodes{state=\"alive\"} %zu\nweft_nodes{state=\"lost\"} %zu\n", alive,
+		    lost);
+	head(out, "weft_remote_endpoints", "gauge",
+	     "Endpoints of other nodes that are known here.");
+	wf_str_addf(out, "weft_remote_endpoints %u\n", HASH_CNT(by_name, control->cluster.remotes));
+	head(out, "weft_followed_total", "counter",
+	     "Changes of other nodes that came into force, and that did not.");
+	wf_str_addf(out,
+		    "weft_followed_total{result=\"ok\"} %llu\n"
+		    "weft_followed_total{result=\"refused\"} %llu\n",
+		    (unsigned long long)control->cluster.followed_total,
+		    (unsigned long long)control->cluster.refused_total);
+}

@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "dp/overlay.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "dp/dp_priv.h"
+
+static int write_node(struct wf_dp *dp, uint32_t number, const struct wf_node_value *value,
+		      struct wf_err *err)
+{
+	if (bpf_map_update_elem(dp->map_fds[WF_DP_MAP_NODES], &number, value, BPF_ANY) < 0)
+		return wf_fail(err, -errno, "cannot write to wf_nodes: %s", strerror(errno));
+	return 0;
+}
+
+int wf_dp_overlay_set(struct wf_dp *dp, uint32_t ifindex, struct wf_err *err)
+{
+	const struct wf_node_value value = { .ifindex = ifindex };
+
+	return write_node(dp, WF_NODE_SELF, &value, err);
+}
+
+int wf_dp_node_get(struct wf_dp *dp, uint32_t number, struct wf_addr *ret_underlay)
+{
+	struct wf_node_value value = {};
+
+	if (bpf_map_lookup_elem(dp->map_fds[WF_DP_MAP_NODES], &number, &value) < 0)
+		return -errno;
+	*ret_underlay = value.underlay;
+	return 0;
+}
+
+int wf_dp_member_get(struct wf_dp *dp, const struct wf_addr *underlay, uint32_t *ret_number)
+{
+	return bpf_map_lookup_elem(dp->map_fds[WF_DP_MAP_MEMBERS], underlay, ret_number) < 0
+		       ? -errno
+		       : 0;
+}
+
+static int drop_member(struct wf_dp *dp, uint32_t number, const struct wf_addr *underlay)
+{
+	int fd = dp->map_fds[WF_DP_MAP_MEMBERS];
+	uint32_t holder;
+
+	/* another node may have taken the address over */
+	if (bpf_map_lookup_elem(fd, underlay, &holder) < 0 || holder != number)
+		return 0;
+	return bpf_map_delete_elem(fd, underlay) < 0 && errno != ENOENT ? -errno : 0;
+}
+
+int wf_dp_node_set(struct wf_dp *dp, uint32_t number, const struct wf_addr *underlay,
+		   struct wf_err *err)
+{
+	static const struct wf_addr none;
+	struct wf_node_value value = { .underlay = underlay ? *underlay : none };
+	struct wf_addr before = none;
+	int r;
+
+	if (number == WF_NODE_SELF || number >= WF_MAX_NODES)
+		return wf_fail(err, -ENOSPC, "more than %d nodes", WF_MAX_NODES - 1);
+	r = wf_dp_node_get(dp, number, &before);
+	if (r == 0 && memcmp(&before, &value.underlay, sizeof(before)) != 0)
+		r = drop_member(dp, number, &before);
+	if (r < 0)
+		return wf_fail(err, r, "cannot change node %u: %s", number, strerror(-r));
+	r = write_node(dp, number, &value, err);
+	if (r < 0 || !underlay)
+		return r;
+	if (bpf_map_update_elem(dp->map_fds[WF_DP_MAP_MEMBERS], underlay, &number, BPF_ANY) < 0)
+		return wf_fail(err, -errno, "cannot write to wf_members: %s", strerror(errno));
+	return 0;
+}
+
+static struct wf_addr_key key_of(const struct wf_addr *addr)
+{
+	return (struct wf_addr_key){ .network = WF_NETWORK_HOST, .addr = *addr };
+}
+
+int wf_dp_remote_set(struct wf_dp *dp, const struct wf_addr *addr,
+		     const struct wf_remote_value *value, struct wf_err *err)
+{
+	struct wf_addr_key key = key_of(addr);
+
+	if (bpf_map_update_elem(dp->map_fds[WF_DP_MAP_REMOTES], &key, value, BPF_ANY) == 0)
+		return 0;
+	if (errno == E2BIG)
+		return wf_fail(err, -ENOSPC,
+			       "the table of other nodes' addresses is full: it holds %d",
+			       WF_MAX_REMOTES);
+	return wf_fail(err, -errno, "cannot write to wf_remotes: %s", strerror(errno));
+}
+
+int wf_dp_remote_clear(struct wf_dp *dp, const struct wf_addr *addr)
+{
+	struct wf_addr_key key = key_of(addr);
+
+	if (bpf_map_delete_elem(dp->map_fds[WF_DP_MAP_REMOTES], &key) < 0 && errno != ENOENT)
+		return -errno;
+	return 0;
+}
+
+struct remote_visit {
+	wf_dp_remote_fn visit;
+	void *context;
+};
+
+static int visit_remote(const void *key, const void *value, void *context)
+{
+	const struct wf_addr_key *of = key;
+	const struct remote_visit *to = context;
+
+	to->visit(&of->addr, value, to->context);
+	return 0;
+}
+
+int wf_dp_remote_visit(struct wf_dp *dp, wf_dp_remote_fn visit, void *context, struct wf_err *err)
+{
+	struct remote_visit to = { visit, context };
+	int r = wf_dp_entry_visit(dp, WF_DP_MAP_REMOTES, visit_remote, &to);
+
+	return r < 0 ? wf_fail(err, r, "cannot read wf_remotes: %s", strerror(-r)) : 0;
+}

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Tables of the overlay: nodes, where their tunnels end, and who of their endpoints has which
+ * address. What is in them is believed: the daemon puts in what the store says, and nothing else.
+ */
+#ifndef WEFT_DP_OVERLAY_H
+#define WEFT_DP_OVERLAY_H
+
+#include "dp/dp.h"
+
+/* This node's device of the overlay, 0: none. Without one nobody is reached on other nodes. */
+int wf_dp_overlay_set(struct wf_dp *dp, uint32_t ifindex, struct wf_err *err);
+
+/*
+ * A node by its number, from 1 on: frames from its underlay address are taken from here on, and
+ * sent there. underlay NULL: the node goes; its endpoints must be gone already.
+ */
+int wf_dp_node_set(struct wf_dp *dp, uint32_t number, const struct wf_addr *underlay,
+		   struct wf_err *err);
+/* Zero when there is no such node. */
+int wf_dp_node_get(struct wf_dp *dp, uint32_t number, struct wf_addr *ret_underlay);
+
+/* The number of the node whose tunnel ends there. -ENOENT. */
+int wf_dp_member_get(struct wf_dp *dp, const struct wf_addr *underlay, uint32_t *ret_number);
+
+/* An address of another node's endpoint. -ENOSPC: the table is full, the message says the limit. */
+int wf_dp_remote_set(struct wf_dp *dp, const struct wf_addr *addr,
+		     const struct wf_remote_value *value, struct wf_err *err);
+/* Clearing what is not there is fine. */
+int wf_dp_remote_clear(struct wf_dp *dp, const struct wf_addr *addr);
+
+/* Calls back for every entry; entries may be cleared from within the callback. */
+typedef void (*wf_dp_remote_fn)(const struct wf_addr *addr, const struct wf_remote_value *value,
+				void *context);
+int wf_dp_remote_visit(struct wf_dp *dp, wf_dp_remote_fn visit, void *context, struct wf_err *err);
+
+#endif

@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Several nodes on one underlay, with an etcd that all of them reach.
+
+      node a (10.9.0.1) ---+
+      node b (10.9.0.2) ---+--- bridge in the underlay's namespace, 10.9.0.254: etcd
+      ...                  |
+"""
+import subprocess
+
+from .netns import Netns, stop_process, wait_until
+
+ETCD = "10.9.0.254"
+
+
+class Underlay:
+    """The wire between nodes, and the store at its end."""
+
+    def __init__(self, directory, mtu=1500):
+        self.ns = Netns("u")
+        self.dir = directory
+        self.mtu = mtu
+        self.process = None
+        self.count = 0
+        self.ns.run("ip link set lo up")
+        self.ns.run(f"ip link add wire mtu {mtu} type bridge")
+        self.ns.run(f"ip addr add {ETCD}/24 dev wire")
+        self.ns.run("ip addr add fd09::fe/64 dev wire nodad")
+        self.ns.run("ip link set wire up")
+
+    def join(self, node):
+        """Connects a node; returns its address on the wire."""
+        self.count += 1
+        port = f"p{self.count}"
+        self.ns.run(f"ip link add {port} mtu {self.mtu} type veth peer name up0 "
+                    f"netns {node.netns}")
+        self.ns.run(f"ip link set {port} master wire up")
+        node.run(f"ip link set up0 mtu {self.mtu}")
+        node.run(f"ip addr add 10.9.0.{self.count}/24 dev up0")
+        node.run(f"ip addr add fd09::{self.count}/64 dev up0 nodad")
+        node.run("ip link set up0 up")
+        node.run(f"ip route add default via {ETCD}")
+        node.wire_port = port
+        return f"10.9.0.{self.count}"
+
+    def cut(self, node, on=True):
+        """Takes a node off the wire, or puts it back."""
+        self.ns.run(f"ip link set {node.wire_port} {'down' if on else 'up'}")
+
+    def url(self):
+        return f"etcd://{ETCD}:2379"
+
+    def start_etcd(self):
+        client = f"http://{ETCD}:2379"
+        peer = f"http://{ETCD}:2380"
+        with open(self.dir / "etcd.log", "ab") as log:
+            self.process = self.ns.popen(
+                ["etcd", "--data-dir", str(self.dir / "etcd"), "--listen-client-urls", client,
+                 "--advertise-client-urls", client, "--listen-peer-urls", peer,
+                 "--initial-advertise-peer-urls", peer, "--initial-cluster", f"default={peer}",
+                 "--logger", "zap", "--log-level", "error"],
+                stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        wait_until(lambda: self.ns.run(["etcdctl", "--endpoints", f"{ETCD}:2379", "endpoint",
+                                        "health"], check=False).returncode == 0,
+                   20, 0.1, "etcd serves")
+
+    def kill_etcd(self):
+        self.process.kill()
+        self.process.wait()
+
+    def close(self):
+        if self.process and self.process.poll() is None:
+            stop_process(self.process)
+        self.ns.remove()

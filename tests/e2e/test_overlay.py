@@ -1,0 +1,319 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Several nodes on one store: networks that reach from node to node, with services and policies.
+
+Each node is a namespace with a weftd of its own; a bridge joins them; etcd is a real one.
+"""
+import shutil
+import time
+
+import pytest
+
+from lib.answer import Answerer, Session, ask_tcp, try_tcp, try_udp
+from lib.cluster import Underlay
+from lib.netns import wait_until
+from lib.node import ApiError
+
+pytestmark = pytest.mark.skipif(not shutil.which("etcd"), reason="etcd is not installed")
+
+V4, V6 = "10.50.0.0/24", "fd50::/64"
+
+
+class Cluster:
+    """Nodes a, b, ... that are joined and run."""
+
+    def __init__(self, nodes, underlay):
+        self.nodes = nodes
+        self.underlay = underlay
+
+    def start(self, node, *extra):
+        node.start_daemon("--store", self.underlay.url(), "--node-ip", node.wire_address, *extra)
+
+    def network(self, **spec):
+        self.nodes[0].network("over", driver="overlay",
+                              subnets=[{"cidr": V4}, {"cidr": V6}], **spec)
+        for node in self.nodes[1:]:
+            wait_until(lambda n=node: knows(n, "/v1/networks/over"), 5, what="the network")
+
+
+def knows(node, path):
+    try:
+        return node.api("GET", path)
+    except ApiError:
+        return None
+
+
+def members(node):
+    return node.inspect("over")["status"]["endpoints"]
+
+
+def wait_known(node, name):
+    return wait_until(lambda: name in members(node), 5, 0.01, f"{name} is known on {node.name}")
+
+
+@pytest.fixture
+def cluster(new_node, tmp_path, request):
+    count = getattr(request, "param", 2)
+    underlay = Underlay(tmp_path)
+    try:
+        underlay.start_etcd()
+        nodes = [new_node(name) for name in "abc"[:count]]
+        for node in nodes:
+            node.wire_address = underlay.join(node)
+        made = Cluster(nodes, underlay)
+        for node in nodes:
+            made.start(node)
+        yield made
+        for node in nodes:
+            if node.daemon.poll() is None:
+                node.stop_daemon()
+    finally:
+        underlay.close()
+
+
+@pytest.fixture
+def pair(cluster):
+    """A container on each of two nodes: (node, namespace, IPv4, IPv6) twice."""
+    cluster.network()
+    ends = []
+    for node, name in zip(cluster.nodes, ("web", "db")):
+        ns, v4, endpoint = node.container("over", name=name, labels={"app": name})
+        ends.append((node, ns, v4, node.address_of(endpoint, 6)))
+    wait_known(cluster.nodes[0], "db")
+    wait_known(cluster.nodes[1], "web")
+    return ends
+
+
+def test_containers_of_two_nodes_talk(cluster, pair):
+    (a, web, web4, web6), (b, db, db4, db6) = pair
+    assert web4 != db4
+    for address in (db4, db6):
+        assert web.ping(address), address
+    server = Answerer(db, "db")
+    try:
+        for address, own in ((db4, web4), (db6, web6)):
+            told = ask_tcp(web, address)
+            assert told.name == "db" and told.peer == own
+        assert try_udp(web, db4) == "db" and try_udp(web, db6) == "db"
+        # more than the tunnel carries in one piece
+        assert web.ping(db4, extra=("-s", "4000"))
+    finally:
+        server.close()
+    assert " mtu 1450 " in web.run("ip link show eth0").stdout
+
+
+def test_nodes_see_each_other(cluster, pair):
+    a, b = cluster.nodes
+    listed = {item["name"]: item for item in a.weft_json("node", "ls")["items"]}
+    assert listed["a"]["state"] == "self" and listed["b"]["state"] == "alive"
+    assert listed["b"]["address"] == "10.9.0.2" and listed["b"]["endpoints"] == 1
+    assert members(a)["db"]["node"] == "b"
+    with pytest.raises(ApiError) as refused:
+        a.attach(a.new_netns(), "over", name="db")
+    assert refused.value.code == "EEXIST" and "on node b" in refused.value.message
+    with pytest.raises(ApiError) as refused:
+        a.api("DELETE", "/v1/documents/Network/over")
+    assert refused.value.code == "EBUSY"
+
+
+def test_what_goes_is_gone_everywhere(cluster, pair):
+    (a, web, *_), (b, db, db4, _) = pair
+    assert web.ping(db4)
+    b.detach("db")
+    wait_until(lambda: "db" not in members(a), 5, 0.01, "db is forgotten")
+    assert not web.ping(db4)
+    drops = a.api("GET", "/metrics")
+    assert 'weft_remote_endpoints 0' in drops
+
+
+def test_addresses_are_never_given_twice(cluster):
+    cluster.network()
+    seen = {}
+    for turn in range(12):
+        for node in cluster.nodes:
+            _, v4, endpoint = node.container("over")
+            assert v4 not in seen, (v4, seen)
+            seen[v4] = node.name
+    assert len(seen) == 24
+
+
+def test_policy_of_remote_labels(cluster, pair):
+    (a, web, web4, _), (b, db, db4, db6) = pair
+    other, _, _ = a.container("over", name="other", labels={"app": "other"})
+    wait_known(b, "other")
+    server = Answerer(db, "db")
+    try:
+        assert try_tcp(web, db4) == "db" and try_tcp(other, db4) == "db"
+        # applied at one node, in force at the other
+        a.apply({"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy",
+                 "metadata": {"name": "db"},
+                 "spec": {"podSelector": {"matchLabels": {"app": "db"}},
+                          "policyTypes": ["Ingress"],
+                          "ingress": [{"from": [{"podSelector": {
+                              "matchLabels": {"app": "web"}}}]}]}})
+        wait_until(lambda: try_tcp(other, db4) != "db", 3, what="the policy")
+        assert try_tcp(web, db4) == "db" and try_tcp(web, db6) == "db"
+        assert try_tcp(other, db6) != "db"
+        # egress of the sender, by the labels of who is elsewhere
+        a.apply({"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy",
+                 "metadata": {"name": "web"},
+                 "spec": {"podSelector": {"matchLabels": {"app": "web"}},
+                          "policyTypes": ["Egress"],
+                          "egress": [{"to": [{"podSelector": {
+                              "matchLabels": {"app": "nobody"}}}]}]}})
+        assert try_tcp(web, db4) != "db"
+        assert a.api("DELETE", "/v1/documents/NetworkPolicy/default%2Fweb") is not False
+        assert try_tcp(web, db4) == "db"
+    finally:
+        server.close()
+
+
+def test_service_with_backends_on_both_nodes(cluster, pair):
+    (a, web, *_), (b, db, *_) = pair
+    client, _, _ = a.container("over", name="client")
+    servers = [Answerer(web, "web"), Answerer(db, "db")]
+    try:
+        for node, name in ((a, "more1"), (b, "more2")):
+            ns, _, _ = node.container("over", name=name, labels={"tier": "back"})
+            servers.append(Answerer(ns, name))
+        wait_known(a, "more2")
+        a.apply({"apiVersion": "v1", "kind": "Service", "metadata": {"name": "back"},
+                 "spec": {"selector": {"tier": "back"}, "clusterIP": "10.96.0.77",
+                          "ports": [{"port": 80, "targetPort": 8080}]}})
+        for at, ns in ((a, client), (b, db)):
+            answers = {try_tcp(ns, "10.96.0.77", 80) for _ in range(30)}
+            assert answers == {"more1", "more2"}, (at.name, answers)
+    finally:
+        for server in servers:
+            server.close()
+
+
+def test_restart_of_a_daemon_interrupts_nothing(cluster, pair):
+    (a, web, *_), (b, db, db4, _) = pair
+    server = Answerer(db, "db")
+    session = Session(web, db4)
+    try:
+        for node in (a, b):
+            node.daemon.kill()
+            node.daemon.wait()
+            assert session.works()
+            cluster.start(node)
+            assert session.works()
+            assert try_tcp(web, db4) == "db"
+    finally:
+        session.sock.close()
+        server.close()
+
+
+def test_etcd_down_changes_nothing_that_runs(cluster, pair):
+    (a, web, *_), (b, db, db4, _) = pair
+    server = Answerer(db, "db")
+    try:
+        cluster.underlay.kill_etcd()
+        assert try_tcp(web, db4) == "db"
+        a.daemon.kill()
+        a.daemon.wait()
+        cluster.start(a)
+        assert try_tcp(web, db4) == "db" and "db" in members(a)
+        with pytest.raises(ApiError):
+            a.attach(a.new_netns(), "over", name="late")
+        cluster.underlay.start_etcd()
+
+        def attached():
+            try:
+                return a.attach(a.new_netns(), "over", name="late")
+            except ApiError:
+                return None
+
+        wait_until(attached, 30, 0.5, "attaching works again")
+        wait_known(b, "late")
+    finally:
+        server.close()
+
+
+def vxlan(vni, inner, source, target, port=4789):
+    from scapy.layers.inet import IP, UDP
+    from scapy.layers.l2 import Ether
+    from scapy.layers.vxlan import VXLAN
+    return IP(src=source, dst=target) / UDP(sport=50000, dport=port) / VXLAN(vni=vni, flags="Instance") / \
+        Ether(dst="02:00:00:00:00:01", src="02:00:00:00:00:02") / inner
+
+
+def send(ns, packet):
+    """From a raw socket of a namespace, by its routes."""
+    import socket
+    raw = ns.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW)
+    with raw:
+        raw.sendto(bytes(packet), (packet.dst, 0))
+
+
+def drops(node, reason):
+    for line in node.api("GET", "/metrics").splitlines():
+        if line.startswith(f'weft_drop_packets_total{{reason="{reason}"'):
+            return int(line.split()[1])
+    return None
+
+
+def test_forged_tunnels_are_refused(cluster, pair):
+    from scapy.layers.inet import IP, UDP
+    (a, web, web4, _), (b, db, db4, _) = pair
+    vni = b.inspect("over")["status"]["number"]
+
+    def inner(source):
+        return IP(src=source, dst=db4) / UDP(sport=9, dport=9999) / b"forged"
+
+    listener = db.socket(2, 2)
+    listener.bind(("0.0.0.0", 9999))
+    listener.settimeout(0.5)
+    with listener:
+        # the probe sees what a member really sends for one of its endpoints
+        send(a.host, vxlan(vni, inner(web4), "10.9.0.1", "10.9.0.2"))
+        assert listener.recv(100) == b"forged"
+        for case, reason in (
+                ((vni, inner("10.50.0.200"), "10.9.0.1", "10.9.0.2"), "overlay_spoofed"),
+                ((vni, inner(db4), "10.9.0.1", "10.9.0.2"), "overlay_spoofed"),
+                ((vni, inner(web4), "10.9.0.254", "10.9.0.2"), "overlay_foreign"),
+                ((vni + 1, inner(web4), "10.9.0.1", "10.9.0.2"), "no_network")):
+            before = drops(b, reason)
+            sender = cluster.underlay.ns if case[2] == "10.9.0.254" else a.host
+            send(sender, vxlan(*case))
+            with pytest.raises(TimeoutError):
+                listener.recv(100)
+            assert drops(b, reason) == before + 1, reason
+
+
+def test_a_lost_device_comes_back(cluster, pair):
+    (a, web, *_), (b, db, db4, _) = pair
+    assert web.ping(db4)
+    a.run("ip link del weft-overlay")
+    assert wait_until(lambda: web.ping(db4), 3, 0.05, "the overlay is back")
+    a.run("tc qdisc del dev weft-overlay clsact")
+    assert wait_until(lambda: web.ping(db4), 3, 0.05, "the filter is back")
+
+
+@pytest.mark.parametrize("cluster", [3], indirect=True)
+def test_a_node_that_vanishes(cluster):
+    cluster.network()
+    a, b, c = cluster.nodes
+    for node in cluster.nodes:
+        node.container("over", name=f"on-{node.name}", labels={"app": "x"})
+    for name in ("on-b", "on-c"):
+        wait_known(a, name)
+    a.apply({"apiVersion": "v1", "kind": "Service", "metadata": {"name": "x"},
+             "spec": {"selector": {"app": "x"}, "clusterIP": "10.96.0.78",
+                      "ports": [{"port": 80, "targetPort": 8080}]}})
+    cluster.underlay.cut(c)
+    c.daemon.kill()
+    c.daemon.wait()
+
+    def lost():
+        listed = {item["name"]: item["state"] for item in a.weft_json("node", "ls")["items"]}
+        return listed["c"] == "lost" and listed["b"] == "alive"
+
+    wait_until(lost, 45, 0.5, "c is lost")
+    service = a.api("GET", "/v1/services/default/x")
+    assert "on-c" not in str(service["status"]["weft"])
+    cluster.underlay.cut(c, False)
+    cluster.start(c)
+    wait_until(lambda: not lost() and "alive" in
+               str([i for i in a.weft_json("node", "ls")["items"] if i["name"] == "c"]),
+               10, 0.2, "c is back")

@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* dp/overlay.h over tables in memory. */
+#include "dp/overlay.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/addr.h"
+#include "fake_dp.h"
+#include "fake_dp_priv.h"
+
+#define NODES   64
+#define REMOTES 1024
+
+struct remote {
+	struct wf_addr addr;
+	struct wf_remote_value value;
+};
+
+struct fake_overlay {
+	uint32_t ifindex;
+	struct wf_addr nodes[NODES]; /* zero: none */
+	struct remote remotes[REMOTES];
+	size_t count;
+};
+
+struct fake_overlay *fake_overlay_new(void)
+{
+	struct fake_overlay *overlay = calloc(1, sizeof(*overlay));
+
+	if (!overlay)
+		abort();
+	return overlay;
+}
+
+void fake_overlay_free(struct fake_overlay **overlay)
+{
+	free(*overlay);
+	*overlay = NULL;
+}
+
+int wf_dp_overlay_set(struct wf_dp *dp, uint32_t ifindex, struct wf_err *err)
+{
+	PASS(FAKE_DP, err);
+	dp->overlay->ifindex = ifindex;
+	return 0;
+}
+
+int wf_dp_node_set(struct wf_dp *dp, uint32_t number, const struct wf_addr *underlay,
+		   struct wf_err *err)
+{
+	static const struct wf_addr none;
+
+	PASS(FAKE_DP, err);
+	if (number == WF_NODE_SELF || number >= NODES)
+		abort();
+	dp->overlay->nodes[number] = underlay ? *underlay : none;
+	return 0;
+}
+
+int wf_dp_node_get(struct wf_dp *dp, uint32_t number, struct wf_addr *ret_underlay)
+{
+	*ret_underlay = dp->overlay->nodes[number];
+	return 0;
+}
+
+int wf_dp_member_get(struct wf_dp *dp, const struct wf_addr *underlay, uint32_t *ret_number)
+{
+	for (uint32_t i = 1; i < NODES; i++)
+		if (wf_addr_equal(&dp->overlay->nodes[i], underlay)) {
+			*ret_number = i;
+			return 0;
+		}
+	return -ENOENT;
+}
+
+static struct remote *find(struct wf_dp *dp, const struct wf_addr *addr)
+{
+	for (size_t i = 0; i < dp->overlay->count; i++)
+		if (wf_addr_equal(&dp->overlay->remotes[i].addr, addr))
+			return &dp->overlay->remotes[i];
+	return NULL;
+}
+
+int wf_dp_remote_set(struct wf_dp *dp, const struct wf_addr *addr,
+		     const struct wf_remote_value *value, struct wf_err *err)
+{
+	struct remote *remote = find(dp, addr);
+
+	PASS(FAKE_DP, err);
+	if (!remote) {
+		if (dp->overlay->count == REMOTES)
+			abort();
+		remote = &dp->overlay->remotes[dp->overlay->count++];
+		remote->addr = *addr;
+	}
+	remote->value = *value;
+	return 0;
+}
+
+int wf_dp_remote_clear(struct wf_dp *dp, const struct wf_addr *addr)
+{
+	struct remote *remote = find(dp, addr);
+
+	PASS(FAKE_DP, NULL);
+	if (remote)
+		*remote = dp->overlay->remotes[--dp->overlay->count];
+	return 0;
+}
+
+int wf_dp_remote_visit(struct wf_dp *dp, wf_dp_remote_fn visit, void *context, struct wf_err *err)
+{
+	PASS(FAKE_DP, err);
+	for (size_t i = dp->overlay->count; i-- > 0;) {
+		const struct remote remote = dp->overlay->remotes[i];
+
+		visit(&remote.addr, &remote.value, context);
+	}
+	return 0;
+}
+
+const struct wf_remote_value *fake_dp_remote(struct wf_dp *dp, const char *text)
+{
+	struct wf_addr addr;
+	struct remote *remote;
+
+	if (wf_addr_parse(text, &addr) < 0)
+		abort();
+	remote = find(dp, &addr);
+	return remote ? &remote->value : NULL;
+}
+
+size_t fake_dp_remote_count(const struct wf_dp *dp)
+{
+	return dp->overlay->count;
+}

@@ -1,0 +1,289 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Several nodes on one store: what each learns of the others, and what none may do twice. */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/json.h"
+#include "base/mem.h"
+#include "control/apply_priv.h"
+#include "lab.h"
+
+struct pair {
+	struct lab *a, *b;
+};
+
+static int setup(void **state)
+{
+	struct pair *pair = calloc(1, sizeof(*pair));
+
+	assert_non_null(pair);
+	pair->a = lab_join(NULL, "a", "192.0.2.1");
+	pair->b = lab_join(pair->a, "b", "192.0.2.2");
+	lab_network(pair->a, "over", "{'driver':'overlay','subnets':[{'cidr':'10.5.0.0/24'}]}");
+	lab_settle(pair->b);
+	*state = pair;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	struct pair *pair = *state;
+
+	lab_free(&pair->b);
+	lab_free(&pair->a);
+	free(pair);
+	return 0;
+}
+
+#define CASE(function) cmocka_unit_test_setup_teardown(function, setup, teardown)
+
+static void settle(struct pair *pair)
+{
+	lab_settle(pair->a);
+	lab_settle(pair->b);
+}
+
+static int attach(struct lab *lab, const char *name, const char *more)
+{
+	int r;
+
+	lab_use(lab);
+	r = lab_attach(lab, "{'network':'over','name':'%s','netns':'/fake/c0','owner':'cli'%s}",
+		       name, more);
+	if (r < 0)
+		print_message("%s\n", lab->err.message);
+	return r;
+}
+
+static void test_network_is_everywhere(void **state)
+{
+	struct pair *pair = *state;
+	const struct ctl_network *here = wf_ctl_network_find(pair->a->control, "over");
+	const struct ctl_network *there = wf_ctl_network_find(pair->b->control, "over");
+
+	assert_non_null(there);
+	assert_int_equal(here->spec.number, there->spec.number);
+	assert_int_equal(there->mtu, 1450);
+	assert_true(fake_dp_network(pair->b->dp, there->spec.number).flags & WF_NET_OVERLAY);
+	/* and goes everywhere */
+	assert_int_equal(lab_delete(pair->b, "Network", "over"), 0);
+	settle(pair);
+	assert_null(wf_ctl_network_find(pair->a->control, "over"));
+}
+
+static void test_endpoint_is_known_to_others(void **state)
+{
+	struct pair *pair = *state;
+	const struct wf_remote_value *remote;
+
+	assert_null(fake_dp_remote(pair->b->dp, "10.5.0.2"));
+	assert_int_equal(attach(pair->a, "web", ""), 0);
+	assert_string_equal(lab_address(pair->a), "10.5.0.2");
+	settle(pair);
+	remote = fake_dp_remote(pair->b->dp, "10.5.0.2");
+	assert_non_null(remote);
+	assert_int_equal(remote->node, wf_ctl_node_find(pair->b->control, "a")->number);
+	assert_int_equal(fake_dp_remote_count(pair->a->dp), 0);
+	/* the next address is another one, and the name is taken */
+	assert_int_equal(attach(pair->b, "db", ""), 0);
+	assert_string_equal(lab_address(pair->b), "10.5.0.3");
+	lab_use(pair->b);
+	lab_assert_refused(pair->b, attach(pair->b, "web", ",'ifname':'eth1'"), -EEXIST, "name",
+			   "on node a");
+	settle(pair);
+	assert_int_equal(fake_dp_remote_count(pair->a->dp), 1);
+	lab_use(pair->a);
+	assert_int_equal(lab_detach(pair->a, "web"), 0);
+	settle(pair);
+	assert_null(fake_dp_remote(pair->b->dp, "10.5.0.2"));
+}
+
+/* Both choose before they have heard of each other: the store lets one of them have it. */
+static void test_no_address_twice(void **state)
+{
+	struct pair *pair = *state;
+
+	assert_int_equal(attach(pair->a, "one", ""), 0);
+	assert_string_equal(lab_address(pair->a), "10.5.0.2");
+	/* b has not heard of it yet: it would choose the same */
+	assert_int_equal(fake_dp_remote_count(pair->b->dp), 0);
+	assert_int_equal(attach(pair->b, "two", ""), 0);
+	assert_string_not_equal(lab_address(pair->b), "10.5.0.2");
+	settle(pair);
+	lab_use(pair->b);
+	lab_assert_refused(pair->b,
+			   attach(pair->b, "three", ",'ifname':'eth1','addresses':['10.5.0.2']"),
+			   -EADDRINUSE, "addresses[0]", "one");
+}
+
+/* News of it have not come: what the store says counts, and the next address is tried. */
+static void test_another_was_faster(void **state)
+{
+	struct pair *pair = *state;
+	_cleanup_json_ json_t *lease = lab_json("{'apiVersion':'weft.dev/v1','kind':'AddressLease',"
+						"'metadata':{'name':'over/10.5.0.2'},'spec':{}}");
+	struct wf_store_write write = { .op = WF_STORE_PUT,
+					.kind = CTL_KIND_ADDRESS_LEASE,
+					.name = "over/10.5.0.2",
+					.document = lease,
+					.expected = WF_STORE_ABSENT };
+	_cleanup_json_ json_t *left = NULL;
+	uint64_t revision;
+
+	assert_int_equal(wf_store_commit(pair->a->store, &write, 1, WF_STORE_DURABLE, NULL, NULL),
+			 0);
+	assert_int_equal(attach(pair->a, "one", ""), 0);
+	assert_string_equal(lab_address(pair->a), "10.5.0.3");
+	lab_settle(pair->a);
+	lab_use(pair->a);
+	lab_assert_refused(pair->a,
+			   attach(pair->a, "two", ",'ifname':'eth1','addresses':['10.5.0.2']"),
+			   -ESTALE, "", "10.5.0.2 was given out");
+	lab_settle(pair->a);
+	assert_int_equal(lab_detach(pair->a, "one"), 0);
+	assert_int_equal(
+		wf_store_list(pair->a->store, CTL_KIND_ADDRESS_LEASE, &left, &revision, NULL), 0);
+	assert_int_equal(json_array_size(left), 1);
+}
+
+static void test_restart_knows_all(void **state)
+{
+	struct pair *pair = *state;
+	uint32_t number;
+
+	assert_int_equal(attach(pair->a, "web", ""), 0);
+	settle(pair);
+	number = fake_dp_remote(pair->b->dp, "10.5.0.2")->node;
+	lab_use(pair->b);
+	lab_restart(pair->b);
+	assert_int_equal(fake_dp_remote(pair->b->dp, "10.5.0.2")->node, number);
+	/* what went meanwhile is taken out */
+	lab_stop(pair->b);
+	lab_use(pair->a);
+	assert_int_equal(lab_detach(pair->a, "web"), 0);
+	lab_use(pair->b);
+	assert_int_equal(lab_start(pair->b), 0);
+	assert_null(fake_dp_remote(pair->b->dp, "10.5.0.2"));
+}
+
+static enum wf_policy_verdict verdict_from(struct lab *lab, const char *addr, const char *to)
+{
+	const struct ctl_endpoint *endpoint = wf_ctl_endpoint_find(lab->control, to);
+	struct wf_policy_party src = { .slot = UINT32_MAX }, dst = { .slot = endpoint->spec.slot };
+	struct wf_policy_answer answer;
+
+	assert_int_equal(wf_addr_parse(addr, &src.addr), 0);
+	dst.addr = endpoint->spec.addresses[0].prefix.addr;
+	wf_policy_engine_ask(lab->control->policy.engine, WF_POLICY_INGRESS, &src, &dst, 6, 80,
+			     &answer);
+	return answer.verdict;
+}
+
+static void test_policy_sees_remote_labels(void **state)
+{
+	struct pair *pair = *state;
+
+	assert_int_equal(attach(pair->a, "good", ",'labels':{'app':'good'}"), 0);
+	lab_use(pair->a);
+	assert_int_equal(lab_attach(pair->a, "{'network':'over','name':'bad','netns':'/fake/c1',"
+					     "'owner':'cli','labels':{'app':'bad'}}"),
+			 0);
+	settle(pair);
+	assert_int_equal(attach(pair->b, "db", ",'labels':{'app':'db'}"), 0);
+	/* said at one node, in force at the other */
+	assert_int_equal(
+		lab_apply(
+			pair->a,
+			"[{'apiVersion':'networking.k8s.io/v1','kind':'NetworkPolicy',"
+			"'metadata':{'name':'db'},'spec':{'podSelector':{'matchLabels':{'app':'db'}},"
+			"'policyTypes':['Ingress'],'ingress':[{'from':[{'podSelector':"
+			"{'matchLabels':{'app':'good'}}}]}]}}]"),
+		0);
+	settle(pair);
+	assert_int_equal(verdict_from(pair->b, "10.5.0.2", "db"), WF_POLICY_ALLOW);
+	assert_int_equal(verdict_from(pair->b, "10.5.0.3", "db"), WF_POLICY_DENY);
+	assert_int_equal(verdict_from(pair->b, "198.51.100.1", "db"), WF_POLICY_DENY);
+	assert_int_equal(lab_delete(pair->b, "NetworkPolicy", "default/db"), 0);
+	settle(pair);
+	assert_int_equal(verdict_from(pair->b, "10.5.0.3", "db"), WF_POLICY_ALLOW);
+}
+
+static void test_names_and_addresses_of_nodes(void **state)
+{
+	struct pair *pair = *state;
+	struct lab *third = calloc(1, sizeof(*third));
+
+	assert_non_null(third);
+	third->node = "b";
+	third->node_ip = "192.0.2.3";
+	third->store = pair->a->store;
+	third->is_guest = true;
+	third->dp = fake_dp_new();
+	third->net = fake_net_new();
+	lab_use(third);
+	lab_assert_refused(third, lab_start(third), -EADDRINUSE, "", "a node b is alive");
+	third->node = "c";
+	third->node_ip = "192.0.2.2";
+	lab_assert_refused(third, lab_start(third), -EADDRINUSE, "", "node b says");
+	lab_use(pair->a);
+	lab_free(&third);
+}
+
+/* As if b had looked at the networks before a's came: it must not choose the same number. */
+static void test_networks_take_turns(void **state)
+{
+	struct pair *pair = *state;
+	_cleanup_json_ json_t *index =
+		lab_json("{'apiVersion':'weft.dev/v1','kind':'Index',"
+			 "'metadata':{'name':'Network'},'spec':{'node':'x'}}");
+	const struct wf_store_write write = { .op = WF_STORE_PUT,
+					      .kind = CTL_KIND_INDEX,
+					      .name = WF_KIND_NETWORK,
+					      .document = index,
+					      .expected = WF_STORE_ANY };
+	struct ctl_plan plan = { 0 };
+	struct ctl_turn turn;
+	struct wf_store_write writes[CTL_TURNS];
+	size_t count;
+
+	assert_int_equal(wf_ctl_turn_begin(pair->b->control, &turn, NULL), 0);
+	assert_int_equal(wf_store_commit(pair->b->store, &write, 1, WF_STORE_DURABLE, NULL, NULL),
+			 0);
+	plan.items = calloc(1, sizeof(*plan.items));
+	assert_non_null(plan.items);
+	plan.count = 1;
+	plan.items[0].kind = WF_KIND_NETWORK;
+	plan.items[0].changed = true;
+	assert_int_equal(wf_ctl_turn_writes(pair->b->control, &plan, &turn, writes, &count), 0);
+	assert_int_equal(count, 1);
+	assert_int_equal(wf_store_commit(pair->b->store, writes, count, WF_STORE_DURABLE, NULL,
+					 &pair->b->err),
+			 -ESTALE);
+	assert_int_equal(wf_ctl_turn_explain(pair->b->control, -ESTALE, &pair->b->err), -ESTALE);
+	assert_non_null(strstr(pair->b->err.message, "apply again"));
+	wf_ctl_turn_done(&turn);
+	free(plan.items);
+	/* whoever looks now may write */
+	lab_network(pair->b, "more", "{'driver':'overlay','subnets':[{'cidr':'10.6.0.0/24'}]}");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		CASE(test_network_is_everywhere),
+		CASE(test_endpoint_is_known_to_others),
+		CASE(test_no_address_twice),
+		CASE(test_restart_knows_all),
+		CASE(test_another_was_faster),
+		CASE(test_policy_sees_remote_labels),
+		CASE(test_names_and_addresses_of_nodes),
+		CASE(test_networks_take_turns),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
