@@ -72,6 +72,22 @@ int wf_ctl_policy_guard(struct wf_control *control, uint32_t slot, struct wf_err
 	return wf_dp_guard_set(control->dp, slot, wanted, err);
 }
 
+/* ---- memory ---------------------------------------------------------------------------------- */
+
+static int reach_rules(uint32_t count, void *context)
+{
+	struct wf_control *control = context;
+
+	return wf_dp_rules_reach(control->dp, count);
+}
+
+static void trim_rules(uint32_t count, void *context)
+{
+	struct wf_control *control = context;
+
+	wf_dp_rules_trim(control->dp, count);
+}
+
 /* ---- start and stop ------------------------------------------------------------------------- */
 
 static int adopt_pair(const struct wf_policy_pair_key *key, const struct wf_policy_run *run,
@@ -109,7 +125,10 @@ static int make_engine(struct wf_control *control, struct wf_err *err)
 					    .profiles = shared.profiles,
 					    .profile_count = shared.profile_count,
 					    .rules = shared.rules,
-					    .rule_count = shared.rule_count };
+					    .rule_count = shared.rule_count,
+					    .rules_reach = reach_rules,
+					    .rules_trim = trim_rules,
+					    .context = control };
 	return wf_policy_engine_new(&control->policy.engine, &memory, &effects,
 				    control->config.failsafes, control->config.failsafe_count, err);
 }
