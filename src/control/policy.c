@@ -46,10 +46,11 @@ static int set_guard(uint32_t slot, bool guarded, void *context, struct wf_err *
 	struct wf_control *control = context;
 	const struct ctl_endpoint *endpoint = control->by_slot[slot];
 	struct wf_ep_value value;
-	bool before = false;
+	bool before = !guarded;
 
-	if (guarded && wf_dp_guard_get(control->dp, slot, &before) == 0 && !before &&
-	    (endpoint || slot == WF_SLOT_HOST) &&
+	if (wf_dp_guard_get(control->dp, slot, &before) == 0 && before == guarded)
+		return 0;
+	if (guarded && !before && (endpoint || slot == WF_SLOT_HOST) &&
 	    wf_dp_endpoint_get(control->dp, slot, &value) == 0 && value.flags & WF_EP_READY)
 		wf_ctl_policy_seed(control, endpoint);
 	return wf_dp_guard_set(control->dp, slot, guarded, err);

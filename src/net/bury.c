@@ -46,6 +46,7 @@ struct wf_grave {
 	size_t links[WF_NET_DEAD_GROUPS]; /* buried, per group */
 	size_t first, current; /* groups are used in turn: the next to dig, the one to fill */
 	size_t pending;        /* all of links[] */
+	bool has_leftovers;    /* somebody saw what an earlier process buried, or may have */
 	bool is_digging;
 	unsigned int flushes; /* callers that wait: dig at once */
 	bool is_ending;
@@ -98,7 +99,7 @@ static int delete_inner(struct wf_grave *grave, struct inner_grave *inner, struc
 
 static bool has_work(const struct wf_grave *grave)
 {
-	return grave->pending || grave->inner_count;
+	return grave->pending || grave->inner_count || grave->has_leftovers;
 }
 
 /* Waits, with the lock, for the first burial and then a little for more. */
@@ -136,10 +137,10 @@ static size_t take_group(struct wf_grave *grave)
 	return group;
 }
 
-/* Deletes one group or one inner interface; called with the lock, works without it. */
+/* Deletes one group, one inner interface or the leftovers; called with the lock, works without. */
 static void dig(struct wf_grave *grave)
 {
-	const bool has_group = grave->pending > 0;
+	const bool has_group = grave->pending > 0, has_inner = !has_group && grave->inner_count;
 	struct wf_err err = WF_ERR_INIT;
 	struct inner_grave inner = { 0 };
 	size_t group = 0;
@@ -147,11 +148,16 @@ static void dig(struct wf_grave *grave)
 
 	if (has_group)
 		group = take_group(grave);
-	else
+	else if (has_inner)
 		inner = grave->inner[--grave->inner_count];
+	else
+		grave->has_leftovers = false;
 	grave->is_digging = true;
 	(void)pthread_mutex_unlock(&grave->lock);
-	r = has_group ? delete_group(grave, group, &err) : delete_inner(grave, &inner, &err);
+	if (has_group)
+		r = delete_group(grave, group, &err);
+	else
+		r = has_inner ? delete_inner(grave, &inner, &err) : delete_leftovers(grave, &err);
 	(void)pthread_mutex_lock(&grave->lock);
 	grave->is_digging = false;
 	if (r < 0) {
@@ -165,10 +171,7 @@ static void *run(void *argument)
 {
 	struct wf_grave *grave = argument;
 
-	(void)delete_leftovers(grave, NULL);
 	(void)pthread_mutex_lock(&grave->lock);
-	grave->is_digging = false;
-	(void)pthread_cond_broadcast(&grave->done);
 	for (;;) {
 		gather(grave);
 		if (!has_work(grave))
@@ -224,7 +227,6 @@ int wf_net_grave_open(struct wf_grave **ret_grave, struct wf_err *err)
 
 	if (!grave)
 		return wf_fail(err, -ENOMEM, "out of memory");
-	grave->is_digging = true; /* the leftovers */
 	grave->socket = (struct wf_netlink_socket)WF_NETLINK_SOCKET_INIT;
 	r = wf_netlink_open(&grave->socket, err);
 	if (r == 0) {
@@ -346,12 +348,21 @@ int wf_net_inner_bury(struct wf_net *net, int netns_fd, const char *ifname)
 	return r;
 }
 
+void wf_net_bury_leftovers(struct wf_net *net)
+{
+	(void)pthread_mutex_lock(&net->grave->lock);
+	net->grave->has_leftovers = true;
+	(void)pthread_cond_signal(&net->grave->work);
+	(void)pthread_mutex_unlock(&net->grave->lock);
+}
+
 int wf_net_bury_flush(struct wf_net *net, struct wf_err *err)
 {
 	struct wf_grave *grave = net->grave;
 	int r;
 
 	(void)pthread_mutex_lock(&grave->lock);
+	grave->has_leftovers = true;
 	grave->flushes++;
 	(void)pthread_cond_signal(&grave->work);
 	while (has_work(grave) || grave->is_digging)
