@@ -179,6 +179,24 @@ static void put(struct wf_lb_table *table, const struct wf_lb_ports *ports)
 		      "table");
 }
 
+static const enum wf_dp_lb_array shared_arrays[] = {
+	[WF_LB_PAGES] = WF_DP_LB_PAGES,
+	[WF_LB_BACKENDS] = WF_DP_LB_BACKENDS,
+	[WF_LB_SERVICES] = WF_DP_LB_SERVICES,
+};
+
+static int reach_array(enum wf_lb_array array, uint32_t count, void *context)
+{
+	(void)context;
+	return wf_dp_lb_reach(dp, shared_arrays[array], count);
+}
+
+static void trim_array(enum wf_lb_array array, uint32_t count, void *context)
+{
+	(void)context;
+	wf_dp_lb_trim(dp, shared_arrays[array], count);
+}
+
 static struct wf_lb_table *new_table(void)
 {
 	static const struct wf_lb_effects effects = { .frontends_set = write_frontends,
@@ -189,9 +207,16 @@ static struct wf_lb_table *new_table(void)
 	struct wf_lb_table *table;
 
 	wf_dp_lb_memory(dp, &shared);
-	memory = (struct wf_lb_memory){ shared.pages,    shared.page_count,
-					shared.backends, shared.backend_count,
-					shared.services, shared.service_count };
+	memory = (struct wf_lb_memory){
+		.pages = shared.pages,
+		.page_count = shared.page_count,
+		.backends = shared.backends,
+		.backend_count = shared.backend_count,
+		.services = shared.services,
+		.service_count = shared.service_count,
+		.reach = reach_array,
+		.trim = trim_array,
+	};
 	check(wf_lb_table_new(&table, &memory, &effects, &err), &err, "table");
 	return table;
 }

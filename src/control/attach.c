@@ -514,6 +514,9 @@ int wf_control_attach(struct wf_control *control, const json_t *body, json_t **r
 				     "%s'",
 				     request.network, request.network);
 	r = check_driver(network, &ns, err);
+	/* the slots of devices that an earlier daemon left are not free */
+	if (r == 0)
+		r = wf_ctl_settle(control, err);
 	/* the parent may have come, or come again, since anybody looked */
 	if (r == 0 && wf_ctl_has_parent(network))
 		r = wf_ctl_network_resolve(control, network, err);

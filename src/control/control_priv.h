@@ -86,6 +86,7 @@ enum ctl_dirty {
 	CTL_DIRTY_SERVICES = 1 << 7,   /* frontends that could not be written */
 	CTL_DIRTY_POLICY = 1 << 8,     /* who this node is to policies */
 	CTL_DIRTY_ALL = (1 << 9) - 1,
+	CTL_DIRTY_REST = 1 << 9, /* what the start left for later: see wf_ctl_settle() */
 };
 
 struct wf_control {
@@ -189,6 +190,8 @@ int wf_ctl_program_endpoint(struct wf_control *control, const struct ctl_endpoin
 void wf_ctl_unprogram_endpoint(struct wf_control *control, const struct ctl_endpoint *endpoint);
 /* Makes the maps hold exactly what the tables say. */
 int wf_ctl_program_all(struct wf_control *control, struct wf_err *err);
+/* The same, but what is there and nobody has may stay. */
+int wf_ctl_program_used(struct wf_control *control, struct wf_err *err);
 /*
  * The last step of that: takes away addresses that nobody shall have. Those of the host and of
  * services stay until it is known which they are (control->lb.settled).
@@ -260,6 +263,12 @@ void wf_ctl_repair_stop(struct wf_control *control);
 /* Marks things to be looked at and arms the timer. */
 void wf_ctl_dirty(struct wf_control *control, uint32_t dirty);
 int wf_ctl_repair_devices(struct wf_control *control, struct wf_err *err);
+/*
+ * The second half of a start, if it is still to be done: what is in the maps and nobody has, and
+ * the devices of the endpoints. Whoever is about to take a slot has it done first; else it is
+ * done as soon as nothing else is to do.
+ */
+int wf_ctl_settle(struct wf_control *control, struct wf_err *err);
 /* The host's devices in macvlan networks, where they are missing; what fails is tried again. */
 void wf_ctl_hosts_resolve(struct wf_control *control);
 /* Tells the programs where the host receives and what is observed. */

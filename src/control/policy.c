@@ -47,10 +47,11 @@ static int set_guard(uint32_t slot, bool guarded, void *context, struct wf_err *
 	struct wf_control *control = context;
 	const struct ctl_endpoint *endpoint = control->by_slot[slot];
 	struct wf_ep_value value;
-	bool before = false;
+	bool before = !guarded;
 
-	if (guarded && wf_dp_guard_get(control->dp, slot, &before) == 0 && !before &&
-	    (endpoint || slot == WF_SLOT_HOST) &&
+	if (wf_dp_guard_get(control->dp, slot, &before) == 0 && before == guarded)
+		return 0;
+	if (guarded && !before && (endpoint || slot == WF_SLOT_HOST) &&
 	    wf_dp_endpoint_get(control->dp, slot, &value) == 0 && value.flags & WF_EP_READY)
 		wf_ctl_policy_seed(control, endpoint);
 	return wf_dp_guard_set(control->dp, slot, guarded, err);
@@ -85,6 +86,22 @@ int wf_ctl_policy_guard(struct wf_control *control, uint32_t slot, struct wf_err
 	if (wf_dp_guard_get(control->dp, slot, &found) == 0 && found == wanted)
 		return 0;
 	return wf_dp_guard_set(control->dp, slot, wanted, err);
+}
+
+/* ---- memory ---------------------------------------------------------------------------------- */
+
+static int reach_rules(uint32_t count, void *context)
+{
+	struct wf_control *control = context;
+
+	return wf_dp_rules_reach(control->dp, count);
+}
+
+static void trim_rules(uint32_t count, void *context)
+{
+	struct wf_control *control = context;
+
+	wf_dp_rules_trim(control->dp, count);
 }
 
 /* ---- start and stop ------------------------------------------------------------------------- */
@@ -125,7 +142,10 @@ static int make_engine(struct wf_control *control, struct wf_err *err)
 					    .profiles = shared.profiles,
 					    .profile_count = shared.profile_count,
 					    .rules = shared.rules,
-					    .rule_count = shared.rule_count };
+					    .rule_count = shared.rule_count,
+					    .rules_reach = reach_rules,
+					    .rules_trim = trim_rules,
+					    .context = control };
 	return wf_policy_engine_new(&control->policy.engine, &memory, &effects,
 				    control->config.failsafes, control->config.failsafe_count, err);
 }

@@ -174,12 +174,13 @@ static int program_slot(struct wf_control *control, uint32_t slot, const struct 
 	return wf_ctl_program_endpoint(control, endpoint, err);
 }
 
-static int program_slots(struct wf_control *control, struct wf_err *err)
+/* Those below end, a multiple of READ_AT_ONCE. */
+static int program_slots(struct wf_control *control, uint32_t end, struct wf_err *err)
 {
 	struct wf_ep_value found[READ_AT_ONCE];
 	int r = 0;
 
-	for (uint32_t first = 0; r == 0 && first < WF_MAX_SLOTS; first += READ_AT_ONCE) {
+	for (uint32_t first = 0; r == 0 && first < end; first += READ_AT_ONCE) {
 		r = wf_dp_endpoint_read(control->dp, first, READ_AT_ONCE, found);
 		if (r < 0)
 			return wf_fail(err, r, "cannot read the endpoint map: %s", strerror(-r));
@@ -190,12 +191,12 @@ static int program_slots(struct wf_control *control, struct wf_err *err)
 }
 
 /* The same for the network map. */
-static int program_networks(struct wf_control *control, struct wf_err *err)
+static int program_networks(struct wf_control *control, uint32_t end, struct wf_err *err)
 {
 	struct wf_net_value found[READ_AT_ONCE];
 	int r = 0;
 
-	for (uint32_t first = 0; r == 0 && first < WF_MAX_NETWORKS; first += READ_AT_ONCE) {
+	for (uint32_t first = 0; r == 0 && first < end; first += READ_AT_ONCE) {
 		r = wf_dp_network_read(control->dp, first, READ_AT_ONCE, found);
 		if (r < 0)
 			return wf_fail(err, r, "cannot read the network map: %s", strerror(-r));
@@ -252,19 +253,59 @@ static int program_addresses(struct wf_control *control, bool *ret_has_others, s
 	return r;
 }
 
+static uint32_t round_up(uint32_t count)
+{
+	return (count + READ_AT_ONCE - 1) / READ_AT_ONCE * READ_AT_ONCE;
+}
+
+/* Behind the last slot in use, and the last network. */
+static uint32_t slots_end(const struct wf_control *control)
+{
+	uint32_t end = WF_MAX_SLOTS;
+
+	while (end && !control->by_slot[end - 1])
+		end--;
+	return round_up(end);
+}
+
+static uint32_t networks_end(const struct wf_control *control)
+{
+	uint32_t end = WF_MAX_NETWORKS;
+
+	while (end && !control->by_number[end - 1])
+		end--;
+	return round_up(end);
+}
+
+/* *ret_has_others: addresses that nobody has are there too. */
+static int program(struct wf_control *control, uint32_t slots, uint32_t networks,
+		   bool *ret_has_others, struct wf_err *err)
+{
+	int r;
+
+	r = program_networks(control, networks, err);
+	if (r == 0)
+		r = program_addresses(control, ret_has_others, err);
+	if (r == 0)
+		r = program_slots(control, slots, err);
+	if (r == 0)
+		r = wf_ctl_view_program(control, err);
+	return r;
+}
+
 int wf_ctl_program_all(struct wf_control *control, struct wf_err *err)
 {
 	bool has_others = false;
-	int r;
+	int r = program(control, WF_MAX_SLOTS, WF_MAX_NETWORKS, &has_others, err);
 
-	r = program_networks(control, err);
-	if (r == 0)
-		r = program_addresses(control, &has_others, err);
-	if (r == 0)
-		r = program_slots(control, err);
-	if (r == 0)
-		r = wf_ctl_view_program(control, err);
 	return r < 0 || !has_others ? r : wf_ctl_program_drop(control, err);
+}
+
+int wf_ctl_program_used(struct wf_control *control, struct wf_err *err)
+{
+	bool has_others = false;
+
+	return program(control, slots_end(control), networks_end(control), &has_others, err);
 }
 
 int wf_ctl_program_drop(struct wf_control *control, struct wf_err *err)

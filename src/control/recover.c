@@ -277,6 +277,8 @@ int wf_ctl_policies_load(struct wf_control *control, struct wf_err *err)
 	return r;
 }
 
+static int come_into_force(struct wf_control *control, struct wf_err *err);
+
 int wf_ctl_recover(struct wf_control *control, struct wf_err *err)
 {
 	int r;
@@ -300,9 +302,12 @@ int wf_ctl_recover(struct wf_control *control, struct wf_err *err)
 	if (r == 0)
 		r = wf_ctl_policies_load(control, err);
 	if (r == 0)
-		r = wf_control_resync(control, err);
+		r = come_into_force(control, err);
+	if (r < 0)
+		return r;
+	wf_ctl_dirty(control, CTL_DIRTY_REST);
 	/* an apply that nobody confirmed while no daemon ran */
-	return r < 0 ? r : wf_ctl_confirm_arm(control, err);
+	return wf_ctl_confirm_arm(control, err);
 }
 
 /* How long silence is allowed, in seconds: new, established, closing, closed. */
@@ -333,7 +338,8 @@ static int drop_rest(struct wf_control *control, struct wf_err *err)
 	if (control->lb.settled)
 		return 0;
 	control->lb.settled = true;
-	return wf_ctl_program_drop(control, err);
+	/* what goes with the rest of a start is not looked for twice */
+	return control->dirty & CTL_DIRTY_REST ? 0 : wf_ctl_program_drop(control, err);
 }
 
 /* The way out first, then who has which address, then services: each needs the one before. */
@@ -354,14 +360,11 @@ static int resync_services(struct wf_control *control, struct wf_err *err)
 	return drop_rest(control, err);
 }
 
-int wf_control_resync(struct wf_control *control, struct wf_err *err)
+/* Who may talk to whom, by which way; then who is there. */
+static int put_in_force(struct wf_control *control, struct wf_err *err)
 {
-	uint32_t dirty = control->dirty;
-	int r;
+	int r = release_dead(control, err);
 
-	/* all of it is looked at now; what is noted from here on is to be tried again */
-	control->dirty = 0;
-	r = release_dead(control, err);
 	/* weft0 first: its MAC is what the networks' gateways answer */
 	if (r == 0) {
 		wf_ctl_hosts_resolve(control);
@@ -371,11 +374,21 @@ int wf_control_resync(struct wf_control *control, struct wf_err *err)
 	if (r == 0)
 		r = wf_ctl_policy_sync(control, err);
 	if (r == 0)
-		r = wf_ctl_program_all(control, err);
+		r = control->dirty & CTL_DIRTY_REST ? wf_ctl_program_used(control, err)
+						    : wf_ctl_program_all(control, err);
 	if (r == 0)
 		r = wf_ctl_cluster_sync(control, err);
-	if (r == 0)
-		r = wf_ctl_filters_sync(control, err);
+	return r < 0 ? r : wf_ctl_filters_sync(control, err);
+}
+
+int wf_control_resync(struct wf_control *control, struct wf_err *err)
+{
+	uint32_t dirty = control->dirty;
+	int r;
+
+	/* all of it is looked at now; what is noted from here on is to be tried again */
+	control->dirty = 0;
+	r = put_in_force(control, err);
 	if (r == 0)
 		r = wf_ctl_repair_devices(control, err);
 	if (r == 0)
@@ -384,5 +397,36 @@ int wf_control_resync(struct wf_control *control, struct wf_err *err)
 		control->dirty |= dirty;
 	else
 		control->cluster.settled = true;
+	return r;
+}
+
+/*
+ * The first half: all that is known is in force. What nobody has lets nothing pass, and devices
+ * work, or wait to be repaired, whether anybody looks or not: that can wait until the start has
+ * been told.
+ */
+static int come_into_force(struct wf_control *control, struct wf_err *err)
+{
+	int r;
+
+	control->dirty = CTL_DIRTY_REST;
+	r = put_in_force(control, err);
+	if (r == 0)
+		r = resync_services(control, err);
+	control->cluster.settled = r == 0;
+	return r;
+}
+
+int wf_ctl_settle(struct wf_control *control, struct wf_err *err)
+{
+	int r;
+
+	if (!(control->dirty & CTL_DIRTY_REST))
+		return 0;
+	r = wf_ctl_program_all(control, err);
+	if (r == 0)
+		r = wf_ctl_repair_devices(control, err);
+	if (r == 0)
+		control->dirty &= ~(uint32_t)(CTL_DIRTY_REST | CTL_DIRTY_DEVICES);
 	return r;
 }

@@ -252,6 +252,7 @@ struct device_view {
 	struct wf_control *control;
 	uint8_t seen[WF_MAX_SLOTS]; /* bits: 1 device, 2 as it was made, 4 in the blocks */
 	bool failed;                /* something that must go is still there */
+	bool has_leftovers;         /* buried by an earlier daemon */
 };
 
 /* A device that the host had in a macvlan network which is gone or has another now. */
@@ -278,6 +279,10 @@ static void see_link(const struct wf_net_link *link, void *context)
 	if (!is_ours(link->ifindex))
 		return;
 	view->seen[slot] |= (uint8_t)(1 | (is_as_made(view->control, slot, link) ? 2 : 0));
+	if (link->group == WF_NET_GROUP_DEAD && view->control->slots[slot] == CTL_SLOT_FREE) {
+		view->control->slots[slot] = CTL_SLOT_DYING;
+		view->has_leftovers = true;
+	}
 	/* nobody's: what a crash left behind */
 	if (slot && !view->control->by_slot[slot] && link->group != WF_NET_GROUP_DEAD) {
 		view->control->slots[slot] = CTL_SLOT_DYING;
@@ -379,6 +384,8 @@ int wf_ctl_repair_devices(struct wf_control *control, struct wf_err *err)
 	if (r < 0)
 		return r;
 	settle_slots(control, view);
+	if (view->has_leftovers)
+		wf_net_bury_leftovers(control->net);
 	HASH_ITER(by_name, control->endpoints, endpoint, next) {
 		struct wf_err fault = WF_ERR_INIT;
 		uint8_t seen = endpoint->spec.slot ? view->seen[endpoint->spec.slot] : 7;
@@ -476,8 +483,12 @@ static void on_repair(evutil_socket_t fd, short what, void *context)
 		r = wf_ctl_program_all(control, &err);
 	if (r == 0 && (dirty & CTL_DIRTY_FILTERS))
 		r = wf_ctl_filters_sync(control, &err);
-	if (r == 0 && (dirty & CTL_DIRTY_DEVICES))
+	if (r == 0 && (dirty & CTL_DIRTY_REST)) {
+		control->dirty |= CTL_DIRTY_REST;
+		r = wf_ctl_settle(control, &err);
+	} else if (r == 0 && (dirty & CTL_DIRTY_DEVICES)) {
 		r = wf_ctl_repair_devices(control, &err);
+	}
 	if (r == 0 && (dirty & CTL_DIRTY_UPLINKS))
 		r = wf_ctl_uplinks_sync(control, &err);
 	if (r == 0 && (dirty & CTL_DIRTY_SERVICES)) {

@@ -512,6 +512,26 @@ static void on_flush(evutil_socket_t fd, short what, void *context)
 	wf_ctl_lb_flush(context);
 }
 
+static const enum wf_dp_lb_array shared_arrays[] = {
+	[WF_LB_PAGES] = WF_DP_LB_PAGES,
+	[WF_LB_BACKENDS] = WF_DP_LB_BACKENDS,
+	[WF_LB_SERVICES] = WF_DP_LB_SERVICES,
+};
+
+static int reach_array(enum wf_lb_array array, uint32_t count, void *context)
+{
+	struct wf_control *control = context;
+
+	return wf_dp_lb_reach(control->dp, shared_arrays[array], count);
+}
+
+static void trim_array(enum wf_lb_array array, uint32_t count, void *context)
+{
+	struct wf_control *control = context;
+
+	wf_dp_lb_trim(control->dp, shared_arrays[array], count);
+}
+
 int wf_ctl_lb_start(struct wf_control *control, struct wf_err *err)
 {
 	const struct wf_lb_effects effects = { .frontends_set = write_frontends,
@@ -522,9 +542,17 @@ int wf_ctl_lb_start(struct wf_control *control, struct wf_err *err)
 	int r;
 
 	wf_dp_lb_memory(control->dp, &shared);
-	memory = (struct wf_lb_memory){ shared.pages,    shared.page_count,
-					shared.backends, shared.backend_count,
-					shared.services, shared.service_count };
+	memory = (struct wf_lb_memory){
+		.pages = shared.pages,
+		.page_count = shared.page_count,
+		.backends = shared.backends,
+		.backend_count = shared.backend_count,
+		.services = shared.services,
+		.service_count = shared.service_count,
+		.reach = reach_array,
+		.trim = trim_array,
+		.context = control,
+	};
 	/* what an earlier daemon left serves until all is known here */
 	control->lb.config_flags = wf_dp_config_flags(control->dp);
 	control->lb.flush_timer = evtimer_new(control->loop, on_flush, control);

@@ -5,15 +5,12 @@
 
 #include "base/mem.h"
 #include "dp/dp_priv.h"
-#include "weft.skel.h"
+#include "weft.build.h"
 
 /* The verifier's log of a refused program can be long; its end says why. */
 #define VERIFIER_LOG_BYTES (1U << 20)
 /* What of it goes into an error message. */
 #define TAIL_BYTES 360
-
-#define FNV_OFFSET 0xcbf29ce484222325ULL
-#define FNV_PRIME  0x100000001b3ULL
 
 /* libbpf's print function has no context, so what it says lands here; per thread. */
 static _Thread_local char said[TAIL_BYTES];
@@ -22,20 +19,7 @@ static _Thread_local char text[2 * TAIL_BYTES];
 
 uint64_t wf_dp_build_hash(void)
 {
-	uint64_t hash = FNV_OFFSET;
-	size_t bytes = 0;
-	const char *at = weft_bpf__elf_bytes(&bytes);
-
-	/* in words: the object has most of a megabyte, and every start looks at all of it */
-	for (size_t i = 0; i < bytes; i += sizeof(uint64_t)) {
-		size_t left = bytes - i;
-		uint64_t word = 0;
-
-		memcpy(&word, at + i, left < sizeof(word) ? left : sizeof(word));
-		hash = (hash ^ word) * FNV_PRIME;
-		hash ^= hash >> 32;
-	}
-	return hash ? hash : 1;
+	return WF_DP_OBJECT_HASH ? WF_DP_OBJECT_HASH : 1;
 }
 
 /* Keeps the first complaint: later ones tell of its consequences. */

@@ -116,9 +116,10 @@ struct wf_dp {
 	int map_fds[WF_DP_MAP_COUNT];
 	int prog_fds[WF_DP_PINNED_COUNT];
 	uint32_t prog_ids[WF_DP_PROGRAM_COUNT];
-	struct wf_dp_sizes sizes;      /* in force */
-	struct wf_config_value config; /* as it is in wf_config; the daemon alone writes it */
-	void *memory[WF_DP_MAP_COUNT]; /* arrays that are mapped; see wf_dp_memory() */
+	struct wf_dp_sizes sizes;            /* in force */
+	struct wf_config_value config;       /* as it is in wf_config; the daemon alone writes it */
+	void *memory[WF_DP_MAP_COUNT];       /* arrays that are mapped; see wf_dp_memory() */
+	size_t shown_bytes[WF_DP_MAP_COUNT]; /* of memory[], from its start: what can be used */
 	struct wf_conn_sweep conn_sweep;
 	int cpu_count;  /* possible CPUs: what a per-CPU value has */
 	bool adopted;   /* the pinned programs were of this build */
@@ -183,10 +184,16 @@ void wf_dp_event_release(struct wf_dp *dp);
 /*
  * The memory of an array with BPF_F_MMAPABLE, mapped when first asked for and until
  * wf_dp_memory_release() or wf_dp_close(); NULL and errno. The kernel counts all of it as
- * resident in the daemon from that moment on, touched or not: large tables are mapped when there
- * is something in them, and those of connections a window at a time.
+ * resident in the daemon from that moment on, touched or not: large tables are mapped as far as
+ * they are used, and those of connections a window at a time.
  */
 void *wf_dp_memory(struct wf_dp *dp, enum wf_dp_map map);
+/* The same with nothing of it mapped yet, at the address that it keeps. */
+void *wf_dp_memory_reserve(struct wf_dp *dp, enum wf_dp_map map);
+/* Makes (at least) the first entries usable; what is so already stays. 0 or a negative errno. */
+int wf_dp_memory_reach(struct wf_dp *dp, enum wf_dp_map map, uint32_t count);
+/* Only (about) the first entries have to be usable from now on. */
+void wf_dp_memory_trim(struct wf_dp *dp, enum wf_dp_map map, uint32_t count);
 void wf_dp_memory_release(struct wf_dp *dp, enum wf_dp_map map);
 /* Bytes of such an array as it is mapped. */
 size_t wf_dp_memory_bytes(const struct wf_dp *dp, enum wf_dp_map map);

@@ -16,9 +16,9 @@ void wf_dp_lb_memory(struct wf_dp *dp, struct wf_dp_lb_memory *ret_memory)
 {
 	struct wf_dp_lb_memory memory = {};
 
-	memory.pages = wf_dp_memory(dp, WF_DP_MAP_PICKS);
-	memory.backends = wf_dp_memory(dp, WF_DP_MAP_BACKENDS);
-	memory.services = wf_dp_memory(dp, WF_DP_MAP_SERVICES);
+	memory.pages = wf_dp_memory_reserve(dp, WF_DP_MAP_PICKS);
+	memory.backends = wf_dp_memory_reserve(dp, WF_DP_MAP_BACKENDS);
+	memory.services = wf_dp_memory_reserve(dp, WF_DP_MAP_SERVICES);
 	if (memory.pages && memory.backends && memory.services) {
 		memory.page_count =
 			wf_dp_map_entries(&wf_dp_map_specs[WF_DP_MAP_PICKS], &dp->sizes);
@@ -28,6 +28,22 @@ void wf_dp_lb_memory(struct wf_dp *dp, struct wf_dp_lb_memory *ret_memory)
 			wf_dp_map_entries(&wf_dp_map_specs[WF_DP_MAP_SERVICES], &dp->sizes);
 	}
 	*ret_memory = memory;
+}
+
+static const enum wf_dp_map array_maps[WF_DP_LB_ARRAYS] = {
+	[WF_DP_LB_PAGES] = WF_DP_MAP_PICKS,
+	[WF_DP_LB_BACKENDS] = WF_DP_MAP_BACKENDS,
+	[WF_DP_LB_SERVICES] = WF_DP_MAP_SERVICES,
+};
+
+int wf_dp_lb_reach(struct wf_dp *dp, enum wf_dp_lb_array array, uint32_t count)
+{
+	return wf_dp_memory_reach(dp, array_maps[array], count);
+}
+
+void wf_dp_lb_trim(struct wf_dp *dp, enum wf_dp_lb_array array, uint32_t count)
+{
+	wf_dp_memory_trim(dp, array_maps[array], count);
 }
 
 static int frontend_failed(const struct wf_dp *dp, int r, struct wf_err *err)

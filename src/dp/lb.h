@@ -8,7 +8,11 @@
 #include "base/addr.h"
 #include "dp/dp.h"
 
-/* The arrays as mapped memory, shared with the programs; valid until wf_dp_close(). */
+/*
+ * The arrays as memory that is shared with the programs, at addresses that are good until
+ * wf_dp_close(). An entry may be touched only after wf_dp_lb_reach() of its array: what is mapped
+ * counts as the daemon's memory.
+ */
 struct wf_dp_lb_memory {
 	struct wf_pick_page *pages;
 	uint32_t page_count;
@@ -18,6 +22,17 @@ struct wf_dp_lb_memory {
 	uint32_t service_count;
 };
 void wf_dp_lb_memory(struct wf_dp *dp, struct wf_dp_lb_memory *ret_memory);
+
+enum wf_dp_lb_array {
+	WF_DP_LB_PAGES,
+	WF_DP_LB_BACKENDS,
+	WF_DP_LB_SERVICES,
+	WF_DP_LB_ARRAYS,
+};
+/* Makes (at least) the first entries of an array usable. 0 or a negative errno. */
+int wf_dp_lb_reach(struct wf_dp *dp, enum wf_dp_lb_array array, uint32_t count);
+/* Only the first entries are needed from now on; the others may become unusable. */
+void wf_dp_lb_trim(struct wf_dp *dp, enum wf_dp_lb_array array, uint32_t count);
 
 /* Sets (values NULL: deletes) many frontends in few calls. -ENOSPC: full. */
 int wf_dp_frontends_set(struct wf_dp *dp, const struct wf_frontend_key *keys,

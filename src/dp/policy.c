@@ -26,7 +26,7 @@ int wf_dp_policy_memory(struct wf_dp *dp, struct wf_dp_policy_memory *ret_memory
 		.subjects = wf_dp_memory(dp, WF_DP_MAP_POLICY_SUBJECTS),
 		.profiles = wf_dp_memory(dp, WF_DP_MAP_POLICY_PROFILES),
 		.profile_count = WF_MAX_POLICY_PROFILES,
-		.rules = wf_dp_memory(dp, WF_DP_MAP_POLICY_RULES),
+		.rules = wf_dp_memory_reserve(dp, WF_DP_MAP_POLICY_RULES),
 		.rule_count = WF_MAX_POLICY_RULES,
 	};
 
@@ -35,6 +35,16 @@ int wf_dp_policy_memory(struct wf_dp *dp, struct wf_dp_policy_memory *ret_memory
 			       strerror(errno));
 	*ret_memory = memory;
 	return 0;
+}
+
+int wf_dp_rules_reach(struct wf_dp *dp, uint32_t count)
+{
+	return wf_dp_memory_reach(dp, WF_DP_MAP_POLICY_RULES, count);
+}
+
+void wf_dp_rules_trim(struct wf_dp *dp, uint32_t count)
+{
+	wf_dp_memory_trim(dp, WF_DP_MAP_POLICY_RULES, count);
 }
 
 /* ---- pairs --------------------------------------------------------------------------------- */

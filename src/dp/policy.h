@@ -11,7 +11,11 @@
 #include "base/addr.h"
 #include "dp/dp.h"
 
-/* The arrays as mapped memory, shared with the programs; valid until wf_dp_close(). */
+/*
+ * The arrays as memory that is shared with the programs, at addresses that are good until
+ * wf_dp_close(). A rule may be touched only after wf_dp_rules_reach(): what is mapped counts as
+ * the daemon's memory.
+ */
 struct wf_dp_policy_memory {
 	struct wf_policy_subject_value *subjects; /* WF_MAX_SLOTS */
 	struct wf_policy_run *profiles;
@@ -22,6 +26,10 @@ struct wf_dp_policy_memory {
 /* 0, or a negative errno when they cannot be mapped. */
 int wf_dp_policy_memory(struct wf_dp *dp, struct wf_dp_policy_memory *ret_memory,
 			struct wf_err *err);
+/* Makes (at least) the first rules usable. 0 or a negative errno. */
+int wf_dp_rules_reach(struct wf_dp *dp, uint32_t count);
+/* Only the first rules are needed from now on; the others may become unusable. */
+void wf_dp_rules_trim(struct wf_dp *dp, uint32_t count);
 
 /*
  * Sets (runs NULL: deletes) many pairs in few calls. Deleting what is not there is fine. -ENOSPC:

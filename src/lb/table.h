@@ -16,7 +16,17 @@
 
 struct wf_lb_table;
 
-/* The arrays that programs read, as mapped memory. Borrowed; outlive the table. */
+enum wf_lb_array {
+	WF_LB_PAGES,
+	WF_LB_BACKENDS,
+	WF_LB_SERVICES,
+};
+
+/*
+ * The arrays that programs read, as shared memory. Borrowed; outlive the table. Most of it is
+ * never used: an entry is touched only after reach() of so many entries of its array, and trim()
+ * says that entries behind the first ones are not needed. Both NULL: all of it can be used.
+ */
 struct wf_lb_memory {
 	struct wf_pick_page *pages;
 	uint32_t page_count;
@@ -24,6 +34,9 @@ struct wf_lb_memory {
 	uint32_t backend_count;
 	struct wf_service_value *services;
 	uint32_t service_count;
+	int (*reach)(enum wf_lb_array array, uint32_t count, void *context);
+	void (*trim)(enum wf_lb_array array, uint32_t count, void *context);
+	void *context;
 };
 
 /* Effects on the tables that are no arrays; each 0 or a negative errno with a message. */

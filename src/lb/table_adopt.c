@@ -80,9 +80,20 @@ static int compare_held(const void *a, const void *b)
 
 static int adopt_backends(struct wf_lb_table *table)
 {
-	for (uint32_t i = 1; i < table->memory.backend_count; i++)
-		if (table->memory.backends[i].flags && adopt_backend(table, i) < 0)
+	const struct wf_lb_memory *memory = &table->memory;
+	uint32_t used = 1;
+
+	if (wf_lb_table_reach(table, WF_LB_BACKENDS, memory->backend_count) < 0)
+		return -ENOMEM;
+	for (uint32_t i = 1; i < memory->backend_count; i++) {
+		if (!memory->backends[i].flags)
+			continue;
+		if (adopt_backend(table, i) < 0)
 			return -ENOMEM;
+		used = i + 1;
+	}
+	if (memory->trim)
+		memory->trim(WF_LB_BACKENDS, used, memory->context);
 	for (uint32_t i = 1; i < table->memory.service_count; i++) {
 		struct wf_lb_record *record = table->by_number[i];
 
@@ -189,6 +200,11 @@ static int adopt_run(struct wf_lb_table *table, struct wf_lb_record *record,
 	if (wf_space_take_at(&table->space, named->first, named->size) < 0) {
 		free(run);
 		return 0;
+	}
+	if (wf_lb_run_reach(table, named->first, named->size) < 0) {
+		wf_space_give(&table->space, named->first, named->size);
+		free(run);
+		return -ENOMEM;
 	}
 	DL_APPEND(record->runs, run);
 	*ret_run = run;

@@ -111,6 +111,16 @@ static struct wf_lb_held make_held(const struct plan *plan, const struct wf_lb_b
 	return held;
 }
 
+/* Whether the entries of so many new backends can be written. */
+static int reach_backends(struct wf_lb_table *table, size_t fresh)
+{
+	uint32_t number = 0;
+
+	while (fresh--)
+		number = wf_bits_next(&table->free_backends, number + 1);
+	return wf_lb_table_reach(table, WF_LB_BACKENDS, number + 1);
+}
+
 /* Merges new backends, with numbers of their own, into a copy of the record's. */
 static void merge_backends(struct plan *plan)
 {
@@ -150,6 +160,8 @@ static int plan_backends(struct plan *plan)
 			       "raise --max-services",
 			       plan->name, fresh, table->free_backends.count,
 			       table->memory.backend_count - 1);
+	if (reach_backends(table, fresh) < 0)
+		return fail_memory(plan);
 	plan->held = malloc((plan->record->held_count + fresh) * sizeof(*plan->held));
 	if (!plan->held)
 		return fail_memory(plan);
@@ -263,6 +275,10 @@ static int make_run(const struct plan *plan, uint32_t size, struct wf_lb_run **r
 			       "no run of %u picks is free for service port %s (%u of %u are in "
 			       "use or were until just now); raise --max-services",
 			       size, plan->name, table->space.used, table->space.places);
+	if (wf_lb_run_reach(table, run->first, size) < 0) {
+		wf_space_give(&table->space, run->first, size);
+		return fail_memory(plan);
+	}
 	run->size = size;
 	memcpy(wf_lb_run_places(table, run->first), table->scratch.picks, size * sizeof(uint32_t));
 	DL_APPEND(plan->record->fresh, run);

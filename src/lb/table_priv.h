@@ -171,6 +171,10 @@ struct wf_frontend_key wf_lb_node_key(const struct wf_lb_port *port,
 /* Order of backends: by address, then port. */
 int wf_lb_held_compare(const struct wf_addr *addr, uint16_t port, const struct wf_addr *other,
 		       uint16_t other_port);
+/* Makes the first entries of an array usable. 0 or -ENOMEM. */
+int wf_lb_table_reach(const struct wf_lb_table *table, enum wf_lb_array array, uint32_t count);
+/* The same for all places of a run. */
+int wf_lb_run_reach(const struct wf_lb_table *table, uint32_t first, uint32_t size);
 /* The places of a run in memory. */
 uint32_t *wf_lb_run_places(const struct wf_lb_table *table, uint32_t first);
 

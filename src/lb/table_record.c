@@ -40,7 +40,7 @@ int wf_lb_record_new(struct wf_lb_table *table, uint32_t number, const char *key
 {
 	_cleanup_free_ struct wf_lb_record *record = calloc(1, sizeof(*record));
 
-	if (!record)
+	if (!record || wf_lb_table_reach(table, WF_LB_SERVICES, number + 1) < 0)
 		return -ENOMEM;
 	record->number = number;
 	if (key && wf_lb_record_name(table, record, key) < 0)
@@ -154,6 +154,18 @@ int wf_lb_held_compare(const struct wf_addr *addr, uint16_t port, const struct w
 	int order = wf_addr_compare(addr, other);
 
 	return order ? order : (int)port - (int)other_port;
+}
+
+int wf_lb_table_reach(const struct wf_lb_table *table, enum wf_lb_array array, uint32_t count)
+{
+	const struct wf_lb_memory *memory = &table->memory;
+
+	return memory->reach && memory->reach(array, count, memory->context) < 0 ? -ENOMEM : 0;
+}
+
+int wf_lb_run_reach(const struct wf_lb_table *table, uint32_t first, uint32_t size)
+{
+	return wf_lb_table_reach(table, WF_LB_PAGES, (first + size - 1) / WF_PICKS_PER_PAGE + 1);
 }
 
 uint32_t *wf_lb_run_places(const struct wf_lb_table *table, uint32_t first)

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Burying links. Deleting one keeps the caller waiting for 15 ms (grace periods, without any
- * lock), and everybody else who changes links for 0.25 ms per link (under the kernel's one lock).
- * So links are put into a dead group and down, and a thread deletes them a moment later, a group
- * by one message. Groups are small while little is buried, so that nobody waits long behind the
- * lock, and grow with the backlog, so that the thread keeps up. It sleeps while nothing is
- * buried, and never enters a namespace: for interfaces without a host side it is handed a socket
- * that is already inside.
+ * lock), and everybody else who changes links for 0.25 ms per link and a grace period (under the
+ * kernel's one lock). So links are put into a dead group and down, and a thread deletes them when
+ * nobody has changed links for a moment, a group by one message: an attach hardly ever waits for
+ * it. If that moment does not come, it begins when much is buried, or for long. Groups are small,
+ * so that nobody waits long behind the lock, and grow with the backlog, so that the thread keeps
+ * up. It sleeps while nothing is buried, and never enters a namespace: for interfaces without a
+ * host side it is handed a socket that is already inside.
  */
 #include <errno.h>
 #include <net/if.h>
@@ -16,14 +17,18 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/clock.h"
 #include "base/mem.h"
 #include "net/net_priv.h"
 
-/* How long the thread leaves the first burial after a pause, and how many make it start. */
-#define GATHER_MS    50
-#define GATHER_COUNT 64
-/* A group takes one link plus one for so many that wait already. */
-#define BACKLOG_SHARE 8
+/* How long nobody must have changed links. */
+#define QUIET_MS 50
+/* How many buried links, and how long since the last deletion, make the thread go on regardless. */
+#define PRESSING_COUNT 192
+#define PRESSING_MS    1000
+/* Links of a group: so many, or one of so many that wait already. */
+#define GROUP_LINKS   4
+#define BACKLOG_SHARE 32
 /* The thread calls nothing deep; the default of 8 MiB would only be address space. */
 #define STACK_BYTES ((size_t)256 * 1024)
 
@@ -46,6 +51,9 @@ struct wf_grave {
 	size_t links[WF_NET_DEAD_GROUPS]; /* buried, per group */
 	size_t first, current; /* groups are used in turn: the next to dig, the one to fill */
 	size_t pending;        /* all of links[] */
+	uint64_t busy_ms;      /* when links were last changed */
+	uint64_t since_ms;     /* since when there is something to do, or the last deletion */
+	bool has_leftovers;    /* somebody saw what an earlier process buried, or may have */
 	bool is_digging;
 	unsigned int flushes; /* callers that wait: dig at once */
 	bool is_ending;
@@ -98,27 +106,47 @@ static int delete_inner(struct wf_grave *grave, struct inner_grave *inner, struc
 
 static bool has_work(const struct wf_grave *grave)
 {
-	return grave->pending || grave->inner_count;
+	return grave->pending || grave->inner_count || grave->has_leftovers;
 }
 
-/* Waits, with the lock, for the first burial and then a little for more. */
+/* Whether it cannot wait until nobody changes links. */
+static bool is_pressing(const struct wf_grave *grave, uint64_t now_ms)
+{
+	return grave->flushes || grave->is_ending || grave->pending >= PRESSING_COUNT ||
+	       now_ms - grave->since_ms >= PRESSING_MS;
+}
+
+/* Waits, with the lock, for something to do and the time to do it. */
 static void gather(struct wf_grave *grave)
 {
-	struct timespec until;
-
-	if (has_work(grave))
-		return;
 	while (!has_work(grave) && !grave->is_ending)
 		(void)pthread_cond_wait(&grave->work, &grave->lock);
-	(void)clock_gettime(CLOCK_MONOTONIC, &until);
-	until.tv_nsec += GATHER_MS * 1000000L;
-	if (until.tv_nsec >= 1000000000L) {
-		until.tv_nsec -= 1000000000L;
-		until.tv_sec++;
-	}
-	while (grave->pending < GATHER_COUNT && !grave->flushes && !grave->is_ending)
-		if (pthread_cond_timedwait(&grave->work, &grave->lock, &until) == ETIMEDOUT)
+	for (;;) {
+		uint64_t now_ms = wf_clock_monotonic_ms(), until_ms = grave->busy_ms + QUIET_MS;
+		const struct timespec until = { .tv_sec = (time_t)(until_ms / 1000),
+						.tv_nsec = (long)(until_ms % 1000) * 1000000L };
+
+		if (now_ms >= until_ms || is_pressing(grave, now_ms))
 			return;
+		(void)pthread_cond_timedwait(&grave->work, &grave->lock, &until);
+	}
+}
+
+/* Something was buried, with the lock: the thread is told of the first and when it is urgent. */
+static void tell(struct wf_grave *grave, bool had_work)
+{
+	grave->busy_ms = wf_clock_monotonic_ms();
+	if (!had_work)
+		grave->since_ms = grave->busy_ms;
+	if (!had_work || grave->pending == PRESSING_COUNT)
+		(void)pthread_cond_signal(&grave->work);
+}
+
+void wf_net_grave_disturb(struct wf_grave *grave)
+{
+	(void)pthread_mutex_lock(&grave->lock);
+	grave->busy_ms = wf_clock_monotonic_ms();
+	(void)pthread_mutex_unlock(&grave->lock);
 }
 
 /* The oldest group with links in it; burials from now on go into others. */
@@ -136,10 +164,10 @@ static size_t take_group(struct wf_grave *grave)
 	return group;
 }
 
-/* Deletes one group or one inner interface; called with the lock, works without it. */
+/* Deletes one group, one inner interface or the leftovers; called with the lock, works without. */
 static void dig(struct wf_grave *grave)
 {
-	const bool has_group = grave->pending > 0;
+	const bool has_group = grave->pending > 0, has_inner = !has_group && grave->inner_count;
 	struct wf_err err = WF_ERR_INIT;
 	struct inner_grave inner = { 0 };
 	size_t group = 0;
@@ -147,13 +175,19 @@ static void dig(struct wf_grave *grave)
 
 	if (has_group)
 		group = take_group(grave);
-	else
+	else if (has_inner)
 		inner = grave->inner[--grave->inner_count];
+	else
+		grave->has_leftovers = false;
 	grave->is_digging = true;
 	(void)pthread_mutex_unlock(&grave->lock);
-	r = has_group ? delete_group(grave, group, &err) : delete_inner(grave, &inner, &err);
+	if (has_group)
+		r = delete_group(grave, group, &err);
+	else
+		r = has_inner ? delete_inner(grave, &inner, &err) : delete_leftovers(grave, &err);
 	(void)pthread_mutex_lock(&grave->lock);
 	grave->is_digging = false;
+	grave->since_ms = wf_clock_monotonic_ms();
 	if (r < 0) {
 		grave->code = r;
 		(void)snprintf(grave->text, sizeof(grave->text), "%.150s", err.message);
@@ -165,10 +199,7 @@ static void *run(void *argument)
 {
 	struct wf_grave *grave = argument;
 
-	(void)delete_leftovers(grave, NULL);
 	(void)pthread_mutex_lock(&grave->lock);
-	grave->is_digging = false;
-	(void)pthread_cond_broadcast(&grave->done);
 	for (;;) {
 		gather(grave);
 		if (!has_work(grave))
@@ -224,7 +255,6 @@ int wf_net_grave_open(struct wf_grave **ret_grave, struct wf_err *err)
 
 	if (!grave)
 		return wf_fail(err, -ENOMEM, "out of memory");
-	grave->is_digging = true; /* the leftovers */
 	grave->socket = (struct wf_netlink_socket)WF_NETLINK_SOCKET_INIT;
 	r = wf_netlink_open(&grave->socket, err);
 	if (r == 0) {
@@ -279,7 +309,8 @@ static size_t choose_group(struct wf_grave *grave)
 {
 	size_t group = grave->current % WF_NET_DEAD_GROUPS;
 
-	if (grave->links[group] > grave->pending / BACKLOG_SHARE &&
+	if (grave->links[group] >= GROUP_LINKS &&
+	    grave->links[group] > grave->pending / BACKLOG_SHARE &&
 	    grave->current + 1 - grave->first < WF_NET_DEAD_GROUPS)
 		group = ++grave->current % WF_NET_DEAD_GROUPS;
 	return group;
@@ -289,6 +320,7 @@ int wf_net_endpoint_bury(struct wf_net *net, uint32_t host_ifindex)
 {
 	struct wf_netlink_batch *batch = wf_net_batch(net);
 	struct wf_grave *grave = net->grave;
+	bool had_work;
 	size_t group;
 	int r;
 
@@ -297,12 +329,13 @@ int wf_net_endpoint_bury(struct wf_net *net, uint32_t host_ifindex)
 	/* the lock is held meanwhile: the group must not be dug before the link is in it */
 	(void)pthread_mutex_lock(&grave->lock);
 	group = choose_group(grave);
+	had_work = has_work(grave);
 	put_dying(batch, host_ifindex, group);
 	r = wf_netlink_transact(&net->socket, batch, NULL, NULL, NULL, NULL);
 	if (r == 0) {
 		grave->links[group]++;
 		grave->pending++;
-		(void)pthread_cond_signal(&grave->work);
+		tell(grave, had_work);
 	}
 	(void)pthread_mutex_unlock(&grave->lock);
 	return r;
@@ -310,16 +343,18 @@ int wf_net_endpoint_bury(struct wf_net *net, uint32_t host_ifindex)
 
 static int bury_inner(struct wf_grave *grave, struct wf_netlink_socket *inside, uint32_t ifindex)
 {
+	bool had_work;
 	int r;
 
 	(void)pthread_mutex_lock(&grave->lock);
+	had_work = has_work(grave);
 	r = wf_mem_grow(&grave->inner, sizeof(*grave->inner), grave->inner_count,
 			&grave->inner_capacity);
 	if (r == 0) {
 		grave->inner[grave->inner_count++] =
 			(struct inner_grave){ .inside = *inside, .ifindex = ifindex };
 		inside->fd = -1;
-		(void)pthread_cond_signal(&grave->work);
+		tell(grave, had_work);
 	}
 	(void)pthread_mutex_unlock(&grave->lock);
 	return r;
@@ -346,12 +381,25 @@ int wf_net_inner_bury(struct wf_net *net, int netns_fd, const char *ifname)
 	return r;
 }
 
+void wf_net_bury_leftovers(struct wf_net *net)
+{
+	struct wf_grave *grave = net->grave;
+	bool had_work;
+
+	(void)pthread_mutex_lock(&grave->lock);
+	had_work = has_work(grave);
+	grave->has_leftovers = true;
+	tell(grave, had_work);
+	(void)pthread_mutex_unlock(&grave->lock);
+}
+
 int wf_net_bury_flush(struct wf_net *net, struct wf_err *err)
 {
 	struct wf_grave *grave = net->grave;
 	int r;
 
 	(void)pthread_mutex_lock(&grave->lock);
+	grave->has_leftovers = true;
 	grave->flushes++;
 	(void)pthread_cond_signal(&grave->work);
 	while (has_work(grave) || grave->is_digging)

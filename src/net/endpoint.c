@@ -145,6 +145,7 @@ int wf_net_endpoint_create(struct wf_net *net, const struct wf_net_endpoint *end
 	int32_t nsid = -1;
 	int r;
 
+	wf_net_grave_disturb(net->grave);
 	r = wf_net_ns_socket(net, endpoint->netns_fd, &inside, err);
 	if (r < 0)
 		return r;

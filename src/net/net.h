@@ -30,11 +30,10 @@ struct wf_net;
 /* The node's way to other nodes. */
 #define WF_NET_OVERLAY_DEVICE "weft-overlay"
 
-/* What an earlier process buried and did not live to delete is deleted now. */
 int wf_net_open(struct wf_net **ret_net, struct wf_err *err);
 /*
- * A handle to look with (find, dump, get, default_device): opening the other kind deletes what an
- * earlier process left in the dead group. What would change something must not be called on it.
+ * A handle to look with (find, dump, get, default_device), without a thread that buries. What would
+ * change something must not be called on it.
  */
 int wf_net_open_reader(struct wf_net **ret_net, struct wf_err *err);
 /* Finishes pending burials, then closes. NULL-safe; nulls the pointer. */
@@ -154,7 +153,10 @@ int wf_net_endpoint_bury(struct wf_net *net, uint32_t host_ifindex);
 /* The same for an interface that has no host side (MACVLAN, IPVLAN); netns_fd is duplicated. */
 int wf_net_inner_bury(struct wf_net *net, int netns_fd, const char *ifname);
 
-/* Waits until all buried links are gone (cleanup, tests). */
+/* Has what an earlier process buried and did not live to delete deleted, soon. */
+void wf_net_bury_leftovers(struct wf_net *net);
+
+/* Waits until all buried links are gone, an earlier process's too (cleanup, tests). */
 int wf_net_bury_flush(struct wf_net *net, struct wf_err *err);
 
 /* ---- the node ----------------------------------------------------------------------------- */

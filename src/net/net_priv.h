@@ -235,7 +235,9 @@ void wf_net_sock_owner(uint32_t inode, uint32_t uid, char ret_owner[96]);
 
 /* ---- bury.c ------------------------------------------------------------------------------- */
 
-/* Starts the grave-digger, which takes over what an earlier process left in the dead group. */
+/* Links are being changed: the grave-digger waits until nobody has for a moment. */
+void wf_net_grave_disturb(struct wf_grave *grave);
+/* Starts the grave-digger. */
 int wf_net_grave_open(struct wf_grave **ret_grave, struct wf_err *err);
 /* Finishes pending burials first. NULL-safe; nulls the pointer. */
 void wf_net_grave_close(struct wf_grave **grave);

@@ -30,20 +30,33 @@ void wf_net_blocks_put(struct wf_netlink_batch *batch, uint16_t flags, uint32_t 
 }
 
 struct blocks {
-	uint32_t ifindex; /* looked for */
 	uint32_t ingress, egress;
 	bool is_found;
 };
 
-static void look_for_device(uint32_t ifindex, uint32_t ingress, uint32_t egress, void *context)
+static bool parse_blocks(const struct nlmsghdr *message, uint32_t *ret_ifindex,
+			 struct blocks *ret_blocks)
 {
-	struct blocks *blocks = context;
+	const struct tcmsg *header = wf_netlink_header(message, sizeof(*header));
+	const struct nlattr *table[TCA_EGRESS_BLOCK + 1];
 
-	if (ifindex != blocks->ifindex)
-		return;
-	blocks->ingress = ingress;
-	blocks->egress = egress;
-	blocks->is_found = true;
+	if (!header || message->nlmsg_type != RTM_NEWQDISC)
+		return false;
+	wf_netlink_attrs(message, sizeof(*header), table, TCA_EGRESS_BLOCK);
+	if (strcmp(wf_netlink_text(table[TCA_KIND]), "clsact") != 0)
+		return false;
+	*ret_ifindex = (uint32_t)header->tcm_ifindex;
+	*ret_blocks = (struct blocks){ .ingress = wf_netlink_u32(table[TCA_INGRESS_BLOCK], 0),
+				       .egress = wf_netlink_u32(table[TCA_EGRESS_BLOCK], 0),
+				       .is_found = true };
+	return true;
+}
+
+static void take_blocks(const struct nlmsghdr *message, void *context)
+{
+	uint32_t ifindex;
+
+	(void)parse_blocks(message, &ifindex, context);
 }
 
 /*
@@ -59,10 +72,14 @@ static int replace(struct wf_net *net, uint32_t ifindex, uint32_t ingress, uint3
 		.tcm_ifindex = (int)ifindex,
 		.tcm_parent = TC_H_CLSACT,
 	};
-	struct blocks blocks = { .ifindex = ifindex };
-	struct wf_netlink_batch *batch;
-	int r = wf_net_qdisc_dump(net, look_for_device, &blocks, err);
+	struct wf_netlink_batch *batch = wf_net_batch(net);
+	struct blocks blocks = { .is_found = false };
+	int r;
 
+	/* without NLM_F_ECHO the kernel tells everybody else, but not who asked */
+	wf_netlink_batch_begin(batch, RTM_GETQDISC, NLM_F_ECHO, &header, sizeof(header));
+	wf_netlink_batch_tolerate(batch, -ENOENT);
+	r = wf_net_send(&net->socket, batch, take_blocks, &blocks, err);
 	if (r < 0 || (blocks.is_found && blocks.ingress == ingress && blocks.egress == egress))
 		return r;
 	batch = wf_net_batch(net);
@@ -90,17 +107,12 @@ struct qdisc_visit {
 
 static void pass_qdisc(const struct nlmsghdr *message, void *context)
 {
-	const struct tcmsg *header = wf_netlink_header(message, sizeof(*header));
-	const struct nlattr *table[TCA_EGRESS_BLOCK + 1];
 	const struct qdisc_visit *to = context;
+	struct blocks blocks;
+	uint32_t ifindex;
 
-	if (!header || message->nlmsg_type != RTM_NEWQDISC)
-		return;
-	wf_netlink_attrs(message, sizeof(*header), table, TCA_EGRESS_BLOCK);
-	if (strcmp(wf_netlink_text(table[TCA_KIND]), "clsact") != 0)
-		return;
-	to->visit((uint32_t)header->tcm_ifindex, wf_netlink_u32(table[TCA_INGRESS_BLOCK], 0),
-		  wf_netlink_u32(table[TCA_EGRESS_BLOCK], 0), to->context);
+	if (parse_blocks(message, &ifindex, &blocks))
+		to->visit(ifindex, blocks.ingress, blocks.egress, to->context);
 }
 
 int wf_net_qdisc_dump(struct wf_net *net, wf_net_qdisc_fn visit, void *context, struct wf_err *err)

@@ -116,6 +116,9 @@ static int init(struct wf_policy_engine *engine, const struct wf_policy_failsafe
 		size_t failsafe_count)
 {
 	const struct wf_policy_memory *memory = &engine->memory;
+	const struct wf_rule_memory rules = { memory->rules, memory->rule_count,
+					      memory->rules_reach, memory->rules_trim,
+					      memory->context };
 
 	engine->slot_count = memory->subject_count;
 	engine->touched = WF_SLOT_NONE;
@@ -129,7 +132,7 @@ static int init(struct wf_policy_engine *engine, const struct wf_policy_failsafe
 	engine->slots = calloc(engine->slot_count, sizeof(*engine->slots));
 	engine->failsafes = calloc(failsafe_count + 1, sizeof(*engine->failsafes));
 	if (!engine->slots || !engine->failsafes || wf_classes_init(&engine->classes) < 0 ||
-	    wf_runs_init(&engine->runs, memory->rules, memory->rule_count) < 0 ||
+	    wf_runs_init(&engine->runs, &rules) < 0 ||
 	    wf_profiles_init(&engine->profiles, memory->profiles, memory->profile_count) < 0)
 		return -ENOMEM;
 	if (failsafe_count)

@@ -47,6 +47,10 @@ struct wf_policy_memory {
 	uint32_t profile_count;
 	struct wf_policy_rule_value *rules;
 	uint32_t rule_count;
+	/* makes the first rules usable; those behind them are not needed. NULL: all always are */
+	int (*rules_reach)(uint32_t count, void *context);
+	void (*rules_trim)(uint32_t count, void *context);
+	void *context;
 };
 
 /* Effects on the tables that are no arrays; each 0 or a negative errno with a message. */

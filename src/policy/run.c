@@ -185,20 +185,44 @@ void wf_canvas_join(struct wf_canvas *canvas)
 		canvas->count = kept + 1;
 }
 
-int wf_runs_init(struct wf_runs *runs, struct wf_policy_rule_value *rules, uint32_t rule_count)
+static int reach(const struct wf_runs *runs, uint32_t count)
+{
+	const struct wf_rule_memory *memory = &runs->memory;
+
+	return memory->reach && memory->reach(count, memory->context) < 0 ? -ENOMEM : 0;
+}
+
+/* Places that are not all zero. */
+static int adopt(struct wf_runs *runs)
+{
+	uint32_t used = 0;
+
+	if (reach(runs, runs->rule_count) < 0)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < runs->rule_count; i++) {
+		if (!runs->rules[i].at && !runs->rules[i].rule)
+			continue;
+		used = i + 1;
+		if (wf_space_take_at(&runs->space, i, 1) == 0)
+			wf_bits_set(&runs->adopted, i);
+	}
+	if (runs->memory.trim)
+		runs->memory.trim(used, runs->memory.context);
+	return 0;
+}
+
+int wf_runs_init(struct wf_runs *runs, const struct wf_rule_memory *memory)
 {
 	memset(runs, 0, sizeof(*runs));
-	runs->rules = rules;
-	runs->rule_count = rule_count;
-	if (wf_space_init(&runs->space, rule_count) < 0)
-		return -ENOMEM;
-	if (wf_bits_init(&runs->adopted, rule_count) < 0) {
+	runs->memory = *memory;
+	runs->rules = memory->rules;
+	runs->rule_count = memory->count;
+	if (wf_space_init(&runs->space, memory->count) < 0 ||
+	    wf_bits_init(&runs->adopted, memory->count) < 0 || adopt(runs) < 0) {
 		wf_space_done(&runs->space);
+		wf_bits_done(&runs->adopted);
 		return -ENOMEM;
 	}
-	for (uint32_t i = 0; i < rule_count; i++)
-		if ((rules[i].at || rules[i].rule) && wf_space_take_at(&runs->space, i, 1) == 0)
-			wf_bits_set(&runs->adopted, i);
 	return 0;
 }
 
@@ -246,7 +270,7 @@ int wf_runs_get(struct wf_runs *runs, struct wf_canvas *canvas, struct wf_run **
 		return wf_fail(err, -ENOSPC,
 			       "the table of policy rules is full (%u of %u in use, %zu wanted)",
 			       runs->space.used, runs->rule_count, canvas->count);
-	run = calloc(1, sizeof(*run));
+	run = reach(runs, first + (uint32_t)canvas->count) < 0 ? NULL : calloc(1, sizeof(*run));
 	if (run) {
 		memcpy(&runs->rules[first], canvas->items, size);
 		run->place = (struct wf_policy_run){ first, (uint32_t)canvas->count };

@@ -65,8 +65,21 @@ struct wf_run {
 	UT_hash_handle hh;
 };
 
+/*
+ * The array. Most of it is never used: a rule is touched only after reach() of so many, and trim()
+ * says that those behind the first ones are not needed. Both NULL: all of it can be used.
+ */
+struct wf_rule_memory {
+	struct wf_policy_rule_value *rules; /* borrowed: shared memory */
+	uint32_t count;
+	int (*reach)(uint32_t count, void *context); /* 0 or a negative errno */
+	void (*trim)(uint32_t count, void *context);
+	void *context;
+};
+
 struct wf_runs {
-	struct wf_policy_rule_value *rules; /* borrowed: mapped memory */
+	struct wf_rule_memory memory;
+	struct wf_policy_rule_value *rules; /* of memory */
 	uint32_t rule_count;
 	struct wf_space space;
 	struct wf_run *by_content; /* owned */
@@ -74,7 +87,7 @@ struct wf_runs {
 };
 
 /* Places that are not all zero belong to an earlier daemon until wf_runs_release(). -ENOMEM. */
-int wf_runs_init(struct wf_runs *runs, struct wf_policy_rule_value *rules, uint32_t rule_count);
+int wf_runs_init(struct wf_runs *runs, const struct wf_rule_memory *memory);
 void wf_runs_done(struct wf_runs *runs);
 /* Gives back what was adopted. */
 void wf_runs_release(struct wf_runs *runs);

@@ -15,6 +15,15 @@
 
 #define COMMAND_BYTES 4096
 
+void lab_lb_memory(struct wf_dp *dp, struct wf_dp_lb_memory *ret_memory)
+{
+	wf_dp_lb_memory(dp, ret_memory);
+	if (wf_dp_lb_reach(dp, WF_DP_LB_PAGES, ret_memory->page_count) < 0 ||
+	    wf_dp_lb_reach(dp, WF_DP_LB_BACKENDS, ret_memory->backend_count) < 0 ||
+	    wf_dp_lb_reach(dp, WF_DP_LB_SERVICES, ret_memory->service_count) < 0)
+		abort();
+}
+
 void lab_enter(void)
 {
 	if (geteuid() != 0 || unshare(CLONE_NEWNET | CLONE_NEWNS) < 0 ||

@@ -9,6 +9,8 @@
 
 #include <weft/abi/limits.h>
 
+#include "dp/lb.h"
+
 /* Exit status that meson counts as skipped. */
 #define LAB_SKIP 77
 
@@ -31,6 +33,9 @@ pid_t lab_spawn(const char *netns, int (*run)(void *context), void *context);
 
 /* Waits for it; its exit status, 255 when it was killed. */
 int lab_wait(pid_t pid);
+
+/* The arrays of services with all of their entries usable. */
+void lab_lb_memory(struct wf_dp *dp, struct wf_dp_lb_memory *ret_memory);
 
 /* Runs a shell command; the process ends when it fails. */
 void lab_run(const char *format, ...) __attribute__((format(printf, 1, 2)));

@@ -45,6 +45,7 @@ static struct wf_policy_run put(struct wf_dp *dp, const struct rule *rules, size
 	struct wf_dp_policy_memory memory;
 
 	check(wf_dp_policy_memory(dp, &memory, NULL));
+	check(wf_dp_rules_reach(dp, next + (__u32)count));
 	for (size_t i = 0; i < count; i++)
 		memory.rules[next++] = (struct wf_policy_rule_value){
 			.at = WF_POLICY_AT(rules[i].verdict, rules[i].proto, rules[i].port),

@@ -92,7 +92,7 @@ struct wf_backend_value *services_backend(enum services_backend number)
 {
 	struct wf_dp_lb_memory memory;
 
-	wf_dp_lb_memory(services_dp, &memory);
+	lab_lb_memory(services_dp, &memory);
 	return &memory.backends[number];
 }
 
@@ -114,7 +114,7 @@ static void put_frontends(void)
 {
 	struct wf_dp_lb_memory memory;
 
-	wf_dp_lb_memory(services_dp, &memory);
+	lab_lb_memory(services_dp, &memory);
 	for (__u32 i = 0; i < sizeof(frontends) / sizeof(frontends[0]); i++) {
 		__u32 size = (frontends[i].first ? 1U : 0U) + (frontends[i].second ? 1U : 0U);
 		const struct wf_pick_run run = { i * WF_PICKS_PER_PAGE, size };

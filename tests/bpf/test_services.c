@@ -106,7 +106,7 @@ static void another_network_answers(void **state)
 	};
 	struct wf_dp_lb_memory memory;
 
-	wf_dp_lb_memory(services_dp, &memory);
+	lab_lb_memory(services_dp, &memory);
 	memory.services[2].turn = 0;
 	SERVICES_STEPS(steps);
 }
@@ -136,7 +136,7 @@ static void an_error_finds_its_way_back(void **state)
 	};
 	struct wf_dp_lb_memory memory;
 
-	wf_dp_lb_memory(services_dp, &memory);
+	lab_lb_memory(services_dp, &memory);
 	memory.services[2].turn = 0;
 	SERVICES_STEPS(steps);
 }
@@ -409,7 +409,7 @@ static void datagrams_move_and_streams_drain(void **state)
 	};
 	struct wf_dp_lb_memory memory;
 
-	wf_dp_lb_memory(services_dp, &memory);
+	lab_lb_memory(services_dp, &memory);
 	memory.services[2].turn = 0;
 	SERVICES_STEPS(first);
 	services_backend(BACKEND_DNS2)->flags = WF_BACKEND_VALID;

@@ -82,7 +82,7 @@ static void put_service(__u32 number)
 	const struct wf_addr_value seen = { .flags = WF_ADDR_SERVICE };
 	struct wf_dp_lb_memory memory;
 
-	wf_dp_lb_memory(dp, &memory);
+	lab_lb_memory(dp, &memory);
 	if (services[number].backend) {
 		memory.backends[number] =
 			(struct wf_backend_value){ .addr = addr(services[number].backend),

@@ -93,7 +93,7 @@ static void put_backends(uint32_t service, bool ip6)
 {
 	struct wf_dp_lb_memory memory;
 
-	wf_dp_lb_memory(dp, &memory);
+	lab_lb_memory(dp, &memory);
 	for (uint32_t i = 0; i < 2; i++) {
 		struct wf_backend_value *backend = &memory.backends[2 * service - 1 + i];
 
@@ -267,7 +267,7 @@ static void hits_are_counted(void **state)
 	struct wf_dp_lb_memory memory;
 	bool seen[2] = {};
 
-	wf_dp_lb_memory(dp, &memory);
+	lab_lb_memory(dp, &memory);
 	for (int i = 0; i < 32; i++)
 		seen[run(&call).names[0] == 'b'] = true;
 	assert_int_equal(memory.services[1].connections, 32);
@@ -314,7 +314,7 @@ static void take_backend_away(void)
 {
 	struct wf_dp_lb_memory memory;
 
-	wf_dp_lb_memory(dp, &memory);
+	lab_lb_memory(dp, &memory);
 	memory.backends[spared == 5 ? 6 : 5].flags = WF_BACKEND_VALID;
 	for (uint32_t i = 0; i < WF_PICKS_PER_PAGE; i++)
 		memory.pages[3].backends[i] = spared;

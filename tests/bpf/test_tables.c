@@ -21,6 +21,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "dp/lb.h"
+#include "dp/policy.h"
 #include "lab.h"
 
 #define MAPS LAB_PINS "/maps"
@@ -99,7 +100,7 @@ static void assert_sizes(uint32_t services, uint32_t connections)
 	assert_int_equal(entries_of("wf_conns"), connections);
 	assert_int_equal(entries_of("wf_conn_index"), connections / WF_CONN_PER_BUCKET);
 	assert_int_equal(entries_of("wf_conn_free"), connections);
-	wf_dp_lb_memory(dp, &memory);
+	lab_lb_memory(dp, &memory);
 	assert_int_equal(memory.service_count, services + 1);
 	assert_int_equal(memory.backend_count, services * WF_BACKENDS_PER_SERVICE + 1);
 	assert_int_equal(memory.page_count, services * WF_PICKS_PER_SERVICE / WF_PICKS_PER_PAGE);
@@ -141,7 +142,8 @@ static void defaults_and_bounds(void **state)
 static void unused_tables_cost_the_daemon_nothing(void **state)
 {
 	const struct wf_dp_sizes large = { .services = 16384, .connections = 1 << 18 };
-	unsigned long before, opened;
+	unsigned long before, opened, used;
+	struct wf_dp_policy_memory rules;
 	struct wf_dp_lb_memory memory;
 
 	wf_dp_close(&dp);
@@ -149,11 +151,30 @@ static void unused_tables_cost_the_daemon_nothing(void **state)
 	before = resident_kb();
 	dp = open_with(&large);
 	opened = resident_kb();
-	wf_dp_lb_memory(dp, &memory);
-	print_message("resident: %lu KiB, open %lu, services in use %lu\n", before, opened,
-		      resident_kb());
+	lab_lb_memory(dp, &memory);
+	used = resident_kb();
+	print_message("resident: %lu KiB, open %lu, services in use %lu\n", before, opened, used);
 	assert_true(opened < before + 4096);
-	assert_true(resident_kb() >= opened + 8192);
+	assert_true(used >= opened + 8192);
+	/* at the same addresses, what is needed no more goes and what comes back is what was there */
+	memory.pages[memory.page_count - 1].backends[3] = 9;
+	memory.pages[0].backends[3] = 8;
+	for (enum wf_dp_lb_array i = 0; i < WF_DP_LB_ARRAYS; i++)
+		wf_dp_lb_trim(dp, i, 1);
+	assert_true(resident_kb() < opened + 512);
+	assert_int_equal(memory.pages[0].backends[3], 8);
+	assert_int_equal(wf_dp_lb_reach(dp, WF_DP_LB_PAGES, memory.page_count / 2), 0);
+	assert_int_equal(wf_dp_lb_reach(dp, WF_DP_LB_PAGES, memory.page_count), 0);
+	assert_int_equal(memory.pages[memory.page_count - 1].backends[3], 9);
+	assert_int_equal(memory.pages[0].backends[3], 8);
+	wf_dp_lb_trim(dp, WF_DP_LB_PAGES, 0);
+	assert_int_equal(wf_dp_policy_memory(dp, &rules, NULL), 0);
+	used = resident_kb();
+	assert_int_equal(wf_dp_rules_reach(dp, rules.rule_count), 0);
+	rules.rules[rules.rule_count - 1].rule = 5;
+	assert_true(resident_kb() >= used + 1000);
+	wf_dp_rules_trim(dp, 0);
+	assert_true(resident_kb() < used + 100);
 }
 
 /* ---- frontends ----------------------------------------------------------------------------- */

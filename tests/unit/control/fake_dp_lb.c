@@ -175,6 +175,21 @@ void wf_dp_lb_memory(struct wf_dp *dp, struct wf_dp_lb_memory *ret_memory)
 					  dp->lb->services, SERVICES };
 }
 
+int wf_dp_lb_reach(struct wf_dp *dp, enum wf_dp_lb_array array, uint32_t count)
+{
+	(void)dp;
+	(void)array;
+	(void)count;
+	return 0;
+}
+
+void wf_dp_lb_trim(struct wf_dp *dp, enum wf_dp_lb_array array, uint32_t count)
+{
+	(void)dp;
+	(void)array;
+	(void)count;
+}
+
 static int set_frontend(struct fake_lb *lb, const struct wf_frontend_key *key,
 			const struct wf_frontend_value *value, struct wf_err *err)
 {

@@ -130,6 +130,19 @@ int wf_dp_policy_memory(struct wf_dp *dp, struct wf_dp_policy_memory *ret_memory
 	return 0;
 }
 
+int wf_dp_rules_reach(struct wf_dp *dp, uint32_t count)
+{
+	(void)dp;
+	(void)count;
+	return 0;
+}
+
+void wf_dp_rules_trim(struct wf_dp *dp, uint32_t count)
+{
+	(void)dp;
+	(void)count;
+}
+
 static void set_pair(struct fake_policy *policy, const struct wf_policy_pair_key *key,
 		     const struct wf_policy_run *run)
 {

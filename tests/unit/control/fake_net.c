@@ -410,6 +410,17 @@ int wf_net_link_del(struct wf_net *net, uint32_t ifindex, struct wf_err *err)
 	return 0;
 }
 
+unsigned int fake_net_leftovers_asked(const struct wf_net *net)
+{
+	return net->leftovers_asked;
+}
+
+void wf_net_bury_leftovers(struct wf_net *net)
+{
+	net->leftovers_asked++;
+	fake_net_dig(net);
+}
+
 int wf_net_link_dump(struct wf_net *net, wf_net_link_fn visit, void *context, struct wf_err *err)
 {
 	PASS(-EIO, err);

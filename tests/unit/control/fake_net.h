@@ -74,6 +74,8 @@ void fake_net_forget_events(struct wf_net *net);
 
 /* Deletes what is buried, as the grave-digger does after a while. */
 void fake_net_dig(struct wf_net *net);
+/* How often somebody asked for what an earlier process buried. */
+unsigned int fake_net_leftovers_asked(const struct wf_net *net);
 /* Whether something is buried and not deleted yet, or an event waits. */
 bool fake_net_is_busy(const struct wf_net *net);
 

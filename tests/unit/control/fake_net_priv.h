@@ -126,6 +126,7 @@ struct wf_net {
 	size_t owner_count;
 	struct fake_ended ended[MAX_ENDED];
 	size_t ended_count;
+	unsigned int leftovers_asked; /* wf_net_bury_leftovers() */
 };
 
 /* Namespaces are looked up without a handle: the lab says in which host. */

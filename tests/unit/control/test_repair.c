@@ -265,6 +265,30 @@ static void test_rate(void **state)
 	assert_int_equal(lab->control->repair_count, 1);
 }
 
+/* A start is told before devices are looked at; whoever needs a slot has them looked at first. */
+static void test_start_in_two_halves(void **state)
+{
+	struct lab *lab = *state;
+	unsigned int asked;
+
+	assert_int_equal(lab_detach(lab, "a"), 0);
+	assert_true(fake_net_set_down(lab->net, "wf2"));
+	lab_stop(lab);
+	asked = fake_net_leftovers_asked(lab->net);
+	assert_int_equal(lab_start(lab), 0);
+	assert_int_equal(fake_net_leftovers_asked(lab->net), asked);
+	assert_int_equal(lab->control->repairs_total, 0);
+	assert_int_equal(lab->control->slots[1], CTL_SLOT_FREE);
+	/* wf1 is still there, dead and nobody's */
+	lab_endpoint(lab, "blue", "z", 0);
+	assert_int_equal(fake_net_leftovers_asked(lab->net), asked + 1);
+	assert_int_equal(lab->control->repairs_total, 1);
+	assert_int_not_equal(wf_ctl_endpoint_find(lab->control, "z")->spec.slot, 1);
+	lab_settle(lab);
+	assert_int_equal(lab->control->slots[1], CTL_SLOT_FREE);
+	assert_int_equal(fake_net_leftovers_asked(lab->net), asked + 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -280,6 +304,7 @@ int main(void)
 		CASE(test_parent_comes_late),
 		CASE(test_deaths),
 		CASE(test_rate),
+		CASE(test_start_in_two_halves),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

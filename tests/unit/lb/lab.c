@@ -5,8 +5,17 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include "base/mem.h"
+
+#ifdef __SANITIZE_ADDRESS__
+#include <sanitizer/asan_interface.h>
+#else
+#define ASAN_POISON_MEMORY_REGION(at, bytes)   ((void)(at), (void)(bytes))
+#define ASAN_UNPOISON_MEMORY_REGION(at, bytes) ((void)(at), (void)(bytes))
+#endif
 
 static struct lab_frontend *find(struct lab *lab, const struct wf_frontend_key *key)
 {
@@ -84,6 +93,65 @@ struct wf_lb_effects lab_effects(struct lab *lab)
 	return (struct wf_lb_effects){ frontends_set, source_set, lab };
 }
 
+/* An array of the table's view: its address and the bytes of an entry and of all. */
+struct viewed {
+	char *at;
+	size_t entry_bytes, bytes;
+};
+
+static struct viewed viewed(const struct wf_lb_memory *view, enum wf_lb_array array)
+{
+	switch (array) {
+	case WF_LB_PAGES:
+		return (struct viewed){ (char *)view->pages, sizeof(*view->pages),
+					view->page_count * sizeof(*view->pages) };
+	case WF_LB_BACKENDS:
+		return (struct viewed){ (char *)view->backends, sizeof(*view->backends),
+					view->backend_count * sizeof(*view->backends) };
+	case WF_LB_SERVICES:
+	default:
+		return (struct viewed){ (char *)view->services, sizeof(*view->services),
+					view->service_count * sizeof(*view->services) };
+	}
+}
+
+static int reach(enum wf_lb_array array, uint32_t count, void *context)
+{
+	const struct lab *lab = context;
+	struct viewed it = viewed(&lab->view, array);
+
+	assert_true(count * it.entry_bytes <= it.bytes);
+	ASAN_UNPOISON_MEMORY_REGION(it.at, count * it.entry_bytes);
+	return 0;
+}
+
+static void trim(enum wf_lb_array array, uint32_t count, void *context)
+{
+	const struct lab *lab = context;
+	struct viewed it = viewed(&lab->view, array);
+
+	assert_true(count * it.entry_bytes <= it.bytes);
+	ASAN_POISON_MEMORY_REGION(it.at + count * it.entry_bytes,
+				  it.bytes - count * it.entry_bytes);
+}
+
+/* The same memory twice: for the test, and for the table, which may touch what it asked for. */
+static void share(size_t bytes, void *ret_memory, void *ret_view)
+{
+	int fd = memfd_create("lab", MFD_CLOEXEC);
+	void *memory, *view;
+
+	assert_true(fd >= 0);
+	assert_int_equal(ftruncate(fd, (off_t)bytes), 0);
+	memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	view = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	assert_true(memory != MAP_FAILED && view != MAP_FAILED);
+	ASAN_POISON_MEMORY_REGION(view, bytes);
+	memcpy(ret_memory, &memory, sizeof(memory));
+	memcpy(ret_view, &view, sizeof(view));
+	(void)close(fd);
+}
+
 void lab_init(struct lab *lab, uint32_t services, uint32_t backends, uint32_t pages)
 {
 	struct wf_lb_effects effects = lab_effects(lab);
@@ -91,22 +159,39 @@ void lab_init(struct lab *lab, uint32_t services, uint32_t backends, uint32_t pa
 	memset(lab, 0, sizeof(*lab));
 	lab->frontend_max = LAB_FRONTENDS;
 	lab->memory = (struct wf_lb_memory){
-		.pages = calloc(pages, sizeof(struct wf_pick_page)),
 		.page_count = pages,
-		.backends = calloc(backends, sizeof(struct wf_backend_value)),
 		.backend_count = backends,
-		.services = calloc(services, sizeof(struct wf_service_value)),
 		.service_count = services,
 	};
-	assert_int_equal(wf_lb_table_new(&lab->table, &lab->memory, &effects, NULL), 0);
+	lab->view = lab->memory;
+	lab->view.reach = reach;
+	lab->view.trim = trim;
+	lab->view.context = lab;
+	share(pages * sizeof(struct wf_pick_page), &lab->memory.pages, &lab->view.pages);
+	share(backends * sizeof(struct wf_backend_value), &lab->memory.backends,
+	      &lab->view.backends);
+	share(services * sizeof(struct wf_service_value), &lab->memory.services,
+	      &lab->view.services);
+	assert_int_equal(wf_lb_table_new(&lab->table, &lab->view, &effects, NULL), 0);
+}
+
+static void unshare_array(void *memory, const struct viewed *it)
+{
+	ASAN_UNPOISON_MEMORY_REGION(it->at, it->bytes);
+	(void)munmap(it->at, it->bytes);
+	(void)munmap(memory, it->bytes);
 }
 
 void lab_done(struct lab *lab)
 {
+	struct viewed pages = viewed(&lab->view, WF_LB_PAGES);
+	struct viewed backends = viewed(&lab->view, WF_LB_BACKENDS);
+	struct viewed services = viewed(&lab->view, WF_LB_SERVICES);
+
 	wf_lb_table_free(&lab->table);
-	free(lab->memory.pages);
-	free(lab->memory.backends);
-	free(lab->memory.services);
+	unshare_array(lab->memory.pages, &pages);
+	unshare_array(lab->memory.backends, &backends);
+	unshare_array(lab->memory.services, &services);
 }
 
 void lab_restart(struct lab *lab)
@@ -114,7 +199,7 @@ void lab_restart(struct lab *lab)
 	struct wf_lb_effects effects = lab_effects(lab);
 
 	wf_lb_table_free(&lab->table);
-	assert_int_equal(wf_lb_table_new(&lab->table, &lab->memory, &effects, NULL), 0);
+	assert_int_equal(wf_lb_table_new(&lab->table, &lab->view, &effects, NULL), 0);
 	for (size_t i = 0; i < lab->frontend_count; i++)
 		assert_int_equal(wf_lb_table_adopt(lab->table, &lab->frontends[i].key,
 						   &lab->frontends[i].value, NULL),

@@ -27,7 +27,8 @@ struct lab_source {
 };
 
 struct lab {
-	struct wf_lb_memory memory; /* owned */
+	struct wf_lb_memory memory; /* owned; what programs see */
+	struct wf_lb_memory view;   /* owned; the same memory as the table has it */
 	struct lab_frontend frontends[LAB_FRONTENDS];
 	size_t frontend_count, frontend_max;
 	struct lab_source sources[LAB_SOURCES];

@@ -123,7 +123,7 @@ static void test_new(void **state)
 		int r = 0;
 
 		fail_alloc_arm(n);
-		r = wf_lb_table_new(&lab.table, &lab.memory, &effects, NULL);
+		r = wf_lb_table_new(&lab.table, &lab.view, &effects, NULL);
 		for (size_t i = 0; r == 0 && i < lab.frontend_count; i++)
 			r = wf_lb_table_adopt(lab.table, &lab.frontends[i].key,
 					      &lab.frontends[i].value, NULL);

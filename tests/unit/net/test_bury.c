@@ -38,6 +38,62 @@ static void test_bury_deletes_soon(void **state)
 	(void)close(box);
 }
 
+/*
+ * Buries slot 1 and goes on working on links for so long, unless it is deleted before. Returns
+ * after how many ms it was seen to be gone, 0: never. *ret_gap_ms: the longest pause meanwhile.
+ */
+static uint64_t work_beside(struct lab *lab, int box, int busy_box, uint64_t for_ms,
+			    uint64_t *ret_gap_ms)
+{
+	uint64_t start, now, before;
+	struct wf_net_link link;
+	struct lab_endpoint e;
+	char names[256];
+	int32_t nsid;
+
+	lab_endpoint_init(&e, box, 1, "10.9.0.2/24", NULL);
+	lab_ok(lab, wf_net_endpoint_create(lab->net, &e.endpoint, &nsid, &lab->err));
+	assert_int_equal(wf_net_endpoint_bury(lab->net, LAB_SLOT(1)), 0);
+	lab_endpoint_init(&e, busy_box, 2, "10.9.0.3/24", NULL);
+	*ret_gap_ms = 0;
+	start = before = wf_clock_monotonic_ms();
+	while ((now = wf_clock_monotonic_ms()) - start < for_ms) {
+		if (wf_net_link_find(lab->net, NULL, LAB_SLOT(1), &link, names, NULL) == -ENODEV)
+			return now - start;
+		*ret_gap_ms = now - before > *ret_gap_ms ? now - before : *ret_gap_ms;
+		before = now;
+		/* there is such an interface: refused, but work on links all the same */
+		assert_int_equal(wf_net_endpoint_create(lab->net, &e.endpoint, &nsid, NULL),
+				 -EEXIST);
+		(void)usleep(5000);
+	}
+	return 0;
+}
+
+/* Nothing is deleted while links are worked on, but not for ever; then soon. */
+static void test_waits_for_quiet(void **state)
+{
+	struct lab *lab = *state;
+	int box = lab_container(), busy_box = lab_container();
+	uint64_t gap_ms = UINT64_MAX, gone_ms = 0, start;
+
+	(void)lab_run(busy_box, "ip link add eth0 type veth peer name other");
+	/* the machine may be too busy to work without pauses: then once more */
+	for (int try = 0; try < 20 && gap_ms > 40; try++) {
+		gone_ms = work_beside(lab, box, busy_box, 500, &gap_ms);
+		lab_ok(lab, wf_net_bury_flush(lab->net, &lab->err));
+	}
+	assert_true(gap_ms <= 40);
+	assert_int_equal(gone_ms, 0);
+	assert_true(work_beside(lab, box, busy_box, 5000, &gap_ms) > 0);
+	(void)work_beside(lab, box, busy_box, 100, &gap_ms);
+	start = wf_clock_monotonic_ms();
+	while (strstr(lab_run(-1, "ip link"), "wft1"))
+		assert_true(wf_clock_monotonic_ms() - start < 3000);
+	(void)close(box);
+	(void)close(busy_box);
+}
+
 static void test_bury_nothing(void **state)
 {
 	struct lab *lab = *state;
@@ -131,6 +187,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_bury_deletes_soon, lab_setup, lab_teardown),
+		cmocka_unit_test_setup_teardown(test_waits_for_quiet, lab_setup, lab_teardown),
 		cmocka_unit_test_setup_teardown(test_bury_nothing, lab_setup, lab_teardown),
 		cmocka_unit_test_setup_teardown(test_buried_name_is_free, lab_setup, lab_teardown),
 		cmocka_unit_test_setup_teardown(test_namespace_dies_first, lab_setup, lab_teardown),

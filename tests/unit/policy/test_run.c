@@ -82,16 +82,71 @@ static void test_try(void **state)
 	assert_int_equal(wf_rules_at(canvas.items, canvas.count, 30)->rule, 1);
 }
 
+/* How many rules may be touched, and the most that ever could. */
+struct reached {
+	uint32_t now, most;
+	bool refuse;
+};
+
+static int reach(uint32_t count, void *context)
+{
+	struct reached *reached = context;
+
+	if (reached->refuse)
+		return -ENOMEM;
+	reached->now = count > reached->now ? count : reached->now;
+	reached->most = count > reached->most ? count : reached->most;
+	return 0;
+}
+
+static void trim(uint32_t count, void *context)
+{
+	((struct reached *)context)->now = count;
+}
+
+/* Only as many rules are asked for as are used; what cannot be had leaves nothing behind. */
+static void test_reach(void **state)
+{
+	struct wf_policy_rule_value rules[64] = { [5] = { .at = 1 } };
+	struct reached reached = { 0 };
+	const struct wf_rule_memory memory = { rules, 64, reach, trim, &reached };
+	_cleanup_(wf_canvas_done) struct wf_canvas canvas = { 0 };
+	struct wf_run *runs_got[8] = { 0 };
+	struct wf_runs runs;
+
+	(void)state;
+	assert_int_equal(wf_runs_init(&runs, &memory), 0);
+	assert_int_equal(reached.most, 64);
+	assert_int_equal(reached.now, 6);
+	for (uint32_t i = 0; i < 8; i++) {
+		assert_int_equal(wf_canvas_fill(&canvas, WF_POLICY_ALLOW, i + 1), 0);
+		reached.refuse = i == 7;
+		assert_int_equal(wf_runs_get(&runs, &canvas, &runs_got[i], NULL),
+				 i == 7 ? -ENOMEM : 0);
+		if (i < 7)
+			assert_true(runs_got[i]->place.first < reached.now);
+	}
+	assert_int_equal(reached.now, 8);
+	assert_int_equal(rules[8].at, 0);
+	reached.refuse = false;
+	assert_int_equal(wf_runs_get(&runs, &canvas, &runs_got[7], NULL), 0);
+	assert_int_equal(reached.now, 9);
+	for (uint32_t i = 0; i < 8; i++)
+		wf_run_unref(&runs, runs_got[i]);
+	wf_runs_done(&runs);
+}
+
 static void test_intern(void **state)
 {
 	struct wf_policy_rule_value rules[4] = { [3] = { .at = 1 } };
+	const struct wf_rule_memory memory = { .rules = rules, .count = 4 };
 	_cleanup_(wf_canvas_done) struct wf_canvas canvas = { 0 };
 	struct wf_span span = { 5, 5 };
 	struct wf_run *a, *b, *c;
 	struct wf_runs runs;
 
 	(void)state;
-	assert_int_equal(wf_runs_init(&runs, rules, 4), 0);
+	assert_int_equal(wf_runs_init(&runs, &memory), 0);
 	assert_int_equal(wf_canvas_fill(&canvas, WF_POLICY_ALLOW, 1), 0);
 	assert_int_equal(wf_runs_get(&runs, &canvas, &a, NULL), 0);
 	assert_int_equal(wf_runs_get(&runs, &canvas, &b, NULL), 0);
@@ -120,6 +175,7 @@ int main(void)
 		cmocka_unit_test(test_paint),
 		cmocka_unit_test(test_try),
 		cmocka_unit_test(test_intern),
+		cmocka_unit_test(test_reach),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
