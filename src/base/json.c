@@ -6,7 +6,6 @@
 #include <string.h>
 #include <strings.h>
 
-#include "base/json_priv.h"
 #include "base/mem.h"
 
 void wf_json_cleanup(json_t **value)
@@ -119,16 +118,13 @@ int wf_json_parse(const char *text, size_t len, json_t **ret_value, struct wf_er
 	if (len > WF_JSON_MAX_BYTES)
 		return wf_fail(err, -E2BIG, "JSON of %zu bytes is larger than the %u accepted", len,
 			       WF_JSON_MAX_BYTES);
+	r = check_shape(text, len, err);
+	if (r < 0)
+		return r;
 	has_no_memory = false;
-	value = wf_json_read_plain(text, len);
-	if (!value && !has_no_memory) {
-		r = check_shape(text, len, err);
-		if (r < 0)
-			return r;
-		value = json_loadb(text, len, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &fault);
-		if (value)
-			floats_to_integers(value);
-	}
+	value = json_loadb(text, len, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &fault);
+	if (value)
+		floats_to_integers(value);
 	if (has_no_memory)
 		return wf_fail(err, -ENOMEM, "out of memory reading JSON");
 	if (!value)
