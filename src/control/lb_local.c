@@ -12,9 +12,8 @@
 #include "control/control_priv.h"
 #include "net/sock.h"
 
-/* Labels by which runtimes tell a pod's namespace, and weft a backend's weight. */
-#define LABEL_POD_NAMESPACE "io.kubernetes.pod.namespace"
-#define LABEL_WEIGHT        "weft.dev/weight"
+/* The label that gives a backend a weight. */
+#define LABEL_WEIGHT "weft.dev/weight"
 
 void wf_ctl_slices_done(struct local_slices *slices)
 {
@@ -28,10 +27,9 @@ bool wf_ctl_service_selects(const struct ctl_service *service, const struct ctl_
 {
 	const struct wf_labels *labels = &endpoint->spec.meta.labels;
 	const struct wf_labels *selector = &service->spec.selector;
-	const char *namespace = wf_labels_get(labels, LABEL_POD_NAMESPACE);
 
 	if (!selector->count ||
-	    strcmp(namespace ? namespace : "default", service->spec.meta.namespace) != 0)
+	    strcmp(wf_ctl_endpoint_namespace(&endpoint->spec), service->spec.meta.namespace) != 0)
 		return false;
 	if (*service->spec.network && strcmp(service->spec.network, endpoint->spec.network) != 0)
 		return false;
@@ -42,6 +40,27 @@ bool wf_ctl_service_selects(const struct ctl_service *service, const struct ctl_
 			return false;
 	}
 	return true;
+}
+
+void wf_ctl_services_selecting(struct wf_control *control, const struct ctl_endpoint *endpoint,
+			       void (*visit)(struct wf_control *control,
+					     struct ctl_service *service))
+{
+	const struct wf_labels *labels = &endpoint->spec.meta.labels;
+	const char *namespace = wf_ctl_endpoint_namespace(&endpoint->spec);
+
+	for (size_t i = 0; i < labels->count; i++) {
+		uint64_t hash =
+			wf_ctl_label_hash(namespace, labels->items[i].key, labels->items[i].value);
+
+		WF_INDEX_EACH(&control->lb.selecting, hash, node) {
+			struct ctl_service *service =
+				WF_INDEX_OBJECT(node, struct ctl_service, by_label);
+
+			if (!service->slices && wf_ctl_service_selects(service, endpoint))
+				visit(control, service);
+		}
+	}
 }
 
 /* The number of a target port for an endpoint; 0: it has no port of that name. */
@@ -123,19 +142,34 @@ static int add_ref(struct local_slices *slices, const struct wf_endpoint_slice *
 	return 0;
 }
 
+/* Of all endpoints only those are looked at that have the first label of the selector. */
+static int add_all_selected(struct wf_control *control, const struct ctl_service *service,
+			    struct local_slices *slices)
+{
+	const struct wf_label *label = service->spec.selector.items;
+	uint64_t hash = wf_ctl_label_hash(service->spec.meta.namespace, label->key, label->value);
+	int r = 0;
+
+	WF_INDEX_EACH(&control->labels, hash, node) {
+		const struct ctl_endpoint *endpoint =
+			WF_INDEX_OBJECT(node, struct ctl_endpoint_key, node)->endpoint;
+
+		if (r == 0 && endpoint->spec.phase == WF_ENDPOINT_READY &&
+		    wf_ctl_service_selects(service, endpoint))
+			r = add_selected(control, service, endpoint, slices);
+	}
+	return r;
+}
+
 int wf_ctl_slices_gather(struct wf_control *control, const struct ctl_service *service,
 			 struct local_slices *slices, struct wf_err *err)
 {
-	struct ctl_endpoint *endpoint, *next;
 	int r = 0;
 
 	for (const struct ctl_slice *slice = service->slices; r == 0 && slice; slice = slice->next)
 		r = add_ref(slices, &slice->spec);
 	if (!service->slices && service->spec.selector.count)
-		HASH_ITER(by_name, control->endpoints, endpoint, next)
-			if (r == 0 && endpoint->spec.phase == WF_ENDPOINT_READY &&
-			    wf_ctl_service_selects(service, endpoint))
-				r = add_selected(control, service, endpoint, slices);
+		r = add_all_selected(control, service, slices);
 	for (size_t i = 0; r == 0 && i < slices->made_count; i++)
 		r = add_ref(slices, &slices->made[i]);
 	return r < 0 ? wf_fail(err, r, "out of memory resolving service %s", service->key) : 0;

@@ -24,6 +24,10 @@ int wf_ctl_slices_gather(struct wf_control *control, const struct ctl_service *s
 			 struct local_slices *slices, struct wf_err *err);
 /* Whether the service's selector names the endpoint. */
 bool wf_ctl_service_selects(const struct ctl_service *service, const struct ctl_endpoint *endpoint);
+/* Calls with each service without slices whose selector names the endpoint. */
+void wf_ctl_services_selecting(struct wf_control *control, const struct ctl_endpoint *endpoint,
+			       void (*visit)(struct wf_control *control,
+					     struct ctl_service *service));
 
 /*
  * Ends sockets that were translated at connect() to a backend that is no longer in use: UDP ones

@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include <utlist.h>
+
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/mem.h"
@@ -279,9 +281,9 @@ static json_t *published_json(const struct wf_control *control, const struct wf_
 
 static void add_published(struct wf_control *control, json_t *items)
 {
-	struct ctl_endpoint *endpoint, *next;
+	const struct ctl_endpoint *endpoint;
 
-	HASH_ITER(by_name, control->endpoints, endpoint, next)
+	DL_FOREACH2(control->publishers, endpoint, next_publisher)
 		for (size_t i = 0; i < endpoint->spec.publish.count; i++)
 			(void)json_array_append_new(
 				items, published_json(control, &endpoint->spec,
