@@ -81,25 +81,24 @@ void wf_index_remove(struct wf_index *index, struct wf_index_node *node)
 	index->count--;
 }
 
-static struct wf_index_node *skip_others(struct wf_index *index, struct wf_index_node *node,
-					 uint64_t hash)
+static struct wf_index_node *skip_others(struct wf_index_node *node, uint64_t hash)
 {
-	for (; node; node = node->next) {
-		index->looked_at++;
-		if (node->hash == hash)
-			break;
-	}
+	while (node && node->hash != hash)
+		node = node->next;
 	return node;
 }
 
-struct wf_index_node *wf_index_first(struct wf_index *index, uint64_t hash)
+struct wf_index_node *wf_index_first(const struct wf_index *index, uint64_t hash)
 {
-	return skip_others(index, *chain_of(index, hash), hash);
+	struct wf_index_node *first =
+		index->buckets ? index->buckets[hash & (index->bucket_count - 1)] : index->only;
+
+	return skip_others(first, hash);
 }
 
-struct wf_index_node *wf_index_next(struct wf_index *index, const struct wf_index_node *node)
+struct wf_index_node *wf_index_next(const struct wf_index_node *node)
 {
-	return skip_others(index, node->next, node->hash);
+	return skip_others(node->next, node->hash);
 }
 
 /* The finaliser of splitmix64: every bit of the argument moves half of the result's. */

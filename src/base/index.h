@@ -29,7 +29,6 @@ struct wf_index {
 	struct wf_index_node *only;
 	size_t bucket_count; /* a power of two */
 	size_t count;
-	uint64_t looked_at; /* nodes that look-ups passed, ever: what tests hold against a bound */
 };
 
 /* Frees the buckets; the objects stay as they are, and must not be removed any more. */
@@ -42,8 +41,8 @@ void wf_index_add(struct wf_index *index, struct wf_index_node *node, uint64_t h
 void wf_index_remove(struct wf_index *index, struct wf_index_node *node);
 
 /* The first node with a hash, and the one after a node with the same; NULL: none. */
-struct wf_index_node *wf_index_first(struct wf_index *index, uint64_t hash);
-struct wf_index_node *wf_index_next(struct wf_index *index, const struct wf_index_node *node);
+struct wf_index_node *wf_index_first(const struct wf_index *index, uint64_t hash);
+struct wf_index_node *wf_index_next(const struct wf_index_node *node);
 
 static inline bool wf_index_has(const struct wf_index_node *node)
 {
@@ -56,7 +55,7 @@ static inline bool wf_index_has(const struct wf_index_node *node)
 /* Each node with a hash; none of them may be removed meanwhile. */
 #define WF_INDEX_EACH(index, hash, node)                                         \
 	for (struct wf_index_node *node = wf_index_first((index), (hash)); node; \
-	     node = wf_index_next((index), node))
+	     node = wf_index_next(node))
 
 /* Hashes; `seed` is the hash of what goes before, or 0. */
 uint64_t wf_hash_number(uint64_t seed, uint64_t number);

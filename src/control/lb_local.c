@@ -90,6 +90,7 @@ static int make_slice(struct wf_control *control, const struct ctl_service *serv
 {
 	const struct wf_service *spec = &service->spec;
 	struct wf_slice_endpoint *item;
+	char target[128]; /* only shown: the beginning of the name will do */
 
 	slice->ip6 = !wf_addr_is_ip4(addr);
 	slice->ports = calloc(spec->port_count, sizeof(*slice->ports));
@@ -110,9 +111,10 @@ static int make_slice(struct wf_control *control, const struct ctl_service *serv
 	item->addr = *addr;
 	item->ready = item->serving = true;
 	item->weight = weight_of(&endpoint->spec);
-	(void)snprintf(item->node, sizeof(item->node), "%.63s", control->config.node_name);
-	(void)snprintf(item->target, sizeof(item->target), "%.127s", endpoint->spec.meta.name);
-	return 0;
+	(void)snprintf(target, sizeof(target), "%.127s", endpoint->spec.meta.name);
+	if (wf_shared_new(&item->node, control->config.node_name) < 0)
+		return -ENOMEM;
+	return wf_shared_new(&item->target, target);
 }
 
 static int add_selected(struct wf_control *control, const struct ctl_service *service,

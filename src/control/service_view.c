@@ -70,9 +70,11 @@ static json_t *backends_json(const struct wf_control *control, const struct wf_l
 			list, json_pack("{s:o, s:i, s:s, s:s, s:s, s:s, s:I, s:b, s:b, s:I}",
 					"address", addr_json(&backend->addr), "port", backend->port,
 					"state", wf_lb_state_name(backend->state), "node",
-					backend->node, "zone", backend->zone, "target",
-					backend->target, "weight", (json_int_t)backend->weight,
-					"inside", (backend->sets & WF_LB_INSIDE) != 0, "outside",
+					wf_shared_text(backend->node), "zone",
+					wf_shared_text(backend->zone), "target",
+					wf_shared_text(backend->target), "weight",
+					(json_int_t)backend->weight, "inside",
+					(backend->sets & WF_LB_INSIDE) != 0, "outside",
 					(backend->sets & WF_LB_OUTSIDE) != 0, "active",
 					(json_int_t)active_of(control, port, backend)));
 	}

@@ -41,7 +41,7 @@ void wf_ctl_slices_adopt(struct wf_control *control, struct ctl_service *service
 	for (node = wf_index_first(orphans, wf_hash_text(0, service->key)); node; node = next) {
 		struct ctl_slice *slice = WF_INDEX_OBJECT(node, struct ctl_slice, by_wanted);
 
-		next = wf_index_next(orphans, node);
+		next = wf_index_next(node);
 		if (strcmp(slice->service_key, service->key) == 0)
 			adopt(control, service, slice);
 	}

@@ -16,12 +16,10 @@
 #ifndef WEFT_LB_TABLE_PRIV_H
 #define WEFT_LB_TABLE_PRIV_H
 
-/* A failed allocation inside uthash leaves the element out; HASH_ADD callers look at hh.tbl. */
-#define HASH_NONFATAL_OOM 1
-#include <uthash.h>
 #include <utlist.h>
 
 #include "base/bits.h"
+#include "base/index.h"
 #include "base/space.h"
 #include "lb/maglev.h"
 #include "lb/table.h"
@@ -68,7 +66,7 @@ enum wf_lb_pending {
 	WF_LB_DELETE,
 };
 
-/* A frontend, in the hash by its key and in the list of its record. */
+/* A frontend, in the index by its key and in the list of its record. */
 struct wf_lb_node {
 	struct wf_frontend_key key;
 	struct wf_frontend_value value;  /* in force, if it is */
@@ -77,7 +75,7 @@ struct wf_lb_node {
 	bool is_there; /* the kernel has it */
 	struct wf_lb_record *owner;
 	struct wf_lb_node *prev, *next;
-	UT_hash_handle hh;
+	struct wf_index_node by_key;
 };
 
 /* Who may use a service; sorted, no two alike. */
@@ -112,7 +110,7 @@ struct wf_lb_record {
 
 	struct wf_lb_record *staged_prev, *staged_next;
 	struct wf_lb_record *waiting_prev, *waiting_next;
-	UT_hash_handle hh; /* by key */
+	struct wf_index_node by_key; /* in the index when it has one */
 };
 
 /* Room for one computation, kept because nearly every put needs it. */
@@ -134,10 +132,10 @@ struct wf_lb_table {
 	struct wf_bits free_services; /* numbers nobody has */
 	struct wf_bits free_backends;
 	struct wf_space space;
-	struct wf_lb_record *records;    /* hash by key; owns */
-	struct wf_lb_record **by_number; /* owned array; owns those without a key */
+	struct wf_index records;         /* by key */
+	struct wf_lb_record **by_number; /* owned array; owns them */
 	struct wf_lb_record *stray;      /* owned; NULL: nothing senseless was adopted */
-	struct wf_lb_node *nodes;        /* hash by key; the records own */
+	struct wf_index nodes;           /* by key; the records own them */
 	struct wf_lb_run *paused;        /* owned list, the one due first in front */
 	struct wf_lb_record *waiting;    /* list */
 	struct wf_lb_record *staged;     /* list, in the order of puts */
