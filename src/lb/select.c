@@ -26,10 +26,9 @@ static const char *proto_name(uint8_t proto)
 /* Copies a text without its end. Returns where the next one goes. */
 static char *append(char *at, const char *text)
 {
-	size_t len = strlen(text);
-
-	memcpy(at, text, len);
-	return at + len;
+	while (*text)
+		*at++ = *text++;
+	return at;
 }
 
 static char *append_number(char *at, unsigned int number)
