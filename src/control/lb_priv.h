@@ -45,7 +45,7 @@ struct ctl_service {
 	bool dirty;               /* in the list of those to be resolved */
 	struct ctl_service *prev_dirty, *next_dirty;
 	bool programmed;
-	struct wf_err fault;          /* why not */
+	struct wf_err *fault;         /* owned; why not; NULL: it is, or there was no memory */
 	struct evhttp *health_server; /* of healthCheckNodePort; owned */
 	uint16_t health_port;         /* where it listens */
 	struct event *health_retry;   /* while it cannot; owned */

@@ -282,6 +282,19 @@ static int write_ports(struct wf_control *control, struct ctl_service *service,
 	return r;
 }
 
+/* Whether the service is in force, and why not. */
+static void note_fault(struct ctl_service *service, int r, const struct wf_err *fault)
+{
+	if (r < 0 && !(service->fault && strcmp(service->fault->message, fault->message) == 0))
+		wf_log_error("service is not in force", "service=%s error=\"%s\"", service->key,
+			     fault->message);
+	service->programmed = r == 0;
+	free(service->fault);
+	service->fault = r < 0 ? malloc(sizeof(*service->fault)) : NULL;
+	if (service->fault)
+		*service->fault = *fault;
+}
+
 /* A service that is being resolved keeps what it had when that fails. */
 static void flush_service(struct wf_control *control, struct ctl_service *service)
 {
@@ -307,11 +320,7 @@ static void flush_service(struct wf_control *control, struct ctl_service *servic
 		memset(&ports, 0, sizeof(ports));
 	}
 	wf_lb_ports_done(&ports);
-	if (r < 0 && strcmp(service->fault.message, fault.message) != 0)
-		wf_log_error("service is not in force", "service=%s error=\"%s\"", service->key,
-			     fault.message);
-	service->programmed = r == 0;
-	service->fault = fault;
+	note_fault(service, r, &fault);
 	wf_ctl_policy_service_put(control, service);
 	service->local_ready = wf_lb_local_ready(&service->ports);
 	wf_ctl_checks_sync(control, service);
@@ -371,6 +380,7 @@ static void free_service(struct wf_control *control, struct ctl_service *service
 	wf_ctl_health_server_free(service);
 	wf_lb_ports_done(&service->ports);
 	wf_service_done(&service->spec);
+	free(service->fault);
 	free(service);
 }
 

@@ -114,13 +114,7 @@ static json_t *port_json(const struct wf_control *control, const struct ctl_serv
 
 static const char *fault_reason(const struct ctl_service *service)
 {
-	switch (-service->fault.code) {
-	case ENOSPC: return "TableFull";
-	case EEXIST: return "Clash";
-	case ENOENT: return "NetworkMissing";
-	default: break;
-	}
-	switch (service->fault.code) {
+	switch (service->fault ? abs(service->fault->code) : ENOMEM) {
 	case ENOSPC: return "TableFull";
 	case EEXIST: return "Clash";
 	case ENOENT: return "NetworkMissing";
@@ -133,9 +127,10 @@ static json_t *programmed_json(const struct ctl_service *service)
 	const bool foreign = service->spec.foreign;
 	const bool ok = service->programmed && !foreign;
 	const char *reason = ok ? "InForce" : foreign ? "OtherProxy" : fault_reason(service);
-	const char *message = ok        ? ""
-			      : foreign ? "another proxy serves it"
-					: service->fault.message;
+	const char *message = ok               ? ""
+			      : foreign        ? "another proxy serves it"
+			      : service->fault ? service->fault->message
+					       : "out of memory";
 
 	return json_pack("{s:s, s:s, s:s, s:s}", "type", "Programmed", "status",
 			 ok ? "True" : "False", "reason", reason, "message", message);

@@ -30,6 +30,9 @@
  */
 #define WF_LB_PAUSE_MS 2000
 
+/* Least time between sweeps for room: what is full is full for all that come in this time. */
+#define WF_LB_FULL_MS 100
+
 /* How often a backend that left is asked whether its connections have ended. */
 #define WF_LB_POLL_MS 1000
 
@@ -140,6 +143,7 @@ struct wf_lb_table {
 	struct wf_lb_record *waiting;    /* list */
 	struct wf_lb_record *staged;     /* list, in the order of puts */
 	size_t staged_nodes;
+	uint64_t full_due_ms; /* before that no sweep is made because something is full */
 	bool in_batch;
 	int batch_result; /* of what was written before commit; the first failure */
 	struct wf_err batch_err;
