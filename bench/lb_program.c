@@ -8,6 +8,7 @@
  *
  * Needs root. Works in namespaces of its own.
  */
+#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdbool.h>
@@ -19,6 +20,7 @@
 #include <bpf/bpf.h>
 
 #include "base/clock.h"
+#include "base/index.h"
 #include "base/mem.h"
 #include "dp/conn.h"
 #include "dp/lb.h"
@@ -33,6 +35,7 @@
 #define MAX_SERVICES 32768
 #define CONNECTIONS  (1u << 20)
 #define CHANGES      200
+#define LOCALS       1000 /* endpoints of this node */
 
 struct object {
 	struct wf_service service;
@@ -122,14 +125,34 @@ static void make_objects(void)
 
 /* ---- the ways of the daemon ------------------------------------------------------------------ */
 
+/* Endpoints of this node, and the index of their addresses that control keeps. */
+static struct local {
+	struct wf_index_node node;
+	struct wf_addr addr;
+} locals[LOCALS];
+static struct wf_index addresses;
+
+static void make_locals(void)
+{
+	for (uint32_t i = 0; i < LOCALS; i++) {
+		struct local *local = &locals[i];
+
+		/* every hundredth backend is here */
+		local->addr = wf_addr_from_ip4(htonl(0x0a800000 + 100 * i));
+		wf_index_add(&addresses, &local->node, wf_hash_addr(0, &local->addr));
+	}
+}
+
 static uint32_t slot_of(const struct wf_addr *addr, void *context)
 {
-	struct wf_addr_value value;
-
 	(void)context;
-	if (wf_dp_address_get(dp, WF_NETWORK_HOST, addr, &value) < 0 || value.flags)
-		return WF_SLOT_HOST;
-	return value.slot;
+	WF_INDEX_EACH(&addresses, wf_hash_addr(0, addr), node) {
+		const struct local *local = WF_INDEX_OBJECT(node, struct local, node);
+
+		if (wf_addr_equal(&local->addr, addr))
+			return (uint32_t)(local - locals) + 1;
+	}
+	return WF_SLOT_HOST;
 }
 
 static bool is_healthy(const struct wf_addr *addr, uint16_t port, void *context)
@@ -357,6 +380,7 @@ int main(int argc, char **argv)
 	}
 	lab_enter();
 	make_objects();
+	make_locals();
 	check(wf_dp_open(LAB_BPF_DIR, &sizes, &dp, &err), &err, "maps");
 	table = new_table();
 	result.frontend_empty_bytes = map_bytes("wf_frontends");

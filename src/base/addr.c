@@ -41,11 +41,6 @@ struct wf_addr wf_addr_from_bytes(int family, const void *bytes)
 	return addr;
 }
 
-bool wf_addr_is_ip4(const struct wf_addr *addr)
-{
-	return memcmp(addr->bytes, mapped, sizeof(mapped)) == 0;
-}
-
 int wf_addr_family(const struct wf_addr *addr)
 {
 	return wf_addr_is_ip4(addr) ? AF_INET : AF_INET6;
@@ -62,11 +57,6 @@ bool wf_addr_is_zero(const struct wf_addr *addr)
 
 	return memcmp(addr, &zero, sizeof(zero)) == 0 ||
 	       (wf_addr_is_ip4(addr) && wf_addr_to_ip4(addr) == 0);
-}
-
-bool wf_addr_equal(const struct wf_addr *a, const struct wf_addr *b)
-{
-	return memcmp(a->bytes, b->bytes, 16) == 0;
 }
 
 int wf_addr_compare(const struct wf_addr *a, const struct wf_addr *b)

@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include <weft/abi/types.h>
 
@@ -45,10 +46,19 @@ struct wf_addr wf_addr_from_ip4(uint32_t ip4_be);
 uint32_t wf_addr_to_ip4(const struct wf_addr *addr); /* network byte order; addr must be IPv4 */
 struct wf_addr wf_addr_from_bytes(int family, const void *bytes); /* AF_INET: 4, AF_INET6: 16 */
 
-bool wf_addr_is_ip4(const struct wf_addr *addr);
-int wf_addr_family(const struct wf_addr *addr);   /* AF_INET or AF_INET6 */
-bool wf_addr_is_zero(const struct wf_addr *addr); /* ::, or 0.0.0.0 */
-bool wf_addr_equal(const struct wf_addr *a, const struct wf_addr *b);
+/* These two are asked for every backend of every service. */
+static inline bool wf_addr_is_ip4(const struct wf_addr *addr)
+{
+	static const uint8_t mapped[4] = { 0, 0, 0xff, 0xff };
+
+	return !addr->halves[0] && memcmp(&addr->bytes[8], mapped, sizeof(mapped)) == 0;
+}
+static inline bool wf_addr_equal(const struct wf_addr *a, const struct wf_addr *b)
+{
+	return a->halves[0] == b->halves[0] && a->halves[1] == b->halves[1];
+}
+int wf_addr_family(const struct wf_addr *addr);                        /* AF_INET or AF_INET6 */
+bool wf_addr_is_zero(const struct wf_addr *addr);                      /* ::, or 0.0.0.0 */
 int wf_addr_compare(const struct wf_addr *a, const struct wf_addr *b); /* as memcmp */
 bool wf_mac_is_zero(const struct wf_mac *mac);
 bool wf_mac_is_unicast(const struct wf_mac *mac); /* and not zero */

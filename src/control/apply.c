@@ -16,17 +16,33 @@
 
 WF_LOG_MODULE(apply);
 
-static void plan_done(struct ctl_plan *plan)
+/* From now on services answer where those in force do. */
+static void unclaim(struct wf_control *control, struct ctl_change *change)
+{
+	const struct ctl_service *service;
+
+	if (!change->claimant)
+		return;
+	wf_ctl_claimant_free(&control->lb.claims, &change->claimant);
+	service = wf_ctl_service_find(control, change->name);
+	if (service)
+		wf_ctl_claimant_show(&control->lb.claims, service->claimant);
+}
+
+static void plan_done(struct wf_control *control, struct ctl_plan *plan)
 {
 	for (size_t i = 0; i < plan->count; i++) {
 		struct ctl_change *change = &plan->items[i];
 
+		unclaim(control, change);
 		json_decref(change->document);
 		json_decref(change->before);
 		wf_network_done(&change->network);
 		wf_reservation_done(&change->reservation);
 		wf_service_done(&change->service);
 	}
+	wf_index_done(&plan->by_name);
+	wf_index_done(&plan->by_holder);
 	free(plan->items);
 }
 
@@ -35,13 +51,40 @@ static bool is_network(const struct ctl_change *change)
 	return strcmp(change->kind, WF_KIND_NETWORK) == 0;
 }
 
-bool wf_ctl_is_planned(const struct ctl_plan *plan, const char *kind, const char *name)
+static bool is_reservation(const struct ctl_change *change)
 {
-	for (size_t i = 0; i < plan->count; i++)
-		if (strcmp(plan->items[i].kind, kind) == 0 &&
-		    strcmp(plan->items[i].name, name) == 0)
-			return true;
-	return false;
+	return strcmp(change->kind, WF_KIND_RESERVATION) == 0;
+}
+
+static uint64_t name_hash(const char *kind, const char *name)
+{
+	return wf_hash_text(wf_hash_text(0, kind), name);
+}
+
+const struct ctl_change *wf_ctl_planned(struct ctl_plan *plan, const char *kind, const char *name)
+{
+	WF_INDEX_EACH(&plan->by_name, name_hash(kind, name), node) {
+		const struct ctl_change *change = WF_INDEX_OBJECT(node, struct ctl_change, by_name);
+
+		if (strcmp(change->kind, kind) == 0 && strcmp(change->name, name) == 0)
+			return change;
+	}
+	return NULL;
+}
+
+/* Later documents see it from now on, even one that is refused, so that plan_done() frees it. */
+static void plan_add(struct ctl_plan *plan, struct ctl_change *change)
+{
+	plan->count++;
+	wf_index_add(&plan->by_name, &change->by_name, name_hash(change->kind, change->name));
+	if (is_reservation(change))
+		wf_index_add(&plan->by_holder, &change->by_holder,
+			     wf_ctl_holder_hash(change->reservation.network,
+						change->reservation.holder));
+	if (!is_network(change))
+		return;
+	*plan->networks_end = change;
+	plan->networks_end = &change->next_network;
 }
 
 /* What the store adds; comparing without it tells whether anything changed. */
@@ -78,10 +121,7 @@ static int plan_one(struct wf_control *control, struct ctl_plan *plan, const jso
 		return wf_fail_field(err, -EPERM, "kind",
 				     "%s objects are made by weft itself; use 'weft attach'",
 				     kind ? kind->name : "such");
-	if (wf_mem_grow(&plan->items, sizeof(*plan->items), plan->count, &plan->capacity) < 0)
-		return wf_fail(err, -ENOMEM, "out of memory");
 	change = &plan->items[plan->count];
-	memset(change, 0, sizeof(*change));
 	change->kind = kind->name;
 	change->ops = wf_ctl_kind_ops(kind->name);
 	if (!change->ops)
@@ -89,14 +129,13 @@ static int plan_one(struct wf_control *control, struct ctl_plan *plan, const jso
 	r = wf_document_key(document, change->name);
 	if (r < 0)
 		return wf_fail_field(err, r, "metadata.name", "is too long");
-	if (wf_ctl_is_planned(plan, kind->name, change->name))
+	if (wf_ctl_planned(plan, kind->name, change->name))
 		return wf_fail_field(err, -EEXIST, "metadata.name",
 				     "%s is in these documents twice", change->name);
 	control->plan = plan;
 	r = change->ops->plan(control, change, document, err);
 	control->plan = NULL;
-	/* counted even when refused, so that plan_done() frees what was parsed */
-	plan->count++;
+	plan_add(plan, change);
 	if (r < 0)
 		return r;
 	r = wf_store_get(control->store, change->kind, change->name, &change->before, NULL);
@@ -108,7 +147,7 @@ static int plan_one(struct wf_control *control, struct ctl_plan *plan, const jso
 }
 
 /* What is held in a network that changes must have a place in it, unless it changes too. */
-static int check_held(struct wf_control *control, const struct ctl_plan *plan,
+static int check_held(struct wf_control *control, struct ctl_plan *plan,
 		      const struct wf_network *network, struct wf_err *err)
 {
 	const struct ctl_reservation *reservation, *next;
@@ -121,7 +160,7 @@ static int check_held(struct wf_control *control, const struct ctl_plan *plan,
 			continue;
 		for (size_t i = 0; i < held->address_count; i++)
 			if (!wf_network_subnet_of(network, &held->addresses[i]) &&
-			    !wf_ctl_is_planned(plan, WF_KIND_RESERVATION, held->meta.name))
+			    !wf_ctl_planned(plan, WF_KIND_RESERVATION, held->meta.name))
 				return wf_fail_field(
 					err, -EBUSY, "spec.subnets",
 					"reservation %s holds %s, which is in none of them; "
@@ -131,8 +170,7 @@ static int check_held(struct wf_control *control, const struct ctl_plan *plan,
 	return 0;
 }
 
-static int check_all_held(struct wf_control *control, const struct ctl_plan *plan,
-			  struct wf_err *err)
+static int check_all_held(struct wf_control *control, struct ctl_plan *plan, struct wf_err *err)
 {
 	for (size_t i = 0; i < plan->count; i++) {
 		int r = is_network(&plan->items[i])
@@ -155,6 +193,10 @@ static int plan_make(struct wf_control *control, struct ctl_plan *plan, const js
 	json_t *document;
 	size_t i;
 
+	plan->networks_end = &plan->networks;
+	plan->items = calloc(json_array_size(documents) + 1, sizeof(*plan->items));
+	if (!plan->items)
+		return wf_fail(err, -ENOMEM, "out of memory");
 	json_array_foreach(documents, i, document) {
 		int r = plan_one(control, plan, document, err);
 
@@ -168,11 +210,6 @@ static int plan_make(struct wf_control *control, struct ctl_plan *plan, const js
 		}
 	}
 	return check_all_held(control, plan, err);
-}
-
-static bool is_reservation(const struct ctl_change *change)
-{
-	return strcmp(change->kind, WF_KIND_RESERVATION) == 0;
 }
 
 /* What the policy engine gathers comes into force, and is taken back, as one. */
@@ -409,9 +446,9 @@ static void log_applied(const struct wf_control *control, const struct ctl_plan 
 static int apply(struct wf_control *control, const json_t *documents, bool dry_run,
 		 uint64_t confirm_ms, json_t **ret_results, struct wf_err *err)
 {
-	_cleanup_(plan_done) struct ctl_plan plan = { 0 };
 	_cleanup_(wf_ctl_turn_done) struct ctl_turn turn = { .seen = { 0 } };
 	_cleanup_json_ json_t *results = NULL;
+	struct ctl_plan plan = { 0 };
 	int r;
 
 	if (!json_is_array(documents))
@@ -422,17 +459,15 @@ static int apply(struct wf_control *control, const json_t *documents, bool dry_r
 	r = wf_ctl_turn_begin(control, &turn, err);
 	if (r == 0)
 		r = plan_make(control, &plan, documents, err);
+	if (r == 0 && !(results = plan_results(&plan)))
+		r = wf_fail(err, -ENOMEM, "out of memory");
+	if (r == 0 && !dry_run)
+		r = plan_execute(control, &plan, &turn, confirm_ms, err);
+	if (r == 0 && !dry_run)
+		log_applied(control, &plan);
+	plan_done(control, &plan);
 	if (r < 0)
 		return r;
-	results = plan_results(&plan);
-	if (!results)
-		return wf_fail(err, -ENOMEM, "out of memory");
-	if (!dry_run) {
-		r = plan_execute(control, &plan, &turn, confirm_ms, err);
-		if (r < 0)
-			return r;
-		log_applied(control, &plan);
-	}
 	*ret_results = TAKE_PTR(results);
 	return 0;
 }

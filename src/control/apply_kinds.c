@@ -36,33 +36,39 @@ static int plan_network(struct wf_control *control, struct ctl_change *change,
 /* The network a reservation names, among those in force or in this plan. */
 static const struct wf_network *network_of(struct wf_control *control, const char *name)
 {
+	const struct ctl_change *planned = wf_ctl_planned(control->plan, WF_KIND_NETWORK, name);
 	struct ctl_network *network = wf_ctl_network_find(control, name);
 
-	for (size_t i = 0; i < control->plan->count; i++)
-		if (strcmp(control->plan->items[i].kind, WF_KIND_NETWORK) == 0 &&
-		    strcmp(control->plan->items[i].name, name) == 0)
-			return &control->plan->items[i].network;
+	if (planned)
+		return &planned->network;
 	return network ? &network->spec : NULL;
+}
+
+static bool is_for_same(const struct wf_reservation *a, const struct wf_reservation *b)
+{
+	return strcmp(a->network, b->network) == 0 && strcmp(a->holder, b->holder) == 0;
 }
 
 /* Another reservation of the network for the same name, among those of this plan or in force. */
 static const char *other_for(struct wf_control *control, const struct wf_reservation *reservation)
 {
-	const struct ctl_reservation *other, *next;
+	uint64_t hash = wf_ctl_holder_hash(reservation->network, reservation->holder);
 
-	for (size_t i = 0; i < control->plan->count; i++) {
-		const struct wf_reservation *planned = &control->plan->items[i].reservation;
+	WF_INDEX_EACH(&control->plan->by_holder, hash, node) {
+		const struct wf_reservation *planned =
+			&WF_INDEX_OBJECT(node, struct ctl_change, by_holder)->reservation;
 
-		if (strcmp(planned->network, reservation->network) == 0 &&
-		    strcmp(planned->holder, reservation->holder) == 0)
+		if (is_for_same(planned, reservation))
 			return planned->meta.name;
 	}
-	HASH_ITER(by_name, control->reservations, other, next) {
-		if (strcmp(other->spec.network, reservation->network) == 0 &&
-		    strcmp(other->spec.holder, reservation->holder) == 0 &&
-		    strcmp(other->spec.meta.name, reservation->meta.name) != 0 &&
-		    !wf_ctl_is_planned(control->plan, WF_KIND_RESERVATION, other->spec.meta.name))
-			return other->spec.meta.name;
+	WF_INDEX_EACH(&control->holders, hash, node) {
+		const struct wf_reservation *other =
+			&WF_INDEX_OBJECT(node, struct ctl_reservation, by_holder)->spec;
+
+		if (is_for_same(other, reservation) &&
+		    strcmp(other->meta.name, reservation->meta.name) != 0 &&
+		    !wf_ctl_planned(control->plan, WF_KIND_RESERVATION, other->meta.name))
+			return other->meta.name;
 	}
 	return NULL;
 }
@@ -186,6 +192,12 @@ static int plan_service(struct wf_control *control, struct ctl_change *change,
 	change->service = spec;
 	if (r < 0)
 		return r;
+	if (wf_ctl_claimant_new(&change->claimant, change->name, &change->service) < 0)
+		return wf_fail(err, -ENOMEM, "out of memory");
+	/* until the plan ends, this is where it answers, and not where it does so far */
+	wf_ctl_claimant_show(&control->lb.claims, change->claimant);
+	if (existing)
+		wf_ctl_claimant_hide(&control->lb.claims, existing->claimant);
 	change->document = wf_service_to_json(&change->service);
 	return change->document ? 0 : wf_fail(err, -ENOMEM, "out of memory");
 }

@@ -45,7 +45,7 @@ int wf_ctl_turn_explain(struct wf_control *control, int r, struct wf_err *err);
 const struct ctl_kind_ops *wf_ctl_kind_ops(const char *kind);
 /* Those of policy_kinds.c; NULL: another's. */
 const struct ctl_kind_ops *wf_ctl_policy_kind_ops(const char *kind);
-/* Whether an object is among the changes of a plan. */
-bool wf_ctl_is_planned(const struct ctl_plan *plan, const char *kind, const char *name);
+/* The change of an object that is among those of a plan; NULL: it is not. */
+const struct ctl_change *wf_ctl_planned(struct ctl_plan *plan, const char *kind, const char *name);
 
 #endif

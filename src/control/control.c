@@ -19,6 +19,9 @@ static void free_tables(struct wf_control *control)
 		wf_ctl_reservation_remove(control, reservation);
 	HASH_ITER(by_name, control->networks, network, next_network)
 		wf_ctl_network_remove(control, network);
+	wf_index_done(&control->addresses);
+	wf_index_done(&control->labels);
+	wf_index_done(&control->holders);
 }
 
 void wf_control_actor_set(struct wf_control *control, const struct wf_control_actor *actor)

@@ -7,6 +7,7 @@
 #define HASH_NONFATAL_OOM 1
 #include <uthash.h>
 
+#include "base/index.h"
 #include "control/cluster_priv.h"
 #include "control/control.h"
 #include "control/lb_priv.h"
@@ -31,17 +32,27 @@ struct ctl_network {
 	UT_hash_handle by_name;
 };
 
+/* What an endpoint is found by beside its names: an address, or a label. */
+struct ctl_endpoint_key {
+	struct wf_index_node node;
+	struct ctl_endpoint *endpoint;
+};
+
 /* One endpoint. */
 struct ctl_endpoint {
 	struct wf_endpoint spec;
-	struct ctl_network *network; /* borrowed; outlives its endpoints */
+	struct ctl_network *network;   /* borrowed; outlives its endpoints */
+	struct ctl_endpoint_key *keys; /* owned; one for each address, then one for each label */
+	size_t key_count;
 	char *container_key;         /* owned; "ID/IFNAME"; NULL when not a container's */
 	UT_hash_handle by_container; /* in the table when container_key is set */
 	UT_hash_handle by_name;
+	struct ctl_endpoint *prev_publisher, *next_publisher; /* when it publishes ports */
 };
 
 struct ctl_reservation {
 	struct wf_reservation spec;
+	struct wf_index_node by_holder; /* and network */
 	UT_hash_handle by_name;
 };
 
@@ -59,12 +70,18 @@ struct ctl_change {
 	struct wf_network
 		network; /* when kind is Network; also seen by checks of later documents */
 	struct wf_reservation reservation;
-	struct wf_service service; /* also seen by checks of later documents */
+	struct wf_service service;
+	struct ctl_claimant *claimant;   /* owned; of the service: what later documents must see */
+	struct ctl_change *next_network; /* of the plan's networks, in their order */
+	struct wf_index_node by_name;    /* and kind */
+	struct wf_index_node by_holder;  /* and network; when kind is Reservation */
 };
 
 struct ctl_plan {
-	struct ctl_change *items; /* owned */
-	size_t count, capacity;
+	struct ctl_change *items; /* owned; does not move */
+	size_t count;
+	struct ctl_change *networks, **networks_end;
+	struct wf_index by_name, by_holder;
 };
 
 /* State of one slot of the datapath's endpoint table. */
@@ -98,7 +115,11 @@ struct wf_control {
 	struct ctl_network *networks;         /* hash by name */
 	struct ctl_endpoint *endpoints;       /* hash by name */
 	struct ctl_endpoint *containers;      /* the same, hash by container_key */
+	struct wf_index addresses;            /* of the endpoints, as keys */
+	struct wf_index labels;               /* the same, with the namespace */
+	struct ctl_endpoint *publishers;      /* list of those that publish ports */
 	struct ctl_reservation *reservations; /* hash by name */
+	struct wf_index holders;              /* of the reservations, with their networks */
 	struct ctl_network *by_number[WF_MAX_NETWORKS];
 	struct ctl_endpoint *by_slot[WF_MAX_SLOTS];
 	uint8_t slots[WF_MAX_SLOTS]; /* enum ctl_slot */
@@ -111,9 +132,9 @@ struct wf_control {
 	struct wf_mac weft0_mac; /* also what every gateway answers: no frame has to be rewritten */
 	uint8_t ula_seed[5];
 	char boot_id[37];
-	const struct ctl_plan *plan; /* borrowed while an apply is being checked */
-	uint32_t dirty;              /* enum ctl_dirty */
-	struct event *repair_timer;  /* armed while dirty */
+	struct ctl_plan *plan;      /* borrowed while an apply is being checked */
+	uint32_t dirty;             /* enum ctl_dirty */
+	struct event *repair_timer; /* armed while dirty */
 	struct event *net_event;
 	struct event *ring_event; /* added while somebody observes */
 	struct wf_observer *observers;
@@ -139,9 +160,17 @@ struct ctl_reservation *wf_ctl_reservation_find(struct wf_control *control, cons
 struct ctl_endpoint *wf_ctl_endpoint_by_address(struct wf_control *control,
 						const struct ctl_network *network,
 						const struct wf_addr *addr);
+/* The slot of the endpoint that the host reaches at an address; WF_SLOT_HOST: no endpoint's. */
+uint32_t wf_ctl_slot_by_address(struct wf_control *control, const struct wf_addr *addr);
+/* The namespace that a selector of a service must be in to mean an endpoint. */
+const char *wf_ctl_endpoint_namespace(const struct wf_endpoint *spec);
+/* What endpoints of a namespace with a label have as their hash in control->labels. */
+uint64_t wf_ctl_label_hash(const char *namespace, const char *key, const char *value);
 /* The reservation of a network that a holder may use, NULL when none. */
 struct ctl_reservation *wf_ctl_reservation_of(struct wf_control *control, const char *network,
 					      const char *holder);
+/* What reservations have as their hash in control->holders. */
+uint64_t wf_ctl_holder_hash(const char *network, const char *holder);
 /* Takes over *spec (zeroed) and puts it into the table. -ENOMEM: *spec stays the caller's. */
 int wf_ctl_network_insert(struct wf_control *control, struct wf_network *spec,
 			  struct ctl_network **ret_network, struct wf_err *err);

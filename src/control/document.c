@@ -96,9 +96,11 @@ static int check_deletable(struct wf_control *control, const char *kind, const c
 static int delete_from_store(struct wf_control *control, const char *kind, const char *name,
 			     const struct ctl_policy_change *change, struct wf_err *err)
 {
-	size_t room = HASH_CNT(by_name, control->reservations) + 1 + CTL_HISTORY_WRITES(1);
+	bool is_network = strcmp(kind, WF_KIND_NETWORK) == 0;
+	size_t held = is_network ? HASH_CNT(by_name, control->reservations) : 0;
+	size_t room = held + 1 + CTL_HISTORY_WRITES(1);
 	_cleanup_free_ struct wf_store_write *writes = calloc(room, sizeof(*writes));
-	struct ctl_reservation *reservation, *next;
+	const struct ctl_reservation *reservation;
 	_cleanup_json_ json_t *history = NULL;
 	size_t count = 0, more = 0;
 	int r;
@@ -108,9 +110,9 @@ static int delete_from_store(struct wf_control *control, const char *kind, const
 	writes[count++] = (struct wf_store_write){
 		.op = WF_STORE_DELETE, .kind = kind, .name = name, .expected = WF_STORE_ANY
 	};
-	HASH_ITER(by_name, control->reservations, reservation, next) {
-		if (strcmp(kind, WF_KIND_NETWORK) == 0 &&
-		    strcmp(reservation->spec.network, name) == 0)
+	for (reservation = is_network ? control->reservations : NULL; reservation;
+	     reservation = reservation->by_name.next) {
+		if (strcmp(reservation->spec.network, name) == 0)
 			writes[count++] =
 				(struct wf_store_write){ .op = WF_STORE_DELETE,
 							 .kind = WF_KIND_RESERVATION,
@@ -182,10 +184,10 @@ int wf_control_delete(struct wf_control *control, const char *kind_name, const c
 		return wf_err_negative(r);
 	}
 	wf_ctl_crash_point("delete.stored");
-	HASH_ITER(by_name, control->reservations, reservation, next)
-		if (strcmp(kind->name, WF_KIND_NETWORK) == 0 &&
-		    strcmp(reservation->spec.network, name) == 0)
-			wf_ctl_reservation_stop(control, reservation);
+	if (strcmp(kind->name, WF_KIND_NETWORK) == 0)
+		HASH_ITER(by_name, control->reservations, reservation, next)
+			if (strcmp(reservation->spec.network, name) == 0)
+				wf_ctl_reservation_stop(control, reservation);
 	if (ops && ops->stop)
 		ops->stop(control, name);
 	wf_ctl_lb_flush(control);

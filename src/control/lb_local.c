@@ -12,9 +12,8 @@
 #include "control/control_priv.h"
 #include "net/sock.h"
 
-/* Labels by which runtimes tell a pod's namespace, and weft a backend's weight. */
-#define LABEL_POD_NAMESPACE "io.kubernetes.pod.namespace"
-#define LABEL_WEIGHT        "weft.dev/weight"
+/* The label that gives a backend a weight. */
+#define LABEL_WEIGHT "weft.dev/weight"
 
 void wf_ctl_slices_done(struct local_slices *slices)
 {
@@ -54,13 +53,19 @@ struct local_member wf_ctl_member_of_remote(const struct ctl_remote *remote)
 	return member;
 }
 
+static const char *namespace_of(const struct local_member *member)
+{
+	const char *namespace = wf_labels_get(member->labels, WF_LABEL_POD_NAMESPACE);
+
+	return namespace && *namespace ? namespace : WF_NAMESPACE_DEFAULT;
+}
+
 bool wf_ctl_service_selects(const struct ctl_service *service, const struct local_member *member)
 {
 	const struct wf_labels *selector = &service->spec.selector;
-	const char *namespace = wf_labels_get(member->labels, LABEL_POD_NAMESPACE);
 
 	if (!selector->count ||
-	    strcmp(namespace ? namespace : "default", service->spec.meta.namespace) != 0)
+	    strcmp(namespace_of(member), service->spec.meta.namespace) != 0)
 		return false;
 	if (*service->spec.network && strcmp(service->spec.network, member->network) != 0)
 		return false;
@@ -71,6 +76,27 @@ bool wf_ctl_service_selects(const struct ctl_service *service, const struct loca
 			return false;
 	}
 	return true;
+}
+
+void wf_ctl_services_selecting(struct wf_control *control, const struct local_member *member,
+			       void (*visit)(struct wf_control *control,
+					     struct ctl_service *service))
+{
+	const struct wf_labels *labels = member->labels;
+	const char *namespace = namespace_of(member);
+
+	for (size_t i = 0; i < labels->count; i++) {
+		uint64_t hash =
+			wf_ctl_label_hash(namespace, labels->items[i].key, labels->items[i].value);
+
+		WF_INDEX_EACH(&control->lb.selecting, hash, node) {
+			struct ctl_service *service =
+				WF_INDEX_OBJECT(node, struct ctl_service, by_label);
+
+			if (!service->slices && wf_ctl_service_selects(service, member))
+				visit(control, service);
+		}
+	}
 }
 
 /* The number of a target port for an endpoint; 0: it has no port of that name. */
@@ -99,6 +125,7 @@ static int make_slice(const struct ctl_service *service, const struct local_memb
 {
 	const struct wf_service *spec = &service->spec;
 	struct wf_slice_endpoint *item;
+	char target[128]; /* only shown: the beginning of the name will do */
 
 	slice->ip6 = !wf_addr_is_ip4(addr);
 	slice->ports = calloc(spec->port_count, sizeof(*slice->ports));
@@ -119,9 +146,10 @@ static int make_slice(const struct ctl_service *service, const struct local_memb
 	item->addr = *addr;
 	item->ready = item->serving = true;
 	item->weight = weight_of(member);
-	(void)snprintf(item->node, sizeof(item->node), "%.63s", member->node);
-	(void)snprintf(item->target, sizeof(item->target), "%.127s", member->name);
-	return 0;
+	(void)snprintf(target, sizeof(target), "%.127s", member->name);
+	if (wf_shared_new(&item->node, member->node) < 0)
+		return -ENOMEM;
+	return wf_shared_new(&item->target, target);
 }
 
 static int add_selected(const struct ctl_service *service, const struct local_member *member,
@@ -141,23 +169,37 @@ static int add_selected(const struct ctl_service *service, const struct local_me
 	return 0;
 }
 
-/* Endpoints that the selector names: those of this node, and of others that are alive. */
-static int add_members(struct wf_control *control, const struct ctl_service *service,
-		       struct local_slices *slices)
+/* Endpoints of this node: only those are looked at that have the first label of the selector. */
+static int add_own(struct wf_control *control, const struct ctl_service *service,
+		   struct local_slices *slices)
 {
-	struct ctl_endpoint *endpoint, *next;
-	struct ctl_remote *remote, *next_remote;
+	const struct wf_label *label = service->spec.selector.items;
+	uint64_t hash = wf_ctl_label_hash(service->spec.meta.namespace, label->key, label->value);
 	struct local_member member;
 	int r = 0;
 
-	HASH_ITER(by_name, control->endpoints, endpoint, next) {
+	WF_INDEX_EACH(&control->labels, hash, node) {
+		const struct ctl_endpoint *endpoint =
+			WF_INDEX_OBJECT(node, struct ctl_endpoint_key, node)->endpoint;
+
 		if (r < 0 || endpoint->spec.phase != WF_ENDPOINT_READY)
 			continue;
 		member = wf_ctl_member_of(control, endpoint);
 		if (wf_ctl_service_selects(service, &member))
 			r = add_selected(service, &member, slices);
 	}
-	HASH_ITER(by_name, control->cluster.remotes, remote, next_remote) {
+	return r;
+}
+
+/* And of other nodes that are alive. */
+static int add_remote(struct wf_control *control, const struct ctl_service *service,
+		      struct local_slices *slices)
+{
+	struct ctl_remote *remote, *next;
+	struct local_member member;
+	int r = 0;
+
+	HASH_ITER(by_name, control->cluster.remotes, remote, next) {
 		if (r < 0 || !remote->node->is_alive)
 			continue;
 		member = wf_ctl_member_of_remote(remote);
@@ -183,8 +225,11 @@ int wf_ctl_slices_gather(struct wf_control *control, const struct ctl_service *s
 
 	for (const struct ctl_slice *slice = service->slices; r == 0 && slice; slice = slice->next)
 		r = add_ref(slices, &slice->spec);
-	if (r == 0 && !service->slices && service->spec.selector.count)
-		r = add_members(control, service, slices);
+	if (r == 0 && !service->slices && service->spec.selector.count) {
+		r = add_own(control, service, slices);
+		if (r == 0)
+			r = add_remote(control, service, slices);
+	}
 	for (size_t i = 0; r == 0 && i < slices->made_count; i++)
 		r = add_ref(slices, &slices->made[i]);
 	return r < 0 ? wf_fail(err, r, "out of memory resolving service %s", service->key) : 0;

@@ -37,6 +37,10 @@ struct local_member wf_ctl_member_of(const struct wf_control *control,
 struct local_member wf_ctl_member_of_remote(const struct ctl_remote *remote);
 /* Whether the service's selector names it. */
 bool wf_ctl_service_selects(const struct ctl_service *service, const struct local_member *member);
+/* Calls with each service without slices whose selector names it. */
+void wf_ctl_services_selecting(struct wf_control *control, const struct local_member *member,
+			       void (*visit)(struct wf_control *control,
+					     struct ctl_service *service));
 
 /*
  * Ends sockets that were translated at connect() to a backend that is no longer in use: UDP ones

@@ -10,6 +10,8 @@
 #define HASH_NONFATAL_OOM 1
 #include <uthash.h>
 
+#include "base/index.h"
+#include "control/claims.h"
 #include "control/control.h"
 #include "dp/conn.h"
 #include "dp/lb.h"
@@ -23,16 +25,28 @@ struct ctl_endpoint;
 struct ctl_remote;
 struct ctl_check;
 
+/* That a service has a backend with an address: it cares whether an endpoint has it. */
+struct ctl_backend_link {
+	struct wf_index_node node;
+	struct ctl_service *service;
+	struct wf_addr addr;
+};
+
 /* A service and what it was resolved to. */
 struct ctl_service {
 	char key[WF_NAME_BYTES]; /* NAMESPACE/NAME */
 	struct wf_service spec;
-	struct wf_lb_ports ports; /* as in force */
-	struct ctl_slice *slices; /* those that name it */
+	struct ctl_claimant *claimant;  /* owned; what it answers at */
+	struct wf_index_node by_label;  /* the first of its selector, when it has one */
+	struct wf_lb_ports ports;       /* as in force */
+	struct ctl_backend_link *links; /* owned; of the backends of these */
+	size_t link_count;
+	struct ctl_slice *slices; /* list of those that name it */
 	struct ctl_check *checks; /* owned; weft's own health checks of its backends */
-	bool dirty;
+	bool dirty;               /* in the list of those to be resolved */
+	struct ctl_service *prev_dirty, *next_dirty;
 	bool programmed;
-	struct wf_err fault;          /* why not */
+	struct wf_err *fault;         /* owned; why not; NULL: it is, or there was no memory */
 	struct evhttp *health_server; /* of healthCheckNodePort; owned */
 	uint16_t health_port;         /* where it listens */
 	struct event *health_retry;   /* while it cannot; owned */
@@ -44,16 +58,10 @@ struct ctl_slice {
 	char key[WF_NAME_BYTES];
 	char service_key[WF_NAME_BYTES];
 	struct wf_endpoint_slice spec;
-	struct ctl_slice *next; /* of the same service; NULL while that does not exist */
+	struct ctl_service *service;    /* NULL while it does not exist */
+	struct ctl_slice *prev, *next;  /* of the same service */
+	struct wf_index_node by_wanted; /* while its service does not exist: by what it is called */
 	UT_hash_handle by_key;
-};
-
-/* Which services have a backend with an address: they care whether an endpoint has it. */
-struct ctl_backend_ref {
-	struct wf_addr addr;
-	struct ctl_service **services; /* owned list */
-	size_t count, capacity;
-	UT_hash_handle by_addr;
 };
 
 /* An address in the host's view that is no endpoint's and no gateway's. */
@@ -69,17 +77,21 @@ struct ctl_lb {
 	struct wf_lb_table *table;
 	struct ctl_service *services;
 	struct ctl_slice *slices;
-	struct ctl_backend_ref *backends;
+	struct wf_index claims;    /* who answers where: claims.h */
+	struct wf_index selecting; /* services, by the first label of their selectors */
+	struct wf_index orphans;   /* slices whose service does not exist */
+	struct wf_index links;     /* addresses of backends */
+	struct ctl_service *dirty; /* list of those to be resolved */
 	struct ctl_view *views;
 	struct wf_net_uplink *uplinks; /* owned; those in force */
 	size_t uplink_count;
 	struct wf_prefix cluster_cidrs[2]; /* [0] IPv4, [1] IPv6 */
+	uint64_t cluster_walked[2];        /* where the last search for a free one ended */
 	uint64_t host_cookie;
 	uint32_t config_flags;     /* enum wf_config_flag */
 	size_t run_count;          /* published runs in force */
 	struct event *flush_timer; /* services touched by something that is no request */
 	struct event *sweep_timer; /* connections and numbers */
-	bool has_dirty;
 	bool started;
 	bool settled;           /* all was resolved once: what is not known by now is not wanted */
 	uint64_t full_alarm_ms; /* when the log last said that the table is full */
@@ -95,9 +107,6 @@ struct ctl_service *wf_ctl_service_find(struct wf_control *control, const char *
 int wf_ctl_service_put(struct wf_control *control, const char *key, struct wf_service *spec,
 		       struct wf_err *err);
 void wf_ctl_service_drop(struct wf_control *control, const char *key);
-int wf_ctl_slice_put(struct wf_control *control, const char *key, struct wf_endpoint_slice *spec,
-		     struct wf_err *err);
-void wf_ctl_slice_drop(struct wf_control *control, const char *key);
 void wf_ctl_service_touch(struct wf_control *control, struct ctl_service *service);
 /* Services that select an endpoint, or have one of its addresses as a backend. */
 void wf_ctl_lb_touch_endpoint(struct wf_control *control, const struct ctl_endpoint *endpoint);
@@ -111,6 +120,17 @@ void wf_ctl_lb_touch_all(struct wf_control *control);
 void wf_ctl_lb_config(struct wf_control *control);
 /* Resolves and writes what was touched. What cannot be written is in the services' status. */
 void wf_ctl_lb_flush(struct wf_control *control);
+
+/* ---- slice.c ------------------------------------------------------------------------------- */
+
+int wf_ctl_slice_put(struct wf_control *control, const char *key, struct wf_endpoint_slice *spec,
+		     struct wf_err *err);
+void wf_ctl_slice_drop(struct wf_control *control, const char *key);
+/* The slices that came before their service; those of a service that goes. */
+void wf_ctl_slices_adopt(struct wf_control *control, struct ctl_service *service);
+void wf_ctl_slices_orphan(struct wf_control *control, struct ctl_service *service);
+/* All of them, after the services. */
+void wf_ctl_slices_free(struct wf_control *control);
 
 /* ---- service_alloc.c: what a document leaves open, and what it must not be ------------------ */
 

@@ -60,8 +60,9 @@ static int collect_taken(struct wf_control *control, const char *except, bool wi
 			taken_add(list, &network->spec.subnets[i].prefix, "network",
 				  network->spec.meta.name);
 	}
-	for (size_t k = 0; control->plan && k < control->plan->count; k++) {
-		const struct wf_network *planned = &control->plan->items[k].network;
+	for (const struct ctl_change *change = control->plan ? control->plan->networks : NULL;
+	     change; change = change->next_network) {
+		const struct wf_network *planned = &change->network;
 
 		for (size_t i = 0; i < planned->subnet_count; i++)
 			if (strcmp(planned->meta.name, except) != 0)

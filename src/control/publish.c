@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <utlist.h>
+
 #include "base/mem.h"
 #include "control/control_priv.h"
 #include "net/sock.h"
@@ -164,12 +166,12 @@ static void forget_numbers(struct wf_control *control, const struct ctl_endpoint
 int wf_ctl_publish_sync(struct wf_control *control, const struct ctl_endpoint *without,
 			struct wf_err *err)
 {
-	struct ctl_endpoint *endpoint, *next;
+	const struct ctl_endpoint *endpoint;
 	struct runs runs = { 0 };
 	uint32_t word;
 	int r = 0;
 
-	HASH_ITER(by_name, control->endpoints, endpoint, next) {
+	DL_FOREACH2(control->publishers, endpoint, next_publisher) {
 		if (endpoint == without || !endpoint->spec.slot)
 			continue;
 		for (size_t i = 0; r == 0 && i < endpoint->spec.publish.count; i++) {

@@ -7,6 +7,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include <utlist.h>
+
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -42,18 +44,20 @@ struct ctl_service *wf_ctl_service_find(struct wf_control *control, const char *
 	return service;
 }
 
-static struct ctl_slice *slice_find(struct wf_control *control, const char *key)
-{
-	struct ctl_slice *slice;
-
-	HASH_FIND(by_key, control->lb.slices, key, strlen(key), slice);
-	return slice;
-}
-
 void wf_ctl_service_touch(struct wf_control *control, struct ctl_service *service)
 {
+	if (service->dirty)
+		return;
 	service->dirty = true;
-	control->lb.has_dirty = true;
+	DL_APPEND2(control->lb.dirty, service, prev_dirty, next_dirty);
+}
+
+static void untouch(struct wf_control *control, struct ctl_service *service)
+{
+	if (!service->dirty)
+		return;
+	service->dirty = false;
+	DL_DELETE2(control->lb.dirty, service, prev_dirty, next_dirty);
 }
 
 void wf_ctl_lb_touch_all(struct wf_control *control)
@@ -73,113 +77,118 @@ void wf_ctl_lb_touch_network(struct wf_control *control, const char *network)
 			wf_ctl_service_touch(control, service);
 }
 
-/* Slices that came before their service. */
-static void adopt_slices(struct wf_control *control, struct ctl_service *service)
+/* NULL: no memory. */
+static struct ctl_service *new_service(struct wf_control *control, const char *key)
 {
-	struct ctl_slice *slice, *next;
+	struct ctl_service *service = calloc(1, sizeof(*service));
 
-	HASH_ITER(by_key, control->lb.slices, slice, next) {
-		if (strcmp(slice->service_key, service->key) != 0)
-			continue;
-		slice->next = service->slices;
-		service->slices = slice;
+	if (!service)
+		return NULL;
+	(void)snprintf(service->key, sizeof(service->key), "%s", key);
+	HASH_ADD(by_key, control->lb.services, key[0], strlen(service->key), service);
+	if (!service->by_key.tbl) {
+		free(service);
+		return NULL;
 	}
+	wf_ctl_slices_adopt(control, service);
+	return service;
+}
+
+/* By what is found of it: where it answers, and the first label that it selects. */
+static void index_service(struct wf_control *control, struct ctl_service *service)
+{
+	const struct wf_labels *selector = &service->spec.selector;
+
+	wf_ctl_claimant_show(&control->lb.claims, service->claimant);
+	wf_index_remove(&control->lb.selecting, &service->by_label);
+	if (selector->count)
+		wf_index_add(&control->lb.selecting, &service->by_label,
+			     wf_ctl_label_hash(service->spec.meta.namespace, selector->items->key,
+					       selector->items->value));
 }
 
 int wf_ctl_service_put(struct wf_control *control, const char *key, struct wf_service *spec,
 		       struct wf_err *err)
 {
 	struct ctl_service *service = wf_ctl_service_find(control, key);
+	struct ctl_claimant *claimant;
 
+	if (wf_ctl_claimant_new(&claimant, key, spec) < 0)
+		return wf_fail(err, -ENOMEM, "out of memory for service %s", key);
+	if (!service)
+		service = new_service(control, key);
 	if (!service) {
-		service = calloc(1, sizeof(*service));
-		if (!service)
-			return wf_fail(err, -ENOMEM, "out of memory for service %s", key);
-		(void)snprintf(service->key, sizeof(service->key), "%s", key);
-		HASH_ADD(by_key, control->lb.services, key[0], strlen(service->key), service);
-		if (!service->by_key.tbl) {
-			free(service);
-			return wf_fail(err, -ENOMEM, "out of memory for service %s", key);
-		}
-		adopt_slices(control, service);
+		wf_ctl_claimant_free(&control->lb.claims, &claimant);
+		return wf_fail(err, -ENOMEM, "out of memory for service %s", key);
 	}
+	wf_ctl_claimant_free(&control->lb.claims, &service->claimant);
+	service->claimant = claimant;
 	wf_service_done(&service->spec);
 	service->spec = *spec;
 	memset(spec, 0, sizeof(*spec));
+	index_service(control, service);
 	wf_ctl_service_touch(control, service);
 	return 0;
 }
 
 /* ---- who cares about which address ---------------------------------------------------------- */
 
-static int backend_ref_add(struct wf_control *control, const struct wf_addr *addr,
-			   struct ctl_service *service)
+static void drop_links(struct wf_control *control, struct ctl_service *service)
 {
-	struct ctl_backend_ref *ref;
+	for (size_t i = 0; i < service->link_count; i++)
+		wf_index_remove(&control->lb.links, &service->links[i].node);
+	free(service->links);
+	service->links = NULL;
+	service->link_count = 0;
+}
 
-	HASH_FIND(by_addr, control->lb.backends, addr, sizeof(*addr), ref);
-	if (!ref) {
-		ref = calloc(1, sizeof(*ref));
-		if (!ref)
-			return -ENOMEM;
-		ref->addr = *addr;
-		HASH_ADD(by_addr, control->lb.backends, addr, sizeof(ref->addr), ref);
-		if (!ref->by_addr.tbl) {
-			free(ref);
-			return -ENOMEM;
+/* Whether the port before has the same backend at the same place, as ports of one service do. */
+static bool is_linked(const struct wf_lb_ports *ports, size_t port, size_t index)
+{
+	const struct wf_lb_port *before = port ? &ports->items[port - 1] : NULL;
+
+	return before && index < before->backend_count &&
+	       wf_addr_equal(&before->backends[index].addr,
+			     &ports->items[port].backends[index].addr);
+}
+
+/* Notes the backends of what a service was resolved to, instead of those it had. */
+static void link_backends(struct wf_control *control, struct ctl_service *service,
+			  const struct wf_lb_ports *ports)
+{
+	size_t most = 0;
+
+	drop_links(control, service);
+	for (size_t p = 0; p < ports->count; p++)
+		for (size_t i = 0; i < ports->items[p].backend_count; i++)
+			most += !is_linked(ports, p, i);
+	service->links = most ? calloc(most, sizeof(*service->links)) : NULL;
+	if (most && !service->links) {
+		wf_log_warning_rl("out of memory noting backends", "service=%s", service->key);
+		return;
+	}
+	for (size_t p = 0; p < ports->count; p++)
+		for (size_t i = 0; i < ports->items[p].backend_count; i++) {
+			struct ctl_backend_link *link = &service->links[service->link_count];
+
+			if (is_linked(ports, p, i))
+				continue;
+			link->service = service;
+			link->addr = ports->items[p].backends[i].addr;
+			wf_index_add(&control->lb.links, &link->node, wf_hash_addr(0, &link->addr));
+			service->link_count++;
 		}
-	}
-	for (size_t i = 0; i < ref->count; i++)
-		if (ref->services[i] == service)
-			return 0;
-	if (wf_mem_grow(&ref->services, sizeof(struct ctl_service *), ref->count, &ref->capacity) <
-	    0)
-		return -ENOMEM;
-	ref->services[ref->count++] = service;
-	return 0;
 }
 
-static void backend_ref_free(struct wf_control *control, struct ctl_backend_ref *ref)
-{
-	HASH_DELETE(by_addr, control->lb.backends, ref);
-	free(ref->services);
-	free(ref);
-}
-
-static void backend_ref_del(struct wf_control *control, const struct wf_addr *addr,
-			    const struct ctl_service *service)
-{
-	struct ctl_backend_ref *ref;
-
-	HASH_FIND(by_addr, control->lb.backends, addr, sizeof(*addr), ref);
-	for (size_t i = 0; ref && i < ref->count; i++) {
-		if (ref->services[i] != service)
-			continue;
-		ref->services[i] = ref->services[--ref->count];
-		break;
-	}
-	if (ref && !ref->count)
-		backend_ref_free(control, ref);
-}
-
-/* Notes or forgets addresses of backends and frontends of what a service was resolved to. */
-static void note_ports(struct wf_control *control, struct ctl_service *service,
-		       const struct wf_lb_ports *ports, bool present)
+/* The same for addresses of frontends, which the host's view counts. */
+static void note_frontends(struct wf_control *control, const struct wf_lb_ports *ports, int delta)
 {
 	for (size_t p = 0; p < ports->count; p++) {
 		const struct wf_lb_port *port = &ports->items[p];
 
-		for (size_t i = 0; i < port->backend_count; i++) {
-			if (!present)
-				backend_ref_del(control, &port->backends[i].addr, service);
-			else if (backend_ref_add(control, &port->backends[i].addr, service) < 0)
-				wf_log_warning_rl("out of memory noting a backend", "service=%s",
-						  service->key);
-		}
 		for (size_t i = 0; i < port->frontend_count; i++)
 			if (!wf_addr_is_zero(&port->frontends[i].addr) &&
-			    wf_ctl_view_service(control, &port->frontends[i].addr,
-						present ? 1 : -1) < 0)
+			    wf_ctl_view_service(control, &port->frontends[i].addr, delta) < 0)
 				wf_ctl_dirty(control, CTL_DIRTY_MAPS);
 	}
 }
@@ -189,12 +198,8 @@ static void note_ports(struct wf_control *control, struct ctl_service *service,
 static uint32_t slot_of(const struct wf_addr *addr, void *context)
 {
 	const struct resolve *resolve = context;
-	struct wf_addr_value value;
 
-	if (wf_dp_address_get(resolve->control->dp, WF_NETWORK_HOST, addr, &value) < 0 ||
-	    value.flags)
-		return WF_SLOT_HOST;
-	return value.slot;
+	return wf_ctl_slot_by_address(resolve->control, addr);
 }
 
 static bool is_healthy(const struct wf_addr *addr, uint16_t port, void *context)
@@ -277,6 +282,19 @@ static int write_ports(struct wf_control *control, struct ctl_service *service,
 	return r;
 }
 
+/* Whether the service is in force, and why not. */
+static void note_fault(struct ctl_service *service, int r, const struct wf_err *fault)
+{
+	if (r < 0 && !(service->fault && strcmp(service->fault->message, fault->message) == 0))
+		wf_log_error("service is not in force", "service=%s error=\"%s\"", service->key,
+			     fault->message);
+	service->programmed = r == 0;
+	free(service->fault);
+	service->fault = r < 0 ? malloc(sizeof(*service->fault)) : NULL;
+	if (service->fault)
+		*service->fault = *fault;
+}
+
 /* A service that is being resolved keeps what it had when that fails. */
 static void flush_service(struct wf_control *control, struct ctl_service *service)
 {
@@ -284,7 +302,7 @@ static void flush_service(struct wf_control *control, struct ctl_service *servic
 	struct wf_err fault = WF_ERR_INIT;
 	int r;
 
-	service->dirty = false;
+	untouch(control, service);
 	r = resolve_service(control, service, &ports, &fault);
 	if (r == -ENOENT) {
 		/* its network is gone: nobody sees it */
@@ -293,19 +311,16 @@ static void flush_service(struct wf_control *control, struct ctl_service *servic
 		r = write_ports(control, service, &ports, &fault);
 	}
 	if (r == 0 || r == -ENOENT || r == -ENOSPC || r == -EEXIST) {
-		note_ports(control, service, &ports, true);
-		note_ports(control, service, &service->ports, false);
+		link_backends(control, service, &ports);
+		note_frontends(control, &ports, 1);
+		note_frontends(control, &service->ports, -1);
 		wf_ctl_moved_sockets(control, service, &ports);
 		wf_lb_ports_done(&service->ports);
 		service->ports = ports;
 		memset(&ports, 0, sizeof(ports));
 	}
 	wf_lb_ports_done(&ports);
-	if (r < 0 && strcmp(service->fault.message, fault.message) != 0)
-		wf_log_error("service is not in force", "service=%s error=\"%s\"", service->key,
-			     fault.message);
-	service->programmed = r == 0;
-	service->fault = fault;
+	note_fault(service, r, &fault);
 	wf_ctl_policy_service_put(control, service);
 	service->local_ready = wf_lb_local_ready(&service->ports);
 	wf_ctl_checks_sync(control, service);
@@ -321,7 +336,7 @@ void wf_ctl_lb_config(struct wf_control *control)
 	if (use.services || control->lb.run_count)
 		flags |= WF_CONFIG_SERVICES;
 	/* those still to be resolved may be in force from an earlier daemon */
-	if (control->lb.has_dirty)
+	if (control->lb.dirty)
 		flags |= control->lb.config_flags & WF_CONFIG_SERVICES;
 	if (flags == control->lb.config_flags)
 		return;
@@ -332,18 +347,15 @@ void wf_ctl_lb_config(struct wf_control *control)
 
 void wf_ctl_lb_flush(struct wf_control *control)
 {
-	struct ctl_service *service, *next;
 	struct wf_err fault = WF_ERR_INIT;
 	int r;
 
 	if (!control->lb.started)
 		return;
-	if (control->lb.has_dirty) {
-		control->lb.has_dirty = false;
+	if (control->lb.dirty) {
 		wf_lb_table_begin(control->lb.table);
-		HASH_ITER(by_key, control->lb.services, service, next)
-			if (service->dirty)
-				flush_service(control, service);
+		while (control->lb.dirty)
+			flush_service(control, control->lb.dirty);
 		r = wf_lb_table_commit(control->lb.table, &fault);
 		if (r < 0) {
 			wf_log_error("services are not all in force", "error=\"%s\"",
@@ -357,29 +369,18 @@ void wf_ctl_lb_flush(struct wf_control *control)
 
 /* ---- going ---------------------------------------------------------------------------------- */
 
-static void unlink_slice(struct wf_control *control, struct ctl_slice *slice)
-{
-	struct ctl_service *service = wf_ctl_service_find(control, slice->service_key);
-
-	for (struct ctl_slice **at = service ? &service->slices : NULL; at && *at;
-	     at = &(*at)->next) {
-		if (*at != slice)
-			continue;
-		*at = slice->next;
-		break;
-	}
-	slice->next = NULL;
-	if (service)
-		wf_ctl_service_touch(control, service);
-}
-
 static void free_service(struct wf_control *control, struct ctl_service *service)
 {
 	HASH_DELETE(by_key, control->lb.services, service);
+	untouch(control, service);
+	wf_index_remove(&control->lb.selecting, &service->by_label);
+	wf_ctl_claimant_free(&control->lb.claims, &service->claimant);
+	drop_links(control, service);
 	wf_ctl_checks_free(service);
 	wf_ctl_health_server_free(service);
 	wf_lb_ports_done(&service->ports);
 	wf_service_done(&service->spec);
+	free(service->fault);
 	free(service);
 }
 
@@ -387,91 +388,33 @@ void wf_ctl_service_drop(struct wf_control *control, const char *key)
 {
 	struct ctl_service *service = wf_ctl_service_find(control, key);
 	struct wf_lb_ports none = { 0 };
-	struct ctl_slice *next;
 
 	if (!service)
 		return;
 	if (write_ports(control, service, &none, NULL) < 0)
 		wf_ctl_dirty(control, CTL_DIRTY_SERVICES);
-	note_ports(control, service, &service->ports, false);
+	note_frontends(control, &service->ports, -1);
 	wf_ctl_moved_sockets(control, service, &none);
-	for (struct ctl_slice *slice = service->slices; slice; slice = next) {
-		next = slice->next;
-		slice->next = NULL;
-	}
+	wf_ctl_slices_orphan(control, service);
 	wf_ctl_policy_service_drop(control, service);
 	free_service(control, service);
 	wf_ctl_lb_config(control);
 }
 
-static void link_slice(struct wf_control *control, struct ctl_slice *slice)
-{
-	struct ctl_service *service = wf_ctl_service_find(control, slice->service_key);
-
-	slice->next = NULL;
-	if (!service)
-		return;
-	slice->next = service->slices;
-	service->slices = slice;
-	wf_ctl_service_touch(control, service);
-}
-
-int wf_ctl_slice_put(struct wf_control *control, const char *key, struct wf_endpoint_slice *spec,
-		     struct wf_err *err)
-{
-	struct ctl_slice *slice = slice_find(control, key);
-
-	if (slice) {
-		unlink_slice(control, slice);
-	} else {
-		slice = calloc(1, sizeof(*slice));
-		if (!slice)
-			return wf_fail(err, -ENOMEM, "out of memory for slice %s", key);
-		(void)snprintf(slice->key, sizeof(slice->key), "%s", key);
-		HASH_ADD(by_key, control->lb.slices, key[0], strlen(slice->key), slice);
-		if (!slice->by_key.tbl) {
-			free(slice);
-			return wf_fail(err, -ENOMEM, "out of memory for slice %s", key);
-		}
-	}
-	wf_endpoint_slice_done(&slice->spec);
-	slice->spec = *spec;
-	memset(spec, 0, sizeof(*spec));
-	*slice->service_key = '\0';
-	if (*slice->spec.service)
-		(void)snprintf(slice->service_key, sizeof(slice->service_key), "%.63s/%.63s",
-			       slice->spec.meta.namespace, slice->spec.service);
-	link_slice(control, slice);
-	return 0;
-}
-
-void wf_ctl_slice_drop(struct wf_control *control, const char *key)
-{
-	struct ctl_slice *slice = slice_find(control, key);
-
-	if (!slice)
-		return;
-	unlink_slice(control, slice);
-	HASH_DELETE(by_key, control->lb.slices, slice);
-	wf_endpoint_slice_done(&slice->spec);
-	free(slice);
-}
-
 static void touch_member(struct wf_control *control, const struct local_member *member)
 {
-	struct ctl_service *service, *next;
-
 	for (size_t i = 0; i < member->addr_count; i++) {
 		const struct wf_addr *addr = &member->addrs[i];
-		struct ctl_backend_ref *ref;
 
-		HASH_FIND(by_addr, control->lb.backends, addr, sizeof(*addr), ref);
-		for (size_t k = 0; ref && k < ref->count; k++)
-			wf_ctl_service_touch(control, ref->services[k]);
+		WF_INDEX_EACH(&control->lb.links, wf_hash_addr(0, addr), node) {
+			const struct ctl_backend_link *link =
+				WF_INDEX_OBJECT(node, struct ctl_backend_link, node);
+
+			if (wf_addr_equal(&link->addr, addr))
+				wf_ctl_service_touch(control, link->service);
+		}
 	}
-	HASH_ITER(by_key, control->lb.services, service, next)
-		if (!service->slices && wf_ctl_service_selects(service, member))
-			wf_ctl_service_touch(control, service);
+	wf_ctl_services_selecting(control, member, wf_ctl_service_touch);
 }
 
 void wf_ctl_lb_touch_endpoint(struct wf_control *control, const struct ctl_endpoint *endpoint)
@@ -572,20 +515,15 @@ int wf_ctl_lb_start(struct wf_control *control, struct wf_err *err)
 void wf_ctl_lb_stop(struct wf_control *control)
 {
 	struct ctl_service *service, *next_service;
-	struct ctl_slice *slice, *next_slice;
-	struct ctl_backend_ref *ref, *next_ref;
 
 	control->lb.started = false;
 	wf_ctl_sweep_stop(control);
 	HASH_ITER(by_key, control->lb.services, service, next_service)
 		free_service(control, service);
-	HASH_ITER(by_key, control->lb.slices, slice, next_slice) {
-		HASH_DELETE(by_key, control->lb.slices, slice);
-		wf_endpoint_slice_done(&slice->spec);
-		free(slice);
-	}
-	HASH_ITER(by_addr, control->lb.backends, ref, next_ref)
-		backend_ref_free(control, ref);
+	wf_ctl_slices_free(control);
+	wf_index_done(&control->lb.claims);
+	wf_index_done(&control->lb.selecting);
+	wf_index_done(&control->lb.links);
 	wf_ctl_view_free(control);
 	wf_lb_table_free(&control->lb.table);
 	free(control->lb.uplinks);

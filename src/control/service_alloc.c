@@ -9,41 +9,14 @@
 #include <stdio.h>
 #include <string.h>
 
+#include <utlist.h>
+
 #include "base/mem.h"
+#include "control/claims.h"
 #include "control/control_priv.h"
 
 /* Random places that are tried before the range is walked. */
 #define RANDOM_TRIES 16
-
-typedef bool (*service_fn)(const char *key, const struct wf_service *service, void *context);
-
-static bool is_planned_service(const struct ctl_plan *plan, const char *key)
-{
-	for (size_t i = 0; plan && i < plan->count; i++)
-		if (plan->items[i].service.port_count && strcmp(plan->items[i].name, key) == 0)
-			return true;
-	return false;
-}
-
-/* Every service that will be in force beside this one; true from the callback ends the walk. */
-static bool any_other(struct wf_control *control, const char *except, service_fn visit,
-		      void *context)
-{
-	const struct ctl_plan *plan = control->plan;
-	struct ctl_service *service, *next;
-
-	for (size_t i = 0; plan && i < plan->count; i++)
-		if (plan->items[i].service.port_count &&
-		    (!except || strcmp(plan->items[i].name, except) != 0) &&
-		    visit(plan->items[i].name, &plan->items[i].service, context))
-			return true;
-	HASH_ITER(by_key, control->lb.services, service, next)
-		if ((!except || strcmp(service->key, except) != 0) &&
-		    !is_planned_service(plan, service->key) &&
-		    visit(service->key, &service->spec, context))
-			return true;
-	return false;
-}
 
 /* ---- who has an address or a port ------------------------------------------------------------ */
 
@@ -52,78 +25,22 @@ struct claim {
 	const struct wf_addr *addr;
 	uint8_t proto;
 	uint16_t first, last;
-	const struct wf_service *of; /* NULL: no service's */
-	char *who;                   /* room for 320 */
+	char *who; /* room for 320 */
 };
 
-static bool has_addr(const struct wf_service_addrs *list, const struct wf_addr *addr)
+static void name_claim(const struct ctl_claim *claim, char who[320])
 {
-	for (size_t i = 0; i < list->count; i++)
-		if (wf_addr_equal(&list->items[i], addr))
-			return true;
-	return false;
-}
+	static const char *const words[] = {
+		[CTL_CLAIM_PORT] = "port",
+		[CTL_CLAIM_NODE_PORT] = "node port",
+		[CTL_CLAIM_HEALTH_PORT] = "health check node port",
+	};
 
-static bool has_cluster_ip(const struct wf_service *service, const struct wf_addr *addr)
-{
-	for (size_t i = 0; i < service->cluster_ip_count; i++)
-		if (wf_addr_equal(&service->cluster_ips[i], addr))
-			return true;
-	return false;
-}
-
-static bool answers_at(const struct wf_service *service, const struct wf_addr *addr)
-{
-	return has_cluster_ip(service, addr) || has_addr(&service->external_ips, addr) ||
-	       has_addr(&service->balancer_ips, addr);
-}
-
-static bool is_within(const struct claim *claim, uint8_t proto, uint16_t port)
-{
-	return proto == claim->proto && port >= claim->first && port <= claim->last;
-}
-
-static bool wants_health_port(const struct wf_service *service)
-{
-	return service->type == WF_SERVICE_LOAD_BALANCER && service->external_local;
-}
-
-static bool claims_node_port(const char *key, const struct wf_service *service, void *context)
-{
-	const struct claim *claim = context;
-
-	for (size_t i = 0; i < service->port_count; i++) {
-		const struct wf_service_port *port = &service->ports[i];
-
-		if (!port->node_port || !is_within(claim, port->proto, port->node_port))
-			continue;
-		(void)snprintf(claim->who, 320, "node port %u of service %.253s", port->node_port,
-			       key);
-		return true;
-	}
-	if (!wants_health_port(service) ||
-	    !is_within(claim, IPPROTO_TCP, service->health_check_node_port))
-		return false;
-	(void)snprintf(claim->who, 320, "health check node port %u of service %.253s",
-		       service->health_check_node_port, key);
-	return true;
-}
-
-static bool claims_address(const char *key, const struct wf_service *service, void *context)
-{
-	const struct claim *claim = context;
-
-	if (!answers_at(service, claim->addr))
-		return false;
-	for (size_t i = 0; i < service->port_count; i++) {
-		const struct wf_service_port *port = &service->ports[i];
-
-		if (!is_within(claim, port->proto, port->port))
-			continue;
-		(void)snprintf(claim->who, 320, "port %u of service %.253s", port->port, key);
-		return true;
-	}
-	return false;
+	if (claim->kind == CTL_CLAIM_ADDRESS)
+		(void)snprintf(who, 320, "service %.253s", claim->owner->key);
+	else
+		(void)snprintf(who, 320, "%s %u of service %.253s", words[claim->kind], claim->port,
+			       claim->owner->key);
 }
 
 static bool meet(const struct wf_addr *a, const struct wf_addr *b)
@@ -141,10 +58,10 @@ static bool meet(const struct wf_addr *a, const struct wf_addr *b)
 static bool claims_published(struct wf_control *control, const struct claim *claim,
 			     const char *except)
 {
-	struct ctl_endpoint *endpoint, *next;
+	const struct ctl_endpoint *endpoint;
 	char text[WF_PUBLISH_TEXT];
 
-	HASH_ITER(by_name, control->endpoints, endpoint, next) {
+	DL_FOREACH2(control->publishers, endpoint, next_publisher) {
 		if (except && strcmp(endpoint->spec.meta.name, except) == 0)
 			continue;
 		for (size_t i = 0; i < endpoint->spec.publish.count; i++) {
@@ -170,71 +87,64 @@ int wf_ctl_port_claimed(
 		.addr = addr, .proto = proto, .first = first, .last = last, .who = ret_who
 	};
 
-	if (any_other(control, except, claims_node_port, &claim))
-		return 1;
-	if (!wf_addr_is_zero(addr) && any_other(control, except, claims_address, &claim))
-		return 1;
-	return claims_published(control, &claim, except);
+	const struct ctl_claim *found =
+		wf_ctl_claim_of_node_port(&control->lb.claims, proto, first, last, except);
+
+	if (!found && !wf_addr_is_zero(addr))
+		found = wf_ctl_claim_of_port(&control->lb.claims, addr, proto, first, last, except);
+	if (!found)
+		return claims_published(control, &claim, except);
+	name_claim(found, ret_who);
+	return 1;
 }
 
 /* ---- cluster addresses ------------------------------------------------------------------------ */
 
-static bool has_this_cluster_ip(const char *key, const struct wf_service *service, void *context)
-{
-	const struct claim *claim = context;
-
-	if (!answers_at(service, claim->addr))
-		return false;
-	(void)snprintf(claim->who, 320, "service %.253s", key);
-	return true;
-}
-
-/* Addresses that shall be no service's. */
-struct wanted {
-	const struct wf_prefix *prefix;
-	char *who; /* room for 320 */
-};
-
-static bool any_within(const struct wanted *wanted, const char *key, const struct wf_addr *addrs,
-		       size_t count)
+/* Whether one of a service's addresses lies within a prefix: 1 and its name. */
+static int lies_within(const struct ctl_claimant *claimant, const struct wf_prefix *prefix,
+		       char who[320])
 {
 	char text[WF_ADDR_TEXT];
 
-	for (size_t i = 0; i < count; i++) {
-		if (!wf_prefix_contains(wanted->prefix, &addrs[i]))
+	for (size_t i = 0; claimant && i < claimant->count; i++) {
+		const struct ctl_claim *claim = &claimant->claims[i];
+
+		if (claim->kind != CTL_CLAIM_ADDRESS || !wf_index_has(&claim->node) ||
+		    !wf_prefix_contains(prefix, &claim->addr))
 			continue;
-		(void)snprintf(wanted->who, 320, "%s of service %.253s",
-			       wf_addr_format(&addrs[i], text), key);
-		return true;
+		(void)snprintf(who, 320, "%s of service %.253s", wf_addr_format(&claim->addr, text),
+			       claimant->key);
+		return 1;
 	}
-	return false;
+	return 0;
 }
 
-static bool lies_within(const char *key, const struct wf_service *service, void *context)
+int wf_ctl_prefix_served(struct wf_control *control, const struct wf_prefix *prefix,
+			 char ret_who[320])
 {
-	return any_within(context, key, service->cluster_ips, service->cluster_ip_count) ||
-	       any_within(context, key, service->external_ips.items, service->external_ips.count) ||
-	       any_within(context, key, service->balancer_ips.items, service->balancer_ips.count);
-}
+	const struct ctl_plan *plan = control->plan;
+	const struct ctl_service *service, *next;
 
-int wf_ctl_prefix_served(
-	struct wf_control *control, const struct wf_prefix *prefix,
-	char ret_who[320]) /* NOLINT(readability-non-const-parameter): through wanted */
-{
-	struct wanted wanted = { .prefix = prefix, .who = ret_who };
-
-	return any_other(control, NULL, lies_within, &wanted);
+	for (size_t i = 0; plan && i < plan->count; i++)
+		if (lies_within(plan->items[i].claimant, prefix, ret_who))
+			return 1;
+	HASH_ITER(by_key, control->lb.services, service, next)
+		if (lies_within(service->claimant, prefix, ret_who))
+			return 1;
+	return 0;
 }
 
 /* Who has an address that a service wants for itself: NULL nobody. */
 static bool is_address_taken(struct wf_control *control, const char *key,
 			     const struct wf_addr *addr, char who[320])
 {
-	struct claim claim = { .addr = addr, .who = who };
+	const struct ctl_claim *claim = wf_ctl_claim_of_address(&control->lb.claims, addr, key);
 	struct ctl_network *network, *next;
 
-	if (any_other(control, key, has_this_cluster_ip, &claim))
+	if (claim) {
+		name_claim(claim, who);
 		return true;
+	}
 	HASH_ITER(by_name, control->networks, network, next) {
 		for (size_t i = 0; i < network->spec.subnet_count; i++) {
 			char cidr[WF_ADDR_TEXT];
@@ -255,11 +165,15 @@ static int choose_cluster_ip(struct wf_control *control, const char *key, bool i
 	const struct wf_prefix *range = &control->lb.cluster_cidrs[ip6];
 	unsigned int host_bits = (unsigned int)wf_addr_bits(&range->addr) - range->len;
 	uint64_t room = host_bits >= 20 ? 1U << 20 : 1U << host_bits, at;
+	uint64_t *walked = &control->lb.cluster_walked[ip6];
 	char who[320], text[WF_ADDR_TEXT];
 
-	/* random first: an address that was just given up is not the next one given out */
+	/*
+	 * Random first: an address that was just given up is not the next one given out. Then all,
+	 * from where the last walk ended: a range that is nearly full is not walked anew each time.
+	 */
 	for (uint64_t i = 0; i < RANDOM_TRIES + room; i++) {
-		at = i < RANDOM_TRIES ? (uint64_t)wf_ctl_random(control) % room : i - RANDOM_TRIES;
+		at = (i < RANDOM_TRIES ? wf_ctl_random(control) : ++*walked) % room;
 		if (at == 0 || at == room - 1)
 			continue;
 		*ret_addr = wf_addr_add(&range->addr, at);
@@ -368,7 +282,7 @@ static bool wants_node_ports(const struct wf_service *spec)
 /* Whether it is where the service's health check answers. */
 static bool is_own_health_port(const struct wf_service *spec, uint8_t proto, uint16_t number)
 {
-	return proto == IPPROTO_TCP && wants_health_port(spec) &&
+	return proto == IPPROTO_TCP && wf_ctl_wants_health_port(spec) &&
 	       spec->health_check_node_port == number;
 }
 
@@ -488,7 +402,7 @@ static int complete_health_port(struct wf_control *control, const char *key,
 				struct wf_service *spec, const struct wf_service *before,
 				struct wf_err *err)
 {
-	if (!wants_health_port(spec))
+	if (!wf_ctl_wants_health_port(spec))
 		return 0;
 	if (!spec->health_check_node_port && before)
 		spec->health_check_node_port = before->health_check_node_port;

@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include <utlist.h>
+
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/mem.h"
@@ -68,9 +70,11 @@ static json_t *backends_json(const struct wf_control *control, const struct wf_l
 			list, json_pack("{s:o, s:i, s:s, s:s, s:s, s:s, s:I, s:b, s:b, s:I}",
 					"address", addr_json(&backend->addr), "port", backend->port,
 					"state", wf_lb_state_name(backend->state), "node",
-					backend->node, "zone", backend->zone, "target",
-					backend->target, "weight", (json_int_t)backend->weight,
-					"inside", (backend->sets & WF_LB_INSIDE) != 0, "outside",
+					wf_shared_text(backend->node), "zone",
+					wf_shared_text(backend->zone), "target",
+					wf_shared_text(backend->target), "weight",
+					(json_int_t)backend->weight, "inside",
+					(backend->sets & WF_LB_INSIDE) != 0, "outside",
 					(backend->sets & WF_LB_OUTSIDE) != 0, "active",
 					(json_int_t)active_of(control, port, backend)));
 	}
@@ -110,13 +114,7 @@ static json_t *port_json(const struct wf_control *control, const struct ctl_serv
 
 static const char *fault_reason(const struct ctl_service *service)
 {
-	switch (-service->fault.code) {
-	case ENOSPC: return "TableFull";
-	case EEXIST: return "Clash";
-	case ENOENT: return "NetworkMissing";
-	default: break;
-	}
-	switch (service->fault.code) {
+	switch (service->fault ? abs(service->fault->code) : ENOMEM) {
 	case ENOSPC: return "TableFull";
 	case EEXIST: return "Clash";
 	case ENOENT: return "NetworkMissing";
@@ -129,9 +127,10 @@ static json_t *programmed_json(const struct ctl_service *service)
 	const bool foreign = service->spec.foreign;
 	const bool ok = service->programmed && !foreign;
 	const char *reason = ok ? "InForce" : foreign ? "OtherProxy" : fault_reason(service);
-	const char *message = ok        ? ""
-			      : foreign ? "another proxy serves it"
-					: service->fault.message;
+	const char *message = ok               ? ""
+			      : foreign        ? "another proxy serves it"
+			      : service->fault ? service->fault->message
+					       : "out of memory";
 
 	return json_pack("{s:s, s:s, s:s, s:s}", "type", "Programmed", "status",
 			 ok ? "True" : "False", "reason", reason, "message", message);
@@ -279,9 +278,9 @@ static json_t *published_json(const struct wf_control *control, const struct wf_
 
 static void add_published(struct wf_control *control, json_t *items)
 {
-	struct ctl_endpoint *endpoint, *next;
+	const struct ctl_endpoint *endpoint;
 
-	HASH_ITER(by_name, control->endpoints, endpoint, next)
+	DL_FOREACH2(control->publishers, endpoint, next_publisher)
 		for (size_t i = 0; i < endpoint->spec.publish.count; i++)
 			(void)json_array_append_new(
 				items, published_json(control, &endpoint->spec,

@@ -4,8 +4,11 @@
 #include <stdio.h>
 #include <string.h>
 
+#include <utlist.h>
+
 #include "base/mem.h"
 #include "control/control_priv.h"
+#include "model/selector.h"
 
 void wf_ctl_meta_adopt(struct wf_meta *meta, const json_t *document)
 {
@@ -54,27 +57,64 @@ struct ctl_endpoint *wf_ctl_endpoint_by_container(struct wf_control *control,
 	return endpoint;
 }
 
+/* The address that a key is for. */
+static const struct wf_addr *address_of(const struct ctl_endpoint_key *key)
+{
+	const struct ctl_endpoint *endpoint = key->endpoint;
+
+	return &endpoint->spec.addresses[key - endpoint->keys].prefix.addr;
+}
+
 struct ctl_endpoint *wf_ctl_endpoint_by_address(struct wf_control *control,
 						const struct ctl_network *network,
 						const struct wf_addr *addr)
 {
-	struct ctl_endpoint *endpoint, *next;
+	WF_INDEX_EACH(&control->addresses, wf_hash_addr(0, addr), node) {
+		const struct ctl_endpoint_key *key =
+			WF_INDEX_OBJECT(node, struct ctl_endpoint_key, node);
 
-	HASH_ITER(by_name, control->endpoints, endpoint, next) {
-		for (size_t i = 0; i < endpoint->spec.address_count; i++)
-			if (endpoint->network == network &&
-			    wf_addr_equal(&endpoint->spec.addresses[i].prefix.addr, addr))
-				return endpoint;
+		if (key->endpoint->network == network && wf_addr_equal(address_of(key), addr))
+			return key->endpoint;
 	}
 	return NULL;
+}
+
+uint32_t wf_ctl_slot_by_address(struct wf_control *control, const struct wf_addr *addr)
+{
+	WF_INDEX_EACH(&control->addresses, wf_hash_addr(0, addr), node) {
+		const struct ctl_endpoint_key *key =
+			WF_INDEX_OBJECT(node, struct ctl_endpoint_key, node);
+
+		if (key->endpoint->spec.slot && wf_addr_equal(address_of(key), addr))
+			return key->endpoint->spec.slot;
+	}
+	return WF_SLOT_HOST;
+}
+
+const char *wf_ctl_endpoint_namespace(const struct wf_endpoint *spec)
+{
+	const char *namespace = wf_labels_get(&spec->meta.labels, WF_LABEL_POD_NAMESPACE);
+
+	return namespace ? namespace : WF_NAMESPACE_DEFAULT;
+}
+
+uint64_t wf_ctl_label_hash(const char *namespace, const char *key, const char *value)
+{
+	return wf_hash_text(wf_hash_text(wf_hash_text(0, namespace), key), value);
+}
+
+uint64_t wf_ctl_holder_hash(const char *network, const char *holder)
+{
+	return wf_hash_text(wf_hash_text(0, network), holder);
 }
 
 struct ctl_reservation *wf_ctl_reservation_of(struct wf_control *control, const char *network,
 					      const char *holder)
 {
-	struct ctl_reservation *reservation, *next;
+	WF_INDEX_EACH(&control->holders, wf_ctl_holder_hash(network, holder), node) {
+		struct ctl_reservation *reservation =
+			WF_INDEX_OBJECT(node, struct ctl_reservation, by_holder);
 
-	HASH_ITER(by_name, control->reservations, reservation, next) {
 		if (strcmp(reservation->spec.network, network) == 0 &&
 		    strcmp(reservation->spec.holder, holder) == 0)
 			return reservation;
@@ -156,6 +196,36 @@ static bool add_keys(struct wf_control *control, struct ctl_endpoint *endpoint)
 	return false;
 }
 
+/* The same with the indexes: nothing fails once the keys are there. */
+static void index_endpoint(struct wf_control *control, struct ctl_endpoint *endpoint)
+{
+	const struct wf_endpoint *spec = &endpoint->spec;
+	const char *namespace = wf_ctl_endpoint_namespace(spec);
+	struct ctl_endpoint_key *key = endpoint->keys;
+
+	for (size_t i = 0; i < spec->address_count; i++, key++)
+		wf_index_add(&control->addresses, &key->node,
+			     wf_hash_addr(0, &spec->addresses[i].prefix.addr));
+	for (size_t i = 0; i < spec->meta.labels.count; i++, key++)
+		wf_index_add(&control->labels, &key->node,
+			     wf_ctl_label_hash(namespace, spec->meta.labels.items[i].key,
+					       spec->meta.labels.items[i].value));
+	for (size_t i = 0; i < endpoint->key_count; i++)
+		endpoint->keys[i].endpoint = endpoint;
+	if (spec->publish.count)
+		DL_APPEND2(control->publishers, endpoint, prev_publisher, next_publisher);
+}
+
+static void unindex_endpoint(struct wf_control *control, struct ctl_endpoint *endpoint)
+{
+	for (size_t i = 0; i < endpoint->key_count; i++)
+		wf_index_remove(i < endpoint->spec.address_count ? &control->addresses
+								 : &control->labels,
+				&endpoint->keys[i].node);
+	if (endpoint->spec.publish.count)
+		DL_DELETE2(control->publishers, endpoint, prev_publisher, next_publisher);
+}
+
 int wf_ctl_endpoint_insert(struct wf_control *control, struct wf_endpoint *spec,
 			   struct ctl_network *network, struct ctl_endpoint **ret_endpoint)
 {
@@ -164,12 +234,16 @@ int wf_ctl_endpoint_insert(struct wf_control *control, struct wf_endpoint *spec,
 	if (!endpoint)
 		return -ENOMEM;
 	endpoint->spec = *spec;
-	if (!add_keys(control, endpoint)) {
+	endpoint->key_count = spec->address_count + spec->meta.labels.count;
+	endpoint->keys = calloc(endpoint->key_count + 1, sizeof(*endpoint->keys));
+	if (!endpoint->keys || !add_keys(control, endpoint)) {
+		free(endpoint->keys);
 		free(endpoint);
 		return -ENOMEM;
 	}
 	memset(spec, 0, sizeof(*spec));
 	endpoint->network = network;
+	index_endpoint(control, endpoint);
 	network->endpoint_count++;
 	control->endpoint_count++;
 	if (endpoint->spec.slot) {
@@ -185,6 +259,8 @@ void wf_ctl_endpoint_remove(struct wf_control *control, struct ctl_endpoint *end
 	HASH_DELETE(by_name, control->endpoints, endpoint);
 	if (endpoint->container_key)
 		HASH_DELETE(by_container, control->containers, endpoint);
+	unindex_endpoint(control, endpoint);
+	free(endpoint->keys);
 	free(endpoint->container_key);
 	endpoint->network->endpoint_count--;
 	control->endpoint_count--;
@@ -209,12 +285,15 @@ int wf_ctl_reservation_insert(struct wf_control *control, struct wf_reservation 
 		return wf_fail(err, -ENOMEM, "out of memory for reservation %s", spec->meta.name);
 	}
 	memset(spec, 0, sizeof(*spec));
+	wf_index_add(&control->holders, &reservation->by_holder,
+		     wf_ctl_holder_hash(reservation->spec.network, reservation->spec.holder));
 	return 0;
 }
 
 void wf_ctl_reservation_remove(struct wf_control *control, struct ctl_reservation *reservation)
 {
 	HASH_DELETE(by_name, control->reservations, reservation);
+	wf_index_remove(&control->holders, &reservation->by_holder);
 	wf_reservation_done(&reservation->spec);
 	free(reservation);
 }
@@ -233,18 +312,16 @@ uint32_t wf_ctl_slot_take(struct wf_control *control)
 	return 0;
 }
 
-static bool is_planned(const struct ctl_plan *plan, uint32_t number)
-{
-	for (size_t i = 0; plan && i < plan->count; i++)
-		if (plan->items[i].network.number == number)
-			return true;
-	return false;
-}
-
 uint32_t wf_ctl_number_take(const struct wf_control *control)
 {
+	const struct ctl_change *planned = control->plan ? control->plan->networks : NULL;
+	bool is_taken[WF_MAX_NETWORKS] = { false };
+
+	for (; planned; planned = planned->next_network)
+		if (planned->network.number < WF_MAX_NETWORKS)
+			is_taken[planned->network.number] = true;
 	for (uint32_t number = 1; number < WF_MAX_NETWORKS; number++)
-		if (!control->by_number[number] && !is_planned(control->plan, number))
+		if (!control->by_number[number] && !is_taken[number])
 			return number;
 	return 0;
 }

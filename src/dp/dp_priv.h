@@ -60,6 +60,7 @@ enum wf_dp_sizing {
 	WF_DP_SIZE_SERVICES,    /* for each service port */
 	WF_DP_SIZE_NUMBERED,    /* the same, and one more: number 0 is not used */
 	WF_DP_SIZE_CONNECTIONS, /* one entry for so many connections */
+	WF_DP_SIZE_ADDRESSES,   /* as it says, and room for more services than the default */
 };
 
 /* What a map must look like to be shared with a running datapath. */

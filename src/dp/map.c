@@ -117,9 +117,11 @@ int wf_dp_address_set(struct wf_dp *dp, uint32_t network, const struct wf_addr *
 	int r = write_entry(dp, WF_DP_MAP_ADDRESSES, &key, value, err);
 
 	if (r == -E2BIG)
-		return wf_fail(err, -ENOSPC,
-			       "the address table is full: a node holds at most %d addresses",
-			       WF_MAX_ADDRESSES);
+		return wf_fail(
+			err, -ENOSPC,
+			"the address table is full: it holds at most %u addresses; more "
+			"with a greater --max-services",
+			wf_dp_map_entries(&wf_dp_map_specs[WF_DP_MAP_ADDRESSES], &dp->sizes));
 	return r;
 }
 

@@ -20,8 +20,8 @@ const struct wf_dp_map_spec wf_dp_map_specs[WF_DP_MAP_COUNT] = {
 	[WF_DP_MAP_ENDPOINTS] = { "wf_endpoints", BPF_MAP_TYPE_ARRAY, 4, sizeof(struct wf_ep_value),
 				  WF_MAX_SLOTS, 0 },
 	[WF_DP_MAP_ADDRESSES] = { "wf_addresses", BPF_MAP_TYPE_HASH, sizeof(struct wf_addr_key),
-				  sizeof(struct wf_addr_value), WF_MAX_ADDRESSES,
-				  BPF_F_NO_PREALLOC },
+				  sizeof(struct wf_addr_value), WF_MAX_ADDRESSES, BPF_F_NO_PREALLOC,
+				  WF_DP_SIZE_ADDRESSES },
 	[WF_DP_MAP_NETWORKS] = { "wf_networks", BPF_MAP_TYPE_ARRAY, 4, sizeof(struct wf_net_value),
 				 WF_MAX_NETWORKS, 0 },
 	[WF_DP_MAP_REMOTES] = { "wf_remotes", BPF_MAP_TYPE_HASH, sizeof(struct wf_addr_key),
@@ -150,12 +150,21 @@ void wf_dp_sizes_wanted(const struct wf_dp_sizes *asked, struct wf_dp_sizes *ret
 	ret_sizes->connections = power_of_two(connections ? connections : WF_DEFAULT_CONNECTIONS);
 }
 
+/* Every frontend of services beyond the default number may have an address of its own. */
+static uint32_t more_addresses(const struct wf_dp_sizes *sizes)
+{
+	return sizes->services > WF_DEFAULT_SERVICES
+		       ? WF_FRONTENDS_PER_SERVICE * (sizes->services - WF_DEFAULT_SERVICES)
+		       : 0;
+}
+
 uint32_t wf_dp_map_entries(const struct wf_dp_map_spec *spec, const struct wf_dp_sizes *sizes)
 {
 	switch (spec->sizing) {
 	case WF_DP_SIZE_SERVICES: return spec->max_entries * sizes->services;
 	case WF_DP_SIZE_NUMBERED: return spec->max_entries * sizes->services + 1;
 	case WF_DP_SIZE_CONNECTIONS: return sizes->connections / spec->max_entries;
+	case WF_DP_SIZE_ADDRESSES: return spec->max_entries + more_addresses(sizes);
 	default: return spec->max_entries;
 	}
 }
@@ -184,6 +193,13 @@ int wf_dp_sizes_learn(int fd, const struct wf_dp_map_spec *spec, struct wf_dp_si
 	return 0;
 }
 
+/* The address table of an earlier build is kept with the size it has. */
+static bool is_size(const struct wf_dp_map_spec *spec, uint32_t entries, uint32_t wanted)
+{
+	return entries == wanted ||
+	       (spec->sizing == WF_DP_SIZE_ADDRESSES && entries >= spec->max_entries);
+}
+
 int wf_dp_map_check(int fd, const struct wf_dp_map_spec *spec, const struct wf_dp_sizes *sizes,
 		    struct wf_err *err)
 {
@@ -195,7 +211,7 @@ int wf_dp_map_check(int fd, const struct wf_dp_map_spec *spec, const struct wf_d
 		return wf_fail(err, -errno, "cannot inspect the pinned map %s: %s", spec->name,
 			       strerror(errno));
 	if (info.type == spec->type && info.key_size == spec->key_bytes &&
-	    info.value_size == spec->value_bytes && info.max_entries == entries &&
+	    info.value_size == spec->value_bytes && is_size(spec, info.max_entries, entries) &&
 	    info.map_flags == spec->flags)
 		return 0;
 	return wf_fail(err, -ESTALE,

@@ -94,10 +94,21 @@ static uint32_t weight_of(const struct wf_maglev_backend *backend)
 	return backend->weight ? backend->weight : 1;
 }
 
+/* x % divisor, by multiplying with ones = UINT64_MAX / divisor: a division takes as long as ten. */
+static uint32_t remainder_of(uint64_t x, uint32_t divisor, uint64_t ones)
+{
+	uint64_t rest = x - (uint64_t)(((unsigned __int128)x * ones) >> 64) * divisor;
+
+	while (rest >= divisor)
+		rest -= divisor;
+	return (uint32_t)rest;
+}
+
 /* Returns the greatest weight. */
 static uint32_t make_turns(const struct wf_maglev_backend *backends, size_t count,
 			   struct turn *turns, uint32_t size)
 {
+	const uint64_t ones = UINT64_MAX / size, ones_less = UINT64_MAX / (size - 1);
 	uint32_t most = 1;
 
 	for (size_t i = 0; i < count; i++)
@@ -112,8 +123,9 @@ static uint32_t make_turns(const struct wf_maglev_backend *backends, size_t coun
 			.key = key,
 			.number = backends[i].number,
 			.weight = weight,
-			.at = (uint32_t)(mix(key) % size),
-			.skip = (uint32_t)(mix(key + 0x9e3779b97f4a7c15) % (size - 1)) + 1,
+			.at = remainder_of(mix(key), size, ones),
+			.skip = remainder_of(mix(key + 0x9e3779b97f4a7c15), size - 1, ones_less) +
+				1,
 			.credit = most - weight,
 		};
 	}

@@ -8,6 +8,11 @@
 
 void wf_lb_port_done(struct wf_lb_port *port)
 {
+	for (size_t i = 0; i < port->backend_count; i++) {
+		wf_shared_unref(&port->backends[i].node);
+		wf_shared_unref(&port->backends[i].zone);
+		wf_shared_unref(&port->backends[i].target);
+	}
 	free(port->key);
 	free(port->frontends);
 	free(port->backends);

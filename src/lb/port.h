@@ -13,6 +13,7 @@
 #include <weft/abi/lb.h>
 
 #include "base/addr.h"
+#include "base/shared.h"
 
 /* struct wf_lb_backend.sets */
 enum wf_lb_set {
@@ -33,15 +34,15 @@ enum wf_lb_state {
 
 struct wf_lb_backend {
 	struct wf_addr addr;
-	uint16_t port;
 	uint32_t weight; /* from 1 */
 	uint32_t sets;   /* enum wf_lb_set; 0: known, and takes no new connections */
 	enum wf_lb_state state;
-	uint32_t slot;    /* of the local endpoint, WF_SLOT_HOST: elsewhere */
-	bool is_local;    /* on this node, be it in the host's own namespace */
-	char node[64];    /* "" unknown */
-	char zone[64];    /* "" unknown */
-	char target[128]; /* what it is, for people: the pod's or endpoint's name; "" unknown */
+	uint32_t slot; /* of the local endpoint, WF_SLOT_HOST: elsewhere */
+	uint16_t port;
+	bool is_local;            /* on this node, be it in the host's own namespace */
+	struct wf_shared *node;   /* held; NULL unknown */
+	struct wf_shared *zone;   /* held; NULL unknown */
+	struct wf_shared *target; /* held; what it is, for people: the pod's or endpoint's name */
 };
 
 struct wf_lb_frontend {

@@ -11,6 +11,9 @@
 
 #include "base/mem.h"
 
+/* Backends that are sorted without qsort(): those of nearly every service. */
+#define FEW 32
+
 /* What kube-proxy calls the topology mode. */
 enum topology {
 	EVERYWHERE,
@@ -70,7 +73,7 @@ static struct candidate judge(const struct wf_lb_question *question,
 	struct candidate candidate = {
 		.endpoint = endpoint,
 		.port = port,
-		.is_local = endpoint->node[0] && strcmp(endpoint->node, facts->node) == 0,
+		.is_local = endpoint->node && strcmp(endpoint->node->text, facts->node) == 0,
 		.is_ready = endpoint->ready || question->service->publish_not_ready,
 		.is_healthy = true,
 	};
@@ -139,6 +142,23 @@ static int compare_candidates(const void *a, const void *b)
 	return x->order < y->order ? -1 : x->order > y->order;
 }
 
+/* Few are sorted by hand: calling back for each comparison would take longer than all else. */
+static void sort(struct candidate *items, size_t count)
+{
+	if (count > FEW) {
+		qsort(items, count, sizeof(*items), compare_candidates);
+		return;
+	}
+	for (size_t i = 1; i < count; i++) {
+		struct candidate item = items[i];
+		size_t at = i;
+
+		for (; at && compare_candidates(&item, &items[at - 1]) < 0; at--)
+			items[at] = items[at - 1];
+		items[at] = item;
+	}
+}
+
 static void sort_once(struct candidates *candidates)
 {
 	struct candidate *items = candidates->items;
@@ -146,7 +166,7 @@ static void sort_once(struct candidates *candidates)
 
 	if (candidates->count < 2)
 		return;
-	qsort(items, candidates->count, sizeof(*items), compare_candidates);
+	sort(items, candidates->count);
 	for (size_t i = 1; i < candidates->count; i++)
 		if (compare_places(&items[kept], &items[i]))
 			items[++kept] = items[i];
@@ -277,10 +297,6 @@ static void fill(const struct wf_lb_question *question, const struct candidate *
 	const struct wf_slice_endpoint *endpoint = candidate->endpoint;
 	const struct wf_lb_facts *facts = question->facts;
 
-	_Static_assert(sizeof(backend->node) == sizeof(endpoint->node) &&
-			       sizeof(backend->zone) == sizeof(endpoint->zone) &&
-			       sizeof(backend->target) == sizeof(endpoint->target),
-		       "names are copied whole");
 	backend->addr = endpoint->addr;
 	backend->port = candidate->port;
 	backend->weight = endpoint->weight ? endpoint->weight : 1;
@@ -288,9 +304,9 @@ static void fill(const struct wf_lb_question *question, const struct candidate *
 	backend->state = state_of(question, candidate);
 	backend->slot = facts->slot_of ? facts->slot_of(&endpoint->addr, facts->context) : 0;
 	backend->is_local = candidate->is_local;
-	memcpy(backend->node, endpoint->node, sizeof(backend->node));
-	memcpy(backend->zone, endpoint->zone, sizeof(backend->zone));
-	memcpy(backend->target, endpoint->target, sizeof(backend->target));
+	backend->node = wf_shared_ref(endpoint->node);
+	backend->zone = wf_shared_ref(endpoint->zone);
+	backend->target = wf_shared_ref(endpoint->target);
 }
 
 int wf_lb_select_backends(const struct wf_lb_question *question, struct wf_lb_port *port,

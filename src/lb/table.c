@@ -127,6 +127,15 @@ static int check_port(const struct wf_lb_port *port, struct wf_err *err)
 	return 0;
 }
 
+/* Looks for room where something is full. Not for each of many: nothing becomes free so soon. */
+static void sweep_for_room(struct wf_lb_table *table, uint64_t now_ms)
+{
+	if (now_ms < table->full_due_ms)
+		return;
+	table->full_due_ms = now_ms + WF_LB_FULL_MS;
+	(void)wf_lb_table_sweep(table, now_ms);
+}
+
 /* Plans, once more after a sweep when something is full, and lets it come into force. */
 static int change(struct wf_lb_table *table, struct wf_lb_record *record,
 		  const struct wf_lb_port *port, uint64_t now_ms, struct wf_err *err)
@@ -136,7 +145,7 @@ static int change(struct wf_lb_table *table, struct wf_lb_record *record,
 	if (r == -ENOSPC) {
 		/* not this record: sweep would free it if it was removed long ago */
 		record->is_staged = true;
-		(void)wf_lb_table_sweep(table, now_ms);
+		sweep_for_room(table, now_ms);
 		record->is_staged = false;
 		r = wf_lb_table_plan(table, record, port, err);
 	}
@@ -165,7 +174,7 @@ int wf_lb_table_put(struct wf_lb_table *table, const struct wf_lb_port *port, ui
 	if (r < 0)
 		return r;
 	if (!table->free_services.count)
-		(void)wf_lb_table_sweep(table, now_ms);
+		sweep_for_room(table, now_ms);
 	r = find_or_make(table, port, &record, err);
 	if (r < 0)
 		return r;

@@ -162,6 +162,8 @@ void wf_lb_table_free(struct wf_lb_table **table)
 		DL_DELETE((*table)->paused, run);
 		free(run);
 	}
+	wf_index_done(&(*table)->records);
+	wf_index_done(&(*table)->nodes);
 	wf_bits_done(&(*table)->free_services);
 	wf_bits_done(&(*table)->free_backends);
 	wf_space_done(&(*table)->space);

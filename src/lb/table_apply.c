@@ -307,7 +307,7 @@ static int write_nodes(struct wf_lb_table *table, const struct wf_lb_record *onl
 			count = gather(table, only, pending, 0);
 		else
 			DL_FOREACH2(table->staged, record, staged_next)
-		count = gather(table, record, pending, count);
+				count = gather(table, record, pending, count);
 		if (!count)
 			continue;
 		r = effects->frontends_set(scratch->keys,

@@ -16,12 +16,10 @@
 #ifndef WEFT_LB_TABLE_PRIV_H
 #define WEFT_LB_TABLE_PRIV_H
 
-/* A failed allocation inside uthash leaves the element out; HASH_ADD callers look at hh.tbl. */
-#define HASH_NONFATAL_OOM 1
-#include <uthash.h>
 #include <utlist.h>
 
 #include "base/bits.h"
+#include "base/index.h"
 #include "base/space.h"
 #include "lb/maglev.h"
 #include "lb/table.h"
@@ -31,6 +29,9 @@
  * before it changed has long come to its end by then.
  */
 #define WF_LB_PAUSE_MS 2000
+
+/* Least time between sweeps for room: what is full is full for all that come in this time. */
+#define WF_LB_FULL_MS 100
 
 /* How often a backend that left is asked whether its connections have ended. */
 #define WF_LB_POLL_MS 1000
@@ -68,7 +69,7 @@ enum wf_lb_pending {
 	WF_LB_DELETE,
 };
 
-/* A frontend, in the hash by its key and in the list of its record. */
+/* A frontend, in the index by its key and in the list of its record. */
 struct wf_lb_node {
 	struct wf_frontend_key key;
 	struct wf_frontend_value value;  /* in force, if it is */
@@ -77,7 +78,7 @@ struct wf_lb_node {
 	bool is_there; /* the kernel has it */
 	struct wf_lb_record *owner;
 	struct wf_lb_node *prev, *next;
-	UT_hash_handle hh;
+	struct wf_index_node by_key;
 };
 
 /* Who may use a service; sorted, no two alike. */
@@ -112,7 +113,7 @@ struct wf_lb_record {
 
 	struct wf_lb_record *staged_prev, *staged_next;
 	struct wf_lb_record *waiting_prev, *waiting_next;
-	UT_hash_handle hh; /* by key */
+	struct wf_index_node by_key; /* in the index when it has one */
 };
 
 /* Room for one computation, kept because nearly every put needs it. */
@@ -134,14 +135,15 @@ struct wf_lb_table {
 	struct wf_bits free_services; /* numbers nobody has */
 	struct wf_bits free_backends;
 	struct wf_space space;
-	struct wf_lb_record *records;    /* hash by key; owns */
-	struct wf_lb_record **by_number; /* owned array; owns those without a key */
+	struct wf_index records;         /* by key */
+	struct wf_lb_record **by_number; /* owned array; owns them */
 	struct wf_lb_record *stray;      /* owned; NULL: nothing senseless was adopted */
-	struct wf_lb_node *nodes;        /* hash by key; the records own */
+	struct wf_index nodes;           /* by key; the records own them */
 	struct wf_lb_run *paused;        /* owned list, the one due first in front */
 	struct wf_lb_record *waiting;    /* list */
 	struct wf_lb_record *staged;     /* list, in the order of puts */
 	size_t staged_nodes;
+	uint64_t full_due_ms; /* before that no sweep is made because something is full */
 	bool in_batch;
 	int batch_result; /* of what was written before commit; the first failure */
 	struct wf_err batch_err;

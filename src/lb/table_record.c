@@ -7,13 +7,15 @@
 #include "base/mem.h"
 #include "lb/table_priv.h"
 
-/* NOLINTNEXTLINE(readability-function-size): what uthash expands to */
 struct wf_lb_record *wf_lb_record_find(const struct wf_lb_table *table, const char *key)
 {
-	struct wf_lb_record *record;
+	WF_INDEX_EACH(&table->records, wf_hash_text(0, key), node) {
+		struct wf_lb_record *record = WF_INDEX_OBJECT(node, struct wf_lb_record, by_key);
 
-	HASH_FIND_STR(table->records, key, record);
-	return record;
+		if (strcmp(record->key, key) == 0)
+			return record;
+	}
+	return NULL;
 }
 
 const char *wf_lb_record_label(const struct wf_lb_record *record)
@@ -21,17 +23,12 @@ const char *wf_lb_record_label(const struct wf_lb_record *record)
 	return record->key ? record->key : "(of an earlier run)";
 }
 
-/* NOLINTNEXTLINE(readability-function-size): what uthash expands to */
 int wf_lb_record_name(struct wf_lb_table *table, struct wf_lb_record *record, const char *key)
 {
-	_cleanup_free_ char *copy = strdup(key);
-
-	if (!copy)
+	record->key = strdup(key);
+	if (!record->key)
 		return -ENOMEM;
-	HASH_ADD_KEYPTR(hh, table->records, copy, strlen(copy), record);
-	if (!record->hh.tbl)
-		return -ENOMEM;
-	record->key = TAKE_PTR(copy);
+	wf_index_add(&table->records, &record->by_key, wf_hash_text(0, key));
 	return 0;
 }
 
@@ -64,14 +61,11 @@ static void free_runs(struct wf_lb_run **runs)
 	}
 }
 
-/* NOLINTNEXTLINE(readability-function-size): what uthash expands to */
 void wf_lb_record_free(struct wf_lb_table *table, struct wf_lb_record *record)
 {
-	/* a frontend of a list is in the hash: asked for the analyser, which does not know */
-	while (record->nodes && table->nodes)
+	while (record->nodes)
 		wf_lb_node_free(table, record->nodes);
-	if (record->key)
-		HASH_DEL(table->records, record);
+	wf_index_remove(&table->records, &record->by_key);
 	if (record->is_waiting)
 		DL_DELETE2(table->waiting, record, waiting_prev, waiting_next);
 	if (record->is_staged)
@@ -89,17 +83,25 @@ void wf_lb_record_free(struct wf_lb_table *table, struct wf_lb_record *record)
 	free(record);
 }
 
-/* NOLINTNEXTLINE(readability-function-size): what uthash expands to */
+static uint64_t node_hash(const struct wf_frontend_key *key)
+{
+	uint64_t rest = (uint64_t)key->scope << 32 | (uint64_t)key->port << 8 | key->proto;
+
+	return wf_hash_addr(rest, &key->addr);
+}
+
 struct wf_lb_node *wf_lb_node_find(const struct wf_lb_table *table,
 				   const struct wf_frontend_key *key)
 {
-	struct wf_lb_node *node;
+	WF_INDEX_EACH(&table->nodes, node_hash(key), found) {
+		struct wf_lb_node *node = WF_INDEX_OBJECT(found, struct wf_lb_node, by_key);
 
-	HASH_FIND(hh, table->nodes, key, sizeof(*key), node);
-	return node;
+		if (memcmp(&node->key, key, sizeof(*key)) == 0)
+			return node;
+	}
+	return NULL;
 }
 
-/* NOLINTNEXTLINE(readability-function-size): what uthash expands to */
 struct wf_lb_node *wf_lb_node_new(struct wf_lb_table *table, struct wf_lb_record *owner,
 				  const struct wf_frontend_key *key)
 {
@@ -109,20 +111,15 @@ struct wf_lb_node *wf_lb_node_new(struct wf_lb_table *table, struct wf_lb_record
 		return NULL;
 	node->key = *key;
 	node->owner = owner;
-	HASH_ADD(hh, table->nodes, key, sizeof(node->key), node);
-	if (!node->hh.tbl) {
-		free(node);
-		return NULL;
-	}
+	wf_index_add(&table->nodes, &node->by_key, node_hash(key));
 	DL_APPEND(owner->nodes, node);
 	owner->node_count++;
 	return node;
 }
 
-/* NOLINTNEXTLINE(readability-function-size): what uthash expands to */
 void wf_lb_node_free(struct wf_lb_table *table, struct wf_lb_node *node)
 {
-	HASH_DEL(table->nodes, node);
+	wf_index_remove(&table->nodes, &node->by_key);
 	DL_DELETE(node->owner->nodes, node);
 	node->owner->node_count--;
 	free(node);

@@ -129,7 +129,7 @@ void wf_lb_table_use(const struct wf_lb_table *table, struct wf_lb_use *ret_use)
 	*ret_use = (struct wf_lb_use){
 		.services_max = memory->service_count - 1,
 		.services = memory->service_count - 1 - table->free_services.count,
-		.frontends = HASH_COUNT(table->nodes),
+		.frontends = (uint32_t)table->nodes.count,
 		.backends_max = memory->backend_count - 1,
 		.backends = memory->backend_count - 1 - table->free_backends.count,
 		.picks_max = table->space.places,

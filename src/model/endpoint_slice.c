@@ -31,6 +31,9 @@ static void free_list(char **list)
 
 static void endpoint_done(struct wf_slice_endpoint *endpoint)
 {
+	wf_shared_unref(&endpoint->node);
+	wf_shared_unref(&endpoint->zone);
+	wf_shared_unref(&endpoint->target);
 	free_list(endpoint->zone_hints);
 	free_list(endpoint->node_hints);
 }
@@ -164,22 +167,50 @@ static int read_hints(struct reading *reading, struct wf_slice_endpoint *endpoin
 	return read_names(reading, json_object_get(hints, "forNodes"), &endpoint->node_hints);
 }
 
+/* Holds what the endpoint before has, when it is the same text: nodes and zones often are. */
+static int share(struct reading *reading, struct wf_shared *before, const char *text,
+		 struct wf_shared **ret_shared)
+{
+	if (before && strcmp(before->text, text) == 0)
+		*ret_shared = wf_shared_ref(before);
+	else if (wf_shared_new(ret_shared, text) < 0)
+		return wf_fail(reading->err, -ENOMEM, "out of memory");
+	return 0;
+}
+
+static int read_where(struct reading *reading, struct wf_slice_endpoint *endpoint,
+		      const json_t *object)
+{
+	const struct wf_slice_endpoint none = { .weight = 0 };
+	const struct wf_slice_endpoint *before =
+		endpoint > reading->slice->endpoints ? endpoint - 1 : &none;
+	const char *target = wf_json_str(json_object_get(object, "targetRef"), "name", "");
+	char word[64], shown[128];
+	int r;
+
+	/* only shown: its beginning will do */
+	(void)snprintf(shown, sizeof(shown), "%s", target);
+	r = share(reading, NULL, shown, &endpoint->target);
+	if (r == 0)
+		r = read_word(reading, object, "nodeName", word, sizeof(word));
+	if (r == 0)
+		r = share(reading, before->node, word, &endpoint->node);
+	if (r == 0)
+		r = read_word(reading, object, "zone", word, sizeof(word));
+	return r < 0 ? r : share(reading, before->zone, word, &endpoint->zone);
+}
+
 static int fill_endpoint(struct reading *reading, struct wf_slice_endpoint *endpoint,
 			 const json_t *object)
 {
 	const json_t *conditions = json_object_get(object, "conditions");
-	const char *target = wf_json_str(json_object_get(object, "targetRef"), "name", "");
 	int r = read_addresses(reading, endpoint, object);
 
 	endpoint->ready = wf_json_bool(conditions, "ready", true);
 	endpoint->serving = wf_json_bool(conditions, "serving", true);
 	endpoint->terminating = wf_json_bool(conditions, "terminating", false);
-	/* only shown: its beginning will do */
-	(void)snprintf(endpoint->target, sizeof(endpoint->target), "%s", target);
 	if (r == 0)
-		r = read_word(reading, object, "nodeName", endpoint->node, sizeof(endpoint->node));
-	if (r == 0)
-		r = read_word(reading, object, "zone", endpoint->zone, sizeof(endpoint->zone));
+		r = read_where(reading, endpoint, object);
 	return r < 0 ? r : read_hints(reading, endpoint, object);
 }
 

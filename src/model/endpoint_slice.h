@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "base/addr.h"
+#include "base/shared.h"
 #include "model/meta.h"
 
 #define WF_KIND_ENDPOINT_SLICE        "EndpointSlice"
@@ -27,15 +28,15 @@ struct wf_slice_port {
 
 struct wf_slice_endpoint {
 	struct wf_addr addr; /* the first one; Kubernetes says that the others mean nothing */
+	uint32_t weight;     /* annotation-free slices: 1 */
 	bool ready;          /* conditions, absent ones as the API says: ready and serving true */
 	bool serving;
 	bool terminating;
-	char node[64];     /* "" */
-	char zone[64];     /* "" */
-	char target[128];  /* targetRef.name, "" */
-	uint32_t weight;   /* annotation-free slices: 1 */
-	char **zone_hints; /* owned; NULL-terminated; NULL: none */
-	char **node_hints; /* owned; NULL-terminated; NULL: none */
+	struct wf_shared *node;   /* held; NULL unknown */
+	struct wf_shared *zone;   /* held; NULL unknown */
+	struct wf_shared *target; /* held; targetRef.name, NULL none */
+	char **zone_hints;        /* owned; NULL-terminated; NULL: none */
+	char **node_hints;        /* owned; NULL-terminated; NULL: none */
 };
 
 struct wf_endpoint_slice {

@@ -138,6 +138,33 @@ static void defaults_and_bounds(void **state)
 	assert_sizes(WF_DEFAULT_SERVICES, WF_DEFAULT_CONNECTIONS);
 }
 
+/* The address table grows with the services, and one of an earlier size is kept. */
+static void addresses_have_room_for_services(void **state)
+{
+	static const char *const sized[] = { "wf_frontends", "wf_picks", "wf_backends",
+					     "wf_services" };
+	const struct wf_dp_sizes many = { .services = WF_DEFAULT_SERVICES + 1000 };
+	char path[128];
+
+	wf_dp_close(&dp);
+	assert_int_equal(wf_dp_remove(LAB_BPF_DIR, NULL), 0);
+	dp = open_with(&many);
+	assert_int_equal(entries_of("wf_addresses"),
+			 WF_MAX_ADDRESSES + 1000 * WF_FRONTENDS_PER_SERVICE);
+	wf_dp_close(&dp);
+	assert_int_equal(wf_dp_remove(LAB_BPF_DIR, NULL), 0);
+	dp = open_with(NULL);
+	assert_int_equal(entries_of("wf_addresses"), WF_MAX_ADDRESSES);
+	wf_dp_close(&dp);
+	for (size_t i = 0; i < WF_ARRAY_LEN(sized); i++) {
+		(void)snprintf(path, sizeof(path), "%s/%s", MAPS, sized[i]);
+		assert_int_equal(unlink(path), 0);
+	}
+	dp = open_with(&many);
+	assert_int_equal(entries_of("wf_services"), many.services + 1);
+	assert_int_equal(entries_of("wf_addresses"), WF_MAX_ADDRESSES);
+}
+
 /* The kernel counts what is mapped as the daemon's: nothing large is, until services are used. */
 static void unused_tables_cost_the_daemon_nothing(void **state)
 {
@@ -497,6 +524,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(tables_keep_the_size_they_were_made_with),
 		TEST(defaults_and_bounds),
+		TEST(addresses_have_room_for_services),
 		TEST(unused_tables_cost_the_daemon_nothing),
 		TEST(frontends),
 		TEST(full_frontend_table_says_so),

@@ -29,7 +29,10 @@
 /* Subnets of one network, both families together. */
 #define WF_MAX_SUBNETS 8
 
-/* Entries of the address table: every address of every endpoint, gateways, host view. */
+/*
+ * Entries of the address table: every address of every endpoint, gateways, host view; it has more
+ * when --max-services asks for more services than the default.
+ */
 #define WF_MAX_ADDRESSES 65536
 
 /* Nodes, this one (number 0) included, and addresses of endpoints on all others. */

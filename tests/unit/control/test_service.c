@@ -136,6 +136,32 @@ static void test_slices_win(void **state)
 	assert_int_equal(backends_of(lab, "default/web"), 1);
 }
 
+/* A backend's endpoint may come after any number of changes of its slice. */
+static void test_backend_is_known_as_local(void **state)
+{
+	static const char *const others[] = { "192.0.2.7", "192.0.2.8", "192.0.2.9" };
+	struct lab *lab = *state;
+	const struct ctl_service *service;
+
+	assert_int_equal(lab_apply(lab, "[" SERVICE("web", PORTS) "]"), 0);
+	for (size_t i = 0; i < WF_ARRAY_LEN(others); i++)
+		assert_int_equal(lab_apply(lab,
+					   "[" SLICE("web-1", "web",
+						     "{'addresses':['10.1.0.9']},"
+						     "{'addresses':['%s']}") "]",
+					   others[i]),
+				 0);
+	service = wf_ctl_service_find(lab->control, "default/web");
+	assert_int_equal(service->ports.items[0].backends[0].slot, WF_SLOT_HOST);
+	assert_int_equal(lab_attach(lab, "{'network':'blue','netns':'/fake/c0','owner':'cli',"
+					 "'name':'web1','addresses':['10.1.0.9']}"),
+			 0);
+	assert_int_equal(service->ports.items[0].backends[0].slot,
+			 wf_ctl_endpoint_find(lab->control, "web1")->spec.slot);
+	assert_int_equal(lab_detach(lab, "web1"), 0);
+	assert_int_equal(service->ports.items[0].backends[0].slot, WF_SLOT_HOST);
+}
+
 static void test_addresses_and_ports_are_chosen_and_kept(void **state)
 {
 	_cleanup_json_ json_t *first = NULL, *second = NULL;
@@ -338,6 +364,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		CASE(test_selector),
 		CASE(test_slices_win),
+		CASE(test_backend_is_known_as_local),
 		CASE(test_addresses_and_ports_are_chosen_and_kept),
 		CASE(test_refused),
 		CASE(test_a_chosen_node_port_is_not_the_health_check_port),

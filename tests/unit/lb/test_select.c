@@ -73,10 +73,19 @@ static bool is_healthy(const struct wf_addr *addr, uint16_t port, void *context)
 	return true;
 }
 
+static void lab_done(struct lab *lab)
+{
+	for (size_t i = 0; i < MOST; i++) {
+		wf_shared_unref(&lab->endpoints[i].node);
+		wf_shared_unref(&lab->endpoints[i].zone);
+	}
+	wf_lb_ports_done(&lab->ports);
+}
+
 /* lab: zero, or used before. */
 static void lab_init(struct lab *lab)
 {
-	wf_lb_ports_done(&lab->ports);
+	lab_done(lab);
 	memset(lab, 0, sizeof(*lab));
 	strcpy(lab->service.meta.name, "web");
 	strcpy(lab->service.meta.namespace, "shop");
@@ -113,8 +122,12 @@ static void add_rows(struct lab *lab, const struct row *rows, size_t count)
 		endpoint->weight = 1;
 		if (strchr(rows[i].state, 'x'))
 			lab->sick[sick++] = rows[i].addr;
-		strcpy(endpoint->node, rows[i].node ? rows[i].node : "");
-		strcpy(endpoint->zone, rows[i].zone ? rows[i].zone : "");
+		wf_shared_unref(&endpoint->node);
+		wf_shared_unref(&endpoint->zone);
+		assert_int_equal(wf_shared_new(&endpoint->node, rows[i].node ? rows[i].node : ""),
+				 0);
+		assert_int_equal(wf_shared_new(&endpoint->zone, rows[i].zone ? rows[i].zone : ""),
+				 0);
 		lab->hints[i][0][0] = (char *)rows[i].node_hint;
 		lab->hints[i][1][0] = (char *)rows[i].zone_hint;
 		endpoint->node_hints = rows[i].node_hint ? lab->hints[i][0] : NULL;
@@ -224,7 +237,7 @@ static void test_policies(void **state)
 	      { "10.1.0.2", "r", "there", .sets = 0 });
 	/* an endpoint of no known node is not here */
 	CHECK(INT | PLAIN, { "10.1.0.1", "r", "", .sets = 0 });
-	wf_lb_ports_done(&lab.ports);
+	lab_done(&lab);
 }
 
 /* Nobody here: dropped while there is somebody elsewhere, refused when there is nobody. */
@@ -246,7 +259,7 @@ static void test_drop(void **state)
 	/* one that leaves and still serves is somebody */
 	port = CHECK(EXTERNAL, { "10.1.0.2", "st", "there", .sets = IN | EXT });
 	assert_int_equal(drops(port, WF_FRONTEND_NODE_PORT), WF_FRONTEND_OUTSIDE_DROP);
-	wf_lb_ports_done(&lab.ports);
+	lab_done(&lab);
 }
 
 static void test_conditions(void **state)
@@ -273,7 +286,7 @@ static void test_conditions(void **state)
 	      { "10.1.0.2", "st", "there", .sets = EXT });
 	port = CHECK(PUBLISH, { "10.1.0.1", "", .sets = ALL }, { "10.1.0.2", "st", .sets = ALL });
 	assert_int_equal(backend_at(port, "10.1.0.1")->state, WF_LB_READY);
-	wf_lb_ports_done(&lab.ports);
+	lab_done(&lab);
 }
 
 static void test_hints(void **state)
@@ -308,7 +321,7 @@ static void test_hints(void **state)
 	/* nor do those that only still serve */
 	CHECK(NONE, { "10.1.0.1", "st", "here", .zone_hint = "z1", .sets = ALL },
 	      { "10.1.0.2", "st", "there", .zone_hint = "z2", .sets = ALL });
-	wf_lb_ports_done(&lab.ports);
+	lab_done(&lab);
 }
 
 /* A node that knows neither its name nor its zone is meant by nobody. */
@@ -322,7 +335,7 @@ static void test_hints_unknown(void **state)
 	add_rows(&lab, &row, 1);
 	assert_int_equal(resolve(&lab)->backends[0].sets, IN);
 	assert_false(lab.ports.items[0].backends[0].is_local);
-	wf_lb_ports_done(&lab.ports);
+	lab_done(&lab);
 }
 
 static void test_health(void **state)
@@ -344,7 +357,7 @@ static void test_health(void **state)
 	port = CHECK(EXTERNAL, { "10.1.0.1", "rx", "here", .sets = 0 },
 		     { "10.1.0.2", "r", "there", .sets = IN | EXT });
 	assert_int_equal(drops(port, WF_FRONTEND_NODE_PORT), WF_FRONTEND_OUTSIDE_DROP);
-	wf_lb_ports_done(&lab.ports);
+	lab_done(&lab);
 }
 
 static void test_slices(void **state)
@@ -370,7 +383,7 @@ static void test_slices(void **state)
 	assert_true(wf_addr_compare(&port->backends[0].addr, &port->backends[1].addr) < 0);
 	assert_true(wf_addr_compare(&port->backends[1].addr, &port->backends[2].addr) < 0);
 	assert_int_equal(backend_at(port, "10.1.0.3")->state, WF_LB_READY);
-	assert_string_equal(backend_at(port, "10.1.0.3")->node, "here");
+	assert_string_equal(backend_at(port, "10.1.0.3")->node->text, "here");
 	assert_int_equal(backend_at(port, "10.1.0.7")->slot, 70);
 	assert_int_equal(backend_at(port, "10.1.0.9")->slot, WF_SLOT_HOST);
 	/* a named target port is another number in each slice; the protocol has to be the same */
@@ -405,7 +418,7 @@ static void test_slices(void **state)
 	resolve_slices(&lab, slices, 0);
 	assert_int_equal(lab.ports.items[0].backend_count, 0);
 	assert_int_equal(lab.ports.items[0].frontend_count, 1);
-	wf_lb_ports_done(&lab.ports);
+	lab_done(&lab);
 }
 
 static void test_not_ours(void **state)
@@ -514,7 +527,7 @@ static void test_frontends(void **state)
 	assert_int_equal(port->frontend_count, 3);
 	assert_null(frontend_of(port, WF_FRONTEND_LOAD_BALANCER));
 	assert_null(frontend_of(port, WF_FRONTEND_NODE_PORT));
-	wf_lb_ports_done(&lab.ports);
+	lab_done(&lab);
 }
 
 /* Frontends of a network's service are in its scope and in the host's. */
@@ -537,7 +550,7 @@ static void test_scope(void **state)
 	}
 	lab.facts.scope = WF_NETWORK_HOST;
 	assert_int_equal(resolve(&lab)->frontend_count, 2);
-	wf_lb_ports_done(&lab.ports);
+	lab_done(&lab);
 }
 
 static void test_sources(void **state)
@@ -569,7 +582,7 @@ static void test_sources(void **state)
 	resolve(&lab);
 	assert_int_equal(lab.ports.items[0].source_count, 2);
 	assert_int_equal(lab.ports.items[1].source_count, 0);
-	wf_lb_ports_done(&lab.ports);
+	lab_done(&lab);
 }
 
 /* Several ports, of which a name may occur once for each protocol. */
@@ -599,7 +612,7 @@ static void test_ports(void **state)
 	assert_int_equal(lab.ports.items[2].backend_count, 0);
 	/* one endpoint, whatever the number of ports */
 	assert_int_equal(wf_lb_local_ready(&lab.ports), 1);
-	wf_lb_ports_done(&lab.ports);
+	lab_done(&lab);
 }
 
 static void test_local_ready(void **state)
@@ -613,7 +626,7 @@ static void test_local_ready(void **state)
 	assert_int_equal(wf_lb_local_ready(&lab.ports), 2);
 	CHECK(EXTERNAL, { "10.1.0.1", "st", "here", .sets = ALL });
 	assert_int_equal(wf_lb_local_ready(&lab.ports), 0);
-	wf_lb_ports_done(&lab.ports);
+	lab_done(&lab);
 	assert_int_equal(wf_lb_local_ready(&lab.ports), 0);
 }
 

@@ -58,9 +58,9 @@ static void test_everything(void **state)
 	assert_int_equal(slice.endpoint_count, 3);
 	assert_string_equal(wf_addr_format(&slice.endpoints[0].addr, text), "10.64.0.5");
 	assert_true(slice.endpoints[0].ready && slice.endpoints[0].serving);
-	assert_string_equal(slice.endpoints[0].node, "n1");
-	assert_string_equal(slice.endpoints[0].zone, "z1");
-	assert_string_equal(slice.endpoints[0].target, "web-1");
+	assert_string_equal(slice.endpoints[0].node->text, "n1");
+	assert_string_equal(slice.endpoints[0].zone->text, "z1");
+	assert_string_equal(slice.endpoints[0].target->text, "web-1");
 	assert_string_equal(slice.endpoints[0].zone_hints[1], "z2");
 	assert_null(slice.endpoints[0].zone_hints[2]);
 	assert_string_equal(slice.endpoints[0].node_hints[0], "n1");
