@@ -4,7 +4,8 @@
 
   sizes    connections to a cluster address and to a node port with ever more services, beside
            those to the pod's own address in the same rounds
-  peers    node port and masquerade with 10 services: weft, iptables, nftables (translated.py)
+  peers    node port and masquerade with 10 services: weft, iptables, nftables, and two floors:
+           the host's stack without rules, and programs that only redirect (translated.py)
   xdp      datagrams from outside to a backend elsewhere: before the stack and after it
   publish  1,000 ports as one run, one port, and the rules that Docker makes for them
 
@@ -25,6 +26,8 @@ import translated as nodes
 SIZES = [10, 1000, 10000, 100000]
 PEER_SERVICES = 10
 RUN = 1000  # published ports
+PEERS = (("iptables", nodes.iptables), ("nftables", nodes.nftables),
+         ("floor, stack", nodes.floor_stack), ("floor, redirect", nodes.floor_redirect))
 SETTLE_S = 0.05  # what a detach leaves behind is buried: the next attach would wait for that
 
 
@@ -87,7 +90,7 @@ def contestants(stack, weft, args, complaints):
     nodes.serve_all(bypass, args.cpu)
     bypass.grow(PEER_SERVICES)
     found["weft, bypass"] = bypass.ways()
-    for name, make in (("iptables", nodes.iptables), ("nftables", nodes.nftables)):
+    for name, make in PEERS:
         try:
             peer = make(stack, PEER_SERVICES)
             nodes.serve_all(peer, args.cpu)

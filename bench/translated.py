@@ -1,16 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The nodes that services.py compares: weft, and kube-proxy's rules, and an nftables map.
+"""The nodes that services.py compares: weft, kube-proxy's rules, an nftables map, and floors.
 
     outside up0 ---- up0 [ node ] ---- eth0 client    plain: routed, never masqueraded
     192.0.2.2            192.0.2.1 \\-- eth0 server    plain, nettool on ports 7000 and up
                                     \\- eth0 routed    plain, the same; weft only
                                     \\- eth0 inner     masqueraded on its way out
 
-The same wires for all three: containers of the rules' nodes hang on routed veth pairs. The service
+The same wires for all: containers of the rules' nodes hang on routed veth pairs. The service
 "web" has a cluster address and node ports that lead to the server; the other services only fill
-the tables.
+the tables. The floors translate nothing and look nothing up, the other end is named by its own
+address: what a path that translates cannot be faster than.
 """
 import ipaddress
+import json
 
 from benchlib import HERE  # noqa: F401  (makes lib importable)
 from lib import kubeproxy
@@ -22,6 +24,7 @@ NETTOOL = BUILD / "bench" / "nettool"
 PORT, NODE_PORT = 7000, 30000
 PLAIN = "10.81.0.0/24"
 BATCH = 500
+FLOOR_INDEX = 2000  # of the floors' uplink; the container's device is its neighbour
 # services of nettool that a service leads to, by their distance from PORT
 OFFSETS = {"rr": 1, "crr": 2}
 
@@ -162,6 +165,44 @@ table ip bench {{
     }}
 }}
 """)
+    return way
+
+
+class Floor:
+    """A container and a machine outside, as far apart as those of the others."""
+
+    def __init__(self, stack):
+        self.node = kubeproxy.KubeNode()
+        stack.callback(self.node.close)
+        self.host = self.node.host
+        self.server, addresses = self.node.container(index=FLOOR_INDEX + 1)
+        self.server_device = f"v{self.node.count}"
+        self.server_ip = addresses[4]
+        self.out = self.node.beyond("up0", HOST, OUTSIDE, True, FLOOR_INDEX)
+
+    def ways(self):
+        return {"node-port": Way(self.out, self.server_ip),
+                "masquerade": Way(self.server, OUTSIDE[4])}
+
+
+def floor_stack(stack, _):
+    """The host's stack forwards, and no rule is there."""
+    return Floor(stack)
+
+
+def floor_redirect(stack, _):
+    """Programs that only redirect, on both devices of the host."""
+    way = Floor(stack)
+    program = BUILD / "bench" / "floor.bpf.o"
+    macs = {}
+    for ns, device in ((way.out, "up0"), (way.server, "eth0")):
+        macs[ns] = json.loads(ns.run(f"ip -j link show {device}").stdout)[0]["address"]
+    way.server.run(f"ip neigh replace {kubeproxy.GATEWAY[4]} lladdr {macs[way.out]} dev eth0")
+    way.out.run(f"ip neigh replace {HOST[4]} lladdr {macs[way.server]} dev up0")
+    for device, section in (("up0", "tc"), (way.server_device, "tc/out")):
+        way.host.run(f"tc qdisc add dev {device} clsact")
+        way.host.run(f"tc filter add dev {device} ingress protocol all prio 1 bpf da "
+                     f"obj {program} sec {section}")
     return way
 
 

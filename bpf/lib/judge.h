@@ -247,7 +247,7 @@ static __always_inline int wf_judge_packet(struct wf_ctx *ctx, struct wf_work *w
 }
 
 /* Hands over what may pass: action or -reason. */
-static __always_inline int wf_judge_deliver(struct wf_ctx *ctx, const struct wf_work *work)
+static __always_inline int wf_judge_deliver(struct wf_ctx *ctx, struct wf_work *work)
 {
 	const struct wf_guarding *guard = &work->guard;
 	__u32 from = guard->from == WF_SLOT_NOBODY ? WF_SLOT_HOST : guard->from;
@@ -258,7 +258,10 @@ static __always_inline int wf_judge_deliver(struct wf_ctx *ctx, const struct wf_
 	case WF_WAY_PEER:
 		peer = wf_endpoint_ready(guard->to, &reason);
 		return peer ? wf_to_peer(ctx, from, guard->to, peer) : reason;
-	case WF_WAY_HOST: return wf_to_host(ctx, wf_ctx_eth(ctx), from);
+	case WF_WAY_HOST:
+		return guard->receiver == WF_SLOT_NOBODY
+			       ? wf_to_world(ctx, wf_ctx_eth(ctx), &work->ip, from)
+			       : wf_to_host(ctx, wf_ctx_eth(ctx), from);
 	case WF_WAY_PASS:
 		wf_traffic_count(WF_SLOT_HOST, guard->to, wf_ctx_len(ctx));
 		return TC_ACT_OK;

@@ -784,12 +784,27 @@ struct wf_hop {
 	__u32 ifindex;
 };
 
+struct wf_ask {
+	__u32 ifindex;
+	__u32 proto;
+	__u32 len;
+};
+
+static inline int wf_route_pair(struct wf_ctx *ctx, const struct wf_addr *pair,
+				const struct wf_ask *ask, struct wf_hop *ret_hop)
+{
+	(void)pair;
+	(void)ask;
+	ret_hop->ifindex = ctx->ifindex;
+	return 0;
+}
+
 static inline int wf_route_hop(struct wf_ctx *ctx, const struct wf_tuple *tuple,
 			       struct wf_hop *ret_hop)
 {
-	(void)tuple;
-	ret_hop->ifindex = ctx->ifindex;
-	return 0;
+	const struct wf_ask ask = { .ifindex = ctx->ifindex, .proto = tuple->proto };
+
+	return wf_route_pair(ctx, &tuple->src, &ask, ret_hop);
 }
 
 static inline int wf_redirect_hop(const struct wf_hop *hop)
