@@ -281,6 +281,22 @@ static __always_inline __u32 wf_judge_way(const struct wf_work *work)
 }
 
 /*
+ * Whether what was found out about the packet is good for those behind it: of a TCP connection that
+ * opens, also for what follows its acceptance, which changes nothing of the record any more.
+ */
+static __always_inline int wf_judge_lasts(const struct wf_work *work)
+{
+	const struct wf_flow *flow = &work->flow;
+
+	if (work->ip.fragment)
+		return 0;
+	return wf_flow_is_steady(flow) ||
+	       (flow->tuple.proto == IPPROTO_TCP && flow->l4 && !flow->error_ip &&
+		(flow->tcp_flags & (WF_GUARD_TURNS | WF_TCP_ACK)) == (WF_TCP_SYN | WF_TCP_ACK) &&
+		work->hit.guard && work->hit.dir == WF_DIR_REPLY);
+}
+
+/*
  * The stage's logic: action, WF_TOLD() or -reason. A packet of an uplink was parsed already, the
  * others have an Ethernet header. *ret_type: enum wf_event_type of what is to be told beside a
  * first packet or a drop; 0: nothing.
@@ -314,7 +330,7 @@ static __always_inline int wf_judge_stage(struct wf_ctx *ctx, struct wf_work *wo
 		if (work->answer.verdict == WF_POLICY_AUDIT)
 			*ret_type = WF_EVENT_AUDIT;
 	}
-	if (wf_flow_is_steady(&work->flow) && !work->ip.fragment)
+	if (wf_judge_lasts(work))
 		wf_verdict_keep(&work->flow.tuple, work->guard.from, work->guard.to, revision);
 	return wf_judge_deliver(ctx, work);
 }

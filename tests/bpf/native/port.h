@@ -57,6 +57,7 @@
 #define NATIVE_PREFIXES  64
 #define NATIVE_HITS      2048
 #define NATIVE_VERDICTS  256
+#define NATIVE_MEMOS     64
 
 /* Helpers that native.failing can name. */
 enum native_helper {
@@ -185,6 +186,7 @@ struct native_state {
 	__u32 prefix_count;
 	struct wf_counter hits[NATIVE_HITS];
 	struct wf_verdict_value verdicts[NATIVE_VERDICTS];
+	struct wf_policy_memo memos[NATIVE_MEMOS];
 	__u32 verdict_questions; /* how often the tables of policies were asked for a subject */
 	__u32 redirect_peer;     /* ifindex of the last redirection of each kind, 0: none */
 	__u32 redirect_ingress;
@@ -620,6 +622,11 @@ static inline struct wf_counter *wf_map_policy_hit(__u32 rule)
 static inline struct wf_verdict_value *wf_map_verdict(__u32 index)
 {
 	return &native.verdicts[index % NATIVE_VERDICTS];
+}
+
+static inline struct wf_policy_memo *wf_map_policy_memo(__u32 index)
+{
+	return &native.memos[index % NATIVE_MEMOS];
 }
 
 static inline __u32 wf_now_moment(void)
