@@ -22,4 +22,11 @@ int bench_floor_out(struct __sk_buff *skb)
 	return (int)bpf_redirect(skb->ifindex ^ 1, 0);
 }
 
+/* The same between two uplinks, before there is a packet. */
+SEC("xdp")
+int bench_floor_xdp(struct xdp_md *ctx)
+{
+	return (int)bpf_redirect(ctx->ingress_ifindex ^ 1, 0);
+}
+
 char LICENSE[] SEC("license") = "Dual BSD/GPL";

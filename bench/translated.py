@@ -18,7 +18,8 @@ from benchlib import HERE  # noqa: F401  (makes lib importable)
 from lib import kubeproxy
 from lib.netns import Netns
 from lib.node import BUILD, Node
-from lib.service import (FAR, HOST, OUTSIDE, Site, backend, port, service, slice_of)
+from lib.wire import IP, UDP, Ether, Raw
+from lib.service import (FAR, FAR_HOST, HOST, OUTSIDE, Site, backend, port, service, slice_of)
 
 NETTOOL = BUILD / "bench" / "nettool"
 PORT, NODE_PORT = 7000, 30000
@@ -204,6 +205,53 @@ def floor_redirect(stack, _):
         way.host.run(f"tc filter add dev {device} ingress protocol all prio 1 bpf da "
                      f"obj {program} sec {section}")
     return way
+
+
+# What weft with --firewall respect, and with bypass, cannot be faster than.
+FLOORS = {"floor, stack": floor_stack, "floor, redirect": floor_redirect}
+
+
+class Flood:
+    """Datagrams of xdp_flood from one machine through the node to another."""
+
+    def __init__(self, host, source, sink, number):
+        self.source = source
+        self.sink = sink
+        self.number = number  # port at which they arrive
+        macs = [json.loads(ns.run("ip -j link show up0").stdout)[0]["address"]
+                for ns in (source, host)]
+        frame = (Ether(src=macs[0], dst=macs[1]) / IP(src=OUTSIDE[4], dst=HOST[4]) /
+                 UDP(sport=40000, dport=NODE_PORT + 3) / Raw(b"x" * 22))
+        self.frame = bytes(frame).hex()
+        for ns, device in ((host, "up0"), (host, "up1"), (source, "up0"), (sink, "up0")):
+            # NAPI, as devices of a network have it: without, nobody can send frames to a veth
+            ns.run(f"ethtool -K {device} gro on")
+
+    def run(self, cpu, seconds):
+        """Thousands a second that arrived."""
+        done = self.source.run([
+            BUILD / "bench" / "xdp_flood", "-c", cpu, "-t", seconds,
+            BUILD / "bench" / "flood.bpf.o", "up0", self.frame, self.sink.path, "up0",
+            self.number], timeout=seconds + 30)
+        return json.loads(done.stdout)["kpps"]
+
+
+def flood_floor(stack):
+    """A node whose only program sends every frame on by its other uplink, before the stack."""
+    node = kubeproxy.KubeNode()
+    stack.callback(node.close)
+    out = node.beyond("up0", HOST, OUTSIDE, True, FLOOR_INDEX)
+    far = node.beyond("up1", FAR_HOST, FAR, False, FLOOR_INDEX + 1)
+    flood = Flood(node.host, out, far, NODE_PORT + 3)
+    node.host.run(["ip", "link", "set", "dev", "up0", "xdpdrv", "obj",
+                   BUILD / "bench" / "floor.bpf.o", "sec", "xdp"])
+    return flood
+
+
+def flood_weft(stack, complaints, xdp):
+    """A node whose only backend is on another machine."""
+    node, out, far = remote(stack, complaints, xdp)
+    return node, Flood(node.host, out, far, PORT + 3)
 
 
 def remote(stack, complaints, xdp):
