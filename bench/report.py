@@ -32,6 +32,8 @@ PATH_NAMES = {"veth-tuned": "bare veth, same settings", "veth": "bare veth, defa
 
 # the other's name, the least ratio of round trips and of connections through a node port or masquerade
 RULES = {"iptables": 1.3, "nftables": 1.15}
+# what a node is compared with that does nothing but send packets on
+FLOORS = {"weft": "floor, stack", "weft, bypass": "floor, redirect"}
 WAYS = {"node-port": "node port, outside client", "masquerade": "masquerade"}
 MODES = {"rr": "request-response", "crr": "connect-request-close"}
 
@@ -127,6 +129,19 @@ def size_stage_rows(report):
         yield Row(f"applying up to {count} by the API", "recorded", f"{stage['apply_s']:.2f} s")
 
 
+def floor_rows(report):
+    """What a goal asks of a floor, and how far weft is from that: a goal above it is out of reach."""
+    for way, way_name in WAYS.items():
+        for mine, floor in FLOORS.items():
+            for mode, mode_name in MODES.items():
+                ratios = report["ratios"]["peers"].get(f"{way}/{mode}", {})
+                for name, other in ((floor, "iptables"), (floor, "nftables"), (mine, floor)):
+                    ratio = ratios.get(name, {}).get(other)
+                    if ratio:
+                        yield recorded(f"{way_name}, {mode_name}, {name}, of {other}",
+                                       f"{ratio:.3f} x")
+
+
 def peer_rows(report):
     for way, way_name in WAYS.items():
         for mine, mode in ((mine, mode) for mine in ("weft", "weft, bypass") for mode in MODES):
@@ -151,12 +166,14 @@ def peer_rows(report):
 def service_rows(report):
     yield from size_stage_rows(report)
     yield from peer_rows(report)
+    yield from floor_rows(report)
     xdp, publish = report["xdp"], report["publish"]
     if xdp:
         yield ratio_row("XDP, outside client, backend elsewhere, packets/s, of after the stack",
                         report["ratios"]["xdp"], 2, True,
                         f"({short(statistics.median(xdp['xdp']))} kpps, "
-                        f"other {short(statistics.median(xdp['tc']))} kpps)")
+                        f"other {short(statistics.median(xdp['tc']))} kpps, "
+                        f"bare XDP {short(statistics.median(xdp['floor']))} kpps)")
     if publish:
         times, docker = publish["ms"], publish["docker_ms"]
         middle = {name: short(statistics.median(values)) for name, values in times.items()}

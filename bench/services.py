@@ -4,8 +4,10 @@
 
   sizes    connections to a cluster address and to a node port with ever more services, beside
            those to the pod's own address in the same rounds
-  peers    node port and masquerade with 10 services: weft, iptables, nftables (translated.py)
-  xdp      datagrams from outside to a backend elsewhere: before the stack and after it
+  peers    node port and masquerade with 10 services: weft, iptables, nftables, and two floors:
+           the host's stack without rules, and programs that only redirect (translated.py)
+  xdp      datagrams from outside to a backend elsewhere: before the stack, after it, and where
+           a program only sends them on (xdp_flood: nothing else is in their way)
   publish  1,000 ports as one run, one port, and the rules that Docker makes for them
 
 All take turns for every single value, client and server on one CPU. Needs root.
@@ -25,6 +27,7 @@ import translated as nodes
 SIZES = [10, 1000, 10000, 100000]
 PEER_SERVICES = 10
 RUN = 1000  # published ports
+PEERS = (("iptables", nodes.iptables), ("nftables", nodes.nftables), *nodes.FLOORS.items())
 SETTLE_S = 0.05  # what a detach leaves behind is buried: the next attach would wait for that
 
 
@@ -87,7 +90,7 @@ def contestants(stack, weft, args, complaints):
     nodes.serve_all(bypass, args.cpu)
     bypass.grow(PEER_SERVICES)
     found["weft, bypass"] = bypass.ways()
-    for name, make in (("iptables", nodes.iptables), ("nftables", nodes.nftables)):
+    for name, make in PEERS:
         try:
             peer = make(stack, PEER_SERVICES)
             nodes.serve_all(peer, args.cpu)
@@ -119,18 +122,16 @@ def measure_peers(everybody, args):
 
 
 def measure_xdp(args, complaints):
-    """Thousands of datagrams a second that arrive: {"tc": [..], "xdp": [..]}."""
+    """Thousands of datagrams a second that arrive: {"tc": [..], "xdp": [..], "floor": [..]}."""
     with contextlib.ExitStack() as stack:
-        ways = {}
+        floods = {"floor": nodes.flood_floor(stack)}
         for name in ("tc", "xdp"):
-            node, client, far = nodes.remote(stack, complaints, name == "xdp")
-            nodes.serve(far, (args.cpu + 1) % os.cpu_count())
-            ways[name] = nodes.Way(client, nodes.HOST[4], nodes.NODE_PORT)
+            node, floods[name] = nodes.flood_weft(stack, complaints, name == "xdp")
             has_xdp = "xdp" in node.run("ip link show up0").stdout
             if has_xdp != (name == "xdp"):
                 complaints.append("XDP left out: it is not on the device")
                 return None
-        return in_turn(ways, lambda way: nettool(way, "udp", args)["kpps"], args.rounds)
+        return in_turn(floods, lambda flood: flood.run(args.cpu, args.secs), args.rounds)
 
 
 # ---- publish ----------------------------------------------------------------------------------
@@ -201,7 +202,8 @@ def ratios(report):
     for what, values in report["peers"].items():
         found["peers"][what] = {mine: {name: paired_ratio(values[mine], other)
                                        for name, other in values.items() if "weft" not in name}
-                                for mine in ("weft", "weft, bypass")}
+                                for mine in ("weft", "weft, bypass", *nodes.FLOORS)
+                                if mine in values}
     if report["xdp"]:
         found["xdp"] = paired_ratio(report["xdp"]["xdp"], report["xdp"]["tc"])
     if report["publish"]:
@@ -234,7 +236,8 @@ def show(report):
     for what, values in report["peers"].items():
         for name, row in values.items():
             cells = spread(row)
-            by_this = [mine.get(name) for mine in report["ratios"]["peers"][what].values()]
+            by_this = [report["ratios"]["peers"][what][mine].get(name)
+                       for mine in ("weft", "weft, bypass")]
             lines.append([what, name, *(short(cells[i]) for i in ("median", "min", "max")),
                           *(f"{ratio:.3f}" if ratio else "" for ratio in by_this)])
     if len(lines) > 1:
@@ -242,6 +245,7 @@ def show(report):
     if report["xdp"]:
         print(f"datagrams to a backend elsewhere, 1000/s: after the stack "
               f"{median(report['xdp']['tc'])}, XDP {median(report['xdp']['xdp'])}, "
+              f"bare XDP {median(report['xdp']['floor'])}, "
               f"ratio {report['ratios']['xdp']:.2f}\n")
     publish = report["publish"]
     if publish:

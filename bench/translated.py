@@ -1,27 +1,31 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The nodes that services.py compares: weft, and kube-proxy's rules, and an nftables map.
+"""The nodes that services.py compares: weft, kube-proxy's rules, an nftables map, and floors.
 
     outside up0 ---- up0 [ node ] ---- eth0 client    plain: routed, never masqueraded
     192.0.2.2            192.0.2.1 \\-- eth0 server    plain, nettool on ports 7000 and up
                                     \\- eth0 routed    plain, the same; weft only
                                     \\- eth0 inner     masqueraded on its way out
 
-The same wires for all three: containers of the rules' nodes hang on routed veth pairs. The service
+The same wires for all: containers of the rules' nodes hang on routed veth pairs. The service
 "web" has a cluster address and node ports that lead to the server; the other services only fill
-the tables.
+the tables. The floors translate nothing and look nothing up, the other end is named by its own
+address: what a path that translates cannot be faster than.
 """
 import ipaddress
+import json
 
 from benchlib import HERE  # noqa: F401  (makes lib importable)
 from lib import kubeproxy
 from lib.netns import Netns
 from lib.node import BUILD, Node
-from lib.service import (FAR, HOST, OUTSIDE, Site, backend, port, service, slice_of)
+from lib.wire import IP, UDP, Ether, Raw
+from lib.service import (FAR, FAR_HOST, HOST, OUTSIDE, Site, backend, port, service, slice_of)
 
 NETTOOL = BUILD / "bench" / "nettool"
 PORT, NODE_PORT = 7000, 30000
 PLAIN = "10.81.0.0/24"
 BATCH = 500
+FLOOR_INDEX = 2000  # of the floors' uplink; the container's device is its neighbour
 # services of nettool that a service leads to, by their distance from PORT
 OFFSETS = {"rr": 1, "crr": 2}
 
@@ -163,6 +167,91 @@ table ip bench {{
 }}
 """)
     return way
+
+
+class Floor:
+    """A container and a machine outside, as far apart as those of the others."""
+
+    def __init__(self, stack):
+        self.node = kubeproxy.KubeNode()
+        stack.callback(self.node.close)
+        self.host = self.node.host
+        self.server, addresses = self.node.container(index=FLOOR_INDEX + 1)
+        self.server_device = f"v{self.node.count}"
+        self.server_ip = addresses[4]
+        self.out = self.node.beyond("up0", HOST, OUTSIDE, True, FLOOR_INDEX)
+
+    def ways(self):
+        return {"node-port": Way(self.out, self.server_ip),
+                "masquerade": Way(self.server, OUTSIDE[4])}
+
+
+def floor_stack(stack, _):
+    """The host's stack forwards, and no rule is there."""
+    return Floor(stack)
+
+
+def floor_redirect(stack, _):
+    """Programs that only redirect, on both devices of the host."""
+    way = Floor(stack)
+    program = BUILD / "bench" / "floor.bpf.o"
+    macs = {}
+    for ns, device in ((way.out, "up0"), (way.server, "eth0")):
+        macs[ns] = json.loads(ns.run(f"ip -j link show {device}").stdout)[0]["address"]
+    way.server.run(f"ip neigh replace {kubeproxy.GATEWAY[4]} lladdr {macs[way.out]} dev eth0")
+    way.out.run(f"ip neigh replace {HOST[4]} lladdr {macs[way.server]} dev up0")
+    for device, section in (("up0", "tc"), (way.server_device, "tc/out")):
+        way.host.run(f"tc qdisc add dev {device} clsact")
+        way.host.run(f"tc filter add dev {device} ingress protocol all prio 1 bpf da "
+                     f"obj {program} sec {section}")
+    return way
+
+
+# What weft with --firewall respect, and with bypass, cannot be faster than.
+FLOORS = {"floor, stack": floor_stack, "floor, redirect": floor_redirect}
+
+
+class Flood:
+    """Datagrams of xdp_flood from one machine through the node to another."""
+
+    def __init__(self, host, source, sink, number):
+        self.source = source
+        self.sink = sink
+        self.number = number  # port at which they arrive
+        macs = [json.loads(ns.run("ip -j link show up0").stdout)[0]["address"]
+                for ns in (source, host)]
+        frame = (Ether(src=macs[0], dst=macs[1]) / IP(src=OUTSIDE[4], dst=HOST[4]) /
+                 UDP(sport=40000, dport=NODE_PORT + 3) / Raw(b"x" * 22))
+        self.frame = bytes(frame).hex()
+        for ns, device in ((host, "up0"), (host, "up1"), (source, "up0"), (sink, "up0")):
+            # NAPI, as devices of a network have it: without, nobody can send frames to a veth
+            ns.run(f"ethtool -K {device} gro on")
+
+    def run(self, cpu, seconds):
+        """Thousands a second that arrived."""
+        done = self.source.run([
+            BUILD / "bench" / "xdp_flood", "-c", cpu, "-t", seconds,
+            BUILD / "bench" / "flood.bpf.o", "up0", self.frame, self.sink.path, "up0",
+            self.number], timeout=seconds + 30)
+        return json.loads(done.stdout)["kpps"]
+
+
+def flood_floor(stack):
+    """A node whose only program sends every frame on by its other uplink, before the stack."""
+    node = kubeproxy.KubeNode()
+    stack.callback(node.close)
+    out = node.beyond("up0", HOST, OUTSIDE, True, FLOOR_INDEX)
+    far = node.beyond("up1", FAR_HOST, FAR, False, FLOOR_INDEX + 1)
+    flood = Flood(node.host, out, far, NODE_PORT + 3)
+    node.host.run(["ip", "link", "set", "dev", "up0", "xdpdrv", "obj",
+                   BUILD / "bench" / "floor.bpf.o", "sec", "xdp"])
+    return flood
+
+
+def flood_weft(stack, complaints, xdp):
+    """A node whose only backend is on another machine."""
+    node, out, far = remote(stack, complaints, xdp)
+    return node, Flood(node.host, out, far, PORT + 3)
 
 
 def remote(stack, complaints, xdp):

@@ -187,6 +187,11 @@ static __always_inline struct wf_verdict_value *wf_map_verdict(__u32 index)
 	return bpf_map_lookup_elem(&wf_verdicts, &index);
 }
 
+static __always_inline struct wf_policy_memo *wf_map_policy_memo(__u32 index)
+{
+	return bpf_map_lookup_elem(&wf_policy_memos, &index);
+}
+
 /*
  * Changes about every second (0.26 s to 2.6 s, by the kernel's HZ): what the verdicts of a CPU are
  * good for. One load, where the clocks cost more than all else that a remembered verdict needs.

@@ -440,6 +440,17 @@ struct {
 } wf_verdicts __weak SEC(".maps");
 
 /*
+ * What profiles said lately. Written and read by the programs alone, not pinned. Bound:
+ * WF_MEMO_SLOTS per CPU; what is overwritten is looked up again.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, WF_MEMO_SLOTS);
+	__type(key, __u32);
+	__type(value, struct wf_policy_memo);
+} wf_policy_memos __weak SEC(".maps");
+
+/*
  * What a program knows of the packet at hand (lib/work.h); of no use after it. Written and read by
  * the programs alone. Pinned, because while programs are replaced one of the old build calls a
  * stage of the new one. One entry per CPU.

@@ -42,6 +42,7 @@ static __always_inline __u32 wf_ctx_has_vlan(const struct wf_ctx *ctx)
 	return ctx->vlan_present;
 }
 
+/* Bytes of payload in every segment that the packet is still to be cut into; 0: it is one. */
 static __always_inline __u32 wf_ctx_is_gso(const struct wf_ctx *ctx)
 {
 	return ctx->gso_size;
@@ -226,21 +227,30 @@ static __always_inline int wf_redirect_hop(const struct wf_hop *hop)
 	return bpf_redirect_neigh(hop->ifindex, &to, sizeof(to), 0);
 }
 
-/* The way by which a packet with this tuple would leave: 0, or -1 when there is none. */
-static __always_inline int wf_route_hop(struct wf_ctx *ctx, const struct wf_tuple *tuple,
-					struct wf_hop *ret_hop)
+/* What is to be routed. */
+struct wf_ask {
+	__u32 ifindex; /* of the device that it came in by */
+	__u32 proto;
+	__u32 len; /* of its longest segment, from the IP header on; 0: as long as the frame is */
+};
+
+/* The way by which a packet between two addresses, `pair`, would leave: 0, or -1: there is none. */
+static __always_inline int wf_route_pair(struct wf_ctx *ctx, const struct wf_addr *pair,
+					 const struct wf_ask *ask, struct wf_hop *ret_hop)
 {
-	struct bpf_fib_lookup route = { .ifindex = ctx->ifindex, .l4_protocol = tuple->proto };
+	struct bpf_fib_lookup route = { .ifindex = ask->ifindex,
+					.l4_protocol = ask->proto,
+					.tot_len = ask->len };
 	long r;
 
-	if (tuple->src.halves[0]) {
+	if (pair[0].halves[0]) {
 		route.family = WF_FAMILY_IPV6;
-		__builtin_memcpy(route.ipv6_src, &tuple->src, sizeof(route.ipv6_src));
-		__builtin_memcpy(route.ipv6_dst, &tuple->dst, sizeof(route.ipv6_dst));
+		__builtin_memcpy(route.ipv6_src, &pair[0], sizeof(route.ipv6_src));
+		__builtin_memcpy(route.ipv6_dst, &pair[1], sizeof(route.ipv6_dst));
 	} else {
 		route.family = WF_FAMILY_IPV4;
-		route.ipv4_src = tuple->src.words[3];
-		route.ipv4_dst = tuple->dst.words[3];
+		route.ipv4_src = pair[0].words[3];
+		route.ipv4_dst = pair[1].words[3];
 	}
 	r = bpf_fib_lookup(ctx, &route, sizeof(route), 0);
 	if (r != BPF_FIB_LKUP_RET_SUCCESS && r != BPF_FIB_LKUP_RET_NO_NEIGH)
@@ -250,6 +260,15 @@ static __always_inline int wf_route_hop(struct wf_ctx *ctx, const struct wf_tupl
 	ret_hop->family = route.family;
 	__builtin_memcpy(ret_hop->ip6, route.ipv6_dst, sizeof(ret_hop->ip6));
 	return 0;
+}
+
+/* The way by which a packet with this tuple would leave: 0, or -1 when there is none. */
+static __always_inline int wf_route_hop(struct wf_ctx *ctx, const struct wf_tuple *tuple,
+					struct wf_hop *ret_hop)
+{
+	const struct wf_ask ask = { .ifindex = ctx->ifindex, .proto = tuple->proto };
+
+	return wf_route_pair(ctx, &tuple->src, &ask, ret_hop);
 }
 
 /* The device of the host by which a packet with this tuple would leave; 0: none. */

@@ -12,12 +12,13 @@
 struct wf_conn_hit {
 	__u32 index;
 	__u32 guard; /* tells this life of the record from others */
-	__u32 dir;   /* enum wf_dir: of this packet */
+	__u16 dir;   /* enum wf_dir: of this packet */
+	__u16 phase; /* enum wf_conn_phase, before this packet */
 	__u32 flags; /* enum wf_conn_flag */
 	__u32 backend;
 	__u32 service;
+	__u32 owner;
 	__u32 peer;
-	__u32 phase;        /* enum wf_conn_phase, before this packet */
 	struct wf_tuple to; /* how the packet shall look */
 };
 
@@ -49,6 +50,7 @@ static __always_inline int wf_conn_read(__u32 ref, const struct wf_tuple *tuple,
 	ret_hit->flags = conn->flags;
 	ret_hit->backend = conn->backend;
 	ret_hit->service = conn->service;
+	ret_hit->owner = conn->owner;
 	ret_hit->peer = conn->peer;
 	ret_hit->phase = conn->phase;
 	wf_barrier();

@@ -9,6 +9,7 @@
 
 #include <weft/abi/conn.h>
 
+#include "beyond.h"
 #include "endpoint.h"
 #include "finish.h"
 #include "guard.h"
@@ -56,6 +57,21 @@ static __always_inline int wf_to_host(struct wf_ctx *ctx, const struct ethhdr *e
 		return -WF_REASON_INTERNAL_ERROR;
 	wf_traffic_count(from, WF_SLOT_HOST, wf_ctx_len(ctx));
 	return wf_redirect_ingress(config->host_ifindex);
+}
+
+/* From a container to whoever is beyond the host and has the packet's destination. */
+static __always_inline int wf_to_world(struct wf_ctx *ctx, const struct ethhdr *eth,
+				       struct wf_ip *ip, __u32 from)
+{
+	int r;
+
+	if (!wf_may_bypass(wf_map_config()))
+		return wf_to_host(ctx, eth, from);
+	r = wf_beyond_send(ctx, ip);
+	if (r == WF_GO_ON)
+		return wf_to_host(ctx, wf_ctx_eth(ctx), from);
+	wf_traffic_count(from, WF_SLOT_HOST, wf_ctx_len(ctx));
+	return r;
 }
 
 /* Whether endpoints of two networks may talk to each other: 0 or -reason. */
@@ -111,10 +127,13 @@ static __always_inline int wf_to_endpoint_guarded(struct wf_ctx *ctx, const stru
 	return wf_to_peer(ctx, WF_SLOT_HOST, to, peer);
 }
 
-/* From a container whose frame is as it should be to the host, or to whom it routes to. */
+/*
+ * From a container whose frame is as it should be to the host, or to whom it routes to: then
+ * nothing is known of the destination.
+ */
 static __always_inline int wf_to_host_guarded(struct wf_ctx *ctx, const struct ethhdr *eth,
 					      __u32 slot, const struct wf_ep_value *endpoint,
-					      const struct wf_ip *ip)
+					      struct wf_ip *ip, int is_known)
 {
 	__u32 flags = endpoint->flags | wf_host_flags();
 
@@ -126,7 +145,7 @@ static __always_inline int wf_to_host_guarded(struct wf_ctx *ctx, const struct e
 			return r;
 		eth = wf_ctx_eth(ctx);
 	}
-	return wf_to_host(ctx, eth, slot);
+	return is_known ? wf_to_host(ctx, eth, slot) : wf_to_world(ctx, eth, ip, slot);
 }
 
 /* The same to another container, whose endpoint is in service. */
@@ -188,13 +207,12 @@ static __always_inline int wf_to_other_network(struct wf_ctx *ctx, __u32 from, _
 	return r < 0 ? r : wf_to_peer_guarded(ctx, from, flags, ip, to, peer);
 }
 
-/* The destination is no address of the sender's own network. */
+/* The destination is no address of the sender's own network; value: what the host knows of it. */
 static __always_inline int wf_deliver_elsewhere(struct wf_ctx *ctx, const struct ethhdr *eth,
 						__u32 slot, const struct wf_ep_value *endpoint,
-						const struct wf_ip *ip)
+						struct wf_ip *ip, const struct wf_addr_value *value)
 {
 	struct wf_net_value *network;
-	struct wf_addr_value *value;
 	int r = wf_classify(ip);
 
 	if (r < 0)
@@ -205,12 +223,11 @@ static __always_inline int wf_deliver_elsewhere(struct wf_ctx *ctx, const struct
 	r = wf_classify_subnet(network, ip);
 	if (r < 0)
 		return r;
-	value = wf_address_find(WF_NETWORK_HOST, &ip->dst);
 	if (value && !(value->flags & WF_ADDR_GATEWAY) && value->slot != WF_SLOT_HOST)
 		return wf_to_other_network(ctx, slot, endpoint->flags, ip, network, value->slot);
 	if (network->flags & WF_NET_INTERNAL)
 		return -WF_REASON_NETWORK_INTERNAL;
-	return wf_to_host_guarded(ctx, eth, slot, endpoint, ip);
+	return wf_to_host_guarded(ctx, eth, slot, endpoint, ip, !!value);
 }
 
 /* The endpoint of another node that the packet is for, if the sender can reach any; or NULL. */
@@ -250,9 +267,24 @@ static __always_inline int wf_may_be_service(const struct wf_conn_owner *owner)
 	return owner->calling || (config && config->flags & WF_CONFIG_SERVICES);
 }
 
+/*
+ * The same, if it may have to be translated. Whatever has a service or a published port is known
+ * to the host, and what belonged to one that is gone is a connection of the container's.
+ */
+static __always_inline int wf_deliver_unknown(struct wf_ctx *ctx, const struct ethhdr *eth,
+					      __u32 slot, const struct wf_ep_value *endpoint,
+					      const struct wf_conn_owner *owner, struct wf_ip *ip)
+{
+	struct wf_addr_value *value = wf_address_find(WF_NETWORK_HOST, &ip->dst);
+
+	if (owner->calling || (value && wf_may_be_service(owner)))
+		return WF_NEXT(WF_STAGE_SERVICE);
+	return wf_deliver_elsewhere(ctx, eth, slot, endpoint, ip, value);
+}
+
 /* Returns the action, WF_NEXT() or -reason. */
 static __always_inline int wf_deliver(struct wf_ctx *ctx, const struct ethhdr *eth, __u32 slot,
-				      const struct wf_ep_value *endpoint, const struct wf_ip *ip)
+				      const struct wf_ep_value *endpoint, struct wf_ip *ip)
 {
 	struct wf_traffic_value *traffic = wf_map_traffic(slot);
 	struct wf_conn_owner *owner = wf_map_conn_owner(slot);
@@ -270,16 +302,16 @@ static __always_inline int wf_deliver(struct wf_ctx *ctx, const struct ethhdr *e
 	peer = wf_peer_guess(to, endpoint, ip);
 	if (wf_unlikely(!peer)) {
 		value = wf_address_find(endpoint->network, &ip->dst);
-		to = value ? value->slot : WF_SLOT_HOST;
-		remote = value ? NULL : wf_remote_for(endpoint, ip);
-		if (remote)
-			return wf_to_remote_guarded(ctx, slot, endpoint, ip, remote);
+		if (!value) {
+			remote = wf_remote_for(endpoint, ip);
+			return remote ? wf_to_remote_guarded(ctx, slot, endpoint, ip, remote)
+				      : wf_deliver_unknown(ctx, eth, slot, endpoint, owner, ip);
+		}
+		to = value->slot;
 		if (to == WF_SLOT_HOST && wf_may_be_service(owner))
 			return WF_NEXT(WF_STAGE_SERVICE);
-		if (!value)
-			return wf_deliver_elsewhere(ctx, eth, slot, endpoint, ip);
 		if (to == WF_SLOT_HOST)
-			return wf_to_host_guarded(ctx, eth, slot, endpoint, ip);
+			return wf_to_host_guarded(ctx, eth, slot, endpoint, ip, 1);
 		peer = wf_endpoint_ready(to, &reason);
 		if (!peer)
 			return reason;

@@ -94,10 +94,24 @@ static __always_inline void wf_traffic_count(__u32 from, __u32 to, __u32 len)
 }
 
 /*
+ * An internal network takes only what comes from its own gateways and its own subnets: its
+ * containers could answer no one else. 0 or -reason.
+ */
+static __always_inline int wf_check_internal(const struct wf_ep_value *endpoint,
+					     const struct wf_net_value *network,
+					     const struct wf_ip *ip)
+{
+	if (!(network->flags & WF_NET_INTERNAL) || wf_address_find(endpoint->network, &ip->src))
+		return 0;
+	for (__u32 i = 0; i < WF_MAX_SUBNETS; i++)
+		if (i < network->subnet_count && wf_subnet_has(&network->subnets[i], &ip->src))
+			return 0;
+	return -WF_REASON_NETWORK_INTERNAL;
+}
+
+/*
  * Whether a packet from the host may enter the endpoint's network by its source. An isolated
  * network takes nothing from endpoints of other networks, nor does anyone from an isolated one.
- * An internal network takes only what comes from its own gateways and its own subnets: its
- * containers could answer no one else.
  */
 static __always_inline int wf_check_host_source(const struct wf_ep_value *endpoint,
 						const struct wf_net_value *network,
@@ -116,12 +130,7 @@ static __always_inline int wf_check_host_source(const struct wf_ep_value *endpoi
 		if (from->flags & WF_NET_INTERNAL)
 			return -WF_REASON_NETWORK_INTERNAL;
 	}
-	if (!(network->flags & WF_NET_INTERNAL) || wf_address_find(endpoint->network, &ip->src))
-		return 0;
-	for (__u32 i = 0; i < WF_MAX_SUBNETS; i++)
-		if (i < network->subnet_count && wf_subnet_has(&network->subnets[i], &ip->src))
-			return 0;
-	return -WF_REASON_NETWORK_INTERNAL;
+	return wf_check_internal(endpoint, network, ip);
 }
 
 #endif

@@ -49,7 +49,7 @@ static __always_inline int wf_check_source(const struct wf_ep_value *endpoint, _
 /* An IP packet whose headers were taken. Action, WF_NEXT() or -reason. */
 static __always_inline int wf_from_container_ip(struct wf_ctx *ctx, const struct ethhdr *eth,
 						__u32 slot, const struct wf_ep_value *endpoint,
-						const struct wf_ip *ip)
+						struct wf_ip *ip)
 {
 	int r = wf_check_options(ctx, ip);
 

@@ -32,12 +32,23 @@ enum wf_way {
 /* TCP packets with one of these change what is known of the connection. */
 #define WF_GUARD_TURNS (WF_TCP_FIN | WF_TCP_SYN | WF_TCP_RST)
 
+/* An end of a tuple as a number in whose lower half both address and port show. */
+static __always_inline __u64 wf_verdict_end(const struct wf_addr *addr, __be16 port)
+{
+	__u64 end = addr->halves[1] + port;
+
+	return end ^ end >> 31;
+}
+
+/* Both directions are neighbours: a new flow has one place in memory to wait for. */
 static __always_inline __u32 wf_verdict_index(const struct wf_tuple *tuple)
 {
-	const __u64 *words = ((const union wf_conn_bits *)tuple)->longs;
-	__u64 sum = words[1] + (words[3] << 23 | words[3] >> 41) + words[4] * WF_CONN_HASH_SPREAD;
+	__u64 source = wf_verdict_end(&tuple->src, tuple->sport);
+	__u64 target = wf_verdict_end(&tuple->dst, tuple->dport);
+	__u64 both = source * target;
+	__u32 pair = (both ^ both >> 32) * WF_CONN_HASH_SPREAD >> (64 - WF_VERDICT_BITS + 1);
 
-	return (sum ^ sum >> 32) * WF_CONN_HASH_SPREAD >> (64 - WF_VERDICT_BITS);
+	return pair << 1 | (source < target);
 }
 
 /* Whether such a packet may pass, as this CPU knows from a moment ago. */

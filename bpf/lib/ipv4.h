@@ -104,6 +104,7 @@ static __always_inline int wf_parse_ipv4(struct wf_ctx *ctx, struct wf_cursor *c
 	ret_ip->extension = 0;
 	ret_ip->fragment = WF_FRAGMENT_NONE;
 	ret_ip->id = 0;
+	ret_ip->check = header->check;
 	if (wf_unlikely(fragment & (WF_IP4_MORE | WF_IP4_OFFSET))) {
 		ret_ip->fragment = fragment & WF_IP4_OFFSET ? WF_FRAGMENT_LATER : WF_FRAGMENT_FIRST;
 		ret_ip->id = header->id;

@@ -120,6 +120,7 @@ static __always_inline int wf_parse_ipv6_header(struct wf_ctx *ctx, struct wf_cu
 	ret_ip->l4 = cursor->l3 + sizeof(*header);
 	ret_ip->end = cursor->l3 + sizeof(*header) + payload;
 	ret_ip->id = 0;
+	ret_ip->check = 0;
 	ret_ip->fragment = WF_FRAGMENT_NONE;
 	ret_ip->extension = 0;
 	if (wf_unlikely(!ret_ip->dst.halves[0] ||

@@ -255,7 +255,7 @@ static __always_inline int wf_judge_to_remote(struct wf_ctx *ctx, __u32 from,
 }
 
 /* Hands over what may pass: action or -reason. */
-static __always_inline int wf_judge_deliver(struct wf_ctx *ctx, const struct wf_work *work)
+static __always_inline int wf_judge_deliver(struct wf_ctx *ctx, struct wf_work *work)
 {
 	const struct wf_guarding *guard = &work->guard;
 	__u32 from = guard->from == WF_SLOT_NOBODY ? WF_SLOT_HOST : guard->from;
@@ -266,7 +266,10 @@ static __always_inline int wf_judge_deliver(struct wf_ctx *ctx, const struct wf_
 	case WF_WAY_PEER:
 		peer = wf_endpoint_ready(guard->to, &reason);
 		return peer ? wf_to_peer(ctx, from, guard->to, peer) : reason;
-	case WF_WAY_HOST: return wf_to_host(ctx, wf_ctx_eth(ctx), from);
+	case WF_WAY_HOST:
+		return guard->receiver == WF_SLOT_NOBODY
+			       ? wf_to_world(ctx, wf_ctx_eth(ctx), &work->ip, from)
+			       : wf_to_host(ctx, wf_ctx_eth(ctx), from);
 	case WF_WAY_REMOTE: return wf_judge_to_remote(ctx, from, &work->ip);
 	case WF_WAY_PASS:
 		wf_traffic_count(WF_SLOT_HOST, guard->to, wf_ctx_len(ctx));
@@ -285,6 +288,22 @@ static __always_inline __u32 wf_judge_way(const struct wf_work *work)
 	case WF_WAY_OUT: return WF_EVENT_WAY_OUT;
 	default: return WF_EVENT_WAY_ENDPOINT;
 	}
+}
+
+/*
+ * Whether what was found out about the packet is good for those behind it: of a TCP connection that
+ * opens, also for what follows its acceptance, which changes nothing of the record any more.
+ */
+static __always_inline int wf_judge_lasts(const struct wf_work *work)
+{
+	const struct wf_flow *flow = &work->flow;
+
+	if (work->ip.fragment)
+		return 0;
+	return wf_flow_is_steady(flow) ||
+	       (flow->tuple.proto == IPPROTO_TCP && flow->l4 && !flow->error_ip &&
+		(flow->tcp_flags & (WF_GUARD_TURNS | WF_TCP_ACK)) == (WF_TCP_SYN | WF_TCP_ACK) &&
+		work->hit.guard && work->hit.dir == WF_DIR_REPLY);
 }
 
 /*
@@ -321,7 +340,7 @@ static __always_inline int wf_judge_stage(struct wf_ctx *ctx, struct wf_work *wo
 		if (work->answer.verdict == WF_POLICY_AUDIT)
 			*ret_type = WF_EVENT_AUDIT;
 	}
-	if (wf_flow_is_steady(&work->flow) && !work->ip.fragment)
+	if (wf_judge_lasts(work))
 		wf_verdict_keep(&work->flow.tuple, work->guard.from, work->guard.to, revision);
 	return wf_judge_deliver(ctx, work);
 }

@@ -98,6 +98,13 @@ static __always_inline int wf_nat_store_ports(struct wf_ctx *ctx, const struct w
 	return wf_ctx_store_fast(ctx, flow->ports, ports, sizeof(ports));
 }
 
+/* What stands behind one another in the header of IPv4. */
+struct wf_nat_ip4 {
+	__u16 check;
+	__be32 src;
+	__be32 dst;
+} __attribute__((packed));
+
 /* Corrects the checksum of an IPv4 header whose addresses changed by `diff`. */
 static __always_inline int wf_nat_check_ip4(struct wf_ctx *ctx, __u32 l3, __u32 diff)
 {
@@ -108,18 +115,17 @@ static __always_inline int wf_nat_check_ip4(struct wf_ctx *ctx, __u32 l3, __u32 
 static __always_inline int wf_nat_addrs(struct wf_ctx *ctx, const struct wf_ip *ip,
 					const struct wf_tuple *to, __u32 *ret_diff)
 {
-	const __be32 ip4[2] = { to->src.words[3], to->dst.words[3] };
-	int r;
+	struct wf_nat_ip4 ip4 = { .src = to->src.words[3], .dst = to->dst.words[3] };
 
 	if (ip->version == 6) {
 		*ret_diff = wf_csum_diff((const __u32 *)ip, (const __u32 *)to, WF_PAIR_WORDS);
 		return wf_ctx_store_summed(ctx, ip->l3 + WF_IP6_ADDRS_OFFSET, to,
 					   2 * sizeof(struct wf_addr));
 	}
-	*ret_diff = wf_csum_fold((__u64)wf_csum_change(ip->src.words[3], ip4[0]) +
-				 wf_csum_change(ip->dst.words[3], ip4[1]));
-	r = wf_ctx_store_fast(ctx, ip->l3 + WF_IP4_ADDRS_OFFSET, ip4, sizeof(ip4));
-	return r < 0 ? r : wf_nat_check_ip4(ctx, ip->l3, *ret_diff);
+	*ret_diff = wf_csum_fold((__u64)wf_csum_change(ip->src.words[3], ip4.src) +
+				 wf_csum_change(ip->dst.words[3], ip4.dst));
+	ip4.check = wf_csum_apply(ip->check, *ret_diff);
+	return wf_ctx_store_fast(ctx, ip->l3 + WF_IP4_CHECK_OFFSET, &ip4, sizeof(ip4));
 }
 
 /* The same for the destination alone. */

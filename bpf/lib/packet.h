@@ -31,7 +31,8 @@ struct wf_ip {
 	__u32 version;   /* 4 or 6 */
 	__u32 proto;     /* IPPROTO_* of the transport header */
 	__u32 fragment;  /* enum wf_fragment */
-	__u32 extension; /* whether IPv6 extension headers were passed */
+	__u16 extension; /* whether IPv6 extension headers were passed */
+	__u16 check;     /* of the IPv4 header, as it stands there */
 	__u32 l3;        /* offset of the IP header in the frame */
 	__be32 id;       /* of a fragmented packet, as its header has it; otherwise 0 */
 };

@@ -68,7 +68,20 @@ static __always_inline __u32 wf_policy_search(__u32 first, __u32 count, __u32 at
 	return first;
 }
 
-/* Fills in verdict and rule of an end whose profile and class are known. */
+/*
+ * Where the answer of a profile about a class is remembered. Numbers of profiles and classes that
+ * are named no more mean something else one revision later at the earliest, and what they lead to
+ * does not change while they are named: so an answer is good for its revision.
+ */
+static __always_inline struct wf_policy_memo *wf_policy_memo(const struct wf_event_end *end,
+							     __u32 at)
+{
+	__u32 hash = (end->profile * 31 + end->class_id) * 0x9e3779b1u ^ at * 0x85ebca6bu;
+
+	return wf_map_policy_memo((hash ^ hash >> 15) * 0x9e3779b1u >> (32 - WF_MEMO_BITS));
+}
+
+/* Fills in verdict and rule of an end whose profile and class are known, by the tables. */
 WF_GLOBAL int wf_policy_look(struct wf_event_end *end, __u32 at)
 {
 	struct wf_policy_pair_key key;
@@ -97,9 +110,33 @@ WF_GLOBAL int wf_policy_look(struct wf_event_end *end, __u32 at)
 	return 0;
 }
 
+/* The same, by what is remembered if it is; revision: as it was before anything was read. */
+static __always_inline void wf_policy_recall(struct wf_event_end *end, __u32 at, __u32 revision)
+{
+	struct wf_policy_memo *memo = wf_policy_memo(end, at);
+
+	if (memo && memo->is_set && memo->profile == end->profile &&
+	    memo->class_id == end->class_id && memo->at == at && memo->revision == revision) {
+		end->rule = memo->rule;
+		end->verdict = memo->verdict & 0xff;
+		return;
+	}
+	(void)wf_policy_look(end, at);
+	if (!memo)
+		return;
+	memo->profile = end->profile;
+	memo->class_id = end->class_id;
+	memo->at = at;
+	memo->revision = revision;
+	memo->rule = end->rule;
+	memo->verdict = end->verdict;
+	memo->is_set = 1;
+}
+
 /* One end: the subject's slot, and who is at the other end. */
 static __always_inline void wf_policy_end(struct wf_event_end *end, __u32 slot, __u32 dir,
-					  __u32 peer, const struct wf_addr *peer_addr, __u32 at)
+					  __u32 peer, const struct wf_addr *peer_addr, __u32 at,
+					  __u32 revision)
 {
 	struct wf_policy_subject_value *subject = wf_map_policy_subject(slot);
 
@@ -110,7 +147,7 @@ static __always_inline void wf_policy_end(struct wf_event_end *end, __u32 slot, 
 	if (end->profile == WF_POLICY_PROFILE_NONE)
 		return;
 	end->class_id = wf_policy_class(peer, peer_addr);
-	(void)wf_policy_look(end, at);
+	wf_policy_recall(end, at, revision);
 }
 
 /* What both ends come to. */
@@ -139,10 +176,13 @@ static __always_inline void wf_policy_join(struct wf_answer *answer)
  */
 WF_GLOBAL int wf_policy_ask(const struct wf_question *question, struct wf_answer *answer)
 {
-	__u32 at;
+	struct wf_config_value *config = wf_map_config();
+	__u32 at, revision;
 
-	if (!question || !answer)
+	if (!question || !answer || !config)
 		return -WF_REASON_INTERNAL_ERROR;
+	revision = wf_read32(&config->revision);
+	wf_barrier();
 	__builtin_memset(answer, 0, sizeof(*answer));
 	answer->verdict = WF_POLICY_ALLOW;
 	answer->ends[WF_POLICY_INGRESS].verdict = WF_POLICY_ALLOW;
@@ -151,9 +191,9 @@ WF_GLOBAL int wf_policy_ask(const struct wf_question *question, struct wf_answer
 		return 0;
 	at = WF_POLICY_AT(0, question->proto & 0xff, question->port & 0xffff);
 	wf_policy_end(&answer->ends[WF_POLICY_EGRESS], question->from, WF_POLICY_EGRESS,
-		      question->to, &question->dst, at);
+		      question->to, &question->dst, at, revision);
 	wf_policy_end(&answer->ends[WF_POLICY_INGRESS], question->to, WF_POLICY_INGRESS,
-		      question->from, &question->src, at);
+		      question->from, &question->src, at, revision);
 	wf_policy_join(answer);
 	if (answer->verdict != WF_POLICY_DENY)
 		return 0;

@@ -21,7 +21,7 @@ struct wf_sender {
 
 /* As if there were no services: within the network, to the host, or elsewhere. May be WF_NEXT(). */
 static __always_inline int wf_service_plain(struct wf_ctx *ctx, const struct wf_sender *sender,
-					    const struct wf_ip *ip)
+					    struct wf_ip *ip)
 {
 	struct wf_addr_value *value = wf_address_find(sender->endpoint->network, &ip->dst);
 	struct wf_remote_value *remote = value ? NULL : wf_remote_for(sender->endpoint, ip);
@@ -34,9 +34,10 @@ static __always_inline int wf_service_plain(struct wf_ctx *ctx, const struct wf_
 	if (remote)
 		return wf_to_remote_guarded(ctx, sender->slot, sender->endpoint, ip, remote);
 	if (!value)
-		return wf_deliver_elsewhere(ctx, eth, sender->slot, sender->endpoint, ip);
+		return wf_deliver_elsewhere(ctx, eth, sender->slot, sender->endpoint, ip,
+					    wf_address_find(WF_NETWORK_HOST, &ip->dst));
 	if (value->slot == WF_SLOT_HOST)
-		return wf_to_host_guarded(ctx, eth, sender->slot, sender->endpoint, ip);
+		return wf_to_host_guarded(ctx, eth, sender->slot, sender->endpoint, ip, 1);
 	peer = wf_endpoint_ready(value->slot, &reason);
 	if (!peer)
 		return reason;
@@ -286,7 +287,7 @@ static __always_inline int wf_service_read(struct wf_ctx *ctx, struct wf_sender 
 
 /* What belongs to no flow goes on as without services, unless it is for a service. */
 static __always_inline int wf_service_odd(struct wf_ctx *ctx, const struct wf_sender *sender,
-					  const struct wf_work *work, int reason)
+					  struct wf_work *work, int reason)
 {
 	struct wf_addr_value *value = wf_address_find(WF_NETWORK_HOST, &work->ip.dst);
 

@@ -39,7 +39,10 @@ static __always_inline int wf_uplink_find(struct wf_work *work, __u32 is_egress)
 	return (work->hit.dir == WF_DIR_ORIGINAL) == (hides == is_egress);
 }
 
-/* Straight into the container, past the host's stack: action, WF_NEXT() or -reason. */
+/*
+ * Straight into the container, past the host's stack: action, WF_NEXT() or -reason. That the
+ * source is nobody's of this node was looked at before.
+ */
 static __always_inline int wf_uplink_bypass(struct wf_ctx *ctx, __u32 slot, const struct wf_ip *ip)
 {
 	int reason = -WF_REASON_INTERNAL_ERROR;
@@ -52,19 +55,37 @@ static __always_inline int wf_uplink_bypass(struct wf_ctx *ctx, __u32 slot, cons
 	network = wf_network_valid(endpoint->network);
 	if (!network)
 		return -WF_REASON_NO_NETWORK;
-	r = wf_check_host_source(endpoint, network, ip);
+	r = wf_check_internal(endpoint, network, ip);
 	return r < 0 ? r
 		     : wf_to_endpoint_guarded(ctx, ip, network, slot, endpoint,
 					      WF_HOOK_FROM_UPLINK);
 }
 
-/* The slot of the container that the translated packet is for; WF_SLOT_HOST: another way. */
+/* Whether the endpoint is in service and the address is its first one. */
+static __always_inline int wf_uplink_is_of(const struct wf_ep_value *endpoint,
+					   const struct wf_addr *addr)
+{
+	__u32 family = addr->halves[0] ? WF_EP_IPV6 : WF_EP_IPV4, wanted = WF_EP_READY | family;
+
+	if (!endpoint || (endpoint->flags & (wanted | WF_EP_HOST)) != wanted)
+		return 0;
+	return wf_addr_same(family == WF_EP_IPV4 ? &endpoint->ip4 : &endpoint->ip6, addr);
+}
+
+/*
+ * The slot of the container that the translated packet is for; WF_SLOT_HOST: another way. The
+ * record says who it was; an endpoint in service that still has the address is he.
+ */
 static __always_inline __u32 wf_uplink_receiver(const struct wf_work *work)
 {
+	const struct wf_conn_hit *hit = &work->hit;
+	__u32 slot = hit->dir == WF_DIR_ORIGINAL ? hit->peer : hit->owner;
 	struct wf_addr_value *value;
 
-	if (work->hit.flags & WF_CONN_HOST)
+	if (hit->flags & WF_CONN_HOST)
 		return WF_SLOT_HOST;
+	if (wf_likely(wf_uplink_is_of(wf_map_endpoint(slot), &hit->to.dst)))
+		return slot;
 	value = wf_address_find(WF_NETWORK_HOST, &work->hit.to.dst);
 	return value && !(value->flags & WF_ADDR_GATEWAY) ? value->slot : WF_SLOT_HOST;
 }
@@ -73,7 +94,7 @@ static __always_inline __u32 wf_uplink_receiver(const struct wf_work *work)
  * A packet of hit's connection goes on as it is, by the way to the backend: that, or the node it
  * is on, has the service's address as well and answers the client itself. Action or -reason.
  */
-static __always_inline int wf_uplink_pass_on(struct wf_ctx *ctx, const struct wf_work *work)
+static __always_inline int wf_uplink_pass_on(struct wf_ctx *ctx, struct wf_work *work)
 {
 	struct wf_hop hop = {};
 
@@ -103,7 +124,8 @@ static __always_inline int wf_uplink_in(struct wf_ctx *ctx, const struct wf_upli
 		return wf_uplink_pass_on(ctx, work);
 	if (work->hit.flags & WF_CONN_SNAT && work->hit.dir == WF_DIR_ORIGINAL)
 		wf_ctx_set_mark(ctx, wf_ctx_mark(ctx) | WF_MARK_MASQUERADE);
-	if (work->slot == WF_SLOT_HOST || !(config->flags & WF_CONFIG_BYPASS) || !uplink->l2_bytes)
+	if (work->slot == WF_SLOT_HOST || !wf_may_bypass(config) || !uplink->l2_bytes ||
+	    wf_ctx_is_for_others(ctx))
 		return WF_TOLD(WF_GO_ON);
 	r = wf_uplink_bypass(ctx, work->slot, &work->ip);
 	return r < 0 || r == WF_NEXT(WF_STAGE_POLICY) ? r : WF_TOLD(r);
@@ -477,41 +499,49 @@ static __always_inline int wf_uplink_hide(struct wf_ctx *ctx, const struct wf_up
 	return r < 0 ? r : WF_TOLD(WF_GO_ON);
 }
 
-/* A packet that leaves, whose headers were read. */
+/* A packet that leaves and is of no known connection; unread: why it belongs to no flow, or 0. */
 static __always_inline int wf_uplink_exit(struct wf_ctx *ctx, const struct wf_uplink_value *uplink,
-					  __u32 leaver, struct wf_work *work)
+					  __u32 leaver, struct wf_work *work, int unread)
 {
-	__u32 live = wf_conn_live();
-	int r;
-
-	if (!live && leaver != WF_LEAVER_INNER)
-		return WF_GO_ON;
-	r = wf_flow_read(ctx, &work->ip, WF_SITE_EDGE, &work->flow);
-	if (r == -WF_REASON_NAT_FRAGMENT && leaver == WF_LEAVER_INNER)
+	if (unread == -WF_REASON_NAT_FRAGMENT && leaver == WF_LEAVER_INNER)
 		return wf_uplink_hide(ctx, uplink, work);
-	if (r < 0)
-		return leaver == WF_LEAVER_INNER ? r : WF_GO_ON;
-	if (live && wf_uplink_find(work, 1))
-		return wf_uplink_out(ctx, work);
+	if (unread < 0)
+		return leaver == WF_LEAVER_INNER ? unread : WF_GO_ON;
 	return leaver == WF_LEAVER_OTHER || leaver == WF_LEAVER_NODE
 		       ? WF_GO_ON
 		       : wf_uplink_leave(ctx, uplink, leaver, work);
+}
+
+/* A packet that leaves, of a known connection. Whoever owns that is named, if somebody observes. */
+static __always_inline int wf_uplink_known(struct wf_ctx *ctx, struct wf_work *work)
+{
+	if (work->hit.dir == WF_DIR_ORIGINAL)
+		work->slot = work->hit.owner;
+	else
+		work->slot = work->hit.peer;
+	return wf_uplink_out(ctx, work);
 }
 
 /* What an uplink is about to send: WF_GO_ON, WF_TOLD(), WF_NEXT(WF_STAGE_POLICY) or -reason. */
 static __always_inline int wf_to_uplink(struct wf_ctx *ctx, struct wf_work *work)
 {
 	struct wf_uplink_value *uplink = wf_map_uplink(wf_ctx_ifindex(ctx));
-	__u32 leaver, is_own;
-	int r = WF_GO_ON;
+	__u32 leaver, is_own, live = wf_conn_live();
+	int r = WF_GO_ON, unread = 0;
 
 	if (!uplink || wf_uplink_parse(ctx, uplink, &work->ip) < 0)
 		return WF_GO_ON;
+	work->guard.is_traced = wf_is_traced(ctx);
+	if (live)
+		unread = wf_flow_read(ctx, &work->ip, WF_SITE_EDGE, &work->flow);
+	if (live && unread == 0 && !work->guard.is_traced && wf_uplink_find(work, 1))
+		return wf_uplink_known(ctx, work);
 	leaver = wf_uplink_leaver(ctx, uplink, &work->ip, &work->slot);
 	is_own = leaver == WF_LEAVER_HOST || leaver == WF_LEAVER_NODE;
-	work->guard.is_traced = wf_is_traced(ctx);
-	if (wf_likely(!work->guard.is_traced))
-		r = wf_uplink_exit(ctx, uplink, leaver, work);
+	if (!live && leaver == WF_LEAVER_INNER)
+		unread = wf_flow_read(ctx, &work->ip, WF_SITE_EDGE, &work->flow);
+	if (wf_likely(!work->guard.is_traced) && (live || leaver == WF_LEAVER_INNER))
+		r = wf_uplink_exit(ctx, uplink, leaver, work, unread);
 	return r == WF_GO_ON && is_own ? wf_uplink_firewall(ctx, WF_SLOT_HOST, WF_UPLINK_OUT) : r;
 }
 

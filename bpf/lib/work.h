@@ -87,6 +87,7 @@ static __always_inline void wf_work_hit(struct wf_conn_hit *hit, const struct wf
 	hit->flags = fresh->flags;
 	hit->backend = fresh->backend;
 	hit->service = fresh->service;
+	hit->owner = fresh->owner;
 	hit->peer = fresh->peer;
 	hit->phase = WF_CONN_NEW;
 	hit->to.src = back->dst;

@@ -29,7 +29,8 @@ static __always_inline int wf_xdp_send(struct wf_ctx *ctx, struct wf_work *work,
 	/* nothing was changed yet: the stack would say what is wrong with it */
 	if (wf_age(ctx, &work->ip) < 0)
 		return XDP_PASS;
-	if (wf_translate(ctx, work) < 0 || wf_ctx_store(ctx, 0, &route->macs, 12) < 0)
+	if (wf_translate(ctx, work) < 0 ||
+	    wf_ctx_store_fast(ctx, 0, &route->macs, sizeof(route->macs)) < 0)
 		return XDP_DROP;
 	return route->ifindex == wf_ctx_ifindex(ctx) ? XDP_TX : wf_redirect(route->ifindex);
 }

@@ -49,8 +49,8 @@ struct wf_control_config {
 	const char *zone;       /* topology.kubernetes.io/zone of this node; "" or NULL unknown */
 	const char *uplinks;    /* "auto", "none", or names of devices that lead out */
 	const char *xdp;        /* "off", "auto" or "native" */
-	const char *firewall; /* "respect" or "bypass": whether published packets meet netfilter */
-	const char *cgroup;   /* root of cgroup v2 for the socket hooks; "" none */
+	const char *firewall;   /* "respect" or "bypass": netfilter, with packets of the world */
+	const char *cgroup;     /* root of cgroup v2 for the socket hooks; "" none */
 	struct wf_prefix
 		service_cidrs[2]; /* cluster addresses: IPv4, IPv6 (len 0: from the seed) */
 	uint16_t node_port_first, node_port_last;

@@ -243,7 +243,8 @@ static void undo_plan(struct wf_policy_engine *engine)
 	undo_prefixes(engine, false);
 	if (plan->pairs_written)
 		(void)write_pairs(engine, true, NULL);
-	if (plan->subjects_written)
+	/* numbers that were shown and are fresh again may mean something else next time */
+	if (plan->pairs_written)
 		(void)engine->effects.revise(engine->effects.context, NULL);
 }
 

@@ -244,8 +244,8 @@ const struct wf_option weftd_options[] = {
 	  .fallback = "respect",
 	  .choices = firewall_modes,
 	  .value = "MODE",
-	  .help = "whether what is published passes the host's packet filter (respect) or goes "
-		  "straight to the container (bypass)" },
+	  .help = "whether packets between containers and the world pass the host's packet filter "
+		  "(respect) or go straight to the container and the neighbour (bypass)" },
 	{ .name = "max-services",
 	  .type = WF_OPTION_U64,
 	  .offset = MEMBER(max_services),

@@ -334,6 +334,17 @@ def test_the_hosts_firewall(new_site, firewall, passes):
         assert (try_tcp(site.out, HOST[family], 8000) == "server") == passes
 
 
+@pytest.mark.parametrize("firewall, passes", [("respect", False), ("bypass", True)])
+def test_the_hosts_firewall_and_the_way_out(new_site, firewall, passes):
+    """The same of what containers ask for outside."""
+    site = new_site("sockets", "--firewall", firewall)
+    site.serve(site.out, "outside")
+    for family, tables in zip(BOTH, ("iptables", "ip6tables")):
+        assert ask_tcp(site.client, OUTSIDE[family]).name == "outside"
+        site.node.run(f"{tables} -A FORWARD -p tcp -d {OUTSIDE[family]} -j DROP")
+        assert (try_tcp(site.client, OUTSIDE[family]) == "outside") == passes
+
+
 @pytest.mark.parametrize("bad, word", [
     ({"hostPort": 0, "containerPort": 80}, "hostPort"),
     ({"hostPort": 70000, "containerPort": 80}, "hostPort"),

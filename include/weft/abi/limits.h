@@ -95,6 +95,10 @@
 #define WF_VERDICT_BITS  13
 #define WF_VERDICT_SLOTS (1 << WF_VERDICT_BITS)
 
+/* Answers of profiles that each CPU remembers (power of two, as this many bits say). */
+#define WF_MEMO_BITS  9
+#define WF_MEMO_SLOTS (1 << WF_MEMO_BITS)
+
 /* Ports that masqueraded connections may show, when their own is taken. */
 #define WF_NAT_FIRST_PORT 1024
 #define WF_NAT_LAST_PORT  65535

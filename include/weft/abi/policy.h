@@ -100,6 +100,22 @@ struct wf_verdict_value {
 	__u32 pad[2];
 };
 
+/*
+ * Value of wf_policy_memos (per CPU, direct-mapped by a hash of the first three): what a profile
+ * says of a class, a protocol and a port. Good for one revision.
+ */
+struct wf_policy_memo {
+	__u32 profile;
+	__u32 class_id;
+	__u32 at; /* WF_POLICY_AT(), verdict 0 */
+	__u32 revision;
+	__u32 rule;
+	__u32 verdict; /* enum wf_policy_verdict */
+	__u32 is_set;
+	__u32 pad;
+};
+
+_Static_assert(sizeof(struct wf_policy_memo) == 32, "wf_policy_memo");
 _Static_assert(sizeof(struct wf_verdict_value) == 64, "wf_verdict_value");
 _Static_assert(sizeof(struct wf_policy_subject_value) == 16, "wf_policy_subject_value");
 _Static_assert(sizeof(struct wf_policy_run) == 8, "wf_policy_run");

@@ -144,7 +144,7 @@ struct wf_config_value {
 /* struct wf_config_value.flags */
 enum wf_config_flag {
 	WF_CONFIG_SERVICES = 1 << 0, /* there is a frontend or a published port */
-	WF_CONFIG_BYPASS = 1 << 1,   /* no firewall of the host has to see what is published */
+	WF_CONFIG_BYPASS = 1 << 1,   /* no firewall of the host has to see what passes it */
 };
 
 /* Value of wf_flow_filter (per CPU): a lossy memory of flows seen lately. */

@@ -59,6 +59,7 @@
 #define NATIVE_PREFIXES  64
 #define NATIVE_HITS      2048
 #define NATIVE_VERDICTS  256
+#define NATIVE_MEMOS     64
 
 /* Helpers that native.failing can name. */
 enum native_helper {
@@ -192,6 +193,7 @@ struct native_state {
 	__u32 prefix_count;
 	struct wf_counter hits[NATIVE_HITS];
 	struct wf_verdict_value verdicts[NATIVE_VERDICTS];
+	struct wf_policy_memo memos[NATIVE_MEMOS];
 	__u32 verdict_questions; /* how often the tables of policies were asked for a subject */
 	__u32 redirect_peer;     /* ifindex of the last redirection of each kind, 0: none */
 	__u32 redirect_ingress;
@@ -677,6 +679,11 @@ static inline struct wf_verdict_value *wf_map_verdict(__u32 index)
 	return &native.verdicts[index % NATIVE_VERDICTS];
 }
 
+static inline struct wf_policy_memo *wf_map_policy_memo(__u32 index)
+{
+	return &native.memos[index % NATIVE_MEMOS];
+}
+
 static inline __u32 wf_now_moment(void)
 {
 	return native.now_s;
@@ -839,12 +846,27 @@ struct wf_hop {
 	__u32 ifindex;
 };
 
+struct wf_ask {
+	__u32 ifindex;
+	__u32 proto;
+	__u32 len;
+};
+
+static inline int wf_route_pair(struct wf_ctx *ctx, const struct wf_addr *pair,
+				const struct wf_ask *ask, struct wf_hop *ret_hop)
+{
+	(void)pair;
+	(void)ask;
+	ret_hop->ifindex = ctx->ifindex;
+	return 0;
+}
+
 static inline int wf_route_hop(struct wf_ctx *ctx, const struct wf_tuple *tuple,
 			       struct wf_hop *ret_hop)
 {
-	(void)tuple;
-	ret_hop->ifindex = ctx->ifindex;
-	return 0;
+	const struct wf_ask ask = { .ifindex = ctx->ifindex, .proto = tuple->proto };
+
+	return wf_route_pair(ctx, &tuple->src, &ask, ret_hop);
 }
 
 static inline int wf_redirect_hop(const struct wf_hop *hop)

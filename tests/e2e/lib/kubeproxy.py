@@ -181,13 +181,13 @@ class KubeNode:
         self.all.append(Netns(prefix))
         return self.all[-1]
 
-    def container(self):
-        """(Netns, {family: address}); its default route is the host."""
+    def container(self, index=None):
+        """(Netns, {family: address}); its default route is the host. index: of the device here."""
         ns = self.netns("c")
         self.count += 1
         device = f"v{self.count}"
         addresses = {4: f"10.80.0.{self.count}", 6: f"fd80::{self.count}"}
-        self.host.run(f"ip link add {device} type veth peer name eth0 netns {ns.name}")
+        self.link(device, index, ns, "eth0")
         self.host.run(f"ip link set {device} up")
         # replies to what was translated may come by another device than the question
         self.host.sysctl(f"net.ipv4.conf.{device}.rp_filter", 0)
@@ -204,10 +204,15 @@ class KubeNode:
         unlimited(ns)
         return ns, addresses
 
-    def beyond(self, device, near, far, default):
+    def link(self, device, index, ns, name):
+        """A pair of devices from the host to a namespace."""
+        which = f"index {index}" if index else ""
+        self.host.run(f"ip link add {device} {which} type veth peer name {name} netns {ns.name}")
+
+    def beyond(self, device, near, far, default, index=None):
         """A machine outside, behind a device of the host."""
         ns = self.netns("o")
-        self.host.run(f"ip link add {device} type veth peer name up0 netns {ns.name}")
+        self.link(device, index, ns, "up0")
         for side, name, own in ((self.host, device, near), (ns, "up0", far)):
             side.run("ip link set lo up")
             side.run(f"ip link set {name} up")

@@ -133,9 +133,12 @@ static void verdicts_are_those_of_the_model(void **state)
 							.proto = at >> 16,
 							.port = at & 0xffff };
 			struct wf_event_end in, out;
-			struct wf_answer answer;
+			struct wf_answer answer, again;
 			int r = wf_policy_ask(&question, &answer);
 
+			/* the second time from memory */
+			assert_int_equal(wf_policy_ask(&question, &again), r);
+			assert_memory_equal(&again, &answer, sizeof(answer));
 			if (question.from == question.to) {
 				assert_int_equal(r, 0);
 				continue;
@@ -172,9 +175,44 @@ static void gaps_deny(void **state)
 	assert_int_equal(wf_policy_ask(&question, &answer), -WF_REASON_POLICY_INGRESS);
 	native.rules[0].at = WF_POLICY_AT(WF_POLICY_VERDICT_COUNT, 0, 0);
 	native.profiles[3] = (struct wf_policy_run){ .first = 0, .count = 1 };
+	native.config.revision++;
 	assert_int_equal(wf_policy_ask(&question, &answer), -WF_REASON_POLICY_INGRESS);
+	native.config.revision++;
 	native.rules[0].at = WF_POLICY_AT(WF_POLICY_ALLOW, 0, 0);
 	assert_int_equal(wf_policy_ask(&question, &answer), 0);
+}
+
+/* Looked up once for a revision; a new one, another class, port or profile is not confused with it. */
+static void answers_are_remembered_for_their_revision(void **state)
+{
+	struct wf_question question = { .from = 1, .to = 2, .proto = 6, .port = 80 };
+	struct wf_answer answer;
+
+	native_reset();
+	native.subjects[2].profile[WF_POLICY_INGRESS] = 3;
+	native.profiles[3] = (struct wf_policy_run){ 0, 1 };
+	native.rules[0] = (struct wf_policy_rule_value){ WF_POLICY_AT(WF_POLICY_ALLOW, 0, 0), 9 };
+	assert_int_equal(wf_policy_ask(&question, &answer), 0);
+	/* shows that it is from memory: tables do not change without a revision otherwise */
+	native.rules[0].at = WF_POLICY_AT(WF_POLICY_DENY, 0, 0);
+	assert_int_equal(wf_policy_ask(&question, &answer), 0);
+	assert_int_equal(answer.rule, 9);
+	question.port = 81;
+	assert_int_equal(wf_policy_ask(&question, &answer), -WF_REASON_POLICY_INGRESS);
+	question.port = 80;
+	question.proto = 17;
+	assert_int_equal(wf_policy_ask(&question, &answer), -WF_REASON_POLICY_INGRESS);
+	question.proto = 6;
+	native.subjects[1].class_id[0] = 5;
+	assert_int_equal(wf_policy_ask(&question, &answer), -WF_REASON_POLICY_INGRESS);
+	native.subjects[1].class_id[0] = 0;
+	native.subjects[2].profile[WF_POLICY_INGRESS] = 4;
+	native.profiles[4] = native.profiles[3];
+	assert_int_equal(wf_policy_ask(&question, &answer), -WF_REASON_POLICY_INGRESS);
+	native.subjects[2].profile[WF_POLICY_INGRESS] = 3;
+	assert_int_equal(wf_policy_ask(&question, &answer), 0);
+	native.config.revision++;
+	assert_int_equal(wf_policy_ask(&question, &answer), -WF_REASON_POLICY_INGRESS);
 }
 
 /* ---- what is remembered -------------------------------------------------------------------- */
@@ -265,8 +303,39 @@ static void remembered_verdicts_are_the_senders(void **state)
 	for (__u32 i = 0; i < NATIVE_VERDICTS; i++)
 		if (native.verdicts[i].tuple.proto)
 			native.verdicts[i].from = 7;
+	memset(native.memos, 0, sizeof(native.memos));
 	native.rules[0].at = WF_POLICY_AT(WF_POLICY_DENY, 0, 0);
 	assert_int_equal(from_one(WF_TCP_ACK), TC_ACT_SHOT);
+}
+
+static int from_two(__u8 flags)
+{
+	return run_tcp(2, "10.1.0.12", "10.1.0.11", flags, 80);
+}
+
+/* What follows the acceptance needs no second look; that of nothing is no acceptance. */
+static void an_acceptance_is_good_for_what_follows(void **state)
+{
+	__u32 questions;
+
+	native_reset();
+	guard_two(WF_POLICY_ALLOW);
+	assert_int_equal(from_two(WF_TCP_SYN | WF_TCP_ACK), TC_ACT_REDIRECT);
+	questions = native.verdict_questions;
+	assert_int_equal(from_two(WF_TCP_ACK), TC_ACT_REDIRECT);
+	assert_true(native.verdict_questions > questions);
+	native_reset();
+	guard_two(WF_POLICY_ALLOW);
+	assert_int_equal(from_one(WF_TCP_SYN), TC_ACT_REDIRECT);
+	assert_int_equal(from_two(WF_TCP_SYN | WF_TCP_ACK), TC_ACT_REDIRECT);
+	questions = native.verdict_questions;
+	assert_int_equal(from_two(WF_TCP_ACK), TC_ACT_REDIRECT);
+	assert_int_equal(native.verdict_questions, questions);
+	/* the record still learns of the handshake's end, and of the connection's */
+	assert_int_equal(from_one(WF_TCP_ACK), TC_ACT_REDIRECT);
+	assert_int_equal(native_conns.records[1].phase, WF_CONN_ESTABLISHED);
+	assert_int_equal(from_two(WF_TCP_RST), TC_ACT_REDIRECT);
+	assert_int_equal(native_conns.records[1].phase, WF_CONN_CLOSED);
 }
 
 static void connections_of_policies_spare_the_owners_counters(void **state)
@@ -294,9 +363,11 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(verdicts_are_those_of_the_model),
 		cmocka_unit_test(gaps_deny),
+		cmocka_unit_test(answers_are_remembered_for_their_revision),
 		cmocka_unit_test(nobody_guarded_is_never_judged),
 		cmocka_unit_test(an_established_flow_is_judged_once_a_moment),
 		cmocka_unit_test(remembered_verdicts_are_the_senders),
+		cmocka_unit_test(an_acceptance_is_good_for_what_follows),
 		cmocka_unit_test(connections_of_policies_spare_the_owners_counters),
 		cmocka_unit_test(a_full_table_drops),
 	};
