@@ -23,9 +23,12 @@
 
 /* How long nobody must have changed links. */
 #define QUIET_MS 50
-/* How many buried links, and how long since the last deletion, make the thread go on regardless. */
+/*
+ * How many buried links, and how long the oldest of them has waited, make the thread go on
+ * regardless. Who comes back to the same namespace before it is deleted has to wait for that.
+ */
 #define PRESSING_COUNT 192
-#define PRESSING_MS    1000
+#define PRESSING_MS    250
 /* Links of a group: so many, or one of so many that wait already. */
 #define GROUP_LINKS   4
 #define BACKLOG_SHARE 32
@@ -48,11 +51,12 @@ struct wf_grave {
 	/* under lock */
 	struct inner_grave *inner; /* owned */
 	size_t inner_count, inner_capacity;
-	size_t links[WF_NET_DEAD_GROUPS]; /* buried, per group */
+	size_t links[WF_NET_DEAD_GROUPS];      /* buried, per group */
+	uint64_t begun_ms[WF_NET_DEAD_GROUPS]; /* when the first of them was */
 	size_t first, current; /* groups are used in turn: the next to dig, the one to fill */
 	size_t pending;        /* all of links[] */
 	uint64_t busy_ms;      /* when links were last changed */
-	uint64_t since_ms;     /* since when there is something to do, or the last deletion */
+	uint64_t since_ms;     /* since when there is something to do */
 	bool has_leftovers;    /* somebody saw what an earlier process buried, or may have */
 	bool is_digging;
 	unsigned int flushes; /* callers that wait: dig at once */
@@ -109,11 +113,23 @@ static bool has_work(const struct wf_grave *grave)
 	return grave->pending || grave->inner_count || grave->has_leftovers;
 }
 
-/* Whether it cannot wait until nobody changes links. */
-static bool is_pressing(const struct wf_grave *grave, uint64_t now_ms)
+/* The oldest group with links in it; there is one. */
+static size_t oldest_group(struct wf_grave *grave)
 {
+	while (!grave->links[grave->first % WF_NET_DEAD_GROUPS])
+		grave->first++;
+	return grave->first % WF_NET_DEAD_GROUPS;
+}
+
+/* Whether it cannot wait until nobody changes links. */
+static bool is_pressing(struct wf_grave *grave, uint64_t now_ms)
+{
+	uint64_t oldest_ms = grave->since_ms;
+
+	if (grave->pending)
+		oldest_ms = grave->begun_ms[oldest_group(grave)];
 	return grave->flushes || grave->is_ending || grave->pending >= PRESSING_COUNT ||
-	       now_ms - grave->since_ms >= PRESSING_MS;
+	       now_ms - oldest_ms >= PRESSING_MS;
 }
 
 /* Waits, with the lock, for something to do and the time to do it. */
@@ -149,14 +165,12 @@ void wf_net_grave_disturb(struct wf_grave *grave)
 	(void)pthread_mutex_unlock(&grave->lock);
 }
 
-/* The oldest group with links in it; burials from now on go into others. */
+/* The oldest group; burials from now on go into others. */
 static size_t take_group(struct wf_grave *grave)
 {
-	size_t group;
+	size_t group = oldest_group(grave);
 
-	while (!grave->links[grave->first % WF_NET_DEAD_GROUPS])
-		grave->first++;
-	group = grave->first++ % WF_NET_DEAD_GROUPS;
+	grave->first++;
 	if (grave->current < grave->first)
 		grave->current = grave->first;
 	grave->pending -= grave->links[group];
@@ -187,7 +201,6 @@ static void dig(struct wf_grave *grave)
 		r = has_inner ? delete_inner(grave, &inner, &err) : delete_leftovers(grave, &err);
 	(void)pthread_mutex_lock(&grave->lock);
 	grave->is_digging = false;
-	grave->since_ms = wf_clock_monotonic_ms();
 	if (r < 0) {
 		grave->code = r;
 		(void)snprintf(grave->text, sizeof(grave->text), "%.150s", err.message);
@@ -333,7 +346,8 @@ int wf_net_endpoint_bury(struct wf_net *net, uint32_t host_ifindex)
 	put_dying(batch, host_ifindex, group);
 	r = wf_netlink_transact(&net->socket, batch, NULL, NULL, NULL, NULL);
 	if (r == 0) {
-		grave->links[group]++;
+		if (!grave->links[group]++)
+			grave->begun_ms[group] = wf_clock_monotonic_ms();
 		grave->pending++;
 		tell(grave, had_work);
 	}
