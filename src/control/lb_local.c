@@ -64,8 +64,7 @@ bool wf_ctl_service_selects(const struct ctl_service *service, const struct loca
 {
 	const struct wf_labels *selector = &service->spec.selector;
 
-	if (!selector->count ||
-	    strcmp(namespace_of(member), service->spec.meta.namespace) != 0)
+	if (!selector->count || strcmp(namespace_of(member), service->spec.meta.namespace) != 0)
 		return false;
 	if (*service->spec.network && strcmp(service->spec.network, member->network) != 0)
 		return false;

@@ -143,8 +143,8 @@ void wf_dp_rules_trim(struct wf_dp *dp, uint32_t count)
 	(void)count;
 }
 
-static void set_pair(struct fake_policy *policy, const struct wf_policy_pair_key *key,
-		     const struct wf_policy_run *run)
+static int set_pair(struct fake_policy *policy, const struct wf_policy_pair_key *key,
+		    const struct wf_policy_run *run)
 {
 	struct pair *pair;
 
@@ -153,16 +153,17 @@ static void set_pair(struct fake_policy *policy, const struct wf_policy_pair_key
 		if (pair)
 			HASH_DEL(policy->pairs, pair);
 		free(pair);
-		return;
+		return 0;
 	}
 	if (!pair) {
 		pair = calloc(1, sizeof(*pair));
 		if (!pair)
-			abort();
+			return -ENOMEM;
 		pair->key = *key;
 		HASH_ADD(hh, policy->pairs, key, sizeof(pair->key), pair);
 	}
 	pair->run = *run;
+	return 0;
 }
 
 int wf_dp_pairs_set(struct wf_dp *dp, const struct wf_policy_pair_key *keys,
@@ -173,7 +174,8 @@ int wf_dp_pairs_set(struct wf_dp *dp, const struct wf_policy_pair_key *keys,
 	    HASH_COUNT(dp->policy->pairs) + count > dp->policy->pair_limit)
 		return wf_fail(err, -ENOSPC, "the table wf_policy_pairs is full");
 	for (size_t i = 0; i < count; i++)
-		set_pair(dp->policy, &keys[i], runs ? &runs[i] : NULL);
+		if (set_pair(dp->policy, &keys[i], runs ? &runs[i] : NULL) < 0)
+			return wf_fail(err, -ENOMEM, "out of memory");
 	return 0;
 }
 
