@@ -80,11 +80,11 @@ static void finish(struct wf_etcd_call *call, CURLcode result)
 		*link = call->next;
 	call->is_done = true;
 	call->result = result;
-	(void)curl_easy_getinfo(call->easy, CURLINFO_RESPONSE_CODE, &call->status);
-	(void)curl_easy_getinfo(call->easy, CURLINFO_OS_ERRNO, &call->os_error);
-	(void)curl_easy_getinfo(call->easy, CURLINFO_PRETRANSFER_TIME_T, &began_us);
+	(void)wf_late.curl_easy_getinfo(call->easy, CURLINFO_RESPONSE_CODE, &call->status);
+	(void)wf_late.curl_easy_getinfo(call->easy, CURLINFO_OS_ERRNO, &call->os_error);
+	(void)wf_late.curl_easy_getinfo(call->easy, CURLINFO_PRETRANSFER_TIME_T, &began_us);
 	call->was_sent = began_us > 0;
-	(void)curl_multi_remove_handle(net->multi, call->easy);
+	(void)wf_late.curl_multi_remove_handle(net->multi, call->easy);
 }
 
 static void count(struct wf_etcd_net *net, const struct wf_etcd_call *call)
@@ -100,7 +100,7 @@ static void collect(struct wf_etcd_net *net)
 	CURLMsg *message;
 	int left;
 
-	while ((message = curl_multi_info_read(net->multi, &left))) {
+	while ((message = wf_late.curl_multi_info_read(net->multi, &left))) {
 		struct wf_etcd_call *call = net->calls;
 
 		while (call && call->easy != message->easy_handle)
@@ -140,12 +140,13 @@ void wf_etcd_net_step(struct wf_etcd_net *net, uint64_t timeout_ms)
 			net->armed_ms = UINT64_MAX;
 			continue;
 		}
-		(void)curl_multi_socket_action(net->multi, events[i].data.fd,
-					       curl_mask(events[i].events), &running);
+		(void)wf_late.curl_multi_socket_action(net->multi, events[i].data.fd,
+						       curl_mask(events[i].events), &running);
 	}
 	if (net->curl_due_ms <= wf_clock_monotonic_ms()) {
 		net->curl_due_ms = UINT64_MAX;
-		(void)curl_multi_socket_action(net->multi, CURL_SOCKET_TIMEOUT, 0, &running);
+		(void)wf_late.curl_multi_socket_action(net->multi, CURL_SOCKET_TIMEOUT, 0,
+						       &running);
 	}
 	collect(net);
 	set_timer(net);
@@ -176,15 +177,15 @@ static size_t on_bytes(char *bytes, size_t size, size_t count, void *context)
 
 static void set_tls(const struct wf_etcd_net *net, CURL *easy)
 {
-	(void)curl_easy_setopt(easy, CURLOPT_SSLVERSION, CURL_SSLVERSION_TLSv1_2);
+	(void)wf_late.curl_easy_setopt(easy, CURLOPT_SSLVERSION, CURL_SSLVERSION_TLSv1_2);
 	if (net->tls.ca) {
-		(void)curl_easy_setopt(easy, CURLOPT_CAINFO, net->tls.ca);
-		(void)curl_easy_setopt(easy, CURLOPT_CAPATH, NULL);
+		(void)wf_late.curl_easy_setopt(easy, CURLOPT_CAINFO, net->tls.ca);
+		(void)wf_late.curl_easy_setopt(easy, CURLOPT_CAPATH, NULL);
 	}
 	if (net->tls.cert)
-		(void)curl_easy_setopt(easy, CURLOPT_SSLCERT, net->tls.cert);
+		(void)wf_late.curl_easy_setopt(easy, CURLOPT_SSLCERT, net->tls.cert);
 	if (net->tls.key)
-		(void)curl_easy_setopt(easy, CURLOPT_SSLKEY, net->tls.key);
+		(void)wf_late.curl_easy_setopt(easy, CURLOPT_SSLKEY, net->tls.key);
 }
 
 static void set_options(struct wf_etcd_call *call, size_t len)
@@ -192,22 +193,23 @@ static void set_options(struct wf_etcd_call *call, size_t len)
 	const struct wf_etcd_net *net = call->net;
 	CURL *easy = call->easy;
 
-	(void)curl_easy_setopt(easy, CURLOPT_URL, call->url);
-	(void)curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
-	(void)curl_easy_setopt(easy, CURLOPT_PROXY, "");
-	(void)curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
-	(void)curl_easy_setopt(easy, CURLOPT_HTTPHEADER, net->headers);
-	(void)curl_easy_setopt(easy, CURLOPT_POSTFIELDS, call->body);
-	(void)curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)len);
-	(void)curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
-	(void)curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)net->connect_timeout_ms);
-	(void)curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)call->timeout_ms);
-	(void)curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L);
-	(void)curl_easy_setopt(easy, CURLOPT_TCP_KEEPIDLE, KEEPALIVE_IDLE_S);
-	(void)curl_easy_setopt(easy, CURLOPT_TCP_KEEPINTVL, KEEPALIVE_INTERVAL_S);
-	(void)curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, call->error);
-	(void)curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_bytes);
-	(void)curl_easy_setopt(easy, CURLOPT_WRITEDATA, call);
+	(void)wf_late.curl_easy_setopt(easy, CURLOPT_URL, call->url);
+	(void)wf_late.curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
+	(void)wf_late.curl_easy_setopt(easy, CURLOPT_PROXY, "");
+	(void)wf_late.curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
+	(void)wf_late.curl_easy_setopt(easy, CURLOPT_HTTPHEADER, net->headers);
+	(void)wf_late.curl_easy_setopt(easy, CURLOPT_POSTFIELDS, call->body);
+	(void)wf_late.curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)len);
+	(void)wf_late.curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+	(void)wf_late.curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS,
+				       (long)net->connect_timeout_ms);
+	(void)wf_late.curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)call->timeout_ms);
+	(void)wf_late.curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L);
+	(void)wf_late.curl_easy_setopt(easy, CURLOPT_TCP_KEEPIDLE, KEEPALIVE_IDLE_S);
+	(void)wf_late.curl_easy_setopt(easy, CURLOPT_TCP_KEEPINTVL, KEEPALIVE_INTERVAL_S);
+	(void)wf_late.curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, call->error);
+	(void)wf_late.curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_bytes);
+	(void)wf_late.curl_easy_setopt(easy, CURLOPT_WRITEDATA, call);
 	set_tls(net, easy);
 }
 
@@ -225,11 +227,11 @@ int wf_etcd_call_start(struct wf_etcd_net *net, const char *path, struct wf_str 
 				       .started_ns = wf_clock_monotonic_ns() };
 	call->body = TAKE_PTR(body->data);
 	wf_str_done(body);
-	call->easy = curl_easy_init();
+	call->easy = wf_late.curl_easy_init();
 	if (!call->easy || asprintf(&call->url, "%s/v3/%s", wf_etcd_net_endpoint(net), path) < 0)
 		goto err_free;
 	set_options(call, len);
-	if (curl_multi_add_handle(net->multi, call->easy) != CURLM_OK)
+	if (wf_late.curl_multi_add_handle(net->multi, call->easy) != CURLM_OK)
 		goto err_free;
 	call->next = net->calls;
 	net->calls = call;
@@ -239,7 +241,7 @@ int wf_etcd_call_start(struct wf_etcd_net *net, const char *path, struct wf_str 
 err_free:
 	wf_str_done(body);
 	if (call) {
-		curl_easy_cleanup(call->easy);
+		wf_late.curl_easy_cleanup(call->easy);
 		free(call->url);
 		free(call->body);
 		free(call);
@@ -255,7 +257,7 @@ void wf_etcd_call_free(struct wf_etcd_call **call)
 		return;
 	if (!ended->is_done)
 		finish(ended, CURLE_ABORTED_BY_CALLBACK);
-	curl_easy_cleanup(ended->easy);
+	wf_late.curl_easy_cleanup(ended->easy);
 	wf_str_done(&ended->received);
 	free(ended->url);
 	free(ended->body);
@@ -297,7 +299,7 @@ static int copy_path(char **to, const char *from)
 
 static int add_header(struct wf_etcd_net *net, const char *text)
 {
-	struct curl_slist *grown = curl_slist_append(net->headers, text);
+	struct curl_slist *grown = wf_late.curl_slist_append(net->headers, text);
 
 	if (!grown)
 		return -ENOMEM;
@@ -309,16 +311,16 @@ static int open_curl(struct wf_etcd_net *net)
 {
 	static bool is_ready;
 
-	if (!is_ready && curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
+	if (!is_ready && wf_late.curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
 		return -ENOMEM;
 	is_ready = true;
-	net->multi = curl_multi_init();
+	net->multi = wf_late.curl_multi_init();
 	if (!net->multi)
 		return -ENOMEM;
-	(void)curl_multi_setopt(net->multi, CURLMOPT_SOCKETFUNCTION, on_curl_socket);
-	(void)curl_multi_setopt(net->multi, CURLMOPT_SOCKETDATA, net);
-	(void)curl_multi_setopt(net->multi, CURLMOPT_TIMERFUNCTION, on_curl_timer);
-	(void)curl_multi_setopt(net->multi, CURLMOPT_TIMERDATA, net);
+	(void)wf_late.curl_multi_setopt(net->multi, CURLMOPT_SOCKETFUNCTION, on_curl_socket);
+	(void)wf_late.curl_multi_setopt(net->multi, CURLMOPT_SOCKETDATA, net);
+	(void)wf_late.curl_multi_setopt(net->multi, CURLMOPT_TIMERFUNCTION, on_curl_timer);
+	(void)wf_late.curl_multi_setopt(net->multi, CURLMOPT_TIMERDATA, net);
 	/* a watch ends when its member has lost the others, instead of falling silent */
 	if (add_header(net, "Content-Type: application/json") < 0 ||
 	    add_header(net, "Expect:") < 0 || add_header(net, "Grpc-Metadata-hasleader: true") < 0)
@@ -331,6 +333,7 @@ int wf_etcd_net_init(struct wf_etcd_net *ret_net, const char *const *endpoints, 
 {
 	struct wf_etcd_net *net = ret_net;
 	struct epoll_event event = { .events = EPOLLIN };
+	int r;
 
 	*net = (struct wf_etcd_net){ .epoll_fd = -1,
 				     .timer_fd = -1,
@@ -338,6 +341,9 @@ int wf_etcd_net_init(struct wf_etcd_net *ret_net, const char *const *endpoints, 
 				     .owner_due_ms = UINT64_MAX,
 				     .armed_ms = UINT64_MAX,
 				     .connect_timeout_ms = connect_timeout_ms };
+	r = wf_late_load(err);
+	if (r < 0)
+		return r;
 	if (copy_endpoints(net, endpoints, count) < 0 || copy_path(&net->tls.ca, tls->ca) < 0 ||
 	    copy_path(&net->tls.cert, tls->cert) < 0 || copy_path(&net->tls.key, tls->key) < 0 ||
 	    open_curl(net) < 0)
@@ -355,8 +361,9 @@ int wf_etcd_net_init(struct wf_etcd_net *ret_net, const char *const *endpoints, 
 void wf_etcd_net_done(struct wf_etcd_net *net)
 {
 	if (net->multi)
-		(void)curl_multi_cleanup(net->multi);
-	curl_slist_free_all(net->headers);
+		(void)wf_late.curl_multi_cleanup(net->multi);
+	if (net->headers)
+		wf_late.curl_slist_free_all(net->headers);
 	if (net->epoll_fd >= 0)
 		(void)close(net->epoll_fd);
 	if (net->timer_fd >= 0)

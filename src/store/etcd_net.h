@@ -8,13 +8,13 @@
 #ifndef WEFT_STORE_ETCD_NET_H
 #define WEFT_STORE_ETCD_NET_H
 
-#include <curl/curl.h>
 #include <stdbool.h>
 #include <stdint.h>
 
 #include "base/err.h"
 #include "base/str.h"
 #include "store/etcd_wire.h"
+#include "store/late.h"
 
 /* The largest answer, and the largest message of a stream. */
 #define WF_ETCD_MAX_ANSWER_BYTES (4U << 20)
@@ -67,7 +67,8 @@ struct wf_etcd_net {
 };
 
 /*
- * Opens a net without contacting anybody. Endpoints and TLS paths are copied. -ENOMEM, -EMFILE.
+ * Opens a net without contacting anybody. Endpoints and TLS paths are copied. -ENOMEM, -EMFILE;
+ * -ENOENT: libcurl or OpenSSL is not installed.
  * ret_net is embedded: valid for
  * wf_etcd_net_done() in every case.
  */

@@ -5,8 +5,6 @@
  * certificate", so our own files are looked at here, where the reason can still be found.
  */
 #include <errno.h>
-#include <openssl/pem.h>
-#include <openssl/x509.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -21,12 +19,12 @@ static void close_file(FILE **file)
 
 static void free_certificate(X509 **certificate)
 {
-	X509_free(*certificate);
+	wf_late.X509_free(*certificate);
 }
 
 static void free_key(EVP_PKEY **key)
 {
-	EVP_PKEY_free(*key);
+	wf_late.EVP_PKEY_free(*key);
 }
 
 static int open_pem(const char *path, const char *option, FILE **ret_file, struct wf_err *err)
@@ -46,7 +44,7 @@ static int read_certificate(const char *path, const char *option, X509 **ret_cer
 
 	if (r < 0)
 		return r;
-	*ret_certificate = PEM_read_X509(file, NULL, NULL, NULL);
+	*ret_certificate = wf_late.PEM_read_X509(file, NULL, NULL, NULL);
 	if (!*ret_certificate)
 		return wf_fail_field(err, -EINVAL, option, "%s holds no certificate (PEM)", path);
 	return 0;
@@ -55,26 +53,27 @@ static int read_certificate(const char *path, const char *option, X509 **ret_cer
 /* The time of a certificate's field as text: "Nov 28 23:24:01 2026 GMT". */
 static void print_time(const ASN1_TIME *when, char *text, int bytes)
 {
-	BIO *bio = BIO_new(BIO_s_mem());
-	int len = bio && ASN1_TIME_print(bio, when) ? BIO_read(bio, text, bytes - 1) : 0;
+	BIO *bio = wf_late.BIO_new(wf_late.BIO_s_mem());
+	int len = bio && wf_late.ASN1_TIME_print(bio, when) ? wf_late.BIO_read(bio, text, bytes - 1)
+							    : 0;
 
 	text[len > 0 ? len : 0] = '\0';
-	BIO_free(bio);
+	wf_late.BIO_free(bio);
 }
 
 static int check_times(const X509 *certificate, const char *path, const char *option,
 		       struct wf_err *err)
 {
-	const ASN1_TIME *begin = X509_get0_notBefore(certificate);
-	const ASN1_TIME *end = X509_get0_notAfter(certificate);
+	const ASN1_TIME *begin = wf_late.X509_get0_notBefore(certificate);
+	const ASN1_TIME *end = wf_late.X509_get0_notAfter(certificate);
 	char text[64];
 
-	if (X509_cmp_current_time(end) < 0) {
+	if (wf_late.X509_cmp_current_time(end) < 0) {
 		print_time(end, text, sizeof(text));
 		return wf_fail_field(err, -EINVAL, option, "the certificate in %s expired on %s",
 				     path, text);
 	}
-	if (X509_cmp_current_time(begin) > 0) {
+	if (wf_late.X509_cmp_current_time(begin) > 0) {
 		print_time(begin, text, sizeof(text));
 		return wf_fail_field(err, -EINVAL, option,
 				     "the certificate in %s is not valid before %s", path, text);
@@ -90,11 +89,11 @@ static int check_key(const X509 *certificate, const struct wf_etcd_tls *tls, str
 
 	if (r < 0)
 		return r;
-	key = PEM_read_PrivateKey(file, NULL, NULL, NULL);
+	key = wf_late.PEM_read_PrivateKey(file, NULL, NULL, NULL);
 	if (!key)
 		return wf_fail_field(err, -EINVAL, "etcdKey", "%s holds no private key (PEM)",
 				     tls->key);
-	if (X509_check_private_key(certificate, key) != 1)
+	if (wf_late.X509_check_private_key(certificate, key) != 1)
 		return wf_fail_field(err, -EINVAL, "etcdKey",
 				     "the key in %s does not belong to the certificate in %s",
 				     tls->key, tls->cert);
@@ -156,7 +155,7 @@ static int fail_away(const struct wf_etcd_call *call, const char *what, struct w
 
 static int fail_transport(const struct wf_etcd_call *call, struct wf_err *err)
 {
-	const char *what = call->error[0] ? call->error : curl_easy_strerror(call->result);
+	const char *what = call->error[0] ? call->error : wf_late.curl_easy_strerror(call->result);
 
 	if (call->is_too_large)
 		return wf_fail(err, -E2BIG, "etcd at %s answers with more than %u bytes",
