@@ -98,6 +98,35 @@ def same_host_rows(report):
                             f"other {short(theirs[metric]['median'])})")
 
 
+# metric, name, the other way, the least ratio; None: only recorded
+OVERLAY = [
+    ("stream", "TCP stream, one CPU", "flannel", 1.25),
+    ("rr", "TCP request-response", "flannel", 1.2),
+    ("crr", "TCP connect-request-close", "flannel", 1.2),
+    ("udp", "UDP packets received", "flannel", None),
+    ("stream-split", "TCP stream, two CPUs", "flannel", None),
+    ("stream", "TCP stream, one CPU", "bare", None),
+    ("rr", "TCP request-response", "bare", None),
+    ("rr", "TCP request-response", "routes", None),
+]
+OVERLAY_NAMES = {"flannel": "kernel VXLAN and bridge", "routes": "host routes",
+                 "bare": "the bare underlay"}
+
+
+def overlay_rows(report):
+    paths = report["paths"]
+    mine = paths.get("weft/4", {})
+    for metric, name, other, least in OVERLAY:
+        theirs = paths.get(f"{other}/4", {})
+        if metric not in mine or metric not in theirs:
+            continue
+        title = f"overlay, {name}, of {OVERLAY_NAMES[other]}"
+        more = f"({short(mine[metric]['median'])}, other {short(theirs[metric]['median'])})"
+        ratio = theirs[metric]["weft_by_this"]
+        yield (ratio_row(title, ratio, least, True, more) if least
+               else Row(title, "recorded", f"{ratio:.3f} x {more}"))
+
+
 def daemon_rows(report):
     for stage, limit in zip(report["stages"], (8, 20)):
         many = f"{stage['endpoints']} endpoints"
@@ -237,6 +266,8 @@ def rows(reports, baseline):
         found += cni_rows(reports["cni"])
     if "samehost" in reports:
         found += same_host_rows(reports["samehost"])
+    if "overlay" in reports:
+        found += overlay_rows(reports["overlay"])
     if "daemon" in reports:
         found += daemon_rows(reports["daemon"])
     if "services" in reports:

@@ -47,9 +47,9 @@ def measure_one(path, family, metric, args):
     return answer[member], answer.get("p99_us")
 
 
-def measure(every, args):
+def measure(every, args, pairs=None):
     """{path/family: {metric: [values]}}"""
-    pairs = wanted_pairs(every)
+    pairs = pairs or wanted_pairs(every)
     values = {f"{path.name}/{family}": {} for path, family in pairs}
     for number in range(args.rounds):
         turn = number % len(pairs)

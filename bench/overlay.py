@@ -1,0 +1,168 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""Container to container on two hosts: weft's overlay beside the ways of others, in the same run.
+
+    client -- [ node a ] ---- one veth, 1500 bytes ---- [ node b ] -- server
+
+   weft      networks of the driver overlay, two weftd on an etcd, a policy about the server
+   flannel   kernel VXLAN and a bridge on each node, as Flannel's backend vxlan makes them
+   routes    no encapsulation, a route to each node's block, as Flannel's host-gw makes them
+   bare      from node to node, without containers
+
+The paths take turns as in samehost.py, which also says what the values are. Needs root and etcd.
+"""
+import contextlib
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from benchlib import finish, machine, need_root, parser, stop_politely
+from lib.netns import stop_process, wait_until
+from lib.node import Node
+import paths as ways
+import samehost
+
+ORDER = ["weft", "flannel", "routes", "bare"]
+ETCD = "10.9.1.1"
+
+
+def underlay(stack, a=None, b=None):
+    """Two hosts on one wire: their namespaces."""
+    a, b = a or ways.new_netns(stack, "a"), b or ways.new_netns(stack, "b")
+    a.run(f"ip link add up0 mtu 1500 type veth peer name up0 mtu 1500 netns {b.name}")
+    for number, ns in ((1, a), (2, b)):
+        ns.run("ip link set lo up")
+        ns.run(f"ip addr add 10.9.1.{number}/24 dev up0")
+        ns.run("ip link set up0 up")
+        ns.run(f"ip route add default via 10.9.1.{3 - number}")
+        ns.sysctl("net.ipv4.ip_forward", 1)
+    return a, b
+
+
+def start_etcd(stack, ns):
+    folder = Path(tempfile.mkdtemp(prefix="wt-etcd-"))
+    stack.callback(shutil.rmtree, folder, ignore_errors=True)
+    client, peer = f"http://{ETCD}:2379", f"http://{ETCD}:2380"
+    process = ns.popen(
+        ["etcd", "--data-dir", str(folder), "--listen-client-urls", client,
+         "--advertise-client-urls", client, "--listen-peer-urls", peer,
+         "--initial-advertise-peer-urls", peer, "--initial-cluster", f"default={peer}",
+         "--logger", "zap", "--log-level", "error"],
+        stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    stack.callback(stop_process, process)
+    wait_until(lambda: ns.run(["etcdctl", "--endpoints", f"{ETCD}:2379", "endpoint", "health"],
+                              check=False).returncode == 0, 20, 0.1, "etcd serves")
+
+
+def weft(stack, complaints):
+    nodes = [Node(name) for name in "ab"]
+    for node in nodes:
+        stack.callback(lambda node=node: complaints.extend(node.close()))
+    underlay(stack, nodes[0].host, nodes[1].host)
+    start_etcd(stack, nodes[0].host)
+    for number, node in enumerate(nodes, 1):
+        node.start_daemon("--store", f"etcd://{ETCD}:2379", "--node-ip", f"10.9.1.{number}")
+    nodes[0].network("bench", driver="overlay", subnets=[{"cidr": "10.60.0.0/16"}])
+    nodes[0].apply({"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy",
+                    "metadata": {"name": "bench"},
+                    "spec": {"podSelector": {"matchLabels": {"app": "server"}},
+                             "policyTypes": ["Ingress"],
+                             "ingress": [{"from": [{"podSelector": {
+                                 "matchLabels": {"app": "client"}}}]}]}})
+    wait_until(lambda: nodes[1].api("GET", "/v1/networks")["items"], 10, what="the network")
+    client, _, _ = nodes[0].container("bench", name="client", labels={"app": "client"})
+    server, address, _ = nodes[1].container("bench", name="server", labels={"app": "server"})
+    wait_until(lambda: client.ping(address), 10, what="the way")
+    return ways.Path("weft", client, server, {4: address})
+
+
+def containers(stack, hosts, mtu, bridge):
+    """One container on each host: (client, server); their addresses are 10.61.NODE.2."""
+    made = []
+    for number, host in enumerate(hosts, 1):
+        ns = ways.new_netns(stack)
+        host.run(f"ip link add c0 mtu {mtu} type veth peer name eth0 mtu {mtu} netns {ns.name}")
+        device = "c0"
+        if bridge:
+            device = "cni0"
+            host.run(f"ip link add cni0 mtu {mtu} type bridge")
+            host.run("ip link set c0 master cni0 up")
+            host.sysctl("net.bridge.bridge-nf-call-iptables", 0)
+        host.run(f"ip addr add 10.61.{number}.1/24 dev {device}")
+        host.run(f"ip link set {device} up")
+        ns.run("ip link set lo up")
+        ns.run(f"ip addr add 10.61.{number}.2/24 dev eth0")
+        ns.run("ip link set eth0 up")
+        ns.run(f"ip route add default via 10.61.{number}.1")
+        made.append(ns)
+    return made
+
+
+def flannel(stack):
+    hosts = underlay(stack)
+    client, server = containers(stack, hosts, 1450, bridge=True)
+    for number, host in enumerate(hosts, 1):
+        host.run(f"ip link add flannel.1 address 02:00:00:00:00:0{number} mtu 1450 type vxlan id 1 "
+                 f"local 10.9.1.{number} dev up0 dstport 8472 nolearning")
+        host.run(f"ip addr add 10.61.{number}.0/32 dev flannel.1")
+        host.run("ip link set flannel.1 up")
+    for number, host in enumerate(hosts, 1):
+        other = 3 - number
+        host.run(f"ip route add 10.61.{other}.0/24 via 10.61.{other}.0 dev flannel.1 onlink")
+        host.run(f"ip neigh add 10.61.{other}.0 lladdr 02:00:00:00:00:0{other} dev flannel.1")
+        host.run(f"bridge fdb add 02:00:00:00:00:0{other} dev flannel.1 dst 10.9.1.{other}")
+    return ways.Path("flannel", client, server, {4: "10.61.2.2"})
+
+
+def routes(stack):
+    hosts = underlay(stack)
+    client, server = containers(stack, hosts, 1500, bridge=False)
+    for number, host in enumerate(hosts, 1):
+        other = 3 - number
+        host.run(f"ip route add 10.61.{other}.0/24 via 10.9.1.{other}")
+    return ways.Path("routes", client, server, {4: "10.61.2.2"})
+
+
+def bare(stack):
+    client, server = underlay(stack)
+    return ways.Path("bare", client, server, {4: "10.9.1.2"})
+
+
+@contextlib.contextmanager
+def prepared(wanted, complaints, cpu, split):
+    makers = {"weft": lambda stack: weft(stack, complaints), "flannel": flannel,
+              "routes": routes, "bare": bare}
+    with contextlib.ExitStack() as stack:
+        every = [makers[name](stack) for name in wanted]
+        for path in every:
+            path.prepare(cpu, split)
+            path.warm_up()
+        yield every
+
+
+def main():
+    options = parser(__doc__)
+    options.add_argument("--rounds", type=int, default=10, help="turns of every path (10)")
+    options.add_argument("--secs", type=float, default=0.7, help="seconds of each value (0.7)")
+    options.add_argument("--cpu", type=int, default=os.cpu_count() - 1,
+                         help="CPU of the client, and of the server unless split (the last)")
+    options.add_argument("--metrics", nargs="*", choices=list(samehost.METRICS),
+                         default=["stream", "stream-split", "rr", "crr", "udp"])
+    options.add_argument("--paths", nargs="*", choices=ORDER, default=ORDER)
+    args = options.parse_args()
+    need_root()
+    stop_politely()
+    complaints = []
+    report = {"machine": machine(), "rounds": args.rounds, "secs": args.secs}
+    with prepared(args.paths, complaints, args.cpu, (args.cpu + 1) % os.cpu_count()) as every:
+        values = samehost.measure(every, args, [(path, 4) for path in every])
+    report["paths"] = samehost.summary(values)
+    report["values"] = values
+    return finish(report, args.output, samehost.show, complaints)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
