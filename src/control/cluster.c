@@ -84,6 +84,7 @@ int wf_ctl_cluster_start(struct wf_control *control, struct wf_err *err)
 
 	if (!wf_ctl_is_shared(control))
 		return 0;
+	wf_ctl_nodes_begin(control);
 	r = wf_ctl_node_publish(control, err);
 	if (r == 0)
 		r = wf_ctl_follow_start(control, err);

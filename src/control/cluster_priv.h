@@ -98,6 +98,10 @@ int wf_ctl_node_learn(struct wf_control *control, const char *name, const struct
 		      struct wf_err *err);
 /* A NodeLease came or went. */
 void wf_ctl_node_lives(struct wf_control *control, const char *name, bool lives);
+/* At the start: who has no lease now is lost from now on. */
+void wf_ctl_nodes_begin(struct wf_control *control);
+/* Releases the endpoints of nodes that were lost for too long, if it is this node's turn. */
+void wf_ctl_nodes_expire(struct wf_control *control);
 /* Puts this node's own documents into the store; refuses a name or an address that is in use. */
 int wf_ctl_node_publish(struct wf_control *control, struct wf_err *err);
 

@@ -173,6 +173,80 @@ void wf_ctl_node_lives(struct wf_control *control, const char *name, bool lives)
 	touch_services(control, node);
 }
 
+/* ---- nodes that do not come back ---------------------------------------------------------------- */
+
+/* One is enough: the first by name of those that are alive. */
+static bool is_first(const struct wf_control *control)
+{
+	for (const struct ctl_node *node = control->cluster.nodes; node; node = node->by_name.next)
+		if (node->is_alive && strcmp(node->name, control->config.node_name) < 0)
+			return false;
+	return true;
+}
+
+/* Its document and the leases of its addresses; the watchers of others hear of it as of any change. */
+static int release_remote(struct wf_control *control, const struct ctl_remote *remote,
+			  struct wf_err *err)
+{
+	_cleanup_(wf_endpoint_done) struct wf_endpoint spec = { 0 };
+	_cleanup_(wf_ctl_leases_done) struct ctl_leases leases = { .documents = { NULL } };
+	struct wf_store_write writes[1 + CTL_LEASE_WRITES] = { { .op = WF_STORE_DELETE,
+								 .kind = WF_KIND_ENDPOINT,
+								 .name = remote->name,
+								 .expected = WF_STORE_ANY } };
+	_cleanup_json_ json_t *document = NULL;
+	size_t more = 0;
+	int r = wf_store_get(control->store, WF_KIND_ENDPOINT, remote->name, &document, err);
+
+	if (r == 0)
+		r = wf_endpoint_from_json(&spec, document, err);
+	if (r == 0)
+		r = wf_ctl_lease_writes(control, &spec, true, &leases, writes + 1, &more);
+	return r < 0 ? r : wf_ctl_commit(control, writes, 1 + more, WF_STORE_DURABLE, NULL, err);
+}
+
+static void release_all(struct wf_control *control, const struct ctl_node *node)
+{
+	struct ctl_remote *remote, *next;
+
+	wf_log_warning("endpoints of a lost node are released", "node=%s endpoints=%zu", node->name,
+		       node->remote_count);
+	HASH_ITER(by_name, control->cluster.remotes, remote, next) {
+		struct wf_err fault = WF_ERR_INIT;
+		int r;
+
+		if (remote->node != node)
+			continue;
+		r = release_remote(control, remote, &fault);
+		if (r == 0 || r == -ENOENT)
+			wf_ctl_remote_drop(control, remote->name);
+		else
+			wf_log_warning_rl("endpoint of a lost node cannot be released",
+					  "error=\"%s\"", fault.message);
+	}
+	wf_ctl_lb_flush(control);
+}
+
+void wf_ctl_nodes_begin(struct wf_control *control)
+{
+	struct ctl_node *node, *next;
+
+	HASH_ITER(by_name, control->cluster.nodes, node, next)
+		if (!node->is_alive)
+			node->lost_ms = wf_clock_monotonic_ms();
+}
+
+void wf_ctl_nodes_expire(struct wf_control *control)
+{
+	uint64_t grace_ms = control->config.node_grace_ms, now_ms = wf_clock_monotonic_ms();
+	struct ctl_node *node, *next;
+
+	HASH_ITER(by_name, control->cluster.nodes, node, next)
+		if (grace_ms && !node->is_alive && node->lost_ms && node->remote_count &&
+		    now_ms - node->lost_ms >= grace_ms && is_first(control))
+			release_all(control, node);
+}
+
 /* ---- this node -------------------------------------------------------------------------------- */
 
 static json_t *own_node(const struct wf_control *control, const json_t *stored)
@@ -310,6 +384,8 @@ static void renew(evutil_socket_t fd, short what, void *context)
 	if (r < 0)
 		wf_log_warning_rl("others cannot be told that this node is alive", "error=\"%s\"",
 				  fault.message);
+	else
+		wf_ctl_nodes_expire(control);
 	arm_lease(control);
 }
 

@@ -20,9 +20,10 @@
 #include "weftd/ranges.h"
 #include "weftd/store.h"
 
-#define DEFAULT_CONFIG   "/etc/weft/weft.yaml"
-#define MAX_CONFIG_BYTES (1U << 20)
-#define MAX_COOL_DOWN_MS 86400000
+#define DEFAULT_CONFIG    "/etc/weft/weft.yaml"
+#define MAX_CONFIG_BYTES  (1U << 20)
+#define MAX_COOL_DOWN_MS  86400000
+#define MAX_NODE_GRACE_MS 2592000000ULL
 
 static const char *const formats[] = { "table", "json", NULL };
 static const char *const xdp_modes[] = { "off", "auto", "native", NULL };
@@ -223,6 +224,14 @@ const struct wf_option weftd_options[] = {
 	  .max = UINT16_MAX,
 	  .value = "PORT",
 	  .help = "UDP port of networks that reach other nodes (VXLAN); on every node the same" },
+	{ .name = "node-grace",
+	  .type = WF_OPTION_DURATION,
+	  .offset = MEMBER(node_grace_ms),
+	  .fallback = "5m",
+	  .max = MAX_NODE_GRACE_MS,
+	  .value = "TIME",
+	  .help = "how long a node may be lost until others release its endpoints and their "
+		  "addresses; 0: for ever" },
 	{ .name = "uplinks",
 	  .type = WF_OPTION_STRING,
 	  .offset = MEMBER(uplinks),

@@ -30,6 +30,7 @@ struct weftd_config {
 	char *service_cidr;
 	char *node_ports;
 	uint64_t overlay_port;
+	uint64_t node_grace_ms;
 	char *uplinks;
 	char *xdp;
 	char *firewall;

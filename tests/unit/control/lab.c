@@ -98,6 +98,7 @@ int lab_start(struct lab *lab)
 	struct wf_control_config config = { .node_name = lab->node,
 					    .shared = lab->node_ip,
 					    .overlay_port = WF_OVERLAY_PORT,
+					    .node_grace_ms = 60000,
 					    .run_dir = "/nonexistent",
 					    .cool_down_ms = lab->cool_down_ms,
 					    .uplinks = "auto",

@@ -272,6 +272,41 @@ static void test_networks_take_turns(void **state)
 	lab_network(pair->b, "more", "{'driver':'overlay','subnets':[{'cidr':'10.6.0.0/24'}]}");
 }
 
+/* A node that dies: no backend at once, its addresses free after the grace. */
+static void test_lost_node(void **state)
+{
+	struct pair *pair = *state;
+	const struct wf_store_write gone = { .op = WF_STORE_DELETE,
+					     .kind = CTL_KIND_NODE_LEASE,
+					     .name = "b",
+					     .expected = WF_STORE_ANY };
+	_cleanup_json_ json_t *left = NULL;
+	uint64_t revision;
+
+	assert_int_equal(attach(pair->b, "db", ""), 0);
+	lab_stop(pair->b);
+	lab_settle(pair->a);
+	assert_true(wf_ctl_node_find(pair->a->control, "b")->is_alive);
+	assert_int_equal(wf_store_commit(pair->a->store, &gone, 1, WF_STORE_DURABLE, NULL, NULL),
+			 0);
+	lab_settle(pair->a);
+	assert_false(wf_ctl_node_find(pair->a->control, "b")->is_alive);
+	fake_clock_advance_ms(59000);
+	wf_ctl_nodes_expire(pair->a->control);
+	assert_non_null(fake_dp_remote(pair->a->dp, "10.5.0.2"));
+	fake_clock_advance_ms(2000);
+	wf_ctl_nodes_expire(pair->a->control);
+	assert_null(fake_dp_remote(pair->a->dp, "10.5.0.2"));
+	assert_int_equal(
+		wf_store_list(pair->a->store, CTL_KIND_ADDRESS_LEASE, &left, &revision, NULL), 0);
+	assert_int_equal(json_array_size(left), 0);
+	/* it comes back, and takes its own endpoint out as well */
+	lab_use(pair->b);
+	assert_int_equal(lab_start(pair->b), 0);
+	lab_settle(pair->b);
+	assert_null(wf_ctl_endpoint_find(pair->b->control, "db"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -283,6 +318,7 @@ int main(void)
 		CASE(test_policy_sees_remote_labels),
 		CASE(test_names_and_addresses_of_nodes),
 		CASE(test_networks_take_turns),
+		CASE(test_lost_node),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
