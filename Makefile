@@ -57,8 +57,8 @@ format: ## apply clang-format to the tree
 lint: ## layers, style, format, documents written from tables
 	@$(PYTHON) tools/lint layers style format tables
 
-tidy: build ## clang-tidy over the tree; unchanged files are not looked at again
-	@$(PYTHON) tools/lint --build $(BUILD) tidy
+tidy: build ## clang-tidy over the tree, deeper than make check; unchanged files are left out
+	@$(PYTHON) tools/lint --build $(BUILD) --deep tidy
 
 check-kernels: build ## boot Debian's 6.1 and 6.12 kernels in qemu and test there (root)
 	@tools/deps kernels
