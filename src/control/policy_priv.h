@@ -152,7 +152,7 @@ int wf_ctl_history_writes(struct wf_control *control, const struct ctl_policy_ch
 			  size_t count, struct wf_store_write *writes, size_t *ret_count,
 			  json_t **ret_items, struct wf_err *err);
 /* What a write of history may come to for so many changes. */
-#define CTL_HISTORY_WRITES(count) (2 * (count))
+#define CTL_HISTORY_WRITES(count) ((size_t)2 * (count))
 /* The transaction failed: the numbers that were given are read again. */
 void wf_ctl_history_forget(struct wf_control *control);
 /* The change in the log. */

@@ -47,9 +47,9 @@ void wf_ctl_slices_adopt(struct wf_control *control, struct ctl_service *service
 	}
 }
 
-static void leave(struct ctl_slice *slice)
+static void leave(struct ctl_service *service, struct ctl_slice *slice)
 {
-	DL_DELETE(slice->service->slices, slice);
+	DL_DELETE(service->slices, slice);
 	slice->service = NULL;
 	slice->prev = slice->next = NULL;
 }
@@ -59,7 +59,7 @@ void wf_ctl_slices_orphan(struct wf_control *control, struct ctl_service *servic
 	struct ctl_slice *slice;
 
 	while ((slice = service->slices)) {
-		leave(slice);
+		leave(service, slice);
 		orphan(control, slice);
 	}
 }
@@ -70,7 +70,7 @@ static void unlink_slice(struct wf_control *control, struct ctl_slice *slice)
 	if (!slice->service)
 		return;
 	wf_ctl_service_touch(control, slice->service);
-	leave(slice);
+	leave(slice->service, slice);
 }
 
 static void link_slice(struct wf_control *control, struct ctl_slice *slice)

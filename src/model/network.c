@@ -15,17 +15,17 @@
 
 static const struct {
 	const char *name;
+	enum wf_driver_mode mode; /* when none is given */
 	bool has_subnets;
 	bool has_parent;
-	enum wf_driver_mode mode; /* when none is given */
 	bool is_routed;
 } drivers[WF_DRIVER_COUNT] = {
-	[WF_DRIVER_BRIDGE] = { "bridge", true, false, WF_MODE_DEFAULT, true },
-	[WF_DRIVER_OVERLAY] = { "overlay", true, false, WF_MODE_DEFAULT, true },
-	[WF_DRIVER_HOST] = { "host", false, false, WF_MODE_DEFAULT, false },
-	[WF_DRIVER_NONE] = { "none", false, false, WF_MODE_DEFAULT, false },
-	[WF_DRIVER_MACVLAN] = { "macvlan", true, true, WF_MODE_BRIDGE, false },
-	[WF_DRIVER_IPVLAN] = { "ipvlan", true, true, WF_MODE_L2, false },
+	[WF_DRIVER_BRIDGE] = { "bridge", WF_MODE_DEFAULT, true, false, true },
+	[WF_DRIVER_OVERLAY] = { "overlay", WF_MODE_DEFAULT, true, false, true },
+	[WF_DRIVER_HOST] = { "host", WF_MODE_DEFAULT, false, false, false },
+	[WF_DRIVER_NONE] = { "none", WF_MODE_DEFAULT, false, false, false },
+	[WF_DRIVER_MACVLAN] = { "macvlan", WF_MODE_BRIDGE, true, true, false },
+	[WF_DRIVER_IPVLAN] = { "ipvlan", WF_MODE_L2, true, true, false },
 };
 
 static const char *const modes[WF_MODE_COUNT] = {

@@ -175,6 +175,16 @@ void trial_enter(const json_t *world)
 
 /* ---- the engine ---------------------------------------------------------------------------- */
 
+static int reach_rules(uint32_t count, void *context)
+{
+	return wf_dp_rules_reach(context, count);
+}
+
+static void trim_rules(uint32_t count, void *context)
+{
+	wf_dp_rules_trim(context, count);
+}
+
 struct wf_policy_memory trial_memory(void)
 {
 	struct wf_dp_policy_memory shared;
@@ -185,7 +195,10 @@ struct wf_policy_memory trial_memory(void)
 					  .profiles = shared.profiles,
 					  .profile_count = shared.profile_count,
 					  .rules = shared.rules,
-					  .rule_count = shared.rule_count };
+					  .rule_count = shared.rule_count,
+					  .rules_reach = reach_rules,
+					  .rules_trim = trim_rules,
+					  .context = trial_dp };
 }
 
 static int write_pairs(const struct wf_policy_pair_key *keys, const struct wf_policy_run *runs,
