@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
 /* Filters of the devices that lead outside, one for each direction. */
-#include "lib/uplink.h"
+#include "lib/from_uplink.h"
+#include "lib/to_uplink.h"
 
 /* First packets are told where they are translated; others are not weft's. */
 static __always_inline int finish(struct __sk_buff *skb, const struct wf_work *work, __u32 hook,

@@ -7,11 +7,12 @@
 #include "lib/arp.h"
 #include "lib/from_container.h"
 #include "lib/from_host.h"
+#include "lib/from_uplink.h"
 #include "lib/judge.h"
 #include "lib/nd.h"
 #include "lib/service.h"
 #include "lib/to_container.h"
-#include "lib/uplink.h"
+#include "lib/to_uplink.h"
 
 #include "world.h"
 

@@ -1,0 +1,344 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/*
+ * What an uplink receives. What is translated goes into the host's stack, whose filters see clients
+ * and containers, or straight on where nothing of the host's has to see it.
+ */
+#ifndef WEFT_BPF_FROM_UPLINK_H
+#define WEFT_BPF_FROM_UPLINK_H
+
+#include "age.h"
+#include "uplink.h"
+
+/*
+ * Straight into the container, past the host's stack: action, WF_NEXT() or -reason. That the
+ * source is nobody's of this node was looked at before.
+ */
+static __always_inline int wf_uplink_bypass(struct wf_ctx *ctx, __u32 slot, const struct wf_ip *ip)
+{
+	int reason = -WF_REASON_INTERNAL_ERROR;
+	struct wf_ep_value *endpoint = wf_endpoint_ready(slot, &reason);
+	struct wf_net_value *network;
+	int r;
+
+	if (!endpoint)
+		return reason;
+	network = wf_network_valid(endpoint->network);
+	if (!network)
+		return -WF_REASON_NO_NETWORK;
+	r = wf_check_internal(endpoint, network, ip);
+	return r < 0 ? r
+		     : wf_to_endpoint_guarded(ctx, ip, network, slot, endpoint,
+					      WF_HOOK_FROM_UPLINK);
+}
+
+/* Whether the endpoint is in service and the address is its first one. */
+static __always_inline int wf_uplink_is_of(const struct wf_ep_value *endpoint,
+					   const struct wf_addr *addr)
+{
+	__u32 family = addr->halves[0] ? WF_EP_IPV6 : WF_EP_IPV4, wanted = WF_EP_READY | family;
+
+	if (!endpoint || (endpoint->flags & (wanted | WF_EP_HOST)) != wanted)
+		return 0;
+	return wf_addr_same(family == WF_EP_IPV4 ? &endpoint->ip4 : &endpoint->ip6, addr);
+}
+
+/*
+ * The slot of the container that the translated packet is for; WF_SLOT_HOST: another way. The
+ * record says who it was; an endpoint in service that still has the address is he.
+ */
+static __always_inline __u32 wf_uplink_receiver(const struct wf_work *work)
+{
+	const struct wf_conn_hit *hit = &work->hit;
+	__u32 slot = hit->dir == WF_DIR_ORIGINAL ? hit->peer : hit->owner;
+	struct wf_addr_value *value;
+
+	if (hit->flags & WF_CONN_HOST)
+		return WF_SLOT_HOST;
+	if (wf_likely(wf_uplink_is_of(wf_map_endpoint(slot), &hit->to.dst)))
+		return slot;
+	value = wf_address_find(WF_NETWORK_HOST, &work->hit.to.dst);
+	return value && !(value->flags & WF_ADDR_GATEWAY) ? value->slot : WF_SLOT_HOST;
+}
+
+/*
+ * A packet of hit's connection goes on as it is, by the way to the backend: that, or the node it
+ * is on, has the service's address as well and answers the client itself. Action or -reason.
+ */
+static __always_inline int wf_uplink_pass_on(struct wf_ctx *ctx, struct wf_work *work)
+{
+	struct wf_hop hop = {};
+
+	if (wf_route_hop(ctx, &work->hit.to, &hop) < 0)
+		return -WF_REASON_SERVICE_NO_BACKEND;
+	/* whose time is over gets its answer from the stack; two nodes that disagree end here */
+	if (wf_age(ctx, &work->ip) < 0)
+		return WF_TOLD(WF_GO_ON);
+	return WF_TOLD(wf_redirect_hop(&hop));
+}
+
+/* A packet from outside, of the connection in hit, goes in. */
+static __always_inline int wf_uplink_in(struct wf_ctx *ctx, const struct wf_uplink_value *uplink,
+					const struct wf_config_value *config, struct wf_work *work)
+{
+	int r;
+
+	work->slot = wf_uplink_receiver(work);
+	r = work->hit.flags & WF_CONN_HOST
+		    ? wf_judge_translated(ctx, work, WF_SLOT_NOBODY, WF_SLOT_HOST)
+		    : 0;
+	if (r == 0)
+		r = wf_translate(ctx, work);
+	if (r < 0)
+		return r;
+	if (work->hit.flags & WF_CONN_DIRECT)
+		return wf_uplink_pass_on(ctx, work);
+	if (work->hit.flags & WF_CONN_SNAT && work->hit.dir == WF_DIR_ORIGINAL)
+		wf_ctx_set_mark(ctx, wf_ctx_mark(ctx) | WF_MARK_MASQUERADE);
+	if (work->slot == WF_SLOT_HOST || !wf_may_bypass(config) || !uplink->l2_bytes ||
+	    wf_ctx_is_for_others(ctx))
+		return WF_TOLD(WF_GO_ON);
+	r = wf_uplink_bypass(ctx, work->slot, &work->ip);
+	return r < 0 || r == WF_NEXT(WF_STAGE_POLICY) ? r : WF_TOLD(r);
+}
+
+/* Refuses towards whoever is outside, or drops. */
+static __always_inline int wf_uplink_refuse(struct wf_ctx *ctx, const struct wf_work *work,
+					    int reason)
+{
+	if (!wf_is_refusal(reason))
+		return reason;
+	return WF_TOLD(wf_refuse(ctx, work, reason) ? wf_redirect(wf_ctx_ifindex(ctx))
+						    : TC_ACT_SHOT);
+}
+
+static __always_inline void wf_client_outside(struct wf_work *work)
+{
+	work->client.addr = work->ip.src;
+	work->client.scope = WF_NETWORK_HOST;
+	work->client.outside = 1;
+	work->client.purpose = work->guard.is_traced ? WF_LB_TRACES : WF_LB_BEGINS;
+	work->client.is_recorded = 0;
+}
+
+/* A client outside begins: with a service, a published port, or the host itself. */
+static __always_inline int wf_uplink_begin(struct wf_ctx *ctx, const struct wf_uplink_value *uplink,
+					   const struct wf_config_value *config,
+					   struct wf_work *work)
+{
+	int r;
+
+	wf_client_outside(work);
+	r = wf_lb_find(&work->flow.tuple, &work->client, &work->target);
+	if (r == 0)
+		return WF_GO_ON;
+	if (r > 0) {
+		wf_translate_fill(work, WF_SLOT_HOST);
+		if (work->target.slot == WF_SLOT_HOST && work->target.flags & WF_FRONTEND_SNAT)
+			work->fresh.flags |= WF_CONN_SNAT;
+		if (work->target.slot == WF_SLOT_HOST && work->target.flags & WF_FRONTEND_DSR)
+			work->fresh.flags |= WF_CONN_DIRECT;
+		r = wf_translate_begin(&work->fresh, &work->hit);
+	}
+	return r < 0 ? wf_uplink_refuse(ctx, work, r) : wf_uplink_in(ctx, uplink, config, work);
+}
+
+/*
+ * A packet of a connection that XDP translates, come up here because XDP let it pass: no
+ * neighbour known yet, a fragment, an ICMP error. Sent out again as XDP would have.
+ */
+static __always_inline int wf_uplink_relay(struct wf_ctx *ctx, struct wf_work *work)
+{
+	__u32 ifindex;
+	int r;
+
+	work->flow.tuple.site = WF_SITE_XDP;
+	if (!wf_conn_find(&work->flow.tuple, &work->hit))
+		return WF_GO_ON;
+	r = wf_judge(&work->hit);
+	if (r != WF_JUDGE_KEEP) {
+		wf_conn_remove(work->hit.index);
+		return r == WF_JUDGE_CUT ? wf_uplink_refuse(ctx, work, -WF_REASON_CONN_CUT)
+					 : WF_GO_ON;
+	}
+	r = wf_translate(ctx, work);
+	if (r < 0)
+		return r;
+	if (work->hit.flags & WF_CONN_DIRECT)
+		return wf_uplink_pass_on(ctx, work);
+	ifindex = wf_route_device(ctx, &work->hit.to);
+	return WF_TOLD(ifindex ? wf_redirect_neigh(ifindex) : TC_ACT_SHOT);
+}
+
+/* What a packet from outside is to weft, by its destination. */
+enum wf_interest {
+	WF_INTEREST_NONE,
+	WF_INTEREST_HOST,    /* an address of the host */
+	WF_INTEREST_SERVICE, /* one of a service, and of nobody else */
+	WF_INTEREST_ROUTED,  /* a container's own address */
+};
+
+static __always_inline __u32 wf_uplink_interest(const struct wf_uplink_value *uplink,
+						const struct wf_ip *ip, __u32 *ret_slot)
+{
+	struct wf_addr_value *value;
+
+	if (wf_addr_same(wf_uplink_addr(uplink, ip), &ip->dst))
+		return WF_INTEREST_HOST;
+	value = wf_address_find(WF_NETWORK_HOST, &ip->dst);
+	if (!value)
+		return WF_INTEREST_NONE;
+	*ret_slot = value->slot;
+	if (value->flags & (WF_ADDR_HOST | WF_ADDR_GATEWAY))
+		return WF_INTEREST_HOST;
+	return value->flags ? WF_INTEREST_SERVICE : WF_INTEREST_ROUTED;
+}
+
+/*
+ * Somebody outside talks to a container by its own address: the answers must not be masqueraded.
+ * Of TCP and echo they can be told by themselves; of the others who began is remembered.
+ */
+static __always_inline void wf_uplink_note(struct wf_ctx *ctx, struct wf_work *work)
+{
+	struct wf_conn_new *fresh = &work->fresh;
+	struct wf_tuple *back = &fresh->tuple[WF_DIR_REPLY];
+	__u32 index = 0;
+
+	if ((work->ip.proto != IPPROTO_UDP && work->ip.proto != IPPROTO_SCTP) ||
+	    wf_flow_read(ctx, &work->ip, WF_SITE_EDGE, &work->flow) < 0 || work->flow.error_ip)
+		return;
+	if (wf_conn_find(&work->flow.tuple, &work->hit)) {
+		wf_conn_touch(&work->hit, 0);
+		return;
+	}
+	fresh->tuple[WF_DIR_ORIGINAL] = work->flow.tuple;
+	*back = work->flow.tuple;
+	back->src = work->flow.tuple.dst;
+	back->dst = work->flow.tuple.src;
+	back->sport = work->flow.tuple.dport;
+	back->dport = work->flow.tuple.sport;
+	fresh->flags = WF_CONN_ROUTED;
+	fresh->backend = 0;
+	fresh->service = 0;
+	fresh->owner = WF_SLOT_HOST;
+	fresh->peer = work->slot;
+	/* without a record its answers are masqueraded, that is all */
+	(void)wf_conn_add(fresh, &index);
+}
+
+/*
+ * Whether it may be for a service: later fragments and others without ports cannot be told apart
+ * from what is for the host.
+ */
+static __always_inline int wf_uplink_may_begin(const struct wf_flow *flow)
+{
+	__u32 proto = flow->tuple.proto;
+
+	return wf_may_begin(flow) && flow->ports && proto != IPPROTO_ICMP &&
+	       proto != IPPROTO_ICMPV6;
+}
+
+/* The packet's headers were read and it is for an address of interest. */
+static __always_inline int wf_uplink_receive(struct wf_ctx *ctx,
+					     const struct wf_uplink_value *uplink,
+					     const struct wf_config_value *config,
+					     struct wf_work *work)
+{
+	if (wf_uplink_find(work, 0)) {
+		switch (wf_judge(&work->hit)) {
+		case WF_JUDGE_KEEP: return wf_uplink_in(ctx, uplink, config, work);
+		case WF_JUDGE_CUT:
+			wf_conn_remove(work->hit.index);
+			return wf_uplink_refuse(ctx, work, -WF_REASON_CONN_CUT);
+		default: wf_conn_remove(work->hit.index); break;
+		}
+	}
+	if (!(config->flags & WF_CONFIG_SERVICES))
+		return WF_GO_ON;
+	if (work->flow.tuple.proto != IPPROTO_TCP || !wf_may_begin(&work->flow)) {
+		int r = wf_uplink_relay(ctx, work);
+
+		if (r != WF_GO_ON || !wf_uplink_may_begin(&work->flow))
+			return r;
+		work->flow.tuple.site = WF_SITE_EDGE;
+	}
+	return wf_uplink_begin(ctx, uplink, config, work);
+}
+
+/*
+ * Whether the source is the host's own or a container's, of whatever node: nobody outside has that. A frame for
+ * somebody else's MAC does not reach the host; it may be the host's own, on its way through the
+ * device to a macvlan container.
+ */
+static __always_inline int wf_uplink_is_spoofed(const struct wf_ctx *ctx, const struct wf_ip *ip)
+{
+	return (wf_address_owner(&ip->src) != WF_SLOT_NOBODY || wf_remote_find(&ip->src)) &&
+	       !wf_ctx_is_for_others(ctx);
+}
+
+/* Somebody asks what would become of the packet of a client outside. */
+static __always_inline int wf_uplink_trace(struct wf_ctx *ctx, struct wf_work *work, __u32 interest)
+{
+	__u32 slot;
+	int r;
+
+	if (interest == WF_INTEREST_ROUTED)
+		return wf_guard_call(ctx, WF_SLOT_NOBODY, work->slot, WF_UPLINK_IN);
+	r = wf_flow_read(ctx, &work->ip, WF_SITE_EDGE, &work->flow);
+	if (r < 0)
+		return r;
+	wf_client_outside(work);
+	r = wf_uplink_may_begin(&work->flow)
+		    ? wf_lb_find(&work->flow.tuple, &work->client, &work->target)
+		    : 0;
+	if (r == 0)
+		return interest == WF_INTEREST_HOST
+			       ? wf_uplink_firewall(ctx, WF_SLOT_NOBODY, WF_UPLINK_IN)
+			       : WF_GO_ON;
+	if (r > 0) {
+		wf_translate_fill(work, WF_SLOT_HOST);
+		wf_work_hit(&work->hit, &work->fresh, 0);
+		slot = work->target.slot;
+		if (slot == WF_SLOT_HOST)
+			slot = wf_address_owner(&work->target.addr);
+		r = wf_judge_translated(ctx, work, WF_SLOT_NOBODY, slot);
+	}
+	return r < 0 ? r : wf_judge_told(ctx, work, work->target.slot);
+}
+
+/* A packet from outside whose headers were read. */
+static __always_inline int wf_uplink_enter(struct wf_ctx *ctx, const struct wf_uplink_value *uplink,
+					   const struct wf_config_value *config,
+					   struct wf_work *work, __u32 interest)
+{
+	if (interest == WF_INTEREST_ROUTED)
+		wf_uplink_note(ctx, work);
+	if ((interest != WF_INTEREST_HOST && interest != WF_INTEREST_SERVICE) ||
+	    (!(config->flags & WF_CONFIG_SERVICES) && !wf_conn_live()) ||
+	    wf_flow_read(ctx, &work->ip, WF_SITE_EDGE, &work->flow) < 0)
+		return WF_GO_ON;
+	return wf_uplink_receive(ctx, uplink, config, work);
+}
+
+/* What an uplink received: WF_GO_ON, an action, WF_TOLD(), WF_NEXT(WF_STAGE_POLICY) or -reason. */
+static __always_inline int wf_from_uplink(struct wf_ctx *ctx, struct wf_work *work)
+{
+	struct wf_config_value *config = wf_map_config();
+	struct wf_uplink_value *uplink = wf_map_uplink(wf_ctx_ifindex(ctx));
+	__u32 interest;
+	int r;
+
+	if (!config || !uplink || wf_uplink_parse(ctx, uplink, &work->ip) < 0)
+		return WF_GO_ON;
+	if (wf_unlikely(wf_uplink_is_spoofed(ctx, &work->ip)))
+		return -WF_REASON_SPOOFED_IP;
+	interest = wf_uplink_interest(uplink, &work->ip, &work->slot);
+	work->guard.is_traced = wf_is_traced(ctx);
+	if (wf_unlikely(work->guard.is_traced))
+		return interest ? wf_uplink_trace(ctx, work, interest) : WF_GO_ON;
+	r = wf_uplink_enter(ctx, uplink, config, work, interest);
+	if (r == WF_GO_ON && interest == WF_INTEREST_HOST)
+		return wf_uplink_firewall(ctx, WF_SLOT_NOBODY, WF_UPLINK_IN);
+	return r;
+}
+
+#endif
