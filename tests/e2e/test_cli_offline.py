@@ -25,13 +25,15 @@ WEFT = next((p for p in (BUILD / "weft", BUILD / "src/cli/weft") if p.is_file())
 COMMANDS = [
     "status", "version", "config show", "reload", "completion", "help", "network create",
     "network ls", "network inspect", "network rm", "attach", "detach", "endpoint ls",
-    "endpoint inspect", "apply", "confirm", "get", "delete", "ip ls", "ip why", "service ls",
+    "endpoint inspect", "apply", "confirm", "get", "delete", "ip ls", "ip why", "node ls",
+    "service ls",
     "service inspect", "ports", "conntrack ls", "conntrack flush", "policy ls",
     "policy inspect", "policy check", "policy diff", "policy suggest", "policy history", "why",
     "observe", "doctor", "cleanup", "store show", "store accept", "store migrate", "cni conflist",
 ]
 PAGES = ["weft", "weft-network", "weft-attach", "weft-endpoint", "weft-apply", "weft-ip",
-         "weft-service", "weft-ports", "weft-conntrack", "weft-policy", "weft-why", "weft-observe", "weft-doctor",
+         "weft-node", "weft-service", "weft-ports", "weft-conntrack", "weft-policy", "weft-why",
+         "weft-observe", "weft-doctor",
          "weft-cleanup", "weft-store", "weft-cni"]
 
 NETWORK = """apiVersion: weft.dev/v1
@@ -127,7 +129,7 @@ def fake(weft):
     (["network", "create", "a", "b"], "'b' is one argument too many"),
     (["network", "create", "a", "--subnt", "x"], "did you mean --subnet?"),
     (["network", "create", "a", "--mtu", "5"], "576 to 65535"),
-    (["network", "create", "a", "--driver", "brige"], "bridge, host, none"),
+    (["network", "create", "a", "--driver", "brige"], "bridge, overlay, host, none"),
     (["network", "ls", "-o", "xml"], "table, wide, json"),
     (["network", "ls", "--timeout", "soon"], "10s"),
     (["network", "ls", "-o"], "needs a value"),

@@ -21,6 +21,7 @@ from lib.node import ApiError, binary
 pytestmark = pytest.mark.skipif(not shutil.which("etcd"), reason="etcd is not installed")
 
 URL = "etcd://127.0.0.1:2379"
+ADDRESS = "10.9.9.1"  # where other nodes would reach this one
 
 
 class Etcd:
@@ -29,6 +30,7 @@ class Etcd:
     def __init__(self, node):
         self.node = node
         self.process = None
+        node.run(f"ip addr add {ADDRESS}/32 dev lo")
         self.start()
 
     def start(self, data="etcd"):
@@ -84,7 +86,7 @@ def metric(node, name):
 
 def test_lives_on_etcd(stopped_node, etcd):
     node = stopped_node
-    node.start_daemon("--store", URL)
+    node.start_daemon("--node-ip", ADDRESS, "--store", URL)
     assert state(node)["connected"] and state(node)["remote"]
     assert metric(node, "weft_store_connected") == 1
     node.network("blue", subnets=[{"cidr": "10.77.0.0/24"}])
@@ -95,7 +97,7 @@ def test_lives_on_etcd(stopped_node, etcd):
     uid = node.inspect("blue")["metadata"]["uid"]
     # a restart finds everything, and nobody notices
     node.kill_daemon()
-    node.start_daemon("--store", URL)
+    node.start_daemon("--node-ip", ADDRESS, "--store", URL)
     assert c1.ping(address)
     assert node.inspect("blue")["metadata"]["uid"] == uid
     node.detach(first)
@@ -106,7 +108,7 @@ def test_lives_on_etcd(stopped_node, etcd):
 
 def test_outage(stopped_node, etcd):
     node = stopped_node
-    node.start_daemon("--store", URL)
+    node.start_daemon("--node-ip", ADDRESS, "--store", URL)
     node.network("blue", subnets=[{"cidr": "10.77.0.0/24"}])
     c1, _, _ = node.container("blue")
     _, address, _ = node.container("blue")
@@ -128,7 +130,7 @@ def test_outage(stopped_node, etcd):
     # containers go on, and so they do over a restart of the daemon
     assert c1.ping(address)
     node.kill_daemon()
-    node.start_daemon("--store", URL)
+    node.start_daemon("--node-ip", ADDRESS, "--store", URL)
     assert c1.ping(address)
     assert len(node.endpoints()) == 2
     assert not state(node)["connected"]
@@ -158,7 +160,7 @@ def test_migrate(stopped_node, etcd):
     assert "copied" in done.stdout
     again = node.weft(*args, check=False)
     assert again.returncode == 1 and "--merge" in again.stderr
-    node.start_daemon("--store", URL)
+    node.start_daemon("--node-ip", ADDRESS, "--store", URL)
     assert c1.ping(address)
     after = {item["metadata"]["name"]: item["metadata"]["uid"]
              for item in node.endpoints() + node.api("GET", "/v1/networks")["items"]}
@@ -169,7 +171,7 @@ def test_migrate(stopped_node, etcd):
 def test_another_etcd_is_not_believed(stopped_node, etcd):
     node = stopped_node
     node.expect_errors("the store is not believed")
-    node.start_daemon("--store", URL)
+    node.start_daemon("--node-ip", ADDRESS, "--store", URL)
     node.network("blue", subnets=[{"cidr": "10.77.0.0/24"}])
     c1, _, _ = node.container("blue")
     _, address, _ = node.container("blue")
@@ -203,7 +205,7 @@ def test_wrong_store(stopped_node, store):
 
 def test_show_is_json_too(stopped_node, etcd):
     node = stopped_node
-    node.start_daemon("--store", URL)
+    node.start_daemon("--node-ip", ADDRESS, "--store", URL)
     shown = json.loads(node.weft("store", "show", "-o", "json").stdout)
     assert shown["connected"] and shown["endpoint"] == "http://127.0.0.1:2379"
     assert node.weft("store", "accept", check=False).returncode == 1
