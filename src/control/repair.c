@@ -356,8 +356,8 @@ static void release_orphan(struct wf_control *control, struct ctl_endpoint *endp
 
 	if (wf_ctl_endpoint_release(control, endpoint, "its namespace is gone", &fault) == 0)
 		return;
-	wf_log_error("endpoint of a dead namespace cannot be released", "endpoint=%s error=\"%s\"",
-		     endpoint->spec.meta.name, fault.message);
+	wf_log_warning_rl("endpoint of a dead namespace cannot be released",
+			  "endpoint=%s error=\"%s\"", endpoint->spec.meta.name, fault.message);
 	retry_later(control, endpoint->spec.slot ? CTL_DIRTY_DEVICES : CTL_DIRTY_NAMESPACES);
 }
 
