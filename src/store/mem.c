@@ -261,7 +261,11 @@ static int mem_oldest(struct wf_local *local, wf_local_mark_fn visit, void *cont
 
 static int mem_forget(struct wf_local *local, const struct wf_local_mark *until, struct wf_err *err)
 {
-	mem_of(local)->forget = until->revision;
+	struct mem *mem = mem_of(local);
+
+	/* asked more than once in a transaction: the greatest counts */
+	if (until->revision > mem->forget)
+		mem->forget = until->revision;
 	return 0;
 }
 
