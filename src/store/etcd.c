@@ -1,14 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Opening and closing, the table of operations, and one turn of everything. */
 #include <errno.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
 
 #include "base/clock.h"
-#include "base/mem.h"
 #include "store/etcd_priv.h"
 
 #define DEFAULT_TIMEOUT_MS 2000
@@ -64,7 +62,7 @@ static void etcd_state(const struct wf_store *store, struct wf_store_state *ret_
 		.is_connected = etcd->is_connected,
 		.stale_since_s = etcd->stale_since_s,
 		.server_revision = etcd->server_revision,
-		.endpoint = etcd->stream ? etcd->net.endpoints[etcd->stream->endpoint]
+		.endpoint = etcd->stream ? wf_etcd_call_endpoint(etcd->stream)
 					 : wf_etcd_net_endpoint(&etcd->net),
 		.last_error = etcd->last_error.message,
 		.hold = etcd->reason,
@@ -247,9 +245,8 @@ static int first_connection(struct wf_etcd *etcd, struct wf_err *err)
 		bool tried_all = etcd->failed >= etcd->net.endpoint_count;
 
 		if (etcd->state == WF_ETCD_LINK_DOWN && tried_all &&
-		    (is_final(&etcd->last_error) ||
-		     (etcd->last_error.code != -EAGAIN && !etcd->needs_resync) ||
-		     (etcd->last_error.code != -EAGAIN && etcd->last_error.code != -EHOSTUNREACH)))
+		    etcd->last_error.code != -EAGAIN &&
+		    (!etcd->needs_resync || etcd->last_error.code != -EHOSTUNREACH))
 			break;
 		wf_etcd_turn(etcd, 50);
 		if (etcd->state == WF_ETCD_LINK_LIST)

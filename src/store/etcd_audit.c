@@ -6,7 +6,6 @@
  * differs then condemns the mirror, and everything is listed and put right.
  */
 #include <errno.h>
-#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -151,14 +150,6 @@ static int take_round(struct wf_etcd *etcd, const struct wf_etcd_answer *answer)
 	return 0;
 }
 
-static int start_page(struct wf_etcd *etcd, struct wf_err *err)
-{
-	struct wf_str body = WF_STR_INIT;
-
-	wf_etcd_pager_request(&etcd->audit->pager, etcd, &body);
-	return wf_etcd_call_start(&etcd->net, "kv/range", &body, TIMEOUT_MS, &etcd->page, err);
-}
-
 static int begin(struct wf_etcd *etcd, struct wf_err *err)
 {
 	etcd->audit = calloc(1, sizeof(*etcd->audit));
@@ -194,7 +185,7 @@ static int advance(struct wf_etcd *etcd, struct wf_err *err)
 	if (!audit)
 		return begin(etcd, err);
 	if (!audit->pager.is_done)
-		return start_page(etcd, err);
+		return wf_etcd_pager_start(&audit->pager, etcd, &etcd->page, err);
 	if (audit->doubt_count == 0 || audit->doubt_count > MAX_DOUBTS ||
 	    audit->round == MAX_ROUNDS) {
 		finish(etcd, audit->doubt_count != 0);

@@ -59,8 +59,8 @@ int wf_etcd_ask(struct wf_etcd *etcd, const char *path, struct wf_str *body, uin
 	uint64_t timeout_ms = left_ms(deadline_ms);
 	int r;
 
-	if (etcd->net.endpoint_count > 1 && timeout_ms > etcd->times.timeout_ms / 2)
-		timeout_ms = etcd->times.timeout_ms / 2;
+	if (timeout_ms > wf_etcd_request_ms(etcd))
+		timeout_ms = wf_etcd_request_ms(etcd);
 	r = wf_etcd_call_start(&etcd->net, path, body, timeout_ms ? timeout_ms : 1, &call, err);
 	if (r < 0)
 		return r;
@@ -71,7 +71,7 @@ int wf_etcd_ask(struct wf_etcd *etcd, const char *path, struct wf_str *body, uin
 	r = wf_etcd_call_answer(call, ret_answer, err);
 	if (r == 0 && ret_answer->cluster_id != etcd->cluster_id)
 		r = wf_fail(err, -EAGAIN, "etcd at %s is another one than before",
-			    etcd->net.endpoints[call->endpoint]);
+			    wf_etcd_call_endpoint(call));
 	if (r != -EHOSTUNREACH && r != -EPROTO && r != -EAGAIN)
 		return r;
 	/* a watch at the same endpoint is not better off */
@@ -133,9 +133,6 @@ static int evaluate(struct wf_etcd_commit *commit, struct wf_err *err)
 
 static int fail_doubtful(const struct wf_etcd *etcd, struct wf_err *err)
 {
-	struct wf_err why = WF_ERR_INIT;
-
-	(void)wf_etcd_fail_unreachable(etcd, &why);
 	return wf_fail(err, -EAGAIN,
 		       "etcd did not say whether the change was made: it shows when the connection "
 		       "is back (last error: %s)",

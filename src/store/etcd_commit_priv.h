@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A transaction of this host on its way: etcd_evaluate.c says what it means, etcd_commit.c sends. */
+/* A transaction of this host on its way: etcd_evaluate.c: what it means, etcd_commit.c sends it. */
 #ifndef WEFT_STORE_ETCD_COMMIT_PRIV_H
 #define WEFT_STORE_ETCD_COMMIT_PRIV_H
 

@@ -55,7 +55,6 @@ bool wf_etcd_guard_list(struct wf_etcd *etcd, size_t count, size_t total)
 	if (etcd->hold == WF_ETCD_HOLD_NONE)
 		etcd->confirm_ms = now_ms + etcd->times.confirm_ms;
 	etcd->hold = WF_ETCD_HOLD_VANISHED;
-	etcd->vanished = count;
 	(void)snprintf(etcd->reason, sizeof(etcd->reason),
 		       "%zu of %zu documents are gone from etcd at once: they are kept until a "
 		       "second list says the same",

@@ -23,9 +23,10 @@
 struct import {
 	struct wf_store *from;
 	struct wf_etcd_net net;
-	char *first;  /* owned: "/weft/" */
-	char *end;    /* owned */
-	char *schema; /* owned; the key */
+	const char *prefix; /* borrowed: "/weft" */
+	char *first;        /* owned: "/weft/" */
+	char *end;          /* owned */
+	char *schema;       /* owned; the key */
 	char store_id[WF_STAMP_UID_BYTES];
 	uint64_t schema_revision;
 	bool is_resumed; /* an import had begun */
@@ -102,13 +103,13 @@ static int read_schema(struct import *import, const struct wf_etcd_answer *answe
 
 	if (answer->kv_count == 0)
 		return wf_stamp_uid(import->store_id) < 0 ? wf_fail(err, -EIO, "no randomness") : 0;
-	r = wf_json_parse(kv->value ? kv->value : "", kv->value_len, &schema, err);
-	if (r < 0 || wf_json_int(schema, "version", 0) < 1 ||
-	    wf_str_copy(import->store_id, sizeof(import->store_id),
-			wf_json_str(schema, "store", "")) < 0 ||
-	    !import->store_id[0])
-		return wf_fail(err, -EPROTO, "the key %s in etcd is not what weft wrote",
-			       import->schema);
+	r = wf_etcd_schema_read(kv, &schema);
+	if (r == -ENOMEM)
+		return wf_fail(err, r, "out of memory for an import");
+	if (r < 0)
+		return wf_fail(err, r, "the key %s in etcd is not what weft wrote", import->schema);
+	(void)wf_str_copy(import->store_id, sizeof(import->store_id),
+			  wf_json_str(schema, "store", ""));
 	if (wf_json_int(schema, "version", 0) > WF_ETCD_SCHEMA)
 		return wf_fail(err, -ESTALE, "the store in etcd was written by a newer weft (%s)",
 			       wf_json_str(schema, "writtenBy", "?"));
@@ -169,12 +170,11 @@ static int check_same(struct import *import, const struct wf_etcd_kv *kv, struct
 	struct wf_local *local = (struct wf_local *)import->from;
 	_cleanup_json_ json_t *theirs = NULL, *ours = NULL;
 	struct wf_local_row row;
-	char *kind = kv->key + strlen(import->first), *name = strchr(kind, '/');
+	char *kind, *name;
 	int r;
 
-	if (!name)
+	if (!wf_etcd_split_key(import->prefix, kv->key, kv->key_len, &kind, &name))
 		return wf_fail(err, -EPROTO, "etcd answers nonsense: a key that nobody asked for");
-	*name++ = '\0';
 	r = local->rows->read(local, kind, name, &row, err);
 	if (r > 0)
 		r = wf_local_parse(&row, &ours, err);
@@ -289,7 +289,9 @@ int wf_store_etcd_import(struct wf_store *from, const struct wf_store_etcd_optio
 					 .cert = (char *)options->cert,
 					 .key = (char *)options->key };
 	const char *prefix = options->prefix ? options->prefix : WF_STORE_ETCD_PREFIX;
-	_cleanup_(import_done) struct import import = { .from = from, .merge = merge };
+	_cleanup_(import_done) struct import import = { .from = from,
+							.prefix = prefix,
+							.merge = merge };
 	int r = wf_etcd_net_init(&import.net, options->endpoints, options->endpoint_count, &tls,
 				 TIMEOUT_MS / 4, err);
 

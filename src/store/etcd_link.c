@@ -77,8 +77,7 @@ static void start_over(struct wf_etcd *etcd)
 	etcd->retry_ms = 0;
 }
 
-/* The time of one request, so that within the time of a call another endpoint can be asked. */
-static uint64_t request_ms(const struct wf_etcd *etcd)
+uint64_t wf_etcd_request_ms(const struct wf_etcd *etcd)
 {
 	return etcd->net.endpoint_count > 1 ? etcd->times.timeout_ms / 2 : etcd->times.timeout_ms;
 }
@@ -90,8 +89,8 @@ static void start_hello(struct wf_etcd *etcd)
 	int r = wf_etcd_schema_request(etcd, &body, &err);
 
 	if (r == 0)
-		r = wf_etcd_call_start(&etcd->net, "kv/txn", &body, request_ms(etcd), &etcd->hello,
-				       &err);
+		r = wf_etcd_call_start(&etcd->net, "kv/txn", &body, wf_etcd_request_ms(etcd),
+				       &etcd->hello, &err);
 	wf_str_done(&body);
 	if (r < 0)
 		wf_etcd_link_drop(etcd, &err);
@@ -104,7 +103,7 @@ static int start_watch(struct wf_etcd *etcd, struct wf_err *err)
 	struct wf_str body = WF_STR_INIT;
 	int r;
 
-	(void)wf_etcd_watch_request(etcd, &body);
+	wf_etcd_watch_request(etcd, &body);
 	r = wf_etcd_call_start(&etcd->net, "watch", &body, 0, &etcd->stream, err);
 	if (r == 0) {
 		etcd->state = WF_ETCD_LINK_WATCH;
@@ -164,26 +163,22 @@ static void connected(struct wf_etcd *etcd)
 	etcd->audit_ms = wf_clock_monotonic_ms() + wf_etcd_soon(etcd->times.audit_ms);
 }
 
-/* The endpoint of the watch, which may not be the one that is asked otherwise. */
-static const char *watched(const struct wf_etcd *etcd)
-{
-	return etcd->net.endpoints[etcd->stream->endpoint];
-}
-
 static int take_message(struct wf_etcd *etcd, const char *text, size_t len, struct wf_err *err)
 {
 	_cleanup_(wf_etcd_answer_done) struct wf_etcd_answer answer = { 0 };
 	int r = wf_etcd_answer_read(text, len, &answer, err);
 
 	if (r == -EPROTO)
-		return wf_wrap(err, r, "etcd at %s answers nonsense", watched(etcd));
+		return wf_wrap(err, r, "etcd at %s answers nonsense",
+			       wf_etcd_call_endpoint(etcd->stream));
 	if (r < 0)
 		return r;
 	if (answer.code)
 		return wf_etcd_call_refused(etcd->stream, &answer, err);
 	if (answer.canceled || answer.compact_revision) {
 		etcd->needs_resync = answer.compact_revision != 0;
-		return wf_fail(err, -EAGAIN, "etcd at %s ended the watch: %s", watched(etcd),
+		return wf_fail(err, -EAGAIN, "etcd at %s ended the watch: %s",
+			       wf_etcd_call_endpoint(etcd->stream),
 			       answer.compact_revision ? "its history is compacted"
 						       : answer.message);
 	}
@@ -232,7 +227,8 @@ static int stream_ended(struct wf_etcd *etcd, struct wf_err *err)
 		if (r < 0)
 			return r;
 	}
-	return wf_fail(err, -EHOSTUNREACH, "etcd at %s ended the watch", watched(etcd));
+	return wf_fail(err, -EHOSTUNREACH, "etcd at %s ended the watch",
+		       wf_etcd_call_endpoint(etcd->stream));
 }
 
 static int start_probe(struct wf_etcd *etcd, struct wf_err *err)
@@ -241,8 +237,8 @@ static int start_probe(struct wf_etcd *etcd, struct wf_err *err)
 
 	wf_etcd_add_range(&body, etcd->schema, strlen(etcd->schema), "");
 	wf_str_add(&body, ",\"keys_only\":true}");
-	return wf_etcd_call_start(&etcd->net, "kv/range", &body, request_ms(etcd), &etcd->probe,
-				  err);
+	return wf_etcd_call_start(&etcd->net, "kv/range", &body, wf_etcd_request_ms(etcd),
+				  &etcd->probe, err);
 }
 
 static int run_probe(struct wf_etcd *etcd, struct wf_err *err)
@@ -278,15 +274,9 @@ static void run_watch(struct wf_etcd *etcd)
 	int r = take_lines(etcd, &err), applied;
 
 	/* what came before a failure counts; it calls watchers, which may take turns themselves */
-	{
-		struct wf_err apply_err = WF_ERR_INIT;
-
-		applied = wf_etcd_watch_apply(etcd, &apply_err);
-		if (r == 0 && applied < 0) {
-			r = applied;
-			err = apply_err;
-		}
-	}
+	applied = wf_etcd_watch_apply(etcd, r == 0 ? &err : NULL);
+	if (r == 0)
+		r = applied;
 	if (etcd->state != WF_ETCD_LINK_WATCH)
 		return;
 	if (r == 0 && is_done && etcd->stream->is_done)

@@ -162,6 +162,11 @@ const char *wf_etcd_net_endpoint(const struct wf_etcd_net *net)
 	return net->endpoints[net->current];
 }
 
+const char *wf_etcd_call_endpoint(const struct wf_etcd_call *call)
+{
+	return call->net->endpoints[call->endpoint];
+}
+
 static size_t on_bytes(char *bytes, size_t size, size_t count, void *context)
 {
 	struct wf_etcd_call *call = context;
@@ -188,12 +193,12 @@ static void set_tls(const struct wf_etcd_net *net, CURL *easy)
 		(void)wf_late.curl_easy_setopt(easy, CURLOPT_SSLKEY, net->tls.key);
 }
 
-static void set_options(struct wf_etcd_call *call, size_t len)
+static void set_options(struct wf_etcd_call *call, const char *url, size_t len)
 {
 	const struct wf_etcd_net *net = call->net;
 	CURL *easy = call->easy;
 
-	(void)wf_late.curl_easy_setopt(easy, CURLOPT_URL, call->url);
+	(void)wf_late.curl_easy_setopt(easy, CURLOPT_URL, url);
 	(void)wf_late.curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
 	(void)wf_late.curl_easy_setopt(easy, CURLOPT_PROXY, "");
 	(void)wf_late.curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
@@ -217,6 +222,7 @@ int wf_etcd_call_start(struct wf_etcd_net *net, const char *path, struct wf_str 
 		       uint64_t timeout_ms, struct wf_etcd_call **ret_call, struct wf_err *err)
 {
 	struct wf_etcd_call *call = calloc(1, sizeof(*call));
+	_cleanup_free_ char *url = NULL;
 	size_t len = body->len;
 
 	if (!call || body->failed)
@@ -228,9 +234,9 @@ int wf_etcd_call_start(struct wf_etcd_net *net, const char *path, struct wf_str 
 	call->body = TAKE_PTR(body->data);
 	wf_str_done(body);
 	call->easy = wf_late.curl_easy_init();
-	if (!call->easy || asprintf(&call->url, "%s/v3/%s", wf_etcd_net_endpoint(net), path) < 0)
+	if (!call->easy || asprintf(&url, "%s/v3/%s", wf_etcd_net_endpoint(net), path) < 0)
 		goto err_free;
-	set_options(call, len);
+	set_options(call, url, len);
 	if (wf_late.curl_multi_add_handle(net->multi, call->easy) != CURLM_OK)
 		goto err_free;
 	call->next = net->calls;
@@ -242,7 +248,6 @@ err_free:
 	wf_str_done(body);
 	if (call) {
 		wf_late.curl_easy_cleanup(call->easy);
-		free(call->url);
 		free(call->body);
 		free(call);
 	}
@@ -259,7 +264,6 @@ void wf_etcd_call_free(struct wf_etcd_call **call)
 		finish(ended, CURLE_ABORTED_BY_CALLBACK);
 	wf_late.curl_easy_cleanup(ended->easy);
 	wf_str_done(&ended->received);
-	free(ended->url);
 	free(ended->body);
 	free(ended);
 }

@@ -26,7 +26,6 @@ struct wf_etcd_call {
 	struct wf_etcd_net *net;
 	CURL *easy; /* owned */
 	char *body; /* owned; what was asked */
-	char *url;  /* owned */
 	size_t endpoint;
 	struct wf_str received; /* so far; of a stream: what was not taken yet */
 	uint64_t timeout_ms;    /* 0: a stream */
@@ -68,9 +67,8 @@ struct wf_etcd_net {
 
 /*
  * Opens a net without contacting anybody. Endpoints and TLS paths are copied. -ENOMEM, -EMFILE;
- * -ENOENT: libcurl or OpenSSL is not installed.
- * ret_net is embedded: valid for
- * wf_etcd_net_done() in every case.
+ * -ENOENT: libcurl or OpenSSL is not installed. ret_net is embedded: valid for wf_etcd_net_done()
+ * in every case.
  */
 int wf_etcd_net_init(struct wf_etcd_net *ret_net, const char *const *endpoints, size_t count,
 		     const struct wf_etcd_tls *tls, uint64_t connect_timeout_ms,
@@ -85,7 +83,10 @@ void wf_etcd_net_wake_at(struct wf_etcd_net *net, uint64_t due_ms);
 
 /* Goes to the next endpoint. */
 void wf_etcd_net_rotate(struct wf_etcd_net *net);
+
+/* The endpoint that is asked now, and the one that a call was sent to. */
 const char *wf_etcd_net_endpoint(const struct wf_etcd_net *net);
+const char *wf_etcd_call_endpoint(const struct wf_etcd_call *call);
 
 /*
  * Starts a request to the current endpoint: POST of a JSON body (stolen, also on failure).

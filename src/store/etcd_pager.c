@@ -5,12 +5,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/index.h"
 #include "base/mem.h"
 #include "store/etcd_priv.h"
 
 /* A page is dealt with in one turn of the owner's loop: some tens of milliseconds at most. */
 #define FIRST_PAGE       128
 #define LARGEST_PAGE     512
+#define PAGE_TIMEOUT_MS  10000
 #define WELL_BELOW_BYTES ((size_t)512 << 10)
 
 int wf_etcd_pager_init(struct wf_etcd_pager *pager, const struct wf_etcd *etcd, bool keys_only,
@@ -28,19 +30,22 @@ void wf_etcd_pager_done(struct wf_etcd_pager *pager)
 	*pager = (struct wf_etcd_pager){ 0 };
 }
 
-void wf_etcd_pager_request(const struct wf_etcd_pager *pager, const struct wf_etcd *etcd,
-			   struct wf_str *body)
+int wf_etcd_pager_start(const struct wf_etcd_pager *pager, struct wf_etcd *etcd,
+			struct wf_etcd_call **ret_call, struct wf_err *err)
 {
-	wf_etcd_add_range(body, pager->next, pager->next_len, etcd->end);
-	wf_str_addf(body, ",\"limit\":\"%zu\"", pager->limit);
+	struct wf_str body = WF_STR_INIT;
+
+	wf_etcd_add_range(&body, pager->next, pager->next_len, etcd->end);
+	wf_str_addf(&body, ",\"limit\":\"%zu\"", pager->limit);
 	if (pager->revision)
-		wf_str_addf(body, ",\"revision\":\"%" PRIu64 "\"", pager->revision);
+		wf_str_addf(&body, ",\"revision\":\"%" PRIu64 "\"", pager->revision);
 	if (pager->keys_only)
-		wf_str_add(body, ",\"keys_only\":true");
+		wf_str_add(&body, ",\"keys_only\":true");
 	/* the revision is the newest; what it holds, any member may tell */
 	if (pager->keys_only && pager->revision)
-		wf_str_add(body, ",\"serializable\":true");
-	wf_str_add(body, "}");
+		wf_str_add(&body, ",\"serializable\":true");
+	wf_str_add(&body, "}");
+	return wf_etcd_call_start(&etcd->net, "kv/range", &body, PAGE_TIMEOUT_MS, ret_call, err);
 }
 
 /* Pages grow while they are small: each costs etcd a count of all keys. */
@@ -94,18 +99,10 @@ bool wf_etcd_pager_shrink(struct wf_etcd_pager *pager)
 	return true;
 }
 
-/* FNV-1a: what is compared is our own store with itself, nobody gains from a collision. */
-static uint64_t hash_text(uint64_t hash, const char *text)
-{
-	do {
-		hash = (hash ^ (unsigned char)*text) * 0x100000001b3;
-	} while (*text++);
-	return hash;
-}
-
+/* What is compared is our own store with itself: nobody gains from a collision. */
 static uint64_t hash_key(const char *kind, const char *name)
 {
-	return hash_text(hash_text(0xcbf29ce484222325, kind), name);
+	return wf_hash_text(wf_hash_text(0, kind), name);
 }
 
 int wf_etcd_keys_add(struct wf_etcd_keys *keys, const char *kind, const char *name)

@@ -22,14 +22,13 @@
 #include "store/etcd.h"
 #include "store/etcd_net.h"
 #include "store/local.h"
+#include "store/stamp.h"
 
 /* What this weft writes, and the newest that it reads: "version" of PREFIX/schema. */
 #define WF_ETCD_SCHEMA 1
 
 /* Operations of one transaction that etcd accepts by default. */
 #define WF_ETCD_MAX_OPS 128
-
-#define WF_ETCD_UUID_BYTES 37
 
 enum wf_etcd_link_state {
 	WF_ETCD_LINK_DOWN,  /* until retry_ms */
@@ -81,7 +80,7 @@ struct wf_etcd {
 	struct wf_err last_error;
 	/* identity of the store that the mirror mirrors; cluster 0: of none yet */
 	uint64_t cluster_id;
-	char store_id[WF_ETCD_UUID_BYTES];
+	char store_id[WF_STAMP_UID_BYTES];
 	bool has_note; /* the mirror has noted it */
 	bool accept;
 	/* watch */
@@ -91,8 +90,7 @@ struct wf_etcd {
 	size_t own_deletions; /* of the commit under way: not the guard's business */
 	/* guard */
 	enum wf_etcd_hold hold;
-	uint64_t confirm_ms; /* when the second list is due */
-	size_t vanished;
+	uint64_t confirm_ms;           /* when the second list is due */
 	char reason[256];              /* of the hold */
 	struct wf_etcd_resync *resync; /* owned; a list under way, or cut short */
 	/* audit */
@@ -124,16 +122,21 @@ void wf_etcd_link_kick(struct wf_etcd *etcd);
 uint64_t wf_etcd_link_due(const struct wf_etcd *etcd);
 int wf_etcd_fail_unreachable(const struct wf_etcd *etcd, struct wf_err *err);
 
+/* The time of one request, so that within the time of a call another endpoint can be asked. */
+uint64_t wf_etcd_request_ms(const struct wf_etcd *etcd);
+
 /* schema; load and save are the mirror's memory of it */
 int wf_etcd_schema_request(struct wf_etcd *etcd, struct wf_str *body, struct wf_err *err);
 int wf_etcd_schema_check(struct wf_etcd *etcd, const struct wf_etcd_answer *answer,
 			 struct wf_err *err);
 int wf_etcd_identity_load(struct wf_etcd *etcd, struct wf_err *err);
 int wf_etcd_identity_save(struct wf_etcd *etcd, bool is_listing, struct wf_err *err);
+/* What PREFIX/schema holds. -EPROTO: not what weft writes there; -ENOMEM. */
+int wf_etcd_schema_read(const struct wf_etcd_kv *kv, json_t **ret_schema);
 int wf_etcd_schema_text(struct wf_str *text, const char *store_id, const char *importing);
 
 /* watch */
-int wf_etcd_watch_request(const struct wf_etcd *etcd, struct wf_str *body);
+void wf_etcd_watch_request(const struct wf_etcd *etcd, struct wf_str *body);
 int wf_etcd_watch_take(struct wf_etcd *etcd, struct wf_etcd_answer *answer, struct wf_err *err);
 int wf_etcd_watch_apply(struct wf_etcd *etcd, struct wf_err *err);
 void wf_etcd_watch_forget(struct wf_etcd *etcd);
@@ -163,11 +166,13 @@ struct wf_etcd_pager {
 int wf_etcd_pager_init(struct wf_etcd_pager *pager, const struct wf_etcd *etcd, bool keys_only,
 		       struct wf_err *err);
 void wf_etcd_pager_done(struct wf_etcd_pager *pager);
-void wf_etcd_pager_request(const struct wf_etcd_pager *pager, const struct wf_etcd *etcd,
-			   struct wf_str *body);
+
+/* Asks for the next page, which has its own time to come: the caller's calls do not wait for it. */
+int wf_etcd_pager_start(const struct wf_etcd_pager *pager, struct wf_etcd *etcd,
+			struct wf_etcd_call **ret_call, struct wf_err *err);
 int wf_etcd_pager_take(struct wf_etcd_pager *pager, const struct wf_etcd_answer *answer,
 		       struct wf_err *err);
-/* A page was too large for us: the next try takes half. False: it was one key. */
+/* A page was too large for us: the next try takes a quarter. False: it was one key. */
 bool wf_etcd_pager_shrink(struct wf_etcd_pager *pager);
 
 /* A set of keys by their hashes. */

@@ -15,8 +15,6 @@
 #include "base/mem.h"
 #include "store/etcd_priv.h"
 
-#define PAGE_TIMEOUT_MS 10000
-
 /* A document that the list has put right. */
 struct difference {
 	char *kind; /* owned */
@@ -55,7 +53,7 @@ static int fail_memory(struct wf_err *err)
 	return wf_fail(err, -ENOMEM, "out of memory listing etcd");
 }
 
-/* Nobody watches a store that is being opened: nothing has to be remembered for them. */
+/* Remembers what the watchers have to be shown. */
 static int note(struct wf_etcd *etcd, const char *kind, const char *name, struct wf_err *err)
 {
 	struct wf_etcd_resync *resync = etcd->resync;
@@ -95,6 +93,7 @@ static int take_kv(struct wf_etcd *etcd, struct wf_etcd_kv *kv, struct wf_err *e
 	}
 	if (r == 0)
 		r = mirror->rows->put(mirror, &row, err);
+	/* nobody watches a store that is being opened */
 	if (r == 0 && etcd->store.watchers)
 		r = note(etcd, kind, name, err);
 	etcd->counters.repairs++;
@@ -143,12 +142,10 @@ static int finish(struct wf_etcd *etcd, struct wf_err *err)
 	if (r < 0)
 		return r;
 	resync->is_held = !wf_etcd_guard_list(etcd, resync->doomed, resync->total);
-	for (size_t i = resync->count - resync->doomed; !resync->is_held && r == 0; i++) {
-		if (i == resync->count)
-			break;
+	for (size_t i = resync->is_held ? resync->count : resync->count - resync->doomed;
+	     r == 0 && i < resync->count; i++)
 		r = mirror->rows->remove(mirror, resync->changed[i].kind, resync->changed[i].name,
 					 err);
-	}
 	if (r == 0)
 		r = wf_etcd_identity_save(etcd, false, err);
 	if (r < 0) {
@@ -171,14 +168,6 @@ static void finished(struct wf_etcd *etcd)
 	resync->is_backward = resync->pager.revision < etcd->store.revision;
 	etcd->store.revision = resync->pager.revision;
 	etcd->server_revision = resync->pager.revision;
-}
-
-static int start_page(struct wf_etcd *etcd, struct wf_err *err)
-{
-	struct wf_str body = WF_STR_INIT;
-
-	wf_etcd_pager_request(&etcd->resync->pager, etcd, &body);
-	return wf_etcd_call_start(&etcd->net, "kv/range", &body, PAGE_TIMEOUT_MS, &etcd->list, err);
 }
 
 /* Takes what an earlier list has changed, and nobody was told of, along. */
@@ -210,7 +199,14 @@ int wf_etcd_resync_begin(struct wf_etcd *etcd, struct wf_err *err)
 		if (r == 0)
 			r = mirror->rows->end(mirror, err);
 	}
-	return r < 0 ? r : start_page(etcd, err);
+	return r < 0 ? r : wf_etcd_pager_start(&etcd->resync->pager, etcd, &etcd->list, err);
+}
+
+static int next_page(struct wf_etcd *etcd, struct wf_err *err)
+{
+	int r = wf_etcd_pager_start(&etcd->resync->pager, etcd, &etcd->list, err);
+
+	return r < 0 ? r : 1;
 }
 
 int wf_etcd_resync_run(struct wf_etcd *etcd, struct wf_err *err)
@@ -224,21 +220,18 @@ int wf_etcd_resync_run(struct wf_etcd *etcd, struct wf_err *err)
 	r = wf_etcd_call_answer(etcd->list, &answer, err);
 	wf_etcd_call_free(&etcd->list);
 	if (r == -E2BIG && wf_etcd_pager_shrink(pager))
-		r = start_page(etcd, err);
-	else if (r == 0 && answer.cluster_id != etcd->cluster_id)
+		return next_page(etcd, err);
+	if (r == 0 && answer.cluster_id != etcd->cluster_id)
 		r = wf_fail(err, -EPROTO, "etcd at %s changed its cluster id during a list",
 			    wf_etcd_net_endpoint(&etcd->net));
-	else if (r == 0)
+	if (r == 0)
 		r = wf_etcd_pager_take(pager, &answer, err);
-	if (r == 0 && answer.cluster_id)
+	if (r == 0)
 		r = take_page(etcd, &answer, err);
-	if (r < 0)
-		return r;
-	if (!pager->is_done) {
-		r = etcd->list ? 0 : start_page(etcd, err);
-		return r < 0 ? r : 1;
-	}
-	r = finish(etcd, err);
+	if (r == 0 && !pager->is_done)
+		return next_page(etcd, err);
+	if (r == 0)
+		r = finish(etcd, err);
 	if (r == 0)
 		finished(etcd);
 	return r;

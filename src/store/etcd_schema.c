@@ -34,6 +34,21 @@ int wf_etcd_schema_text(struct wf_str *text, const char *store_id, const char *i
 	return text->failed ? -ENOMEM : 0;
 }
 
+int wf_etcd_schema_read(const struct wf_etcd_kv *kv, json_t **ret_schema)
+{
+	_cleanup_json_ json_t *schema = NULL;
+	size_t len;
+	int r = kv->value ? wf_json_parse(kv->value, kv->value_len, &schema, NULL) : -EPROTO;
+
+	if (r < 0)
+		return r == -ENOMEM ? r : -EPROTO;
+	len = strlen(wf_json_str(schema, "store", ""));
+	if (len == 0 || len >= WF_STAMP_UID_BYTES || wf_json_int(schema, "version", 0) < 1)
+		return -EPROTO;
+	*ret_schema = TAKE_PTR(schema);
+	return 0;
+}
+
 /* Only who has no store yet, or was told to believe what is there, makes one. */
 static bool may_create(const struct wf_etcd *etcd)
 {
@@ -130,25 +145,20 @@ int wf_etcd_schema_check(struct wf_etcd *etcd, const struct wf_etcd_answer *answ
 			 struct wf_err *err)
 {
 	_cleanup_json_ json_t *schema = NULL;
-	const char *store_id;
 	int r;
 
 	if (answer->kv_count == 0)
 		return check_identity(etcd, answer, "", err);
-	if (answer->kvs[0].value)
-		r = wf_json_parse(answer->kvs[0].value, answer->kvs[0].value_len, &schema, err);
-	else
-		r = -EILSEQ;
-	store_id = wf_json_str(schema, "store", "");
+	r = wf_etcd_schema_read(&answer->kvs[0], &schema);
 	if (r == -ENOMEM)
-		return r;
-	if (r < 0 || !*store_id || wf_json_int(schema, "version", 0) < 1)
-		return wf_fail(err, -EPROTO,
+		return wf_fail(err, r, "out of memory asking etcd");
+	if (r < 0)
+		return wf_fail(err, r,
 			       "the key %s in etcd at %s is not what weft wrote: is the prefix "
 			       "another program's?",
 			       etcd->schema, wf_etcd_net_endpoint(&etcd->net));
 	r = check_version(etcd, schema, err);
-	return r < 0 ? r : check_identity(etcd, answer, store_id, err);
+	return r < 0 ? r : check_identity(etcd, answer, wf_json_str(schema, "store", ""), err);
 }
 
 int wf_etcd_identity_load(struct wf_etcd *etcd, struct wf_err *err)

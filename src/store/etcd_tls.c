@@ -123,11 +123,6 @@ int wf_etcd_tls_check(const struct wf_etcd_tls *tls, struct wf_err *err)
 	return r;
 }
 
-static const char *endpoint_of(const struct wf_etcd_call *call)
-{
-	return call->net->endpoints[call->endpoint];
-}
-
 /* A server that refuses our certificate ends the connection with an alert. */
 static int fail_alert(const struct wf_etcd_call *call, struct wf_err *err)
 {
@@ -137,20 +132,20 @@ static int fail_alert(const struct wf_etcd_call *call, struct wf_err *err)
 		return wf_fail(err, -EACCES,
 			       "etcd at %s wants a client certificate: give --etcd-cert and "
 			       "--etcd-key (%s)",
-			       endpoint_of(call), call->error);
+			       wf_etcd_call_endpoint(call), call->error);
 	if (wf_etcd_tls_check(&call->net->tls, &own) < 0)
 		return wf_fail(err, -EACCES, "etcd at %s refuses our certificate: %s",
-			       endpoint_of(call), own.message);
+			       wf_etcd_call_endpoint(call), own.message);
 	return wf_fail(err, -EACCES,
 		       "etcd at %s refuses our certificate %s: it is not of an authority that it "
 		       "trusts (%s)",
-		       endpoint_of(call), call->net->tls.cert, call->error);
+		       wf_etcd_call_endpoint(call), call->net->tls.cert, call->error);
 }
 
 static int fail_away(const struct wf_etcd_call *call, const char *what, struct wf_err *err)
 {
-	return wf_fail(err, -EHOSTUNREACH, "etcd at %s is not reachable: %s", endpoint_of(call),
-		       what);
+	return wf_fail(err, -EHOSTUNREACH, "etcd at %s is not reachable: %s",
+		       wf_etcd_call_endpoint(call), what);
 }
 
 static int fail_transport(const struct wf_etcd_call *call, struct wf_err *err)
@@ -159,32 +154,32 @@ static int fail_transport(const struct wf_etcd_call *call, struct wf_err *err)
 
 	if (call->is_too_large)
 		return wf_fail(err, -E2BIG, "etcd at %s answers with more than %u bytes",
-			       endpoint_of(call), WF_ETCD_MAX_ANSWER_BYTES);
+			       wf_etcd_call_endpoint(call), WF_ETCD_MAX_ANSWER_BYTES);
 	switch (call->result) {
 	case CURLE_PEER_FAILED_VERIFICATION:
 		return wf_fail(err, -EACCES,
 			       "the certificate of etcd at %s is not accepted: %s (authority: %s)",
-			       endpoint_of(call), what,
+			       wf_etcd_call_endpoint(call), what,
 			       call->net->tls.ca ? call->net->tls.ca : "the system's");
 	case CURLE_SSL_CERTPROBLEM:
 	case CURLE_SSL_CACERT_BADFILE:
-		return wf_fail(err, -EACCES, "etcd at %s: %s", endpoint_of(call), what);
+		return wf_fail(err, -EACCES, "etcd at %s: %s", wf_etcd_call_endpoint(call), what);
 	case CURLE_OPERATION_TIMEDOUT:
 		return wf_fail(err, -EHOSTUNREACH, "etcd at %s does not answer: %s",
-			       endpoint_of(call), what);
+			       wf_etcd_call_endpoint(call), what);
 	case CURLE_UNSUPPORTED_PROTOCOL:
 	case CURLE_WEIRD_SERVER_REPLY:
-		return wf_fail(err, -EPROTO, "etcd at %s answers nonsense: %s", endpoint_of(call),
-			       what);
+		return wf_fail(err, -EPROTO, "etcd at %s answers nonsense: %s",
+			       wf_etcd_call_endpoint(call), what);
 	case CURLE_COULDNT_CONNECT:
 		return fail_away(call, call->os_error ? strerror((int)call->os_error) : what, err);
 	case CURLE_GOT_NOTHING:
 	case CURLE_RECV_ERROR:
-		if (strncmp(endpoint_of(call), "http:", 5) == 0)
+		if (strncmp(wf_etcd_call_endpoint(call), "http:", 5) == 0)
 			return wf_fail(err, -EHOSTUNREACH,
 				       "etcd at %s closes the connection (if it speaks TLS, say "
 				       "etcds://): %s",
-				       endpoint_of(call), what);
+				       wf_etcd_call_endpoint(call), what);
 		return strstr(what, "alert") ? fail_alert(call, err) : fail_away(call, what, err);
 	case CURLE_OUT_OF_MEMORY: return wf_fail(err, -ENOMEM, "out of memory asking etcd");
 	default: return strstr(what, "alert") ? fail_alert(call, err) : fail_away(call, what, err);
@@ -206,15 +201,16 @@ int wf_etcd_call_refused(const struct wf_etcd_call *call, const struct wf_etcd_a
 		return wf_fail(err, -E2BIG,
 			       "the transaction has too many operations for etcd at %s: start it "
 			       "with a greater --max-txn-ops, or write less at once",
-			       endpoint_of(call));
+			       wf_etcd_call_endpoint(call));
 	if (answer->code == WF_ETCD_INVALID && strstr(answer->message, "too large"))
 		return wf_fail(err, -E2BIG,
 			       "the transaction is too large for etcd at %s: start it with a "
 			       "greater --max-request-bytes, or write less at once",
-			       endpoint_of(call));
+			       wf_etcd_call_endpoint(call));
 	if (answer->code == WF_ETCD_INVALID && strstr(answer->message, "user name"))
 		r = -EACCES;
-	return wf_fail(err, r ? r : -EIO, "etcd at %s: %s", endpoint_of(call), answer->message);
+	return wf_fail(err, r ? r : -EIO, "etcd at %s: %s", wf_etcd_call_endpoint(call),
+		       answer->message);
 }
 
 /* The first bytes of something that is no answer, for the message. */
@@ -242,13 +238,13 @@ int wf_etcd_call_answer(const struct wf_etcd_call *call, struct wf_etcd_answer *
 	r = wf_etcd_answer_read(wf_str_text(&call->received), call->received.len, ret_answer, err);
 	if (r == -EPROTO)
 		return wf_wrap(err, r, "etcd at %s answers nonsense (HTTP %ld, \"%s\")",
-			       endpoint_of(call), call->status, excerpt(call, head));
+			       wf_etcd_call_endpoint(call), call->status, excerpt(call, head));
 	if (r < 0)
 		return r;
 	if (ret_answer->code)
 		return wf_etcd_call_refused(call, ret_answer, err);
 	if (call->status != 200)
 		return wf_fail(err, -EPROTO, "etcd at %s answers nonsense (HTTP %ld)",
-			       endpoint_of(call), call->status);
+			       wf_etcd_call_endpoint(call), call->status);
 	return 0;
 }

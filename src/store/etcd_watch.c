@@ -15,7 +15,7 @@
 #include "store/etcd_priv.h"
 #include "store/stamp.h"
 
-int wf_etcd_watch_request(const struct wf_etcd *etcd, struct wf_str *body)
+void wf_etcd_watch_request(const struct wf_etcd *etcd, struct wf_str *body)
 {
 	wf_str_add(body, "{\"create_request\":");
 	wf_etcd_add_range(body, etcd->first, strlen(etcd->first), etcd->end);
@@ -23,18 +23,13 @@ int wf_etcd_watch_request(const struct wf_etcd *etcd, struct wf_str *body)
 		    ",\"start_revision\":\"%" PRIu64 "\",\"fragment\":true,"
 		    "\"progress_notify\":true}}",
 		    etcd->mirror->revision + 1);
-	return body->failed ? -ENOMEM : 0;
 }
 
 static void free_change(struct wf_etcd_change **change)
 {
 	if (!*change)
 		return;
-	for (size_t i = 0; i < (*change)->count; i++) {
-		free((*change)->kvs[i].key);
-		free((*change)->kvs[i].value);
-	}
-	free((*change)->kvs);
+	wf_etcd_kvs_free((*change)->kvs, (*change)->count);
 	free(*change);
 	*change = NULL;
 }

@@ -2,7 +2,6 @@
 #include "store/etcd_wire.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -239,13 +238,18 @@ int wf_etcd_answer_read(const char *text, size_t len, struct wf_etcd_answer *ret
 	return read_success(ret_answer, result ? result : root, err);
 }
 
+void wf_etcd_kvs_free(struct wf_etcd_kv *kvs, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		free(kvs[i].key);
+		free(kvs[i].value);
+	}
+	free(kvs);
+}
+
 void wf_etcd_answer_done(struct wf_etcd_answer *answer)
 {
-	for (size_t i = 0; i < answer->kv_count; i++) {
-		free(answer->kvs[i].key);
-		free(answer->kvs[i].value);
-	}
-	free(answer->kvs);
+	wf_etcd_kvs_free(answer->kvs, answer->kv_count);
 	*answer = (struct wf_etcd_answer){ 0 };
 }
 

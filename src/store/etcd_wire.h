@@ -73,6 +73,7 @@ struct wf_etcd_answer {
 int wf_etcd_answer_read(const char *text, size_t len, struct wf_etcd_answer *ret_answer,
 			struct wf_err *err);
 void wf_etcd_answer_done(struct wf_etcd_answer *answer);
+void wf_etcd_kvs_free(struct wf_etcd_kv *kvs, size_t count);
 
 /* {"key":...,"range_end":...} without the closing brace; an empty end: that key alone. */
 void wf_etcd_add_range(struct wf_str *str, const char *key, size_t key_len, const char *end);

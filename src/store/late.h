@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Libraries that only a store of several hosts needs, opened when it is. Linked, libcurl and what it
- * brings along would be half of what the daemon of one host has in memory.
+ * Libraries that only a store of several hosts needs, opened when it is. Linked, libcurl and what
+ * it brings along would be half of what the daemon of one host has in memory.
  */
 #ifndef WEFT_STORE_LATE_H
 #define WEFT_STORE_LATE_H

@@ -27,6 +27,23 @@ static int mirror_row(struct wf_local *local, const struct wf_local_row *row,
 	return local->rows->log(local, row, position, newest, err);
 }
 
+/* Ends the transaction; r < 0: as if it had not been. `newest` is where the log ends then. */
+static int end(struct wf_local *local, int r, const struct wf_local_mark *newest,
+	       const struct wf_local_mark *forgotten, struct wf_err *err)
+{
+	if (r < 0) {
+		local->rows->undo(local);
+		return r;
+	}
+	r = local->rows->end(local, err);
+	if (r < 0)
+		return r;
+	local->newest = *newest;
+	local->forgotten = *forgotten;
+	local->store.revision = newest->revision;
+	return 0;
+}
+
 int wf_local_mirror_apply(struct wf_local *local, const struct wf_local_row *rows, size_t count,
 			  uint64_t revision, struct wf_err *err)
 {
@@ -40,17 +57,7 @@ int wf_local_mirror_apply(struct wf_local *local, const struct wf_local_row *row
 		r = mirror_row(local, &rows[i], &newest, i, err);
 	if (r == 0)
 		r = wf_local_trim(local, &newest, &forgotten, err);
-	if (r < 0) {
-		local->rows->undo(local);
-		return r;
-	}
-	r = local->rows->end(local, err);
-	if (r < 0)
-		return r;
-	local->newest = newest;
-	local->forgotten = forgotten;
-	local->store.revision = revision;
-	return 0;
+	return end(local, r, &newest, &forgotten, err);
 }
 
 int wf_local_mirror_begin(struct wf_local *local, struct wf_err *err)
@@ -60,24 +67,14 @@ int wf_local_mirror_begin(struct wf_local *local, struct wf_err *err)
 
 int wf_local_mirror_end(struct wf_local *local, uint64_t revision, struct wf_err *err)
 {
-	struct wf_local_mark end = local->newest;
+	struct wf_local_mark mark = local->newest;
 	int r = 0;
 
 	/* the log's end may be after the revision: another server counts from its own start */
-	if (end.revision > revision)
-		r = local->rows->forget(local, &end, err);
-	end.revision = revision;
+	if (mark.revision > revision)
+		r = local->rows->forget(local, &mark, err);
+	mark.revision = revision;
 	if (r == 0)
-		r = local->rows->forget(local, &end, err);
-	if (r < 0) {
-		local->rows->undo(local);
-		return r;
-	}
-	r = local->rows->end(local, err);
-	if (r < 0)
-		return r;
-	local->newest = end;
-	local->forgotten = end;
-	local->store.revision = revision;
-	return 0;
+		r = local->rows->forget(local, &mark, err);
+	return end(local, r, &mark, &mark, err);
 }

@@ -341,12 +341,12 @@ static int sqlite_walk(struct wf_local *local, const char *kind, uint64_t lease,
 	struct wf_sqlite *sqlite = sqlite_of(local);
 	enum wf_sqlite_statement which = lease ? WF_SQL_WALK_LEASE : WF_SQL_WALK_ALL;
 
-	if (kind)
+	if (kind) {
 		which = WF_SQL_WALK_KIND;
-	if (kind)
 		bind_text(sqlite->statements[which], 1, kind, strlen(kind));
-	else if (lease)
+	} else if (lease) {
 		bind_number(sqlite->statements[which], 1, lease);
+	}
 	return visit_rows(sqlite, which, visit, context, err);
 }
 

@@ -5,8 +5,9 @@
  * etcd (many hosts; opened by etcd.h). Nothing above knows which one it talks to.
  *
  * Documents are keyed by (kind, name) and kept as JSON text. Every committed transaction raises
- * the store's revision (by one on a local store, by one or more on a remote one); a document's resourceVersion is the revision of its last change.
- * The store sets metadata.uid, metadata.resourceVersion and metadata.creationTimestamp.
+ * the store's revision (by one on a local store, by one or more on a remote one); a document's
+ * resourceVersion is the revision of its last change. The store sets metadata.uid,
+ * metadata.resourceVersion and metadata.creationTimestamp.
  *
  * Single-threaded: calls and watch callbacks happen on the owner's thread. Calls block for the
  * time of a local commit; on a remote store commits and leases do for a round trip, and at most for
@@ -150,9 +151,9 @@ int wf_store_lease_expire(struct wf_store *store, uint64_t *ret_next_ms, struct 
 /*
  * A remote store is driven by its owner's loop: whenever the descriptor is readable, call
  * wf_store_process(). It calls the watchers with what other hosts have changed, and so do commits
- * and leases while they wait; after a gap in the
- * history (the server compacted it while we were away) with the sum of what was missed, as one
- * transaction whose documents may have older resourceVersions. fd -1: nothing to drive.
+ * and leases while they wait; after a gap in the history (the server compacted it while we were
+ * away) with the sum of what was missed, as one transaction whose documents may have older
+ * resourceVersions. fd -1: nothing to drive.
  */
 int wf_store_fd(const struct wf_store *store);
 void wf_store_process(struct wf_store *store);
