@@ -5,16 +5,13 @@
  */
 #include "lib/service.h"
 
+#include "end.h"
+
 static __always_inline int finish(struct __sk_buff *skb, const struct wf_work *work, int decision)
 {
 	struct wf_subject subject = { .slot = work->slot, .hook = WF_HOOK_FROM_CONTAINER };
 
-	if (decision == WF_NEXT(WF_STAGE_POLICY)) {
-		bpf_tail_call_static(skb, &wf_progs, WF_STAGE_POLICY);
-		decision = -WF_REASON_INTERNAL_ERROR;
-	}
-	subject.answer = wf_judge_reason(work, decision);
-	return wf_finish_told(skb, &subject, decision, WF_OBSERVE_DROPS | WF_OBSERVE_FIRST);
+	return wf_end(skb, work, &subject, decision, WF_OBSERVE_DROPS | WF_OBSERVE_FIRST);
 }
 
 SEC("tc")

@@ -3,20 +3,14 @@
 #include "lib/from_uplink.h"
 #include "lib/to_uplink.h"
 
+#include "end.h"
+
 /* First packets are told where they are translated; others are not weft's. */
 static __always_inline int finish(struct __sk_buff *skb, const struct wf_work *work, __u32 hook,
 				  int decision)
 {
 	struct wf_subject subject = { .slot = work ? work->slot : WF_SLOT_HOST, .hook = hook };
-	int action;
-
-	if (decision == WF_NEXT(WF_STAGE_POLICY)) {
-		bpf_tail_call_static(skb, &wf_progs, WF_STAGE_POLICY);
-		decision = -WF_REASON_INTERNAL_ERROR;
-	}
-	if (work)
-		subject.answer = wf_judge_reason(work, decision);
-	action = wf_finish_told(skb, &subject, decision, WF_OBSERVE_DROPS);
+	int action = wf_end(skb, work, &subject, decision, WF_OBSERVE_DROPS);
 
 	return action == WF_GO_ON ? TC_ACT_UNSPEC : action;
 }

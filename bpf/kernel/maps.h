@@ -55,7 +55,8 @@ struct {
 
 /*
  * Addresses of endpoints of other nodes. Written by the daemon, read by from_container, from_host
- * and from_overlay. Bound: WF_MAX_REMOTES; when full the daemon says so and the rest is not reached.
+ * and from_overlay. Bound: WF_MAX_REMOTES; when full the daemon says so and the rest is not
+ * reached.
  */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);

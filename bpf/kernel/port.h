@@ -43,7 +43,7 @@ static __always_inline __u32 wf_ctx_has_vlan(const struct wf_ctx *ctx)
 }
 
 /* Bytes of payload in every segment that the packet is still to be cut into; 0: it is one. */
-static __always_inline __u32 wf_ctx_is_gso(const struct wf_ctx *ctx)
+static __always_inline __u32 wf_ctx_gso_bytes(const struct wf_ctx *ctx)
 {
 	return ctx->gso_size;
 }

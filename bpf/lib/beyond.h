@@ -16,7 +16,7 @@
 /* Bytes of the longest segment from its IP header on; 0 when they cannot be told. */
 static __always_inline __u32 wf_beyond_len(struct wf_ctx *ctx, const struct wf_ip *ip)
 {
-	__u32 payload = wf_ctx_is_gso(ctx), header = WF_UDP_BYTES;
+	__u32 payload = wf_ctx_gso_bytes(ctx), header = WF_UDP_BYTES;
 	__u8 doff;
 
 	if (wf_likely(!payload))

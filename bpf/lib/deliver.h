@@ -164,6 +164,15 @@ static __always_inline int wf_to_peer_guarded(struct wf_ctx *ctx, __u32 slot, __
 	return wf_to_peer(ctx, slot, to, peer);
 }
 
+/* Whether those of a network and an endpoint of another node may talk to each other: 0 or -reason. */
+static __always_inline int wf_check_remote(const struct wf_net_value *network,
+					   const struct wf_remote_value *remote)
+{
+	struct wf_net_value *other = wf_network_valid(remote->network);
+
+	return other ? wf_check_networks(network, other) : -WF_REASON_NO_NETWORK;
+}
+
 /* To an endpoint of another node, if its network and the sender's allow it. */
 static __always_inline int wf_to_remote_guarded(struct wf_ctx *ctx, __u32 from,
 						const struct wf_ep_value *endpoint,
@@ -174,11 +183,8 @@ static __always_inline int wf_to_remote_guarded(struct wf_ctx *ctx, __u32 from,
 
 	if (remote->network != endpoint->network) {
 		struct wf_net_value *network = wf_network_valid(endpoint->network);
-		struct wf_net_value *other = wf_network_valid(remote->network);
 
-		if (!network || !other)
-			return -WF_REASON_NO_NETWORK;
-		r = wf_check_networks(network, other);
+		r = network ? wf_check_remote(network, remote) : -WF_REASON_NO_NETWORK;
 	}
 	if (r == 0 && wf_guard_cares(ctx, endpoint->flags))
 		r = wf_guard(ctx, ip, from, WF_SLOT_NOBODY,
@@ -230,11 +236,11 @@ static __always_inline int wf_deliver_elsewhere(struct wf_ctx *ctx, const struct
 	return wf_to_host_guarded(ctx, eth, slot, endpoint, ip, !!value);
 }
 
-/* The endpoint of another node that the packet is for, if the sender can reach any; or NULL. */
+/* The endpoint of another node that has the address, if the sender can reach any; or NULL. */
 static __always_inline struct wf_remote_value *wf_remote_for(const struct wf_ep_value *endpoint,
-							     const struct wf_ip *ip)
+							     const struct wf_addr *addr)
 {
-	return wf_unlikely(endpoint->flags & WF_EP_OVERLAY) ? wf_remote_find(&ip->dst) : NULL;
+	return wf_unlikely(endpoint->flags & WF_EP_OVERLAY) ? wf_remote_find(addr) : NULL;
 }
 
 /*
@@ -303,7 +309,7 @@ static __always_inline int wf_deliver(struct wf_ctx *ctx, const struct ethhdr *e
 	if (wf_unlikely(!peer)) {
 		value = wf_address_find(endpoint->network, &ip->dst);
 		if (!value) {
-			remote = wf_remote_for(endpoint, ip);
+			remote = wf_remote_for(endpoint, &ip->dst);
 			return remote ? wf_to_remote_guarded(ctx, slot, endpoint, ip, remote)
 				      : wf_deliver_unknown(ctx, eth, slot, endpoint, owner, ip);
 		}

@@ -59,28 +59,36 @@ static __always_inline int wf_host_answer(struct wf_ctx *ctx, const struct wf_ip
 	return r < 0 ? r : 1;
 }
 
-/* To an endpoint that is in service. Action, WF_NEXT(), WF_TOLD() or -reason. */
-static __always_inline int wf_host_to_endpoint(struct wf_ctx *ctx, const struct wf_ip *ip, __u32 to,
-					       const struct wf_ep_value *endpoint)
+/* To an endpoint that may have it by its source. Action, WF_NEXT(), WF_TOLD() or -reason. */
+static __always_inline int wf_host_hand_over(struct wf_ctx *ctx, const struct wf_ip *ip,
+					     const struct wf_net_value *network, __u32 to,
+					     const struct wf_ep_value *endpoint, __u32 hook)
 {
-	struct wf_net_value *network = wf_network_valid(endpoint->network);
 	struct wf_conn_owner *owner = wf_map_conn_owner(to);
 	int r, told = 0;
 
-	if (!network)
-		return -WF_REASON_NO_NETWORK;
-	r = wf_check_host_source(endpoint, network, ip);
-	if (r < 0)
-		return r;
 	if (wf_unlikely(owner && owner->calling)) {
 		told = wf_host_answer(ctx, ip, to);
 		if (told < 0)
 			return told;
 	}
 	if (!told)
-		return wf_to_endpoint_guarded(ctx, ip, network, to, endpoint, WF_HOOK_FROM_HOST);
+		return wf_to_endpoint_guarded(ctx, ip, network, to, endpoint, hook);
 	r = wf_to_endpoint(ctx, WF_SLOT_HOST, network, to, endpoint);
 	return r < 0 ? r : WF_TOLD(r);
+}
+
+/* To an endpoint that is in service. Action, WF_NEXT(), WF_TOLD() or -reason. */
+static __always_inline int wf_host_to_endpoint(struct wf_ctx *ctx, const struct wf_ip *ip, __u32 to,
+					       const struct wf_ep_value *endpoint)
+{
+	struct wf_net_value *network = wf_network_valid(endpoint->network);
+	int r;
+
+	if (!network)
+		return -WF_REASON_NO_NETWORK;
+	r = wf_check_host_source(endpoint, network, ip);
+	return r < 0 ? r : wf_host_hand_over(ctx, ip, network, to, endpoint, WF_HOOK_FROM_HOST);
 }
 
 /* To an endpoint of another node. */

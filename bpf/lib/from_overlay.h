@@ -28,14 +28,10 @@ static __always_inline int wf_overlay_check_source(const struct wf_ip *ip, __u32
 						   const struct wf_net_value *network)
 {
 	struct wf_remote_value *remote = wf_remote_find(&ip->src);
-	struct wf_net_value *from;
 
 	if (!remote || remote->node != node)
 		return -WF_REASON_OVERLAY_SPOOFED;
-	if (remote->network == vni)
-		return 0;
-	from = wf_network_valid(remote->network);
-	return from ? wf_check_networks(network, from) : -WF_REASON_NO_NETWORK;
+	return remote->network == vni ? 0 : wf_check_remote(network, remote);
 }
 
 /* To the endpoint that has the address in the network. Action, WF_NEXT(), WF_TOLD() or -reason. */
@@ -43,8 +39,7 @@ static __always_inline int wf_overlay_deliver(struct wf_ctx *ctx, const struct w
 					      const struct wf_net_value *network)
 {
 	struct wf_addr_value *value = wf_address_find(vni, &ip->dst);
-	int reason = -WF_REASON_NO_SUCH_ADDRESS, r, told = 0;
-	struct wf_conn_owner *owner;
+	int reason = -WF_REASON_NO_SUCH_ADDRESS;
 	struct wf_ep_value *endpoint;
 
 	if (!value || value->slot == WF_SLOT_HOST)
@@ -52,17 +47,7 @@ static __always_inline int wf_overlay_deliver(struct wf_ctx *ctx, const struct w
 	endpoint = wf_endpoint_ready(value->slot, &reason);
 	if (!endpoint)
 		return reason;
-	owner = wf_map_conn_owner(value->slot);
-	if (wf_unlikely(owner && owner->calling)) {
-		told = wf_host_answer(ctx, ip, value->slot);
-		if (told < 0)
-			return told;
-	}
-	if (!told)
-		return wf_to_endpoint_guarded(ctx, ip, network, value->slot, endpoint,
-					      WF_HOOK_FROM_OVERLAY);
-	r = wf_to_endpoint(ctx, WF_SLOT_HOST, network, value->slot, endpoint);
-	return r < 0 ? r : WF_TOLD(r);
+	return wf_host_hand_over(ctx, ip, network, value->slot, endpoint, WF_HOOK_FROM_OVERLAY);
 }
 
 /* The program's logic: action, WF_NEXT(), WF_TOLD() or -reason. */

@@ -265,9 +265,9 @@ static __always_inline int wf_uplink_receive(struct wf_ctx *ctx,
 }
 
 /*
- * Whether the source is the host's own or a container's, of whatever node: nobody outside has that. A frame for
- * somebody else's MAC does not reach the host; it may be the host's own, on its way through the
- * device to a macvlan container.
+ * Whether the source is the host's own or a container's, of whatever node: nobody outside has
+ * that. A frame for somebody else's MAC does not reach the host; it may be the host's own, on its
+ * way through the device to a macvlan container.
  */
 static __always_inline int wf_uplink_is_spoofed(const struct wf_ctx *ctx, const struct wf_ip *ip)
 {

@@ -90,7 +90,7 @@ static __always_inline int wf_parse_ipv4(struct wf_ctx *ctx, struct wf_cursor *c
 	fragment = bpf_ntohs(header->frag_off);
 	if (header->version != 4 || header_bytes < WF_IP4_MIN_BYTES)
 		return -WF_REASON_MALFORMED_IPV4;
-	if (wf_unlikely(!total) && wf_ctx_is_gso(ctx))
+	if (wf_unlikely(!total) && wf_ctx_gso_bytes(ctx))
 		total = len - cursor->l3;
 	if (total < header_bytes || cursor->l3 + total > len)
 		return -WF_REASON_MALFORMED_IPV4;

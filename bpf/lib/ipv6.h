@@ -105,7 +105,7 @@ static __always_inline int wf_parse_ipv6_header(struct wf_ctx *ctx, struct wf_cu
 		return -WF_REASON_MALFORMED_IPV6;
 	payload = bpf_ntohs(header->payload_len);
 	if (wf_unlikely(!payload)) {
-		if (wf_ctx_is_gso(ctx))
+		if (wf_ctx_gso_bytes(ctx))
 			payload = len - cursor->l3 - sizeof(*header);
 		else if (header->nexthdr != IPPROTO_NONE)
 			return -WF_REASON_MALFORMED_IPV6;

@@ -115,8 +115,8 @@ static __always_inline void wf_policy_recall(struct wf_event_end *end, __u32 at,
 {
 	struct wf_policy_memo *memo = wf_policy_memo(end, at);
 
-	if (memo && memo->is_set && memo->profile == end->profile &&
-	    memo->class_id == end->class_id && memo->at == at && memo->revision == revision) {
+	if (memo && memo->profile == end->profile && memo->class_id == end->class_id &&
+	    memo->at == at && memo->revision == revision) {
 		end->rule = memo->rule;
 		end->verdict = memo->verdict & 0xff;
 		return;
@@ -130,7 +130,6 @@ static __always_inline void wf_policy_recall(struct wf_event_end *end, __u32 at,
 	memo->revision = revision;
 	memo->rule = end->rule;
 	memo->verdict = end->verdict;
-	memo->is_set = 1;
 }
 
 /* One end: the subject's slot, and who is at the other end. */

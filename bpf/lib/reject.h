@@ -57,7 +57,7 @@ static __always_inline int wf_reject_check(struct wf_ctx *ctx, const struct wf_i
 	if (!flow->l4)
 		return -WF_REASON_NAT_FRAGMENT;
 	/* of ICMP only an echo: never an error, and who knows what the rest is */
-	if (flow->error_ip || (is_icmp && !flow->ports) || wf_ctx_is_gso(ctx))
+	if (flow->error_ip || (is_icmp && !flow->ports) || wf_ctx_gso_bytes(ctx))
 		return -WF_REASON_NAT_PROTOCOL;
 	if (!wf_addr_is_unicast(ip->version, &ip->src) ||
 	    !wf_addr_is_unicast(ip->version, &ip->dst))

@@ -24,7 +24,7 @@ static __always_inline int wf_service_plain(struct wf_ctx *ctx, const struct wf_
 					    struct wf_ip *ip)
 {
 	struct wf_addr_value *value = wf_address_find(sender->endpoint->network, &ip->dst);
-	struct wf_remote_value *remote = value ? NULL : wf_remote_for(sender->endpoint, ip);
+	struct wf_remote_value *remote = value ? NULL : wf_remote_for(sender->endpoint, &ip->dst);
 	const struct ethhdr *eth = wf_ctx_eth(ctx);
 	int reason = -WF_REASON_INTERNAL_ERROR;
 	struct wf_ep_value *peer;
@@ -116,19 +116,14 @@ static __always_inline int wf_service_judge(struct wf_ctx *ctx, const struct wf_
 static __always_inline int wf_service_beyond(struct wf_ctx *ctx, const struct wf_sender *sender,
 					     const struct wf_addr *backend)
 {
-	struct wf_remote_value *remote =
-		sender->endpoint->flags & WF_EP_OVERLAY ? wf_remote_find(backend) : NULL;
-	struct wf_net_value *other;
+	struct wf_remote_value *remote = wf_remote_for(sender->endpoint, backend);
 	int r;
 
 	if (!remote && sender->network->flags & WF_NET_INTERNAL)
 		return -WF_REASON_NETWORK_INTERNAL;
 	if (!remote)
 		return wf_to_host(ctx, NULL, sender->slot);
-	other = wf_network_valid(remote->network);
-	if (!other)
-		return -WF_REASON_NO_NETWORK;
-	r = wf_check_networks(sender->network, other);
+	r = wf_check_remote(sender->network, remote);
 	return r < 0 ? r : wf_to_remote(ctx, sender->slot, remote);
 }
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
 /*
- * The host's devices that lead outside: what both directions share. Most of what passes there is no
- * business of weft's and goes on untouched, as early as it can be told (from_uplink.h, to_uplink.h).
+ * The host's devices that lead outside: what both directions share. Most of what passes there is
+ * no business of weft's and goes on untouched, as early as it can be told (from_uplink.h,
+ * to_uplink.h).
  */
 #ifndef WEFT_BPF_UPLINK_H
 #define WEFT_BPF_UPLINK_H

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
 /*
  * In front of the host's stack: clients outside whose backend is on another node. Both addresses
- * change at once, or neither (direct return), and the frame leaves again, so one record does for the
- * connection. Everything that is not as simple as that passes and is the business of lib/from_uplink.h.
+ * change at once, or neither (direct return), and the frame leaves again, so one record does for
+ * the connection. Everything that is not as simple as that passes and is the business of
+ * lib/from_uplink.h.
  */
 #ifndef WEFT_BPF_XDP_LB_H
 #define WEFT_BPF_XDP_LB_H

@@ -54,7 +54,7 @@ static __always_inline __u32 wf_ctx_has_vlan(const struct wf_ctx *ctx)
 	return 0;
 }
 
-static __always_inline __u32 wf_ctx_is_gso(const struct wf_ctx *ctx)
+static __always_inline __u32 wf_ctx_gso_bytes(const struct wf_ctx *ctx)
 {
 	(void)ctx;
 	return 0;

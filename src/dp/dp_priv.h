@@ -154,6 +154,12 @@ int wf_dp_link_drop(const char *dir, const char *name, void *context);
 typedef int (*wf_dp_link_fn)(const char *dir, const char *name, void *context);
 int wf_dp_link_visit(const char *dir, wf_dp_link_fn visit, void *context);
 
+/* map.c: single entries. */
+
+/* Writes an entry, or with value NULL deletes it; what is not there is fine. -ENOSPC: full. */
+int wf_dp_entry_put(struct wf_dp *dp, enum wf_dp_map map, const void *key, const void *value,
+		    struct wf_err *err);
+
 /* visit.c: reading whole tables. */
 
 /* A negative result ends the visit. The entry may be deleted from within. */

@@ -171,26 +171,10 @@ int wf_dp_source_visit(struct wf_dp *dp, wf_dp_source_fn visit, void *context, s
 	return r < 0 ? wf_fail(err, r, "cannot read wf_source_ranges: %s", strerror(-r)) : 0;
 }
 
-/* Writes an entry, or deletes it; what is not there is fine. */
-static int put(struct wf_dp *dp, enum wf_dp_map map, const void *key, const void *value,
-	       struct wf_err *err)
-{
-	const struct wf_dp_map_spec *spec = &wf_dp_map_specs[map];
-	int r = value ? bpf_map_update_elem(dp->map_fds[map], key, value, BPF_ANY)
-		      : bpf_map_delete_elem(dp->map_fds[map], key);
-
-	if (r == 0 || (!value && errno == ENOENT))
-		return 0;
-	if (errno == E2BIG)
-		return wf_fail(err, -ENOSPC, "%s is full: it holds at most %u", spec->name,
-			       spec->max_entries);
-	return wf_fail(err, -errno, "cannot write to %s: %s", spec->name, strerror(errno));
-}
-
 int wf_dp_netns_set(struct wf_dp *dp, uint64_t cookie, const struct wf_netns_value *value,
 		    struct wf_err *err)
 {
-	return put(dp, WF_DP_MAP_NETNS, &cookie, value, err);
+	return wf_dp_entry_put(dp, WF_DP_MAP_NETNS, &cookie, value, err);
 }
 
 struct netns_visit {
@@ -218,7 +202,7 @@ int wf_dp_netns_visit(struct wf_dp *dp, wf_dp_netns_fn visit, void *context)
 int wf_dp_uplink_set(struct wf_dp *dp, uint32_t ifindex, const struct wf_uplink_value *value,
 		     struct wf_err *err)
 {
-	return put(dp, WF_DP_MAP_UPLINKS, &ifindex, value, err);
+	return wf_dp_entry_put(dp, WF_DP_MAP_UPLINKS, &ifindex, value, err);
 }
 
 struct uplink_visit {

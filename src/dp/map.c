@@ -15,6 +15,21 @@ static int write_entry(struct wf_dp *dp, enum wf_dp_map map, const void *key, co
 	return 0;
 }
 
+int wf_dp_entry_put(struct wf_dp *dp, enum wf_dp_map map, const void *key, const void *value,
+		    struct wf_err *err)
+{
+	const struct wf_dp_map_spec *spec = &wf_dp_map_specs[map];
+	int r = value ? bpf_map_update_elem(dp->map_fds[map], key, value, BPF_ANY)
+		      : bpf_map_delete_elem(dp->map_fds[map], key);
+
+	if (r == 0 || (!value && errno == ENOENT))
+		return 0;
+	if (errno == E2BIG)
+		return wf_fail(err, -ENOSPC, "%s is full: it holds at most %u", spec->name,
+			       spec->max_entries);
+	return wf_fail(err, -errno, "cannot write to %s: %s", spec->name, strerror(errno));
+}
+
 static int read_entry(const struct wf_dp *dp, enum wf_dp_map map, const void *key, void *ret_value)
 {
 	return bpf_map_lookup_elem(dp->map_fds[map], key, ret_value) < 0 ? -errno : 0;

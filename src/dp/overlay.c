@@ -4,24 +4,18 @@
 #include <errno.h>
 #include <string.h>
 
+#include "base/addr.h"
 #include "dp/dp_priv.h"
-
-static int write_node(struct wf_dp *dp, uint32_t number, const struct wf_node_value *value,
-		      struct wf_err *err)
-{
-	if (bpf_map_update_elem(dp->map_fds[WF_DP_MAP_NODES], &number, value, BPF_ANY) < 0)
-		return wf_fail(err, -errno, "cannot write to wf_nodes: %s", strerror(errno));
-	return 0;
-}
 
 int wf_dp_overlay_set(struct wf_dp *dp, uint32_t ifindex, struct wf_err *err)
 {
 	const struct wf_node_value value = { .ifindex = ifindex };
+	const uint32_t number = WF_NODE_SELF;
 
-	return write_node(dp, WF_NODE_SELF, &value, err);
+	return wf_dp_entry_put(dp, WF_DP_MAP_NODES, &number, &value, err);
 }
 
-int wf_dp_node_get(struct wf_dp *dp, uint32_t number, struct wf_addr *ret_underlay)
+static int node_get(struct wf_dp *dp, uint32_t number, struct wf_addr *ret_underlay)
 {
 	struct wf_node_value value = {};
 
@@ -40,13 +34,12 @@ int wf_dp_member_get(struct wf_dp *dp, const struct wf_addr *underlay, uint32_t 
 
 static int drop_member(struct wf_dp *dp, uint32_t number, const struct wf_addr *underlay)
 {
-	int fd = dp->map_fds[WF_DP_MAP_MEMBERS];
 	uint32_t holder;
 
 	/* another node may have taken the address over */
-	if (bpf_map_lookup_elem(fd, underlay, &holder) < 0 || holder != number)
+	if (wf_dp_member_get(dp, underlay, &holder) < 0 || holder != number)
 		return 0;
-	return bpf_map_delete_elem(fd, underlay) < 0 && errno != ENOENT ? -errno : 0;
+	return wf_dp_entry_put(dp, WF_DP_MAP_MEMBERS, underlay, NULL, NULL);
 }
 
 int wf_dp_node_set(struct wf_dp *dp, uint32_t number, const struct wf_addr *underlay,
@@ -59,17 +52,15 @@ int wf_dp_node_set(struct wf_dp *dp, uint32_t number, const struct wf_addr *unde
 
 	if (number == WF_NODE_SELF || number >= WF_MAX_NODES)
 		return wf_fail(err, -ENOSPC, "more than %d nodes", WF_MAX_NODES - 1);
-	r = wf_dp_node_get(dp, number, &before);
-	if (r == 0 && memcmp(&before, &value.underlay, sizeof(before)) != 0)
+	r = node_get(dp, number, &before);
+	if (r == 0 && !wf_addr_equal(&before, &value.underlay))
 		r = drop_member(dp, number, &before);
 	if (r < 0)
 		return wf_fail(err, r, "cannot change node %u: %s", number, strerror(-r));
-	r = write_node(dp, number, &value, err);
+	r = wf_dp_entry_put(dp, WF_DP_MAP_NODES, &number, &value, err);
 	if (r < 0 || !underlay)
 		return r;
-	if (bpf_map_update_elem(dp->map_fds[WF_DP_MAP_MEMBERS], underlay, &number, BPF_ANY) < 0)
-		return wf_fail(err, -errno, "cannot write to wf_members: %s", strerror(errno));
-	return 0;
+	return wf_dp_entry_put(dp, WF_DP_MAP_MEMBERS, underlay, &number, err);
 }
 
 static struct wf_addr_key key_of(const struct wf_addr *addr)
@@ -82,22 +73,19 @@ int wf_dp_remote_set(struct wf_dp *dp, const struct wf_addr *addr,
 {
 	struct wf_addr_key key = key_of(addr);
 
-	if (bpf_map_update_elem(dp->map_fds[WF_DP_MAP_REMOTES], &key, value, BPF_ANY) == 0)
-		return 0;
-	if (errno == E2BIG)
-		return wf_fail(err, -ENOSPC,
-			       "the table of other nodes' addresses is full: it holds %d",
-			       WF_MAX_REMOTES);
-	return wf_fail(err, -errno, "cannot write to wf_remotes: %s", strerror(errno));
+	int r = wf_dp_entry_put(dp, WF_DP_MAP_REMOTES, &key, value, err);
+
+	return r == -ENOSPC
+		       ? wf_fail(err, r, "the table of other nodes' addresses is full: it holds %d",
+				 WF_MAX_REMOTES)
+		       : r;
 }
 
 int wf_dp_remote_clear(struct wf_dp *dp, const struct wf_addr *addr)
 {
 	struct wf_addr_key key = key_of(addr);
 
-	if (bpf_map_delete_elem(dp->map_fds[WF_DP_MAP_REMOTES], &key) < 0 && errno != ENOENT)
-		return -errno;
-	return 0;
+	return wf_dp_entry_put(dp, WF_DP_MAP_REMOTES, &key, NULL, NULL);
 }
 
 struct remote_visit {

@@ -17,8 +17,6 @@ int wf_dp_overlay_set(struct wf_dp *dp, uint32_t ifindex, struct wf_err *err);
  */
 int wf_dp_node_set(struct wf_dp *dp, uint32_t number, const struct wf_addr *underlay,
 		   struct wf_err *err);
-/* Zero when there is no such node. */
-int wf_dp_node_get(struct wf_dp *dp, uint32_t number, struct wf_addr *ret_underlay);
 
 /* The number of the node whose tunnel ends there. -ENOENT. */
 int wf_dp_member_get(struct wf_dp *dp, const struct wf_addr *underlay, uint32_t *ret_number);

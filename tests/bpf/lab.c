@@ -15,6 +15,17 @@
 
 #define COMMAND_BYTES 4096
 
+struct wf_addr lab_addr(const char *text)
+{
+	struct wf_addr addr;
+
+	if (wf_addr_parse(text, &addr) < 0) {
+		(void)fprintf(stderr, "no address: %s\n", text);
+		abort();
+	}
+	return addr;
+}
+
 void lab_lb_memory(struct wf_dp *dp, struct wf_dp_lb_memory *ret_memory)
 {
 	wf_dp_lb_memory(dp, ret_memory);

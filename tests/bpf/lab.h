@@ -34,6 +34,9 @@ pid_t lab_spawn(const char *netns, int (*run)(void *context), void *context);
 /* Waits for it; its exit status, 255 when it was killed. */
 int lab_wait(pid_t pid);
 
+/* The address of a text, which must be one. */
+struct wf_addr lab_addr(const char *text);
+
 /* The arrays of services with all of their entries usable. */
 void lab_lb_memory(struct wf_dp *dp, struct wf_dp_lb_memory *ret_memory);
 

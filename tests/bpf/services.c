@@ -80,14 +80,6 @@ static const struct {
 	  WF_FRONTEND_LOAD_BALANCER },
 };
 
-static struct wf_addr addr(const char *text)
-{
-	struct wf_addr parsed;
-
-	assert_int_equal(wf_addr_parse(text, &parsed), 0);
-	return parsed;
-}
-
 struct wf_backend_value *services_backend(enum services_backend number)
 {
 	struct wf_dp_lb_memory memory;
@@ -101,7 +93,7 @@ static void put_backends(void)
 	for (__u32 number = 1; number < BACKEND_COUNT; number++) {
 		struct wf_backend_value *value = services_backend(number);
 
-		value->addr = addr(backends[number].addr);
+		value->addr = lab_addr(backends[number].addr);
 		value->port = htons(backends[number].port);
 		value->service = backends[number].service;
 		value->slot = backends[number].slot;
@@ -118,7 +110,7 @@ static void put_frontends(void)
 	for (__u32 i = 0; i < sizeof(frontends) / sizeof(frontends[0]); i++) {
 		__u32 size = (frontends[i].first ? 1U : 0U) + (frontends[i].second ? 1U : 0U);
 		const struct wf_pick_run run = { i * WF_PICKS_PER_PAGE, size };
-		const struct wf_frontend_key key = { .addr = addr(frontends[i].addr),
+		const struct wf_frontend_key key = { .addr = lab_addr(frontends[i].addr),
 						     .scope = WF_SCOPE_ANY,
 						     .port = htons(frontends[i].port),
 						     .proto = frontends[i].proto };
@@ -144,16 +136,16 @@ static void put_frontends(void)
 static void put_ranges(void)
 {
 	const struct wf_range_value ranges[] = {
-		{ .addr = addr("0.0.0.0"),
-		  .target = addr("10.2.0.13"),
+		{ .addr = lab_addr("0.0.0.0"),
+		  .target = lab_addr("10.2.0.13"),
 		  .slot = 3,
 		  .service = 12,
 		  .target_port = htons(9000),
 		  .first = 8000,
 		  .last = 8999,
 		  .proto = IPPROTO_TCP },
-		{ .addr = addr("0.0.0.0"),
-		  .target = addr("10.3.0.14"),
+		{ .addr = lab_addr("0.0.0.0"),
+		  .target = lab_addr("10.3.0.14"),
 		  .slot = 4,
 		  .service = 13,
 		  .target_port = htons(70),
@@ -171,8 +163,8 @@ static void put_ranges(void)
 
 static void put_uplink(void)
 {
-	const struct wf_uplink_value value = { .ip4 = addr("192.0.2.1"),
-					       .ip6 = addr("2001:db8::1"),
+	const struct wf_uplink_value value = { .ip4 = lab_addr("192.0.2.1"),
+					       .ip6 = lab_addr("2001:db8::1"),
 					       .l2_bytes = 14 };
 	const struct wf_addr_value host = { .flags = WF_ADDR_HOST };
 

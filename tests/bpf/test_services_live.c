@@ -37,14 +37,6 @@
 static struct wf_dp *dp;
 static pid_t servers[3];
 
-static struct wf_addr addr(const char *text)
-{
-	struct wf_addr parsed;
-
-	assert_int_equal(wf_addr_parse(text, &parsed), 0);
-	return parsed;
-}
-
 /* Service N has backend N and page N of picks; backend 0 of the list: nobody. */
 static const struct {
 	const char *frontend;
@@ -70,7 +62,7 @@ static const struct {
 
 static void put_service(__u32 number)
 {
-	struct wf_frontend_key key = { .addr = addr(services[number].frontend),
+	struct wf_frontend_key key = { .addr = lab_addr(services[number].frontend),
 				       .scope = WF_SCOPE_ANY,
 				       .port = htons(services[number].port),
 				       .proto = IPPROTO_TCP };
@@ -85,7 +77,7 @@ static void put_service(__u32 number)
 	lab_lb_memory(dp, &memory);
 	if (services[number].backend) {
 		memory.backends[number] =
-			(struct wf_backend_value){ .addr = addr(services[number].backend),
+			(struct wf_backend_value){ .addr = lab_addr(services[number].backend),
 						   .service = number,
 						   .slot = services[number].slot,
 						   .port = htons(services[number].backend_port),
@@ -101,8 +93,8 @@ static void put_service(__u32 number)
 
 static void put_uplink(void)
 {
-	const struct wf_uplink_value uplink = { .ip4 = addr("192.0.2.1"),
-						.ip6 = addr("2001:db8::1"),
+	const struct wf_uplink_value uplink = { .ip4 = lab_addr("192.0.2.1"),
+						.ip6 = lab_addr("2001:db8::1"),
 						.l2_bytes = 14 };
 	const struct wf_addr_value host = { .flags = WF_ADDR_HOST };
 
@@ -131,29 +123,29 @@ static void configure(__u32 flags)
 static void put_ranges(void)
 {
 	const struct wf_range_value ranges[] = {
-		{ .addr = addr("0.0.0.0"),
-		  .target = addr("10.2.0.13"),
+		{ .addr = lab_addr("0.0.0.0"),
+		  .target = lab_addr("10.2.0.13"),
 		  .slot = 3,
 		  .target_port = htons(SERVER),
 		  .first = 8000,
 		  .last = 8009,
 		  .proto = IPPROTO_TCP },
-		{ .addr = addr("0.0.0.0"),
-		  .target = addr("10.2.0.13"),
+		{ .addr = lab_addr("0.0.0.0"),
+		  .target = lab_addr("10.2.0.13"),
 		  .slot = 3,
 		  .target_port = htons(STREAM),
 		  .first = STREAM,
 		  .last = STREAM,
 		  .proto = IPPROTO_TCP },
-		{ .addr = addr("0.0.0.0"),
-		  .target = addr("10.2.0.13"),
+		{ .addr = lab_addr("0.0.0.0"),
+		  .target = lab_addr("10.2.0.13"),
 		  .slot = 3,
 		  .target_port = htons(SERVER),
 		  .first = 8000,
 		  .last = 8009,
 		  .proto = IPPROTO_UDP },
-		{ .addr = addr("::"),
-		  .target = addr("fd02::13"),
+		{ .addr = lab_addr("::"),
+		  .target = lab_addr("fd02::13"),
 		  .slot = 3,
 		  .target_port = htons(STREAM),
 		  .first = STREAM,

@@ -80,14 +80,6 @@ static void add_netns(const char *name, unsigned int host)
 		name, name, name, name, name, name, name, host, name, host);
 }
 
-static struct wf_addr addr(const char *text)
-{
-	struct wf_addr parsed;
-
-	assert_int_equal(wf_addr_parse(text, &parsed), 0);
-	return parsed;
-}
-
 /* Backend numbers: those of a service port are 2 N - 1 and 2 N. */
 static void put_backends(uint32_t service, bool ip6)
 {
@@ -97,8 +89,8 @@ static void put_backends(uint32_t service, bool ip6)
 	for (uint32_t i = 0; i < 2; i++) {
 		struct wf_backend_value *backend = &memory.backends[2 * service - 1 + i];
 
-		backend->addr =
-			addr(ip6 ? (i ? "fd09::22" : "fd09::21") : (i ? "10.9.0.22" : "10.9.0.21"));
+		backend->addr = lab_addr(ip6 ? (i ? "fd09::22" : "fd09::21")
+					     : (i ? "10.9.0.22" : "10.9.0.21"));
 		backend->service = service;
 		backend->port = htons(SERVER);
 		backend->flags = WF_BACKEND_VALID | WF_BACKEND_USABLE;
@@ -117,7 +109,7 @@ struct frontend_spec {
 
 static void put_frontend(const struct frontend_spec *spec)
 {
-	struct wf_frontend_key key = { .addr = addr(spec->address),
+	struct wf_frontend_key key = { .addr = lab_addr(spec->address),
 				       .scope = spec->scope,
 				       .port = htons(spec->port),
 				       .proto = spec->proto };
@@ -153,8 +145,8 @@ static void put_netns(const char *netns, uint32_t network, uint32_t flags)
 
 static void put_ranges(void)
 {
-	const struct wf_range_value range = { .addr = addr("0.0.0.0"),
-					      .target = addr("10.9.0.21"),
+	const struct wf_range_value range = { .addr = lab_addr("0.0.0.0"),
+					      .target = lab_addr("10.9.0.21"),
 					      .service = 6,
 					      .target_port = htons(SERVER - 3),
 					      .first = RANGE,
@@ -170,7 +162,7 @@ static void fill(void)
 	const struct wf_config_value config = { .flags = WF_CONFIG_SERVICES };
 	const struct wf_addr_value host = { .flags = WF_ADDR_HOST };
 	const struct wf_addr_value vip = { .flags = WF_ADDR_SERVICE };
-	struct wf_addr at = addr("10.9.0.1");
+	struct wf_addr at = lab_addr("10.9.0.1");
 
 	for (uint32_t service = 1; service <= 4; service++)
 		put_backends(service, service % 2 == 0);
@@ -178,7 +170,7 @@ static void fill(void)
 		put_frontend(&frontends[i]);
 	put_ranges();
 	assert_int_equal(wf_dp_address_set(dp, WF_NETWORK_HOST, &at, &host, NULL), 0);
-	at = addr(VIP4);
+	at = lab_addr(VIP4);
 	assert_int_equal(wf_dp_address_set(dp, WF_NETWORK_HOST, &at, &vip, NULL), 0);
 	put_netns(CALLS_HOST, WF_NETWORK_HOST, WF_NETNS_HOST);
 	put_netns("c1", 1, 0);

@@ -53,14 +53,6 @@ static int tear_down(void **state)
 	return 0;
 }
 
-static struct wf_addr addr(const char *text)
-{
-	struct wf_addr parsed;
-
-	assert_int_equal(wf_addr_parse(text, &parsed), 0);
-	return parsed;
-}
-
 static uint32_t entries_of(const char *map)
 {
 	struct bpf_map_info info = {};
@@ -286,8 +278,8 @@ static void full_frontend_table_says_so(void **state)
 
 static struct wf_range_value run_of(uint8_t proto, const char *text, uint16_t first)
 {
-	return (struct wf_range_value){ .addr = addr(text),
-					.target = addr("10.1.0.11"),
+	return (struct wf_range_value){ .addr = lab_addr(text),
+					.target = lab_addr("10.1.0.11"),
 					.proto = proto,
 					.first = first,
 					.last = first };
@@ -360,7 +352,7 @@ static bool admits(uint32_t service, const char *source)
 	_cleanup_close_ int fd = bpf_obj_get(MAPS "/wf_source_ranges");
 	struct wf_source_key key = { .prefixlen = 160,
 				     .service = htonl(service),
-				     .addr = addr(source) };
+				     .addr = lab_addr(source) };
 	uint32_t value;
 
 	return bpf_map_lookup_elem(fd, &key, &value) == 0;

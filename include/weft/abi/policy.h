@@ -105,14 +105,13 @@ struct wf_verdict_value {
  * says of a class, a protocol and a port. Good for one revision.
  */
 struct wf_policy_memo {
-	__u32 profile;
+	__u32 profile; /* WF_POLICY_PROFILE_NONE: nothing yet */
 	__u32 class_id;
 	__u32 at; /* WF_POLICY_AT(), verdict 0 */
 	__u32 revision;
 	__u32 rule;
 	__u32 verdict; /* enum wf_policy_verdict */
-	__u32 is_set;
-	__u32 pad;
+	__u32 pad[2];
 };
 
 _Static_assert(sizeof(struct wf_policy_memo) == 32, "wf_policy_memo");

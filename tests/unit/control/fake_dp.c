@@ -134,7 +134,7 @@ static struct entry *find(struct wf_dp *dp, uint32_t network, const struct wf_ad
 {
 	for (size_t i = 0; i < dp->count; i++)
 		if (dp->addresses[i].key.network == network &&
-		    memcmp(&dp->addresses[i].key.addr, addr, sizeof(*addr)) == 0)
+		    wf_addr_equal(&dp->addresses[i].key.addr, addr))
 			return &dp->addresses[i];
 	return NULL;
 }

@@ -59,12 +59,6 @@ int wf_dp_node_set(struct wf_dp *dp, uint32_t number, const struct wf_addr *unde
 	return 0;
 }
 
-int wf_dp_node_get(struct wf_dp *dp, uint32_t number, struct wf_addr *ret_underlay)
-{
-	*ret_underlay = dp->overlay->nodes[number];
-	return 0;
-}
-
 int wf_dp_member_get(struct wf_dp *dp, const struct wf_addr *underlay, uint32_t *ret_number)
 {
 	for (uint32_t i = 1; i < NODES; i++)
