@@ -73,7 +73,6 @@ struct wf_node_addr {
 struct wf_node {
 	struct wf_group *group; /* a reference */
 	enum wf_who who;
-	bool audit; /* of an endpoint: its own */
 	size_t addr_count;
 	struct wf_node_addr addrs[];
 };

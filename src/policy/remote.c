@@ -28,6 +28,9 @@ int wf_policy_engine_remote_put(struct wf_policy_engine *engine, const char *nam
 	const struct wf_record *record = wf_book_find(&engine->namespaces, member->namespace);
 	struct wf_node *node;
 
+	if (member->addr_count > WF_MAX_ENDPOINT_ADDRESSES)
+		return wf_fail(err, -EINVAL, "an endpoint has at most %d addresses",
+			       WF_MAX_ENDPOINT_ADDRESSES);
 	if (make(engine, member, record ? record->now : NULL, &node) < 0)
 		return wf_fail(err, -ENOMEM, "out of memory");
 	if (wf_book_set(&engine->remotes, name, node) < 0) {

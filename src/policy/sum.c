@@ -3,16 +3,8 @@
  * What is in the tables, as sums to compare: of entries in any order, and of arrays as they were
  * written. Nobody but the engine writes them; whoever does anyway is found by this.
  */
+#include "base/index.h"
 #include "policy/engine_priv.h"
-
-#define SPREAD 0x9e3779b97f4a7c15u
-
-static uint64_t mix(uint64_t value)
-{
-	value = (value ^ value >> 30) * 0xbf58476d1ce4e5b9u;
-	value = (value ^ value >> 27) * 0x94d049bb133111ebu;
-	return value ^ value >> 31;
-}
 
 void wf_policy_sum_pair(struct wf_policy_sum *sum, const struct wf_policy_pair_key *key,
 			const struct wf_policy_run *run)
@@ -21,18 +13,17 @@ void wf_policy_sum_pair(struct wf_policy_sum *sum, const struct wf_policy_pair_k
 	uint64_t what = (uint64_t)run->first << 32 | run->count;
 
 	sum->entries++;
-	sum->value += mix(mix(who + SPREAD) + what);
+	sum->value += wf_hash_number(wf_hash_number(0, who), what);
 }
 
 void wf_policy_sum_prefix(struct wf_policy_sum *sum, const struct wf_prefix *prefix,
 			  uint32_t class_id)
 {
 	const struct wf_prefix network = wf_prefix_network(prefix);
-	const __u64 *halves = network.addr.halves;
-	uint64_t who = mix(halves[0] + SPREAD) + halves[1];
+	uint64_t what = (uint64_t)network.len << 32 | class_id;
 
 	sum->entries++;
-	sum->value += mix(mix(who) + ((uint64_t)network.len << 32 | class_id));
+	sum->value += wf_hash_number(wf_hash_addr(0, &network.addr), what);
 }
 
 static void add_pairs(struct wf_policy_sum *sum, const struct wf_profile *profile)

@@ -27,7 +27,6 @@
 #include "trial.h"
 #include "worlds.h"
 
-#define PARTIES_MAX   512
 #define PER_STEP      1000 /* decisions between two changes */
 #define STEPS         6
 #define BEFORE        300 /* questions while nothing is in force */
@@ -40,7 +39,7 @@ struct trial {
 	uint64_t seed;
 	json_t *world, *documents;
 	struct lab lab;
-	struct oracle_party parties[PARTIES_MAX];
+	struct oracle_party parties[WORLDS_PARTIES_MAX];
 	size_t party_count;
 	struct oracle_pair pairs[2]; /* by enum oracle_dir */
 	uint64_t decisions, verdicts[3], denied, ways[4];
@@ -52,25 +51,10 @@ static struct trial trial;
 
 /* ---- asking -------------------------------------------------------------------------------- */
 
-static void add_all(struct trial *t, const json_t *items)
-{
-	for (size_t i = 0; i < json_array_size(items); i++) {
-		const json_t *list = json_object_get(json_array_get(items, i), "addresses");
-
-		for (size_t k = 0; k < json_array_size(list); k++)
-			oracle_party_find(&t->parties[t->party_count++], t->world,
-					  json_string_value(json_array_get(list, k)));
-	}
-}
-
 static void gather_parties(struct trial *t)
 {
-	t->party_count = 0;
-	add_all(t, json_object_get(t->world, "endpoints"));
-	add_all(t, json_object_get(t->world, "nodes"));
-	for (size_t i = 0; worlds_outside[i]; i++)
-		oracle_party_find(&t->parties[t->party_count++], t->world, worlds_outside[i]);
-	assert_in_range(t->party_count, 1, PARTIES_MAX);
+	t->party_count = worlds_parties(t->world, t->parties);
+	assert_in_range(t->party_count, 1, WORLDS_PARTIES_MAX);
 }
 
 static const struct oracle_party *some_party(struct trial *t)

@@ -77,14 +77,6 @@ static void forget_address(const struct wf_addr_key *key, const struct wf_addr_v
 	assert_int_equal(wf_dp_address_clear(trial_dp, key->network, &key->addr), 0);
 }
 
-static struct wf_addr parse(const char *text)
-{
-	struct wf_addr addr;
-
-	assert_int_equal(wf_addr_parse(text, &addr), 0);
-	return addr;
-}
-
 static void put_address(__u32 network, const struct wf_addr *addr, __u32 slot, __u32 flags)
 {
 	const struct wf_addr_value value = { .slot = slot, .flags = flags };
@@ -104,7 +96,7 @@ static void put_endpoint(const json_t *endpoint)
 	assert_in_range(slot, 1, TRIAL_SLOTS - 1);
 	packet_mac((__u16)slot, value.mac);
 	for (size_t i = 0; i < json_array_size(addresses); i++) {
-		struct wf_addr addr = parse(json_string_value(json_array_get(addresses, i)));
+		struct wf_addr addr = lab_addr(json_string_value(json_array_get(addresses, i)));
 		__u32 flag = wf_addr_is_ip4(&addr) ? WF_EP_IPV4 : WF_EP_IPV6;
 
 		if (value.flags & flag)
@@ -127,7 +119,7 @@ static void put_node(const json_t *node)
 	struct wf_uplink_value value = { .l2_bytes = ETH_HLEN };
 
 	for (size_t i = json_array_size(addresses); i-- > 0;) {
-		struct wf_addr addr = parse(json_string_value(json_array_get(addresses, i)));
+		struct wf_addr addr = lab_addr(json_string_value(json_array_get(addresses, i)));
 
 		put_address(WF_NETWORK_HOST, &addr, WF_SLOT_HOST, WF_ADDR_HOST);
 		if (wf_addr_is_ip4(&addr))

@@ -26,11 +26,10 @@
 #include "shrink.h"
 #include "worlds.h"
 
-#define PARTIES_MAX 512
-#define PORTS       24
-#define STEPS       20
-#define SAMPLE      200
-#define WATCHED     60
+#define PORTS   24
+#define STEPS   20
+#define SAMPLE  200
+#define WATCHED 60
 
 struct question {
 	const struct oracle_party *src, *dst;
@@ -44,7 +43,7 @@ struct trial {
 	uint64_t seed;
 	json_t *world, *documents;
 	struct lab lab;
-	struct oracle_party parties[PARTIES_MAX];
+	struct oracle_party parties[WORLDS_PARTIES_MAX];
 	size_t party_count;
 	struct documents_port ports[PORTS];
 	struct oracle_pair out, in;
@@ -61,25 +60,10 @@ static struct trial trial;
 
 /* ---- parties ------------------------------------------------------------------------------- */
 
-static void add_all(struct trial *t, const json_t *items)
-{
-	for (size_t i = 0; i < json_array_size(items); i++) {
-		const json_t *list = json_object_get(json_array_get(items, i), "addresses");
-
-		for (size_t k = 0; k < json_array_size(list); k++)
-			oracle_party_find(&t->parties[t->party_count++], t->world,
-					  json_string_value(json_array_get(list, k)));
-	}
-}
-
 static void gather_parties(struct trial *t)
 {
-	t->party_count = 0;
-	add_all(t, json_object_get(t->world, "endpoints"));
-	add_all(t, json_object_get(t->world, "nodes"));
-	for (size_t i = 0; worlds_outside[i]; i++)
-		oracle_party_find(&t->parties[t->party_count++], t->world, worlds_outside[i]);
-	assert_in_range(t->party_count, 1, PARTIES_MAX);
+	t->party_count = worlds_parties(t->world, t->parties);
+	assert_in_range(t->party_count, 1, WORLDS_PARTIES_MAX);
 }
 
 static bool can_talk(const struct oracle_party *src, const struct oracle_party *dst)

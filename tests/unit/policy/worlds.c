@@ -185,3 +185,28 @@ json_t *worlds_random(struct random *random)
 				      53));
 	return world;
 }
+
+static size_t add_parties(const json_t *world, const json_t *items,
+			  struct oracle_party *ret_parties)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < json_array_size(items); i++) {
+		const json_t *list = json_object_get(json_array_get(items, i), "addresses");
+
+		for (size_t k = 0; k < json_array_size(list); k++)
+			oracle_party_find(&ret_parties[count++], world,
+					  json_string_value(json_array_get(list, k)));
+	}
+	return count;
+}
+
+size_t worlds_parties(const json_t *world, struct oracle_party ret_parties[WORLDS_PARTIES_MAX])
+{
+	size_t count = add_parties(world, json_object_get(world, "endpoints"), ret_parties);
+
+	count += add_parties(world, json_object_get(world, "nodes"), ret_parties + count);
+	for (size_t i = 0; worlds_outside[i]; i++)
+		oracle_party_find(&ret_parties[count++], world, worlds_outside[i]);
+	return count;
+}

@@ -9,6 +9,7 @@
 
 #include <jansson.h>
 
+#include "oracle.h"
 #include "random.h"
 
 #define WORLDS_SLOTS_MAX 100
@@ -30,5 +31,10 @@ const char *worlds_namespace_name(struct random *random);
 const char *worlds_address(struct random *random, const json_t *world);
 /* Addresses outside; NULL at the end. */
 extern const char *const worlds_outside[];
+
+#define WORLDS_PARTIES_MAX 512
+
+/* All that have an address: endpoints, nodes, and who is outside; how many they are. */
+size_t worlds_parties(const json_t *world, struct oracle_party ret_parties[WORLDS_PARTIES_MAX]);
 
 #endif
