@@ -35,15 +35,19 @@ int wf_cli_call_named(const struct wf_cli *cli, const char *method, const char *
 	return wf_cli_call(cli, method, full.data, NULL, ret_body, err);
 }
 
+/* Adds what was fetched; takes it in any case. */
+static int append(json_t *items, json_t *object, struct wf_err *err)
+{
+	return json_array_append_new(items, object) < 0 ? wf_fail(err, -ENOMEM, "out of memory")
+							: 0;
+}
+
 int wf_cli_fetch(const struct wf_cli *cli, const char *path, json_t *items, struct wf_err *err)
 {
 	json_t *object = NULL;
 	int r = wf_cli_call(cli, "GET", path, NULL, &object, err);
 
-	if (r < 0)
-		return r;
-	return json_array_append_new(items, object) < 0 ? wf_fail(err, -ENOMEM, "out of memory")
-							: 0;
+	return r < 0 ? r : append(items, object, err);
 }
 
 int wf_cli_fetch_named(const struct wf_cli *cli, const char *path, const char *name, json_t *items,
@@ -52,10 +56,7 @@ int wf_cli_fetch_named(const struct wf_cli *cli, const char *path, const char *n
 	json_t *object = NULL;
 	int r = wf_cli_call_named(cli, "GET", path, name, &object, err);
 
-	if (r < 0)
-		return r;
-	return json_array_append_new(items, object) < 0 ? wf_fail(err, -ENOMEM, "out of memory")
-							: 0;
+	return r < 0 ? r : append(items, object, err);
 }
 
 static void add_part(struct wf_str *line, const char *part)

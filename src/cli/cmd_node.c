@@ -1,14 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* weft node: ls. */
-#include <errno.h>
-
 #include "base/json.h"
 #include "base/mem.h"
 #include "cli/output.h"
-
-struct node_options {
-	struct wf_cli_global global;
-};
 
 static const struct wf_cli_column columns[] = {
 	{ .header = "NAME", .path = "name" },
@@ -32,7 +26,6 @@ static int list(struct wf_cli *cli, struct wf_err *err)
 const struct wf_cli_command wf_cli_node_commands[] = {
 	{ .name = "node ls",
 	  .run = list,
-	  .options_bytes = sizeof(struct node_options),
 	  .summary = "list the nodes that share the store",
 	  .description =
 		  "STATE is self, alive, or lost: then nothing has been heard of the node for "

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* weft store: show, accept, migrate. */
-#include <errno.h>
 
 #include "base/json.h"
 #include "base/mem.h"
@@ -112,10 +111,8 @@ static int migrate(struct wf_cli *cli, struct wf_err *err)
 	const struct migrate_options *options = cli->options;
 	struct wf_cli_words words = { .items = { "weftd", "--import" }, .count = 2 };
 
-	if (!options->to) {
-		cli->usage = true;
-		return wf_fail(err, -EINVAL, "say where to: --to etcd://HOST:PORT");
-	}
+	if (!options->to)
+		return wf_cli_misuse(cli, err, "say where to: --to etcd://HOST:PORT");
 	if (options->merge)
 		words.items[words.count++] = "--merge";
 	wf_cli_add_word(&words, "--store", options->to);
