@@ -345,7 +345,7 @@ static int plan_store(struct wf_control *control, const struct ctl_plan *plan,
 		r = wf_fail(err, -ENOMEM, "out of memory");
 	if (r < 0)
 		return r;
-	r = wf_ctl_commit(control, writes, count + more + turns, WF_STORE_DURABLE, NULL, err);
+	r = wf_ctl_commit(control, writes, count + more + turns, WF_STORE_DURABLE, err);
 	if (r < 0)
 		wf_ctl_history_forget(control);
 	return wf_ctl_turn_explain(control, r, err);

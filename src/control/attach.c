@@ -154,6 +154,14 @@ static int choose_default_route(struct wf_control *control, const struct wf_netw
 	return 0;
 }
 
+static int fail_elsewhere(struct wf_err *err, const char *name, const char *node)
+{
+	return wf_fail_field(err, -EEXIST, "name",
+			     "there is an endpoint %s already, on node %s; detach it there or "
+			     "choose another --name",
+			     name, node);
+}
+
 /* An endpoint of that name or container that is dead makes way; a live one is in the way. */
 static int clear_predecessor(struct wf_control *control, const struct wf_endpoint *spec,
 			     struct wf_err *err)
@@ -162,10 +170,7 @@ static int clear_predecessor(struct wf_control *control, const struct wf_endpoin
 	const struct ctl_remote *remote = wf_ctl_remote_find(control, spec->meta.name);
 
 	if (remote)
-		return wf_fail_field(err, -EEXIST, "name",
-				     "there is an endpoint %s already, on node %s; detach it there "
-				     "or choose another --name",
-				     remote->name, remote->node->name);
+		return fail_elsewhere(err, remote->name, remote->node->name);
 	if (!before && spec->container_id)
 		before = wf_ctl_endpoint_by_container(control, spec->container_id, spec->ifname);
 	if (!before)
@@ -242,11 +247,8 @@ static int explain_conflict(struct wf_control *control, const struct wf_endpoint
 	char text[WF_ADDR_TEXT] = "an address";
 
 	if (wf_store_get(control->store, WF_KIND_ENDPOINT, spec->meta.name, &other, NULL) == 0)
-		return wf_fail_field(err, -EEXIST, "name",
-				     "there is an endpoint %s already, on node %s; detach it there "
-				     "or choose another --name",
-				     spec->meta.name,
-				     wf_json_str(json_object_get(other, "spec"), "node", "?"));
+		return fail_elsewhere(err, spec->meta.name,
+				      wf_json_str(json_object_get(other, "spec"), "node", "?"));
 	if (spec->address_count)
 		(void)wf_addr_format(&spec->addresses[0].prefix.addr, text);
 	return wf_fail(err, -ESTALE, "%s was given out by another node meanwhile; try again", text);
@@ -289,7 +291,7 @@ static int store_endpoint(struct wf_control *control, struct wf_endpoint *spec,
 	}
 	/* a reservation outlives this boot, an endpoint does not */
 	r = wf_ctl_commit(control, writes, count, fresh ? WF_STORE_DURABLE : WF_STORE_BOOT_BOUND,
-			  NULL, err);
+			  err);
 	if (r == -EEXIST && is_new && wf_ctl_is_shared(control))
 		return explain_conflict(control, spec, err);
 	if (r < 0)
@@ -349,7 +351,7 @@ err_unmember:
 					       .name = endpoint->spec.meta.name,
 					       .expected = WF_STORE_ANY };
 
-		(void)wf_ctl_commit(control, &gone, 1, WF_STORE_BOOT_BOUND, NULL, NULL);
+		(void)wf_ctl_commit(control, &gone, 1, WF_STORE_BOOT_BOUND, NULL);
 	}
 	return r;
 }

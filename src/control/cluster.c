@@ -21,17 +21,14 @@ bool wf_ctl_is_shared(const struct wf_control *control)
 }
 
 int wf_ctl_commit(struct wf_control *control, const struct wf_store_write *writes, size_t count,
-		  enum wf_store_durability durability, uint64_t *ret_revision, struct wf_err *err)
+		  enum wf_store_durability durability, struct wf_err *err)
 {
-	const struct wf_store_write *before = control->cluster.own;
-	size_t before_count = control->cluster.own_count;
-	int r;
+	struct ctl_news **first = control->cluster.news_end;
+	uint64_t revision = 0;
+	int r = wf_store_commit(control->store, writes, count, durability, &revision, err);
 
-	control->cluster.own = writes;
-	control->cluster.own_count = count;
-	r = wf_store_commit(control->store, writes, count, durability, ret_revision, err);
-	control->cluster.own = before;
-	control->cluster.own_count = before_count;
+	if (r == 0 && first)
+		wf_ctl_follow_forget(control, first, writes, count, revision);
 	return r;
 }
 
@@ -43,14 +40,11 @@ uint32_t wf_ctl_overlay_bytes(const struct wf_control *control)
 /* A network of one node has its own MTU; the tunnel's is what is left of the underlay's. */
 static int sync_device(struct wf_control *control, struct wf_err *err)
 {
-	uint32_t ifindex = 0, underlay = 0, mtu = 1500, ingress = 0, egress = 0;
-	char name[16];
-	int r;
+	uint32_t ifindex = 0, ingress = 0, egress = 0;
+	uint32_t mtu = wf_ctl_default_mtu(control) - wf_ctl_overlay_bytes(control);
+	int r = wf_net_overlay_ensure(control->net, control->config.overlay_port, mtu, &ifindex,
+				      err);
 
-	if (wf_net_default_device(control->net, name, &underlay, &mtu, NULL) < 0)
-		mtu = 1500;
-	r = wf_net_overlay_ensure(control->net, control->config.overlay_port,
-				  mtu - wf_ctl_overlay_bytes(control), &ifindex, err);
 	if (r == 0)
 		r = wf_net_uplink_get(control->net, ifindex, &ingress, &egress, err);
 	if (r == 0 && ingress != wf_dp_program_id(control->dp, WF_DP_FROM_OVERLAY))
@@ -93,21 +87,13 @@ int wf_ctl_cluster_start(struct wf_control *control, struct wf_err *err)
 
 void wf_ctl_cluster_stop(struct wf_control *control)
 {
-	struct ctl_remote *remote, *next_remote;
-	struct ctl_node *node, *next_node;
+	struct ctl_node *node, *next;
 
 	wf_ctl_follow_stop(control);
 	if (control->cluster.lease_timer)
 		event_free(control->cluster.lease_timer);
-	HASH_ITER(by_name, control->cluster.remotes, remote, next_remote) {
-		HASH_DELETE(by_name, control->cluster.remotes, remote);
-		wf_labels_done(&remote->labels);
-		free(remote->ports);
-		free(remote->network);
-		free(remote->name);
-		free(remote);
-	}
-	HASH_ITER(by_name, control->cluster.nodes, node, next_node) {
+	wf_ctl_remotes_free(control);
+	HASH_ITER(by_name, control->cluster.nodes, node, next) {
 		HASH_DELETE(by_name, control->cluster.nodes, node);
 		free(node);
 	}

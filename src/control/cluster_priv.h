@@ -49,9 +49,9 @@ struct ctl_remote {
 
 /* A change that another node has made and that is to be followed. */
 struct ctl_news {
-	enum wf_store_op op;
 	char *kind, *name; /* owned */
 	json_t *document;  /* a reference; NULL: deleted */
+	uint64_t revision;
 	struct ctl_news *next;
 };
 
@@ -59,26 +59,23 @@ struct ctl_cluster {
 	struct ctl_node *nodes;     /* hash by name */
 	struct ctl_remote *remotes; /* hash by name */
 	struct ctl_node *by_number[WF_MAX_NODES];
-	struct ctl_news *news, **news_end;
+	struct ctl_news *news, **news_end; /* news_end NULL: nobody is followed */
 	struct event *news_event;
 	struct event *lease_timer;
-	uint64_t lease;                   /* of the store, for what lives as long as this node */
-	uint64_t watch;                   /* 0: none */
-	uint32_t overlay_ifindex;         /* 0: no overlay */
-	const struct wf_store_write *own; /* being committed by this node; NULL: nothing is */
-	size_t own_count;
-	uint64_t followed_total; /* changes of others that came into force */
-	uint64_t refused_total;  /* and those that did not */
-	bool settled;            /* everything was read once */
+	uint64_t lease;           /* of the store, for what lives as long as this node */
+	uint64_t watch;           /* 0: none */
+	uint32_t overlay_ifindex; /* 0: no overlay */
+	uint64_t followed_total;  /* changes of others that came into force */
+	uint64_t refused_total;   /* and those that did not */
 };
 
 /* ---- cluster.c: start, commit, the overlay's device ---------------------------------------- */
 
 /* Whether other nodes share the store. */
 bool wf_ctl_is_shared(const struct wf_control *control);
-/* wf_store_commit(); what watchers are told of these writes is not news. */
+/* wf_store_commit(); what these writes are, and what they have overtaken, is not news. */
 int wf_ctl_commit(struct wf_control *control, const struct wf_store_write *writes, size_t count,
-		  enum wf_store_durability durability, uint64_t *ret_revision, struct wf_err *err);
+		  enum wf_store_durability durability, struct wf_err *err);
 /* After everything was read, and before the first request: joins the others. */
 int wf_ctl_cluster_start(struct wf_control *control, struct wf_err *err);
 void wf_ctl_cluster_stop(struct wf_control *control);
@@ -115,6 +112,7 @@ bool wf_ctl_is_remote(const struct wf_control *control, const json_t *document);
 struct ctl_remote *wf_ctl_remote_find(struct wf_control *control, const char *name);
 int wf_ctl_remote_put(struct wf_control *control, const json_t *document, struct wf_err *err);
 void wf_ctl_remote_drop(struct wf_control *control, const char *name);
+void wf_ctl_remotes_free(struct wf_control *control);
 /* Told to policies at the start, as members are. */
 int wf_ctl_remotes_judge(struct wf_control *control, struct wf_err *err);
 /* Into the datapath's tables, and out of them what is in no document. */
@@ -134,6 +132,12 @@ struct ctl_leases {
 	json_t *documents[WF_MAX_ENDPOINT_ADDRESSES]; /* owned */
 };
 void wf_ctl_leases_done(struct ctl_leases *leases);
+/*
+ * Takes an endpoint's document and the leases that are its own out of the store, in one
+ * transaction if all are there; what is gone already is fine.
+ */
+int wf_ctl_endpoint_forget(struct wf_control *control, const struct wf_endpoint *spec,
+			   enum wf_store_durability durability, struct wf_err *err);
 /* Writes to be committed with an endpoint that takes its addresses, or (is_end) gives them back. */
 int wf_ctl_lease_writes(struct wf_control *control, const struct wf_endpoint *spec, bool is_end,
 			struct ctl_leases *leases, struct wf_store_write *writes,
@@ -143,6 +147,9 @@ int wf_ctl_lease_writes(struct wf_control *control, const struct wf_endpoint *sp
 
 int wf_ctl_follow_start(struct wf_control *control, struct wf_err *err);
 void wf_ctl_follow_stop(struct wf_control *control);
+/* Forgets, from *from on, news of what was written with that revision or before it. */
+void wf_ctl_follow_forget(struct wf_control *control, struct ctl_news **from,
+			  const struct wf_store_write *writes, size_t count, uint64_t revision);
 /* Brings into force what has come: before a request is decided on. */
 void wf_ctl_follow(struct wf_control *control);
 

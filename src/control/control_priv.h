@@ -162,8 +162,8 @@ struct ctl_endpoint *wf_ctl_endpoint_by_address(struct wf_control *control,
 						const struct wf_addr *addr);
 /* The slot of the endpoint that the host reaches at an address; WF_SLOT_HOST: no endpoint's. */
 uint32_t wf_ctl_slot_by_address(struct wf_control *control, const struct wf_addr *addr);
-/* The namespace that a selector of a service must be in to mean an endpoint. */
-const char *wf_ctl_endpoint_namespace(const struct wf_endpoint *spec);
+/* The namespace that an endpoint with these labels is in. Borrowed. */
+const char *wf_ctl_namespace_of(const struct wf_labels *labels);
 /* What endpoints of a namespace with a label have as their hash in control->labels. */
 uint64_t wf_ctl_label_hash(const char *namespace, const char *key, const char *value);
 /* The reservation of a network that a holder may use, NULL when none. */
@@ -231,6 +231,8 @@ int wf_ctl_program_drop(struct wf_control *control, struct wf_err *err);
 
 int wf_ctl_host_sync(struct wf_control *control, struct wf_err *err);
 int wf_ctl_filters_sync(struct wf_control *control, struct wf_err *err);
+/* The MTU of the device that leads out of the host, in bytes. */
+uint32_t wf_ctl_default_mtu(struct wf_control *control);
 /* MTU, parent device and host device of a network; the host device of what it was goes. */
 int wf_ctl_network_resolve(struct wf_control *control, struct ctl_network *network,
 			   struct wf_err *err);
@@ -315,6 +317,10 @@ void wf_ctl_observe_stop(struct wf_control *control);
  */
 void wf_ctl_crash_point(const char *name);
 
+/* What stands above a metric's values; and a metric of one value. */
+void wf_ctl_metric_head(struct wf_str *out, const char *name, const char *type, const char *help);
+void wf_ctl_metric(struct wf_str *out, const char *name, const char *type, const char *help,
+		   uint64_t value);
 /* Metrics of the store. */
 void wf_ctl_store_metrics(const struct wf_control *control, struct wf_str *out);
 

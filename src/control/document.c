@@ -122,7 +122,7 @@ static int delete_from_store(struct wf_control *control, const char *kind, const
 	r = wf_ctl_history_writes(control, change, change ? 1 : 0, writes + count, &more, &history,
 				  err);
 	if (r == 0)
-		r = wf_ctl_commit(control, writes, count + more, WF_STORE_DURABLE, NULL, err);
+		r = wf_ctl_commit(control, writes, count + more, WF_STORE_DURABLE, err);
 	if (r < 0)
 		wf_ctl_history_forget(control);
 	return r;

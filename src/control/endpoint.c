@@ -57,31 +57,6 @@ void wf_ctl_endpoint_unlink(struct wf_control *control, const struct ctl_endpoin
 	(void)wf_ctl_endpoint_host_route(control, endpoint, false, NULL);
 }
 
-static int delete_document(struct wf_control *control, const char *name, struct wf_err *err)
-{
-	const struct ctl_endpoint *endpoint = wf_ctl_endpoint_find(control, name);
-	_cleanup_(wf_ctl_leases_done) struct ctl_leases leases = { .documents = { NULL } };
-	struct wf_store_write writes[1 + CTL_LEASE_WRITES] = { { .op = WF_STORE_DELETE,
-								 .kind = WF_KIND_ENDPOINT,
-								 .name = name,
-								 .expected = WF_STORE_ANY } };
-	size_t more = 0;
-	int r = endpoint ? wf_ctl_lease_writes(control, &endpoint->spec, true, &leases, writes + 1,
-					       &more)
-			 : 0;
-
-	if (r == 0)
-		r = wf_ctl_commit(control, writes, 1 + more, WF_STORE_BOOT_BOUND, NULL, err);
-	/* another node has released some of it: each for itself then */
-	for (size_t i = 0; r == -ENOENT && more && i < 1 + more; i++) {
-		int q = wf_ctl_commit(control, &writes[i], 1, WF_STORE_BOOT_BOUND, NULL, err);
-
-		if (q < 0 && q != -ENOENT)
-			r = q;
-	}
-	return r == -ENOENT ? 0 : r;
-}
-
 static int store_phase(struct wf_control *control, struct ctl_endpoint *endpoint,
 		       enum wf_endpoint_phase phase, struct wf_err *err)
 {
@@ -96,7 +71,7 @@ static int store_phase(struct wf_control *control, struct ctl_endpoint *endpoint
 	endpoint->spec.phase = phase;
 	document = wf_endpoint_to_json(&endpoint->spec);
 	write.document = document;
-	r = document ? wf_ctl_commit(control, &write, 1, WF_STORE_BOOT_BOUND, NULL, err)
+	r = document ? wf_ctl_commit(control, &write, 1, WF_STORE_BOOT_BOUND, err)
 		     : wf_fail(err, -ENOMEM, "out of memory storing endpoint %s", write.name);
 	if (r < 0)
 		endpoint->spec.phase = before;
@@ -179,7 +154,7 @@ int wf_ctl_endpoint_release(struct wf_control *control, struct ctl_endpoint *end
 	if (wf_ctl_has_parent(endpoint->network))
 		r = bury_unseen(control, endpoint, err);
 	if (r == 0)
-		r = delete_document(control, endpoint->spec.meta.name, err);
+		r = wf_ctl_endpoint_forget(control, &endpoint->spec, WF_STORE_BOOT_BOUND, err);
 	if (r < 0) {
 		/* still documented: it stays an endpoint, in service, and the caller hears why */
 		if (wf_ctl_program_endpoint(control, endpoint, NULL) < 0)

@@ -21,31 +21,18 @@ static void free_news(struct ctl_news *news)
 	free(news);
 }
 
-/* What this node itself is committing is in force already, or will be when it is committed. */
-static bool is_own(const struct wf_control *control, const struct wf_store_event *event)
-{
-	for (size_t i = 0; i < control->cluster.own_count; i++)
-		if (strcmp(control->cluster.own[i].name, event->name) == 0 &&
-		    strcmp(control->cluster.own[i].kind, event->kind) == 0)
-			return true;
-	return false;
-}
-
 static void on_store(const struct wf_store_event *event, void *context)
 {
 	struct wf_control *control = context;
-	struct ctl_news *news;
+	struct ctl_news *news = calloc(1, sizeof(*news));
 
-	if (is_own(control, event))
-		return;
-	news = calloc(1, sizeof(*news));
 	if (news) {
-		news->op = event->op;
 		news->kind = strdup(event->kind);
 		news->name = strdup(event->name);
-		news->document = event->document ? json_deep_copy(event->document) : NULL;
+		news->document = json_incref((json_t *)event->document);
+		news->revision = event->revision;
 	}
-	if (!news || !news->kind || !news->name || (event->document && !news->document)) {
+	if (!news || !news->kind || !news->name) {
 		if (news)
 			free_news(news);
 		wf_log_error("no memory for what another node changed", "kind=%s name=%s",
@@ -57,7 +44,44 @@ static void on_store(const struct wf_store_event *event, void *context)
 	event_active(control->cluster.news_event, EV_TIMEOUT, 0);
 }
 
-/* ---- one change --------------------------------------------------------------------------------- */
+/* Looks from *at on, where the last one was: news mostly come in the order of the writes. */
+static bool is_among(const struct wf_store_write *writes, size_t count, size_t *at,
+		     const struct ctl_news *news)
+{
+	for (size_t i = 0; i < count; i++) {
+		size_t place = (*at + i) % count;
+
+		if (strcmp(writes[place].name, news->name) == 0 &&
+		    strcmp(writes[place].kind, news->kind) == 0) {
+			*at = place + 1;
+			return true;
+		}
+	}
+	return false;
+}
+
+/*
+ * While a commit waits for the store, what others write comes in as well, of the same documents
+ * too: before the commit, and then it was overtaken, or after it, and then it is news.
+ */
+void wf_ctl_follow_forget(struct wf_control *control, struct ctl_news **from,
+			  const struct wf_store_write *writes, size_t count, uint64_t revision)
+{
+	struct ctl_news *news;
+	size_t at = 0;
+
+	while ((news = *from)) {
+		if (news->revision > revision || !is_among(writes, count, &at, news)) {
+			from = &news->next;
+			continue;
+		}
+		*from = news->next;
+		free_news(news);
+	}
+	control->cluster.news_end = from;
+}
+
+/* ---- one change ------------------------------------------------------------------------------- */
 
 /* Another node has taken one of this one's endpoints out: it thought that this node was lost. */
 static void lose_endpoint(struct wf_control *control, const char *name)
@@ -180,4 +204,5 @@ void wf_ctl_follow_stop(struct wf_control *control)
 		control->cluster.news = news->next;
 		free_news(news);
 	}
+	control->cluster.news_end = NULL;
 }

@@ -54,8 +54,7 @@ void wf_ctl_health_server_free(struct ctl_service *service)
 
 bool wf_ctl_wants_health_server(const struct wf_service *spec)
 {
-	return spec->type == WF_SERVICE_LOAD_BALANCER && spec->external_local && !spec->foreign &&
-	       spec->health_check_node_port;
+	return wf_ctl_wants_health_port(spec) && !spec->foreign && spec->health_check_node_port;
 }
 
 /* 0, or -1 when the port is another's or there is no memory. */

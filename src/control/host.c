@@ -248,19 +248,27 @@ static void drop_host_device(struct wf_control *control, struct ctl_network *net
 	network->host_ifindex = 0;
 }
 
+uint32_t wf_ctl_default_mtu(struct wf_control *control)
+{
+	uint32_t ifindex = 0, mtu = DEFAULT_MTU;
+	char name[16];
+
+	return wf_net_default_device(control->net, name, &ifindex, &mtu, NULL) == 0 ? mtu
+										    : DEFAULT_MTU;
+}
+
 int wf_ctl_network_resolve(struct wf_control *control, struct ctl_network *network,
 			   struct wf_err *err)
 {
-	char name[16], names[256];
 	struct wf_net_link link;
-	uint32_t ifindex, mtu;
+	char names[256];
 	int r = 0;
 
 	network->mtu = DEFAULT_MTU;
 	if (wf_ctl_has_parent(network))
 		r = resolve_parent(control, network, err);
-	else if (wf_net_default_device(control->net, name, &ifindex, &mtu, NULL) == 0)
-		network->mtu = mtu;
+	else
+		network->mtu = wf_ctl_default_mtu(control);
 	if (wf_ctl_is_overlay(network))
 		network->mtu -= wf_ctl_overlay_bytes(control);
 	if (r < 0) {

@@ -53,18 +53,12 @@ struct local_member wf_ctl_member_of_remote(const struct ctl_remote *remote)
 	return member;
 }
 
-static const char *namespace_of(const struct local_member *member)
-{
-	const char *namespace = wf_labels_get(member->labels, WF_LABEL_POD_NAMESPACE);
-
-	return namespace && *namespace ? namespace : WF_NAMESPACE_DEFAULT;
-}
-
 bool wf_ctl_service_selects(const struct ctl_service *service, const struct local_member *member)
 {
 	const struct wf_labels *selector = &service->spec.selector;
 
-	if (!selector->count || strcmp(namespace_of(member), service->spec.meta.namespace) != 0)
+	if (!selector->count ||
+	    strcmp(wf_ctl_namespace_of(member->labels), service->spec.meta.namespace) != 0)
 		return false;
 	if (*service->spec.network && strcmp(service->spec.network, member->network) != 0)
 		return false;
@@ -82,7 +76,7 @@ void wf_ctl_services_selecting(struct wf_control *control, const struct local_me
 					     struct ctl_service *service))
 {
 	const struct wf_labels *labels = member->labels;
-	const char *namespace = namespace_of(member);
+	const char *namespace = wf_ctl_namespace_of(member->labels);
 
 	for (size_t i = 0; i < labels->count; i++) {
 		uint64_t hash =

@@ -5,22 +5,20 @@
 #include "base/mem.h"
 #include "control/control_priv.h"
 
-static void head(struct wf_str *out, const char *name, const char *type, const char *help)
-{
-	wf_str_addf(out, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
-}
-
 static void add_conntrack(struct wf_control *control, struct wf_str *out)
 {
 	struct wf_conn_state state;
 
 	wf_dp_conn_state(control->dp, &state);
-	head(out, "weft_conntrack_entries", "gauge", "Translated connections in force.");
+	wf_ctl_metric_head(out, "weft_conntrack_entries", "gauge",
+			   "Translated connections in force.");
 	wf_str_addf(out, "weft_conntrack_entries %u\n", state.live);
-	head(out, "weft_conntrack_limit", "gauge", "Translated connections the table can hold.");
+	wf_ctl_metric_head(out, "weft_conntrack_limit", "gauge",
+			   "Translated connections the table can hold.");
 	wf_str_addf(out, "weft_conntrack_limit %u\n", state.max ? state.max - 1 : 0);
-	head(out, "weft_conntrack_refused_total", "counter",
-	     "New connections refused because no translation was possible, by reason.");
+	wf_ctl_metric_head(
+		out, "weft_conntrack_refused_total", "counter",
+		"New connections refused because no translation was possible, by reason.");
 	wf_str_addf(out, "weft_conntrack_refused_total{reason=\"table_full\"} %u\n",
 		    state.failed_full);
 	wf_str_addf(out, "weft_conntrack_refused_total{reason=\"bucket_full\"} %u\n",
@@ -36,13 +34,15 @@ static void add_tables(struct wf_control *control, struct wf_str *out)
 	struct wf_lb_use use;
 
 	wf_lb_table_use(control->lb.table, &use);
-	head(out, "weft_lb_table_entries", "gauge", "Entries in use of the tables of services.");
+	wf_ctl_metric_head(out, "weft_lb_table_entries", "gauge",
+			   "Entries in use of the tables of services.");
 	wf_str_addf(out, "weft_lb_table_entries{table=\"services\"} %u\n", use.services);
 	wf_str_addf(out, "weft_lb_table_entries{table=\"frontends\"} %u\n", use.frontends);
 	wf_str_addf(out, "weft_lb_table_entries{table=\"backends\"} %u\n", use.backends);
 	wf_str_addf(out, "weft_lb_table_entries{table=\"picks\"} %u\n", use.picks);
 	wf_str_addf(out, "weft_lb_table_entries{table=\"published\"} %zu\n", control->lb.run_count);
-	head(out, "weft_lb_table_limit", "gauge", "Entries the tables of services can hold.");
+	wf_ctl_metric_head(out, "weft_lb_table_limit", "gauge",
+			   "Entries the tables of services can hold.");
 	wf_str_addf(out, "weft_lb_table_limit{table=\"services\"} %u\n", use.services_max);
 	wf_str_addf(out, "weft_lb_table_limit{table=\"backends\"} %u\n", use.backends_max);
 	wf_str_addf(out, "weft_lb_table_limit{table=\"picks\"} %u\n", use.picks_max);
@@ -68,7 +68,7 @@ static void add_hits(struct wf_control *control, struct wf_str *out, const char 
 	struct wf_dp_lb_memory memory;
 
 	wf_dp_lb_memory(control->dp, &memory);
-	head(out, name, "counter", help);
+	wf_ctl_metric_head(out, name, "counter", help);
 	HASH_ITER(by_key, control->lb.services, service, next) {
 		for (size_t i = 0; i < service->ports.count; i++) {
 			const char *key = service->ports.items[i].key;
@@ -86,8 +86,8 @@ static void add_backends(struct wf_control *control, struct wf_str *out)
 {
 	struct ctl_service *service, *next;
 
-	head(out, "weft_service_backends", "gauge",
-	     "Backends of a service port, by whether they take new connections.");
+	wf_ctl_metric_head(out, "weft_service_backends", "gauge",
+			   "Backends of a service port, by whether they take new connections.");
 	HASH_ITER(by_key, control->lb.services, service, next) {
 		for (size_t i = 0; i < service->ports.count; i++) {
 			const struct wf_lb_port *port = &service->ports.items[i];
@@ -110,7 +110,7 @@ static void add_backends(struct wf_control *control, struct wf_str *out)
 
 void wf_ctl_lb_metrics(struct wf_control *control, struct wf_str *out)
 {
-	head(out, "weft_services", "gauge", "Services of this node.");
+	wf_ctl_metric_head(out, "weft_services", "gauge", "Services of this node.");
 	wf_str_addf(out, "weft_services %u\n", HASH_CNT(by_key, control->lb.services));
 	add_tables(control, out);
 	add_conntrack(control, out);

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/json.h"
 #include "base/mem.h"
 #include "control/control_priv.h"
 #include "model/document.h"
@@ -53,4 +54,44 @@ int wf_ctl_lease_writes(struct wf_control *control, const struct wf_endpoint *sp
 	}
 	*ret_count = spec->address_count;
 	return 0;
+}
+
+/* Whether a lease is still that endpoint's: another node may have taken the address since. */
+static bool is_lease_of(struct wf_control *control, const char *name,
+			const struct wf_endpoint *spec)
+{
+	_cleanup_json_ json_t *lease = NULL;
+	const json_t *of;
+
+	if (wf_store_get(control->store, CTL_KIND_ADDRESS_LEASE, name, &lease, NULL) < 0)
+		return false;
+	of = json_object_get(lease, "spec");
+	return strcmp(wf_json_str(of, "endpoint", ""), spec->meta.name) == 0 &&
+	       strcmp(wf_json_str(of, "node", ""), spec->node) == 0;
+}
+
+int wf_ctl_endpoint_forget(struct wf_control *control, const struct wf_endpoint *spec,
+			   enum wf_store_durability durability, struct wf_err *err)
+{
+	_cleanup_(wf_ctl_leases_done) struct ctl_leases leases = { .documents = { NULL } };
+	struct wf_store_write writes[1 + CTL_LEASE_WRITES] = { { .op = WF_STORE_DELETE,
+								 .kind = WF_KIND_ENDPOINT,
+								 .name = spec->meta.name,
+								 .expected = WF_STORE_ANY } };
+	size_t more = 0;
+	int r = wf_ctl_lease_writes(control, spec, true, &leases, writes + 1, &more);
+
+	if (r == 0)
+		r = wf_ctl_commit(control, writes, 1 + more, durability, err);
+	/* another node has released some of it: each for itself then */
+	for (size_t i = 0; r == -ENOENT && more && i < 1 + more; i++) {
+		int q;
+
+		if (i && !is_lease_of(control, writes[i].name, spec))
+			continue;
+		q = wf_ctl_commit(control, &writes[i], 1, durability, err);
+		if (q < 0 && q != -ENOENT)
+			r = q;
+	}
+	return r == -ENOENT ? 0 : r;
 }

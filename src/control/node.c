@@ -140,7 +140,7 @@ int wf_ctl_node_learn(struct wf_control *control, const char *name, const struct
 			     "node=%s address=%s", name, wf_addr_format(underlay, text));
 		return 0;
 	}
-	if (control->cluster.settled)
+	if (control->lb.settled)
 		r = wf_dp_node_set(control->dp, node->number, underlay, err);
 	wf_log_info("node known", "node=%s address=%s", name, wf_addr_format(underlay, text));
 	return r;
@@ -149,9 +149,11 @@ int wf_ctl_node_learn(struct wf_control *control, const char *name, const struct
 /* Backends of a node that does not answer are no backends. */
 static void touch_services(struct wf_control *control, const struct ctl_node *node)
 {
-	if (!node->remote_count)
-		return;
-	wf_ctl_lb_touch_all(control);
+	const struct ctl_remote *remote;
+
+	for (remote = control->cluster.remotes; remote; remote = remote->by_name.next)
+		if (remote->node == node)
+			wf_ctl_lb_touch_remote(control, remote);
 	wf_ctl_lb_flush(control);
 }
 
@@ -164,7 +166,7 @@ void wf_ctl_node_lives(struct wf_control *control, const char *name, bool lives)
 		return;
 	node->is_alive = lives;
 	node->lost_ms = lives ? 0 : wf_clock_monotonic_ms();
-	if (!control->cluster.settled)
+	if (!control->lb.settled)
 		return;
 	if (lives)
 		wf_log_info("node is alive", "node=%s", name);
@@ -173,7 +175,7 @@ void wf_ctl_node_lives(struct wf_control *control, const char *name, bool lives)
 	touch_services(control, node);
 }
 
-/* ---- nodes that do not come back ---------------------------------------------------------------- */
+/* ---- nodes that do not come back -------------------------------------------------------------- */
 
 /* One is enough: the first by name of those that are alive. */
 static bool is_first(const struct wf_control *control)
@@ -184,25 +186,17 @@ static bool is_first(const struct wf_control *control)
 	return true;
 }
 
-/* Its document and the leases of its addresses; the watchers of others hear of it as of any change. */
+/* The watchers of others hear of it as of any change. */
 static int release_remote(struct wf_control *control, const struct ctl_remote *remote,
 			  struct wf_err *err)
 {
 	_cleanup_(wf_endpoint_done) struct wf_endpoint spec = { 0 };
-	_cleanup_(wf_ctl_leases_done) struct ctl_leases leases = { .documents = { NULL } };
-	struct wf_store_write writes[1 + CTL_LEASE_WRITES] = { { .op = WF_STORE_DELETE,
-								 .kind = WF_KIND_ENDPOINT,
-								 .name = remote->name,
-								 .expected = WF_STORE_ANY } };
 	_cleanup_json_ json_t *document = NULL;
-	size_t more = 0;
 	int r = wf_store_get(control->store, WF_KIND_ENDPOINT, remote->name, &document, err);
 
 	if (r == 0)
 		r = wf_endpoint_from_json(&spec, document, err);
-	if (r == 0)
-		r = wf_ctl_lease_writes(control, &spec, true, &leases, writes + 1, &more);
-	return r < 0 ? r : wf_ctl_commit(control, writes, 1 + more, WF_STORE_DURABLE, NULL, err);
+	return r < 0 ? r : wf_ctl_endpoint_forget(control, &spec, WF_STORE_DURABLE, err);
 }
 
 static void release_all(struct wf_control *control, const struct ctl_node *node)
@@ -333,7 +327,7 @@ static int put_lease(struct wf_control *control, struct wf_err *err)
 			 : wf_fail(err, -ENOMEM, "out of memory");
 
 	write.lease = control->cluster.lease;
-	return r < 0 ? r : wf_ctl_commit(control, &write, 1, WF_STORE_DURABLE, NULL, err);
+	return r < 0 ? r : wf_ctl_commit(control, &write, 1, WF_STORE_DURABLE, err);
 }
 
 static void arm_lease(struct wf_control *control)
@@ -363,7 +357,7 @@ static int publish_self(struct wf_control *control, struct wf_err *err)
 		return r;
 	document = own_node(control, stored);
 	write.document = document;
-	r = document ? wf_ctl_commit(control, &write, 1, WF_STORE_DURABLE, NULL, err)
+	r = document ? wf_ctl_commit(control, &write, 1, WF_STORE_DURABLE, err)
 		     : wf_fail(err, -ENOMEM, "out of memory");
 	return r < 0 ? r : put_lease(control, err);
 }

@@ -43,11 +43,6 @@ json_t *wf_control_node_list(struct wf_control *control)
 	return json_pack("{s:o}", "items", items);
 }
 
-static void head(struct wf_str *out, const char *name, const char *type, const char *help)
-{
-	wf_str_addf(out, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
-}
-
 void wf_ctl_node_metrics(struct wf_control *control, struct wf_str *out)
 {
 	struct ctl_node *node, *next;
@@ -55,14 +50,15 @@ void wf_ctl_node_metrics(struct wf_control *control, struct wf_str *out)
 
 	HASH_ITER(by_name, control->cluster.nodes, node, next)
 		*(node->is_alive ? &alive : &lost) += 1;
-	head(out, "weft_nodes", "gauge", "Other nodes that share the store, by state.");
+	wf_ctl_metric_head(out, "weft_nodes", "gauge",
+			   "Other nodes that share the store, by state.");
 	wf_str_addf(out, "weft_nodes{state=\"alive\"} %zu\nweft_nodes{state=\"lost\"} %zu\n", alive,
 		    lost);
-	head(out, "weft_remote_endpoints", "gauge",
-	     "Endpoints of other nodes that are known here.");
+	wf_ctl_metric_head(out, "weft_remote_endpoints", "gauge",
+			   "Endpoints of other nodes that are known here.");
 	wf_str_addf(out, "weft_remote_endpoints %u\n", HASH_CNT(by_name, control->cluster.remotes));
-	head(out, "weft_followed_total", "counter",
-	     "Changes of other nodes that came into force, and that did not.");
+	wf_ctl_metric_head(out, "weft_followed_total", "counter",
+			   "Changes of other nodes that came into force, and that did not.");
 	wf_str_addf(out,
 		    "weft_followed_total{result=\"ok\"} %llu\n"
 		    "weft_followed_total{result=\"refused\"} %llu\n",

@@ -51,7 +51,7 @@ static int set_guard(uint32_t slot, bool guarded, void *context, struct wf_err *
 
 	if (wf_dp_guard_get(control->dp, slot, &before) == 0 && before == guarded)
 		return 0;
-	if (guarded && !before && (endpoint || slot == WF_SLOT_HOST) &&
+	if (guarded && (endpoint || slot == WF_SLOT_HOST) &&
 	    wf_dp_endpoint_get(control->dp, slot, &value) == 0 && value.flags & WF_EP_READY)
 		wf_ctl_policy_seed(control, endpoint);
 	return wf_dp_guard_set(control->dp, slot, guarded, err);

@@ -95,7 +95,7 @@ static void fill_party(struct wf_control *control, uint32_t slot, const struct w
 	if (endpoint) {
 		(void)wf_str_copy(party->name, sizeof(party->name), endpoint->spec.meta.name);
 		*ret_labels = wf_labels_to_json(&endpoint->spec.meta.labels);
-		(void)wf_str_copy(namespace, 64, wf_ctl_policy_namespace(&endpoint->spec));
+		(void)wf_str_copy(namespace, 64, wf_ctl_namespace_of(&endpoint->spec.meta.labels));
 		return;
 	}
 	party->is_host = is_host_address(control, addr);

@@ -80,7 +80,7 @@ static int forget(struct wf_control *control, struct wf_err *err)
 
 	if (control->policy.confirm_timer)
 		(void)event_del(control->policy.confirm_timer);
-	return wf_ctl_commit(control, &gone, 1, WF_STORE_DURABLE, NULL, err);
+	return wf_ctl_commit(control, &gone, 1, WF_STORE_DURABLE, err);
 }
 
 static void arm_after(struct wf_control *control, int64_t wait_s)

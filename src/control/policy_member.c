@@ -12,13 +12,6 @@
 
 WF_LOG_MODULE(policy_member);
 
-const char *wf_ctl_policy_namespace(const struct wf_endpoint *spec)
-{
-	const char *namespace = wf_labels_get(&spec->meta.labels, WF_LABEL_POD_NAMESPACE);
-
-	return namespace && *namespace ? namespace : WF_NAMESPACE_DEFAULT;
-}
-
 static bool says_true(const struct wf_labels *labels, const char *key)
 {
 	const char *value = wf_labels_get(labels, key);
@@ -39,7 +32,7 @@ int wf_ctl_policy_member_put(struct wf_control *control, const struct ctl_endpoi
 	struct wf_addr addrs[WF_MAX_ENDPOINT_ADDRESSES];
 	const struct wf_policy_member member = {
 		.slot = spec->slot,
-		.namespace = wf_ctl_policy_namespace(spec),
+		.namespace = wf_ctl_namespace_of(&spec->meta.labels),
 		.labels = &spec->meta.labels,
 		.ports = spec->ports,
 		.port_count = spec->port_count,

@@ -5,11 +5,6 @@
 
 #include <weft/abi/limits.h>
 
-static void head(struct wf_str *out, const char *name, const char *type, const char *help)
-{
-	wf_str_addf(out, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
-}
-
 static void add_tables(const struct wf_policy_use *use, struct wf_str *out)
 {
 	const struct {
@@ -23,13 +18,14 @@ static void add_tables(const struct wf_policy_use *use, struct wf_str *out)
 		{ "rule_numbers", use->rule_numbers, WF_MAX_POLICY_HITS },
 	};
 
-	head(out, "weft_policy_table_entries", "gauge",
-	     "Entries of the tables of policies in use.");
+	wf_ctl_metric_head(out, "weft_policy_table_entries", "gauge",
+			   "Entries of the tables of policies in use.");
 	for (size_t i = 0; i < WF_ARRAY_LEN(tables); i++)
 		wf_str_addf(out, "weft_policy_table_entries{table=\"%s\"} %zu\n", tables[i].table,
 			    tables[i].used);
-	head(out, "weft_policy_table_limit", "gauge",
-	     "Entries that a table of policies can hold; what does not fit is refused.");
+	wf_ctl_metric_head(
+		out, "weft_policy_table_limit", "gauge",
+		"Entries that a table of policies can hold; what does not fit is refused.");
 	for (size_t i = 0; i < WF_ARRAY_LEN(tables); i++)
 		wf_str_addf(out, "weft_policy_table_limit{table=\"%s\"} %zu\n", tables[i].table,
 			    tables[i].limit);
@@ -50,13 +46,6 @@ static void add_hits(const char *key, const struct wf_policy *policy, void *cont
 		    (unsigned long long)sum.packets);
 }
 
-static void single(struct wf_str *out, const char *name, const char *type, const char *help,
-		   uint64_t value)
-{
-	head(out, name, type, help);
-	wf_str_addf(out, "%s %llu\n", name, (unsigned long long)value);
-}
-
 void wf_ctl_policy_metrics(struct wf_control *control, struct wf_str *out)
 {
 	const struct ctl_policy *policy = &control->policy;
@@ -64,26 +53,26 @@ void wf_ctl_policy_metrics(struct wf_control *control, struct wf_str *out)
 	struct wf_policy_use use;
 
 	wf_policy_engine_use(policy->engine, &use);
-	single(out, "weft_policies", "gauge", "Policies in force.", use.policies);
-	single(out, "weft_policy_members", "gauge", "Endpoints that policies can select.",
-	       use.members);
-	single(out, "weft_policy_classes", "gauge",
-	       "Groups of peers that the policies in force tell apart.", use.classes);
+	wf_ctl_metric(out, "weft_policies", "gauge", "Policies in force.", use.policies);
+	wf_ctl_metric(out, "weft_policy_members", "gauge", "Endpoints that policies can select.",
+		      use.members);
+	wf_ctl_metric(out, "weft_policy_classes", "gauge",
+		      "Groups of peers that the policies in force tell apart.", use.classes);
 	add_tables(&use, out);
-	single(out, "weft_policy_memory_bytes", "gauge", "Memory of the policy engine, about.",
-	       use.memory_bytes);
-	single(out, "weft_policy_changes_total", "counter",
-	       "Changes of policies that came into force.", policy->changes_total);
-	single(out, "weft_policy_refused_total", "counter",
-	       "Changes of policies that were refused as a whole.", policy->refused_total);
-	head(out, "weft_policy_compile_seconds_total", "counter",
-	     "Time that bringing changes into force took, refused ones included.");
+	wf_ctl_metric(out, "weft_policy_memory_bytes", "gauge",
+		      "Memory of the policy engine, about.", use.memory_bytes);
+	wf_ctl_metric(out, "weft_policy_changes_total", "counter",
+		      "Changes of policies that came into force.", policy->changes_total);
+	wf_ctl_metric(out, "weft_policy_refused_total", "counter",
+		      "Changes of policies that were refused as a whole.", policy->refused_total);
+	wf_ctl_metric_head(out, "weft_policy_compile_seconds_total", "counter",
+			   "Time that bringing changes into force took, refused ones included.");
 	wf_str_addf(out, "weft_policy_compile_seconds_total %.6f\n",
 		    (double)policy->compile_sum_ns / 1e9);
-	single(out, "weft_policy_audited_flows_total", "counter",
-	       "Flows seen on trial that a policy would have denied.",
-	       policy->audit ? policy->audit->seen_total : 0);
-	head(out, "weft_policy_hits_total", "counter",
-	     "Flows and drops that a policy's rules decided.");
+	wf_ctl_metric(out, "weft_policy_audited_flows_total", "counter",
+		      "Flows seen on trial that a policy would have denied.",
+		      policy->audit ? policy->audit->seen_total : 0);
+	wf_ctl_metric_head(out, "weft_policy_hits_total", "counter",
+			   "Flows and drops that a policy's rules decided.");
 	wf_policy_engine_visit(policy->engine, add_hits, &hits);
 }

@@ -97,8 +97,6 @@ void wf_ctl_policy_service_put(struct wf_control *control, const struct ctl_serv
 void wf_ctl_policy_service_drop(struct wf_control *control, const struct ctl_service *service);
 /* Whether an endpoint is on trial by its own label or annotation. */
 bool wf_ctl_policy_is_audited(const struct wf_endpoint *spec);
-/* The namespace it is in. Borrowed. */
-const char *wf_ctl_policy_namespace(const struct wf_endpoint *spec);
 
 /* ---- policy_seed.c ---------------------------------------------------------------------------- */
 

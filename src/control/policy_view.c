@@ -55,9 +55,9 @@ static size_t add_unseen(const struct wf_control *control, const struct wf_polic
 		for (size_t s = 0; !spec->slot && s < policy->section_count; s++)
 			selected = selected ||
 				   (!policy->sections[s].subject_is_node &&
-				    wf_selector_matches(&policy->sections[s].subject,
-							&spec->meta.labels,
-							wf_ctl_policy_namespace(spec), NULL));
+				    wf_selector_matches(
+					    &policy->sections[s].subject, &spec->meta.labels,
+					    wf_ctl_namespace_of(&spec->meta.labels), NULL));
 		if (selected)
 			wf_str_addf(out, "%s%s", count++ ? ", " : "", spec->meta.name);
 	}

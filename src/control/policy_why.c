@@ -344,7 +344,7 @@ static json_t *party_json(const struct question *question, const struct party *p
 	if (party->endpoint) {
 		(void)wf_json_set_str(value, "network", party->endpoint->network->spec.meta.name);
 		(void)wf_json_set_str(value, "namespace",
-				      wf_ctl_policy_namespace(&party->endpoint->spec));
+				      wf_ctl_namespace_of(&party->endpoint->spec.meta.labels));
 		(void)wf_json_set(value, "labels",
 				  wf_labels_to_json(&party->endpoint->spec.meta.labels));
 	}

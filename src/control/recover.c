@@ -61,7 +61,7 @@ static int load_seed(struct wf_control *control, struct wf_err *err)
 		if (!document)
 			return wf_fail(err, -ENOMEM, "out of memory");
 		write.document = document;
-		r = wf_ctl_commit(control, &write, 1, WF_STORE_DURABLE, NULL, err);
+		r = wf_ctl_commit(control, &write, 1, WF_STORE_DURABLE, err);
 		if (r < 0)
 			return r;
 	}
@@ -395,8 +395,6 @@ int wf_control_resync(struct wf_control *control, struct wf_err *err)
 		r = resync_services(control, err);
 	if (r < 0)
 		control->dirty |= dirty;
-	else
-		control->cluster.settled = true;
 	return r;
 }
 
@@ -413,7 +411,6 @@ static int come_into_force(struct wf_control *control, struct wf_err *err)
 	r = put_in_force(control, err);
 	if (r == 0)
 		r = resync_services(control, err);
-	control->cluster.settled = r == 0;
 	return r;
 }
 

@@ -75,9 +75,8 @@ static struct ctl_remote *make_remote(struct wf_endpoint *spec, struct ctl_node 
 
 static int judge(struct wf_control *control, const struct ctl_remote *remote, struct wf_err *err)
 {
-	const char *namespace = wf_labels_get(&remote->labels, WF_LABEL_POD_NAMESPACE);
 	const struct wf_policy_member member = {
-		.namespace = namespace && *namespace ? namespace : WF_NAMESPACE_DEFAULT,
+		.namespace = wf_ctl_namespace_of(&remote->labels),
 		.labels = &remote->labels,
 		.ports = remote->ports,
 		.port_count = remote->port_count,
@@ -118,9 +117,14 @@ static void hold(struct wf_control *control, const struct ctl_remote *remote, bo
 	}
 }
 
-static void touch_services(struct wf_control *control, const struct ctl_remote *remote)
+void wf_ctl_remotes_free(struct wf_control *control)
 {
-	wf_ctl_lb_touch_remote(control, remote);
+	struct ctl_remote *remote, *next;
+
+	HASH_ITER(by_name, control->cluster.remotes, remote, next) {
+		HASH_DELETE(by_name, control->cluster.remotes, remote);
+		free_remote(remote);
+	}
 }
 
 static void take_out(struct wf_control *control, struct ctl_remote *remote)
@@ -140,7 +144,7 @@ static int replace(struct wf_control *control, struct ctl_remote *remote, struct
 		if (!has_address(remote, &before->addrs[i]))
 			(void)wf_dp_remote_clear(control->dp, &before->addrs[i]);
 	if (before) {
-		touch_services(control, before);
+		wf_ctl_lb_touch_remote(control, before);
 		take_out(control, before);
 		free_remote(before);
 	}
@@ -152,12 +156,12 @@ static int replace(struct wf_control *control, struct ctl_remote *remote, struct
 	}
 	remote->node->remote_count++;
 	hold(control, remote, true);
-	if (!control->cluster.settled)
+	if (!control->lb.settled)
 		return 0;
 	r = judge(control, remote, err);
 	if (r == 0)
 		r = program(control, remote, err);
-	touch_services(control, remote);
+	wf_ctl_lb_touch_remote(control, remote);
 	return r;
 }
 
@@ -195,7 +199,7 @@ void wf_ctl_remote_drop(struct wf_control *control, const char *name)
 		return;
 	for (size_t i = 0; i < remote->addr_count; i++)
 		(void)wf_dp_remote_clear(control->dp, &remote->addrs[i]);
-	touch_services(control, remote);
+	wf_ctl_lb_touch_remote(control, remote);
 	take_out(control, remote);
 	if (wf_policy_engine_remote_drop(control->policy.engine, name, &fault) < 0)
 		wf_log_error("policies still know an endpoint that is gone",

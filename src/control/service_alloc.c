@@ -20,14 +20,6 @@
 
 /* ---- who has an address or a port ------------------------------------------------------------ */
 
-/* A port at an address; addr zero: at every address of the host. */
-struct claim {
-	const struct wf_addr *addr;
-	uint8_t proto;
-	uint16_t first, last;
-	char *who; /* room for 320 */
-};
-
 static void name_claim(const struct ctl_claim *claim, char who[320])
 {
 	static const char *const words[] = {
@@ -55,8 +47,9 @@ static bool meet(const struct wf_addr *a, const struct wf_addr *b)
 	return wf_addr_equal(a, b);
 }
 
-static bool claims_published(struct wf_control *control, const struct claim *claim,
-			     const char *except)
+/* Whether an endpoint publishes one of these ports; addr zero: at every address of the host. */
+static bool claims_published(struct wf_control *control, uint8_t proto, const struct wf_addr *addr,
+			     uint16_t first, uint16_t last, const char *except, char who[320])
 {
 	const struct ctl_endpoint *endpoint;
 	char text[WF_PUBLISH_TEXT];
@@ -67,10 +60,10 @@ static bool claims_published(struct wf_control *control, const struct claim *cla
 		for (size_t i = 0; i < endpoint->spec.publish.count; i++) {
 			const struct wf_publish *other = &endpoint->spec.publish.items[i];
 
-			if (other->proto != claim->proto || other->first > claim->last ||
-			    other->last < claim->first || !meet(&other->host_ip, claim->addr))
+			if (other->proto != proto || other->first > last || other->last < first ||
+			    !meet(&other->host_ip, addr))
 				continue;
-			(void)snprintf(claim->who, 320, "endpoint %.200s, which publishes %s",
+			(void)snprintf(who, 320, "endpoint %.200s, which publishes %s",
 				       endpoint->spec.meta.name, wf_publish_format(other, text));
 			return true;
 		}
@@ -78,22 +71,16 @@ static bool claims_published(struct wf_control *control, const struct claim *cla
 	return false;
 }
 
-int wf_ctl_port_claimed(
-	struct wf_control *control, uint8_t proto, const struct wf_addr *addr, uint16_t first,
-	uint16_t last, const char *except,
-	char ret_who[320]) /* NOLINT(readability-non-const-parameter): through claim */
+int wf_ctl_port_claimed(struct wf_control *control, uint8_t proto, const struct wf_addr *addr,
+			uint16_t first, uint16_t last, const char *except, char ret_who[320])
 {
-	struct claim claim = {
-		.addr = addr, .proto = proto, .first = first, .last = last, .who = ret_who
-	};
-
 	const struct ctl_claim *found =
 		wf_ctl_claim_of_node_port(&control->lb.claims, proto, first, last, except);
 
 	if (!found && !wf_addr_is_zero(addr))
 		found = wf_ctl_claim_of_port(&control->lb.claims, addr, proto, first, last, except);
 	if (!found)
-		return claims_published(control, &claim, except);
+		return claims_published(control, proto, addr, first, last, except, ret_who);
 	name_claim(found, ret_who);
 	return 1;
 }

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What people see of a store that is not on this host, and their word that it may be believed. */
 #include <errno.h>
-#include <inttypes.h>
 
 #include "base/clock.h"
 #include "base/json.h"
@@ -43,52 +42,46 @@ int wf_control_store_accept(struct wf_control *control, json_t **ret_answer, str
 	return *ret_answer ? 0 : wf_fail(err, -ENOMEM, "out of memory");
 }
 
-static void add(struct wf_str *out, const char *name, const char *type, const char *help,
-		uint64_t value)
-{
-	wf_str_addf(out, "# HELP %s %s\n# TYPE %s %s\n%s %" PRIu64 "\n", name, help, name, type,
-		    name, value);
-}
-
 void wf_ctl_store_metrics(const struct wf_control *control, struct wf_str *out)
 {
 	struct wf_store_state now;
 	uint64_t stale_s = 0;
 
 	wf_store_state(control->store, &now);
-	add(out, "weft_store_revision", "gauge", "Revision of the store.",
-	    wf_store_revision(control->store));
-	add(out, "weft_store_connected", "gauge",
-	    "Whether what is read of the store is at most a moment old.", now.is_connected);
+	wf_ctl_metric(out, "weft_store_revision", "gauge", "Revision of the store.",
+		      wf_store_revision(control->store));
+	wf_ctl_metric(out, "weft_store_connected", "gauge",
+		      "Whether what is read of the store is at most a moment old.",
+		      now.is_connected);
 	if (!now.is_remote)
 		return;
 	if (now.stale_since_s && wf_clock_wall_s() > now.stale_since_s)
 		stale_s = (uint64_t)(wf_clock_wall_s() - now.stale_since_s);
-	add(out, "weft_store_stale_seconds", "gauge",
-	    "How long the store has been away; 0 when it is not.", stale_s);
-	add(out, "weft_store_server_revision", "gauge",
-	    "Newest revision heard of from the server, of keys of others too.",
-	    now.server_revision);
-	add(out, "weft_store_held", "gauge",
-	    "Whether what the server has is not believed: deletions, or all of it.",
-	    now.hold[0] != '\0');
-	add(out, "weft_store_requests_total", "counter", "Requests to the server.",
-	    now.counters.requests);
-	add(out, "weft_store_request_failures_total", "counter",
-	    "Requests that had no answer, or a refusal.", now.counters.failures);
-	wf_str_addf(out,
-		    "# HELP weft_store_request_seconds_total Time of all requests.\n"
-		    "# TYPE weft_store_request_seconds_total counter\n"
-		    "weft_store_request_seconds_total %.6f\n",
+	wf_ctl_metric(out, "weft_store_stale_seconds", "gauge",
+		      "How long the store has been away; 0 when it is not.", stale_s);
+	wf_ctl_metric(out, "weft_store_server_revision", "gauge",
+		      "Newest revision heard of from the server, of keys of others too.",
+		      now.server_revision);
+	wf_ctl_metric(out, "weft_store_held", "gauge",
+		      "Whether what the server has is not believed: deletions, or all of it.",
+		      now.hold[0] != '\0');
+	wf_ctl_metric(out, "weft_store_requests_total", "counter", "Requests to the server.",
+		      now.counters.requests);
+	wf_ctl_metric(out, "weft_store_request_failures_total", "counter",
+		      "Requests that had no answer, or a refusal.", now.counters.failures);
+	wf_ctl_metric_head(out, "weft_store_request_seconds_total", "counter",
+			   "Time of all requests.");
+	wf_str_addf(out, "weft_store_request_seconds_total %.6f\n",
 		    (double)now.counters.request_ns / 1e9);
-	add(out, "weft_store_connects_total", "counter", "Connections that came to a watch.",
-	    now.counters.connects);
-	add(out, "weft_store_lists_total", "counter",
-	    "Lists of everything, after which the mirror was put right.", now.counters.lists);
-	add(out, "weft_store_audits_total", "counter", "Comparisons of the mirror with the server.",
-	    now.counters.audits);
-	add(out, "weft_store_repairs_total", "counter", "Documents that a list put right.",
-	    now.counters.repairs);
-	add(out, "weft_store_unreadable_total", "counter",
-	    "Values that are no document and were left out.", now.counters.unreadable);
+	wf_ctl_metric(out, "weft_store_connects_total", "counter",
+		      "Connections that came to a watch.", now.counters.connects);
+	wf_ctl_metric(out, "weft_store_lists_total", "counter",
+		      "Lists of everything, after which the mirror was put right.",
+		      now.counters.lists);
+	wf_ctl_metric(out, "weft_store_audits_total", "counter",
+		      "Comparisons of the mirror with the server.", now.counters.audits);
+	wf_ctl_metric(out, "weft_store_repairs_total", "counter",
+		      "Documents that a list put right.", now.counters.repairs);
+	wf_ctl_metric(out, "weft_store_unreadable_total", "counter",
+		      "Values that are no document and were left out.", now.counters.unreadable);
 }

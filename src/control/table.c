@@ -91,11 +91,11 @@ uint32_t wf_ctl_slot_by_address(struct wf_control *control, const struct wf_addr
 	return WF_SLOT_HOST;
 }
 
-const char *wf_ctl_endpoint_namespace(const struct wf_endpoint *spec)
+const char *wf_ctl_namespace_of(const struct wf_labels *labels)
 {
-	const char *namespace = wf_labels_get(&spec->meta.labels, WF_LABEL_POD_NAMESPACE);
+	const char *namespace = wf_labels_get(labels, WF_LABEL_POD_NAMESPACE);
 
-	return namespace ? namespace : WF_NAMESPACE_DEFAULT;
+	return namespace && *namespace ? namespace : WF_NAMESPACE_DEFAULT;
 }
 
 uint64_t wf_ctl_label_hash(const char *namespace, const char *key, const char *value)
@@ -200,7 +200,7 @@ static bool add_keys(struct wf_control *control, struct ctl_endpoint *endpoint)
 static void index_endpoint(struct wf_control *control, struct ctl_endpoint *endpoint)
 {
 	const struct wf_endpoint *spec = &endpoint->spec;
-	const char *namespace = wf_ctl_endpoint_namespace(spec);
+	const char *namespace = wf_ctl_namespace_of(&spec->meta.labels);
 	struct ctl_endpoint_key *key = endpoint->keys;
 
 	for (size_t i = 0; i < spec->address_count; i++, key++)

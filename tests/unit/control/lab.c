@@ -144,6 +144,7 @@ void lab_restart(struct lab *lab)
 	lab_settle(lab);
 }
 
+/* All but its control. */
 static struct lab *make(struct wf_store *store, const char *node, const char *node_ip)
 {
 	struct lab *lab = calloc(1, sizeof(*lab));
@@ -167,18 +168,28 @@ static struct lab *make(struct wf_store *store, const char *node, const char *no
 		(void)snprintf(path, sizeof(path), "/fake/c%u", i);
 		fake_net_add_ns(lab->net, path);
 	}
+	return lab;
+}
+
+static struct lab *started(struct lab *lab)
+{
 	lab_restart(lab);
 	return lab;
 }
 
 struct lab *lab_new(void)
 {
-	return make(NULL, "node1", NULL);
+	return started(make(NULL, "node1", NULL));
 }
 
 struct lab *lab_join(struct lab *first, const char *node, const char *node_ip)
 {
-	return make(first ? first->store : NULL, node, node_ip);
+	return started(make(first ? first->store : NULL, node, node_ip));
+}
+
+struct lab *lab_beside(struct lab *first, const char *node, const char *node_ip)
+{
+	return make(first->store, node, node_ip);
 }
 
 void lab_use(const struct lab *lab)

@@ -40,6 +40,8 @@ void lab_free(struct lab **lab);
  * first of those that share.
  */
 struct lab *lab_join(struct lab *first, const char *node, const char *node_ip);
+/* The same, but its control is not started. */
+struct lab *lab_beside(struct lab *first, const char *node, const char *node_ip);
 /* Paths of namespaces are those of this lab from here on. */
 void lab_use(const struct lab *lab);
 

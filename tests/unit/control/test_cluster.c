@@ -151,6 +151,91 @@ static void test_another_was_faster(void **state)
 	assert_int_equal(json_array_size(left), 1);
 }
 
+/* Somebody who changes a service as soon as he hears of it, while it is still being committed. */
+struct rival {
+	struct wf_store *store;
+	bool is_done;
+};
+
+static void change_port(const struct wf_store_event *event, void *context)
+{
+	struct rival *rival = context;
+	_cleanup_json_ json_t *document = NULL;
+	struct wf_store_write write = { .op = WF_STORE_PUT,
+					.kind = event->kind,
+					.name = event->name,
+					.expected = WF_STORE_ANY };
+
+	if (rival->is_done)
+		return;
+	rival->is_done = true;
+	document = json_deep_copy(event->document);
+	json_object_set_new(
+		json_array_get(json_object_get(json_object_get(document, "spec"), "ports"), 0),
+		"port", json_integer(81));
+	write.document = document;
+	assert_int_equal(wf_store_commit(rival->store, &write, 1, WF_STORE_DURABLE, NULL, NULL), 0);
+}
+
+/* What others write in the middle of a commit, and after it, is news. */
+static void test_news_during_a_commit(void **state)
+{
+	struct pair *pair = *state;
+	struct rival rival = { .store = pair->a->store };
+	const struct ctl_service *service;
+	uint64_t watch;
+
+	assert_int_equal(wf_store_watch(pair->a->store, "Service",
+					wf_store_revision(pair->a->store), change_port, &rival,
+					&watch, NULL),
+			 0);
+	lab_use(pair->a);
+	assert_int_equal(lab_apply(pair->a, "[{'kind':'Service','apiVersion':'v1','metadata':"
+					    "{'name':'web'},'spec':{'clusterIP':'10.96.0.10',"
+					    "'ports':[{'port':80}],'selector':{'app':'web'}}}]"),
+			 0);
+	assert_true(rival.is_done);
+	wf_store_unwatch(pair->a->store, watch);
+	settle(pair);
+	service = wf_ctl_service_find(pair->b->control, "default/web");
+	assert_int_equal(service->spec.ports[0].port, 81);
+	service = wf_ctl_service_find(pair->a->control, "default/web");
+	assert_int_equal(service->spec.ports[0].port, 81);
+}
+
+/* This node was taken for lost, and another one has the address by now. */
+static void test_lease_of_another_stays(void **state)
+{
+	struct pair *pair = *state;
+	_cleanup_json_ json_t *lease = lab_json("{'apiVersion':'weft.dev/v1','kind':'AddressLease',"
+						"'metadata':{'name':'over/10.5.0.2'},"
+						"'spec':{'endpoint':'other','node':'c'}}");
+	const struct wf_store_write writes[] = {
+		{ .op = WF_STORE_DELETE,
+		  .kind = WF_KIND_ENDPOINT,
+		  .name = "one",
+		  .expected = WF_STORE_ANY },
+		{ .op = WF_STORE_PUT,
+		  .kind = CTL_KIND_ADDRESS_LEASE,
+		  .name = "over/10.5.0.2",
+		  .document = lease,
+		  .expected = WF_STORE_ANY },
+	};
+	_cleanup_json_ json_t *left = NULL;
+
+	assert_int_equal(attach(pair->a, "one", ""), 0);
+	assert_string_equal(lab_address(pair->a), "10.5.0.2");
+	assert_int_equal(wf_store_commit(pair->a->store, writes, WF_ARRAY_LEN(writes),
+					 WF_STORE_DURABLE, NULL, NULL),
+			 0);
+	settle(pair);
+	assert_null(wf_ctl_endpoint_find(pair->a->control, "one"));
+	assert_int_equal(
+		wf_store_get(pair->a->store, CTL_KIND_ADDRESS_LEASE, "over/10.5.0.2", &left, NULL),
+		0);
+	assert_string_equal(wf_json_str(json_object_get(left, "spec"), "endpoint", ""), "other");
+}
+
 static void test_restart_knows_all(void **state)
 {
 	struct pair *pair = *state;
@@ -216,16 +301,8 @@ static void test_policy_sees_remote_labels(void **state)
 static void test_names_and_addresses_of_nodes(void **state)
 {
 	struct pair *pair = *state;
-	struct lab *third = calloc(1, sizeof(*third));
+	struct lab *third = lab_beside(pair->a, "b", "192.0.2.3");
 
-	assert_non_null(third);
-	third->node = "b";
-	third->node_ip = "192.0.2.3";
-	third->store = pair->a->store;
-	third->is_guest = true;
-	third->dp = fake_dp_new();
-	third->net = fake_net_new();
-	lab_use(third);
 	lab_assert_refused(third, lab_start(third), -EADDRINUSE, "", "a node b is alive");
 	third->node = "c";
 	third->node_ip = "192.0.2.2";
@@ -315,6 +392,8 @@ int main(void)
 		CASE(test_no_address_twice),
 		CASE(test_restart_knows_all),
 		CASE(test_another_was_faster),
+		CASE(test_news_during_a_commit),
+		CASE(test_lease_of_another_stays),
 		CASE(test_policy_sees_remote_labels),
 		CASE(test_names_and_addresses_of_nodes),
 		CASE(test_networks_take_turns),
