@@ -76,7 +76,7 @@ static void member_url(const struct etcd_cluster *cluster, uint16_t port, char *
 	(void)snprintf(url, bytes, "%s://127.0.0.1:%u", cluster->tls[0] ? "https" : "http", port);
 }
 
-static void run_etcd(const struct etcd_cluster *cluster, size_t at)
+static void exec_member(const struct etcd_cluster *cluster, size_t at)
 {
 	const struct etcd_member *member = &cluster->members[at];
 	char name[8], dir[96], peer[48], all[256] = "", log[96];
@@ -126,7 +126,7 @@ static void start_member(struct etcd_cluster *cluster, size_t at)
 
 	assert_true(pid >= 0);
 	if (pid == 0)
-		run_etcd(cluster, at);
+		exec_member(cluster, at);
 	cluster->members[at].pid = pid;
 }
 

@@ -11,12 +11,8 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
-#include "both_stores.h"
-#include "etcd_fixture.h"
+#include "etcd_host.h"
 #include "etcd_liar.h"
-
-static struct etcd_cluster cluster;
-static char prefix[32];
 
 static void test_nonsense(void **state)
 {
@@ -137,25 +133,12 @@ static void test_watch_lies(void **state)
 	assert_true(liar.orders->lies > 20);
 	differed = !are_equal(&stores);
 	assert_true(drive(driven, 15000, are_equal, &stores));
-	wf_store_state(stores.lied_to, &now);
+	now = state_of(stores.lied_to);
 	assert_true(differed || now.counters.lists > 1);
 	assert_true(now.counters.repairs > 0);
 	wf_store_close(&stores.truth);
 	wf_store_close(&stores.lied_to);
 	liar_stop(&liar);
-}
-
-static bool is_away(void *context)
-{
-	struct wf_store_state now;
-
-	wf_store_state(context, &now);
-	return !now.is_connected;
-}
-
-static bool is_back(void *context)
-{
-	return !is_away(context);
 }
 
 /* A partition: nothing comes and nothing is refused. */
@@ -210,15 +193,8 @@ static void test_slow(void **state)
 	liar_stop(&liar);
 }
 
-static bool is_held(void *context)
-{
-	struct wf_store_state now;
-
-	wf_store_state(context, &now);
-	return now.hold[0] != '\0';
-}
-
-static bool is_free(void *context)
+/* Connected or not: is_free() wants more. */
+static bool holds_nothing(void *context)
 {
 	return !is_held(context);
 }
@@ -232,7 +208,6 @@ static void test_empty_lists(void **state)
 	struct store_fixture fixture;
 	struct wf_store *driven[2] = { NULL, NULL };
 	struct wf_store *store;
-	char key[64];
 
 	fixture_init(&fixture);
 	options.mirror = fixture.path;
@@ -247,58 +222,33 @@ static void test_empty_lists(void **state)
 	}
 	wf_store_close(&store);
 	/* away until the history is gone, so that it has to list */
-	(void)snprintf(key, sizeof(key), "%s/x", prefix);
-	(void)etcd_put(cluster.urls[0], key, "x");
-	etcd_compact(cluster.urls[0], etcd_put(cluster.urls[0], key, "y"));
+	(void)etcd_put(cluster.urls[0], key("x"), "x");
+	etcd_compact(cluster.urls[0], etcd_put(cluster.urls[0], key("x"), "y"));
 	liar.orders->lists_are_empty = true;
 	store = etcd_open(&options);
 	driven[0] = store;
 	assert_true(drive(driven, 5000, is_held, store));
 	assert_int_equal(stored_value(store, "K", "n49"), 49);
 	liar.orders->lists_are_empty = false;
-	assert_true(drive(driven, 10000, is_free, store));
+	assert_true(drive(driven, 10000, holds_nothing, store));
 	assert_int_equal(stored_value(store, "K", "n49"), 49);
 	wf_store_close(&store);
 	liar_stop(&liar);
 	fixture_done(&fixture);
 }
 
-static int new_prefix(void **state)
-{
-	static int tests;
-
-	(void)snprintf(prefix, sizeof(prefix), "/l%d", tests++);
-	return 0;
-}
-
-static int start(void **state)
-{
-	etcd_start(&cluster, 1);
-	return 0;
-}
-
-static int stop(void **state)
-{
-	etcd_stop(&cluster);
-	return 0;
-}
-
-#define LIAR(test) cmocka_unit_test_setup(test, new_prefix)
-
 int main(void)
 {
-	const struct CMUnitTest alone[] = { LIAR(test_nonsense), LIAR(test_endless) };
+	const struct CMUnitTest alone[] = { ETCD(test_nonsense), ETCD(test_endless) };
 	const struct CMUnitTest tests[] = {
-		LIAR(test_watch_lies),
-		LIAR(test_partition),
-		LIAR(test_slow),
-		LIAR(test_empty_lists),
+		ETCD(test_watch_lies),
+		ETCD(test_partition),
+		ETCD(test_slow),
+		ETCD(test_empty_lists),
 	};
+	/* no etcd is needed to tell nonsense */
 	int failed = cmocka_run_group_tests_name("nonsense", alone, NULL, NULL);
+	int result = run_etcd(tests);
 
-	if (!etcd_is_there()) {
-		print_message("skipped: the program etcd is not there\n");
-		return failed ? failed : 77;
-	}
-	return failed + cmocka_run_group_tests_name("liar", tests, start, stop);
+	return failed ? failed : result;
 }

@@ -10,12 +10,7 @@
 #include <cmocka.h>
 
 #include "base/clock.h"
-#include "base/json.h"
-#include "both_stores.h"
-#include "etcd_fixture.h"
-
-static struct etcd_cluster cluster;
-static char prefix[32];
+#include "etcd_host.h"
 
 static struct wf_store *open_store(void)
 {
@@ -25,31 +20,11 @@ static struct wf_store *open_store(void)
 	return etcd_open(&options);
 }
 
-static bool is_connected(void *context)
-{
-	struct wf_store_state state;
-
-	wf_store_state(context, &state);
-	return state.is_connected;
-}
-
-static void await_connection(struct wf_store *store)
-{
-	struct wf_store *const stores[] = { store, NULL };
-	struct wf_store_state state;
-
-	if (drive(stores, 10000, is_connected, store))
-		return;
-	wf_store_state(store, &state);
-	fail_msg("not connected: %s", state.last_error);
-}
-
 /* The member that a store talks to. */
 static size_t member_of(struct wf_store *store)
 {
-	struct wf_store_state state;
+	const struct wf_store_state state = state_of(store);
 
-	wf_store_state(store, &state);
 	for (size_t i = 0; i < cluster.count; i++)
 		if (strcmp(cluster.urls[i], state.endpoint) == 0)
 			return i;
@@ -86,7 +61,7 @@ static void test_member_killed(void **state)
 	member = member_of(store);
 	etcd_kill(&cluster, member);
 	put_soon(store, "b", 2);
-	assert_true(is_connected(store));
+	assert_true(is_back(store));
 	assert_int_not_equal(member_of(store), member);
 	assert_int_equal(stored_value(store, "K", "b"), 2);
 	assert_string_equal(log.text, "+K/a@1=1 +K/b@2=2 ");
@@ -146,43 +121,25 @@ static void test_no_quorum(void **state)
 	assert_int_equal(stored_value(store, "K", "b"), -1);
 	etcd_restart(&cluster, 1);
 	etcd_restart(&cluster, 2);
-	await_connection(store);
+	await(store, 10000, is_back);
 	put_soon(store, "c", 3);
 	assert_int_equal(stored_value(store, "K", "c"), 3);
 	wf_store_close(&store);
 }
 
-static int new_prefix(void **state)
-{
-	static int tests;
-
-	(void)snprintf(prefix, sizeof(prefix), "/m%d", tests++);
-	return 0;
-}
-
-static int start(void **state)
+static int start_three(void **state)
 {
 	etcd_start(&cluster, 3);
-	return 0;
-}
-
-static int stop(void **state)
-{
-	etcd_stop(&cluster);
 	return 0;
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup(test_member_killed, new_prefix),
-		cmocka_unit_test_setup(test_member_stopped, new_prefix),
-		cmocka_unit_test_setup(test_no_quorum, new_prefix),
+		ETCD(test_member_killed),
+		ETCD(test_member_stopped),
+		ETCD(test_no_quorum),
 	};
 
-	if (!etcd_is_there()) {
-		print_message("skipped: the program etcd is not there\n");
-		return 77;
-	}
-	return cmocka_run_group_tests(tests, start, stop);
+	return run_etcd_on(tests, start_three);
 }

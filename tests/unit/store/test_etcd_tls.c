@@ -11,12 +11,9 @@
 
 #include <cmocka.h>
 
-#include "base/mem.h"
-#include "both_stores.h"
-#include "etcd_fixture.h"
+#include "etcd_host.h"
 
 static char dir[64];
-static struct etcd_cluster cluster;
 
 /* Makes two authorities, a server, clients of both, and one that has expired. */
 static const char script[] =
@@ -166,7 +163,7 @@ static void test_expired_later(void **state)
 	assert_int_equal(
 		open_with("ca.crt", "expired.crt", "expired.key", fixture.path, &store, &err), 0);
 	assert_int_equal(stored_value(store, "K", "b"), 2);
-	wf_store_state(store, &now);
+	now = state_of(store);
 	assert_false(now.is_connected);
 	assert_non_null(strstr(now.last_error, "expired.crt expired on"));
 	assert_true(put(store, "K", "b", 3, WF_STORE_ANY, &err) < 0);
@@ -175,7 +172,7 @@ static void test_expired_later(void **state)
 	fixture_done(&fixture);
 }
 
-static int start(void **state)
+static int start_tls(void **state)
 {
 	static char files[3][96];
 	char command[2048];
@@ -193,9 +190,9 @@ static int start(void **state)
 	return 0;
 }
 
-static int stop(void **state)
+static int stop_tls(void **state)
 {
-	etcd_stop(&cluster);
+	(void)stop(state);
 	remove_tree(dir);
 	return 0;
 }
@@ -213,5 +210,5 @@ int main(void)
 		print_message("skipped: the programs etcd and openssl are not there\n");
 		return 77;
 	}
-	return cmocka_run_group_tests(tests, start, stop);
+	return cmocka_run_group_tests(tests, start_tls, stop_tls);
 }

@@ -13,9 +13,7 @@
 #include <cmocka.h>
 
 #include "base/json.h"
-#include "base/mem.h"
-#include "etcd_fixture.h"
-#include "store_fixture.h"
+#include "both_stores.h"
 
 #define KEYS       12
 #define MAX_EVENTS 8192
@@ -158,7 +156,7 @@ static void apply(struct model *model, const struct plan *plan)
 		key->exists = is_put;
 		key->value = plan->values[i];
 		if (is_put) {
-			assert_int_equal(version_of(write->document), key->revision);
+			assert_int_equal(at(version_of(write->document)), key->revision);
 			assert_string_equal(metadata_text(write->document, "uid"), key->uid);
 		}
 	}
@@ -188,7 +186,7 @@ static void check_documents(const struct model *model, struct wf_store *store)
 			continue;
 		listed--;
 		assert_int_equal(value_of(got), key->value);
-		assert_int_equal(version_of(got), key->revision);
+		assert_int_equal(at(version_of(got)), key->revision);
 		assert_string_equal(metadata_text(got, "uid"), key->uid);
 	}
 	assert_int_equal(listed, 0);
@@ -249,28 +247,6 @@ static void try_plan(struct model *model, struct wf_store *store)
 	}
 }
 
-enum back_end {
-	MEM,
-	SQLITE,
-	ETCD
-};
-
-static struct etcd_cluster cluster;
-
-static struct wf_store *open_store(const struct store_fixture *fixture, enum back_end back_end)
-{
-	const struct wf_store_etcd_options options =
-		quick_options(cluster.urls, 1, "/model", fixture->path);
-	struct wf_store *store;
-
-	if (back_end == ETCD)
-		return etcd_open(&options);
-	assert_int_equal(back_end == SQLITE ? wf_store_sqlite_open(fixture->path, &store, NULL)
-					    : wf_store_mem_open(&store, NULL),
-			 0);
-	return store;
-}
-
 static void watch_all(struct wf_store *store, struct events *live, uint64_t from)
 {
 	uint64_t id;
@@ -278,95 +254,58 @@ static void watch_all(struct wf_store *store, struct events *live, uint64_t from
 	assert_int_equal(wf_store_watch(store, NULL, from, observe, live, &id, NULL), 0);
 }
 
-static void run(enum back_end back_end, int steps)
+static int steps_of(const struct setup *setup)
 {
+	if (setup->is_etcd)
+		return 600;
+	return setup->durable ? 1500 : 2000;
+}
+
+static void test_model(void **state)
+{
+	struct setup *setup = *state;
+	const char *text = getenv("WEFT_TEST_SEED");
 	struct model *model = calloc(1, sizeof(*model));
 	struct events *live = calloc(1, sizeof(*live));
-	struct store_fixture fixture;
-	struct wf_store *store;
+	int steps = steps_of(setup);
 	uint64_t oldest, first;
 
-	fixture_init(&fixture);
-	store = open_store(&fixture, back_end);
+	seed = text ? strtoull(text, NULL, 10) : 20261121;
 	/* in etcd others have written before */
-	first = oldest = model->revision = wf_store_revision(store);
-	watch_all(store, live, first);
+	first = oldest = model->revision = wf_store_revision(setup->store);
+	watch_all(setup->store, live, first);
 	for (int i = 0; i < steps; i++) {
-		try_plan(model, store);
+		try_plan(model, setup->store);
 		if (i % 10 == 0)
-			check_documents(model, store);
+			check_documents(model, setup->store);
 		if (i % 25 == 0)
-			check_history(model, store, oldest);
+			check_history(model, setup->store, oldest);
 		if (i % 200 == 199) {
 			uint64_t before = roll(&seed, model->revision) + 1;
 
-			assert_int_equal(wf_store_compact(store, before, NULL), 0);
+			assert_int_equal(wf_store_compact(setup->store, before, NULL), 0);
 			if (before - 1 > oldest)
 				oldest = before - 1;
 		}
-		if (back_end != MEM && i % 50 == 49) {
-			wf_store_close(&store);
-			store = open_store(&fixture, back_end);
-			watch_all(store, live, model->revision);
-			assert_int_equal(wf_store_revision(store), model->revision);
-			check_documents(model, store);
-			check_history(model, store, oldest);
+		if (setup->durable && i % 50 == 49) {
+			reopen(setup);
+			watch_all(setup->store, live, model->revision);
+			assert_int_equal(wf_store_revision(setup->store), model->revision);
+			check_documents(model, setup->store);
+			check_history(model, setup->store, oldest);
 		}
 	}
 	check_same(&model->events, 0, live);
 	assert_true(model->revision - first > (uint64_t)steps / 3);
-	wf_store_close(&store);
-	fixture_done(&fixture);
+	/* before the memory that its watcher writes to */
+	wf_store_close(&setup->store);
 	free(live);
 	free(model);
 }
 
-static void test_mem(void **state)
-{
-	run(MEM, 2000);
-}
-
-static void test_sqlite(void **state)
-{
-	run(SQLITE, 1500);
-}
-
-static void test_etcd(void **state)
-{
-	run(ETCD, 600);
-}
-
-static int set_seed(void **state)
-{
-	const char *text = getenv("WEFT_TEST_SEED");
-
-	seed = text ? strtoull(text, NULL, 10) : 20261121;
-	return 0;
-}
-
-static int start_etcd(void **state)
-{
-	etcd_start(&cluster, 1);
-	return 0;
-}
-
-static int stop_etcd(void **state)
-{
-	etcd_stop(&cluster);
-	return 0;
-}
-
 int main(void)
 {
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup(test_mem, set_seed),
-		cmocka_unit_test_setup(test_sqlite, set_seed),
-		cmocka_unit_test_setup(test_etcd, set_seed),
-	};
+	const struct CMUnitTest tests[] = { ALL(test_model) };
 
-	if (etcd_is_there())
-		return cmocka_run_group_tests(tests, start_etcd, stop_etcd);
-	print_message("the program etcd is not there: the test over it is skipped\n");
-	cmocka_set_skip_filter("test_etcd");
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return run_stores(tests);
 }
