@@ -11,21 +11,19 @@
 
 The paths take turns as in samehost.py, which also says what the values are. Needs root and etcd.
 """
-import contextlib
-import os
 import shutil
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
-from benchlib import finish, machine, need_root, parser, stop_politely
-from lib.netns import stop_process, wait_until
+from benchlib import HERE  # noqa: F401  (makes lib importable)
+from lib.etcd import Etcd
+from lib.netns import wait_until
 from lib.node import Node
+from lib.policy import allow_from
 import paths as ways
 import samehost
 
-ORDER = ["weft", "flannel", "routes", "bare"]
 ETCD = "10.9.1.1"
 
 
@@ -45,16 +43,10 @@ def underlay(stack, a=None, b=None):
 def start_etcd(stack, ns):
     folder = Path(tempfile.mkdtemp(prefix="wt-etcd-"))
     stack.callback(shutil.rmtree, folder, ignore_errors=True)
-    client, peer = f"http://{ETCD}:2379", f"http://{ETCD}:2380"
-    process = ns.popen(
-        ["etcd", "--data-dir", str(folder), "--listen-client-urls", client,
-         "--advertise-client-urls", client, "--listen-peer-urls", peer,
-         "--initial-advertise-peer-urls", peer, "--initial-cluster", f"default={peer}",
-         "--logger", "zap", "--log-level", "error"],
-        stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    stack.callback(stop_process, process)
-    wait_until(lambda: ns.run(["etcdctl", "--endpoints", f"{ETCD}:2379", "endpoint", "health"],
-                              check=False).returncode == 0, 20, 0.1, "etcd serves")
+    etcd = Etcd(ns, folder, ETCD)
+    stack.callback(etcd.close)
+    etcd.start()
+    return etcd
 
 
 def weft(stack, complaints):
@@ -62,16 +54,11 @@ def weft(stack, complaints):
     for node in nodes:
         stack.callback(lambda node=node: complaints.extend(node.close()))
     underlay(stack, nodes[0].host, nodes[1].host)
-    start_etcd(stack, nodes[0].host)
+    etcd = start_etcd(stack, nodes[0].host)
     for number, node in enumerate(nodes, 1):
-        node.start_daemon("--store", f"etcd://{ETCD}:2379", "--node-ip", f"10.9.1.{number}")
+        node.start_daemon("--store", etcd.url(), "--node-ip", f"10.9.1.{number}")
     nodes[0].network("bench", driver="overlay", subnets=[{"cidr": "10.60.0.0/16"}])
-    nodes[0].apply({"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy",
-                    "metadata": {"name": "bench"},
-                    "spec": {"podSelector": {"matchLabels": {"app": "server"}},
-                             "policyTypes": ["Ingress"],
-                             "ingress": [{"from": [{"podSelector": {
-                                 "matchLabels": {"app": "client"}}}]}]}})
+    nodes[0].apply(allow_from("bench", {"app": "server"}, {"app": "client"}))
     wait_until(lambda: nodes[1].api("GET", "/v1/networks")["items"], 10, what="the network")
     client, _, _ = nodes[0].container("bench", name="client", labels={"app": "client"})
     server, address, _ = nodes[1].container("bench", name="server", labels={"app": "server"})
@@ -101,7 +88,7 @@ def containers(stack, hosts, mtu, bridge):
     return made
 
 
-def flannel(stack):
+def flannel(stack, _):
     hosts = underlay(stack)
     client, server = containers(stack, hosts, 1450, bridge=True)
     for number, host in enumerate(hosts, 1):
@@ -117,7 +104,7 @@ def flannel(stack):
     return ways.Path("flannel", client, server, {4: "10.61.2.2"})
 
 
-def routes(stack):
+def routes(stack, _):
     hosts = underlay(stack)
     client, server = containers(stack, hosts, 1500, bridge=False)
     for number, host in enumerate(hosts, 1):
@@ -126,43 +113,13 @@ def routes(stack):
     return ways.Path("routes", client, server, {4: "10.61.2.2"})
 
 
-def bare(stack):
+def bare(stack, _):
     client, server = underlay(stack)
     return ways.Path("bare", client, server, {4: "10.9.1.2"})
 
 
-@contextlib.contextmanager
-def prepared(wanted, complaints, cpu, split):
-    makers = {"weft": lambda stack: weft(stack, complaints), "flannel": flannel,
-              "routes": routes, "bare": bare}
-    with contextlib.ExitStack() as stack:
-        every = [makers[name](stack) for name in wanted]
-        for path in every:
-            path.prepare(cpu, split)
-            path.warm_up()
-        yield every
-
-
-def main():
-    options = parser(__doc__)
-    options.add_argument("--rounds", type=int, default=10, help="turns of every path (10)")
-    options.add_argument("--secs", type=float, default=0.7, help="seconds of each value (0.7)")
-    options.add_argument("--cpu", type=int, default=os.cpu_count() - 1,
-                         help="CPU of the client, and of the server unless split (the last)")
-    options.add_argument("--metrics", nargs="*", choices=list(samehost.METRICS),
-                         default=["stream", "stream-split", "rr", "crr", "udp"])
-    options.add_argument("--paths", nargs="*", choices=ORDER, default=ORDER)
-    args = options.parse_args()
-    need_root()
-    stop_politely()
-    complaints = []
-    report = {"machine": machine(), "rounds": args.rounds, "secs": args.secs}
-    with prepared(args.paths, complaints, args.cpu, (args.cpu + 1) % os.cpu_count()) as every:
-        values = samehost.measure(every, args, [(path, 4) for path in every])
-    report["paths"] = samehost.summary(values)
-    report["values"] = values
-    return finish(report, args.output, samehost.show, complaints)
+MAKERS = {"weft": weft, "flannel": flannel, "routes": routes, "bare": bare}
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(samehost.compare(__doc__, MAKERS, lambda every: [(path, 4) for path in every]))

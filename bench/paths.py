@@ -177,33 +177,35 @@ def floor(stack):
     return Path("floor", client, server, server_addresses())
 
 
-def build(stack, complaints, wanted):
+# How each path is made: MAKERS[name](stack, complaints), where the stack takes it away again.
+MAKERS = {
+    "weft": weft,
+    "veth-tuned": lambda stack, _: veth(stack, "veth-tuned", tuned=True),
+    "veth": lambda stack, _: veth(stack, "veth", tuned=False),
+    "floor": lambda stack, _: floor(stack),
+    "bridge": lambda stack, _: bridge(stack, "bridge", netfilter=False),
+    "netfilter": lambda stack, _: bridge(stack, "netfilter", netfilter=True),
+}
+
+
+def build(stack, complaints, makers, wanted):
     """The paths of the names in `wanted` that this machine can have; the others are told."""
-    makers = {
-        "weft": lambda: weft(stack, complaints),
-        "veth": lambda: veth(stack, "veth", tuned=False),
-        "veth-tuned": lambda: veth(stack, "veth-tuned", tuned=True),
-        "bridge": lambda: bridge(stack, "bridge", netfilter=False),
-        "netfilter": lambda: bridge(stack, "netfilter", netfilter=True),
-        "floor": lambda: floor(stack),
-    }
     paths = []
     for name in wanted:
-        if name == "weft":
-            paths.append(makers[name]())
-            continue
         try:
-            paths.append(makers[name]())
+            paths.append(makers[name](stack, complaints))
         except (AssertionError, OSError) as error:
+            if name == "weft":
+                raise
             complaints.append(f"{name} left out: {error}")
     return paths
 
 
 @contextlib.contextmanager
-def prepared(wanted, complaints, cpu_same, cpu_split):
+def prepared(makers, wanted, complaints, cpu_same, cpu_split):
     """The paths, ready to measure; everything of theirs is gone afterwards."""
     with contextlib.ExitStack() as stack:
-        paths = build(stack, complaints, wanted)
+        paths = build(stack, complaints, makers, wanted)
         for path in paths:
             path.prepare(cpu_same, cpu_split)
             path.warm_up()

@@ -7,6 +7,7 @@ the JSON of the scripts; what was not measured has no rows.
 import statistics
 
 from benchlib import short
+from goal import Row, at_most, ratio_row, recorded
 import report_policy
 
 # A path of a program that got dearer by more than this, next to the bare program of the same
@@ -36,30 +37,6 @@ RULES = {"iptables": 1.3, "nftables": 1.15}
 FLOORS = {"weft": "floor, stack", "weft, bypass": "floor, redirect"}
 WAYS = {"node-port": "node port, outside client", "masquerade": "masquerade"}
 MODES = {"rr": "request-response", "crr": "connect-request-close"}
-
-
-class Row:
-    """One goal: is_met is None where only a number is recorded."""
-
-    def __init__(self, name, goal, measured, is_met=None):
-        self.name = name
-        self.goal = goal
-        self.measured = measured
-        self.is_met = is_met
-
-    def cells(self):
-        verdict = {True: "met", False: "**not met**", None: ""}[self.is_met]
-        return f"| {self.name} | {self.goal} | {self.measured} | {verdict} |"
-
-
-def at_most(name, unit, value, limit, more=""):
-    return Row(name, f"<= {limit:g}{unit}", f"{short(value)}{unit}{more}", value <= limit)
-
-
-def ratio_row(name, value, limit, is_least, more):
-    sign = ">=" if is_least else "<="
-    is_met = value >= limit if is_least else value <= limit
-    return Row(name, f"{sign} {limit:.2f} x", f"{value:.3f} x {more}", is_met)
 
 
 def cni_rows(rows):
@@ -232,10 +209,6 @@ def lb_rows(report):
                   f", {tracked / use['connections']:.0f} bytes each")
 
 
-def recorded(what, measured):
-    return Row(what, "recorded", measured)
-
-
 def relative_costs(programs):
     """{path: cost next to the bare program of the same run}; what is no packet is left out."""
     costs = {row["path"]: row["ns"] for row in programs}
@@ -275,12 +248,12 @@ def rows(reports, baseline):
     if "lb" in reports:
         found += lb_rows(reports["lb"])
     if "policy" in reports:
-        found += report_policy.path_rows(reports["policy"], ratio_row, recorded)
-        found += report_policy.change_rows(reports["policy"], at_most)
+        found += report_policy.path_rows(reports["policy"])
+        found += report_policy.change_rows(reports["policy"])
     if "compile" in reports:
-        found += report_policy.compile_rows(reports["compile"], at_most)
+        found += report_policy.compile_rows(reports["compile"])
     if "programs" in reports:
-        found += report_policy.cost_rows(reports["programs"], at_most)
+        found += report_policy.cost_rows(reports["programs"])
         found += program_rows(reports["programs"], baseline)
     if "samehost" in reports:
         found += size_rows(reports["samehost"])

@@ -3,6 +3,7 @@
 import statistics
 
 from benchlib import better, percentile, short
+from goal import at_most, ratio_row, recorded
 
 # metric: how it is called
 METRICS = {"stream": "stream", "rr": "request-response", "crr": "connect-request-close"}
@@ -21,7 +22,7 @@ def detail(values, mine, other, metric):
             f"other {short(statistics.median(values[other][metric]))})")
 
 
-def path_rows(report, ratio_row, recorded):
+def path_rows(report):
     values, sizes = report["paths"], report["sizes"]
     most, least = f"weft-{sizes[-1]}", f"weft-{sizes[0]}"
     for metric, name in METRICS.items():
@@ -46,7 +47,7 @@ def path_rows(report, ratio_row, recorded):
                                    f"{ratio:.3f} x {detail(values, mine, other, metric)}")
 
 
-def change_rows(report, at_most):
+def change_rows(report):
     took = [one["last_ms"] for one in report["change"]]
     if took:
         yield at_most("a policy change, to the last packet of the old rule, p50", " ms",
@@ -55,7 +56,7 @@ def change_rows(report, at_most):
                       percentile(took, 0.99), 20, "")
 
 
-def compile_rows(use, at_most):
+def compile_rows(use):
     what = f"{use['policies']:,} policies, {use['endpoints']:,} endpoints, {use['classes']:,} classes"
     yield at_most(f"full compile, {what}", " ms", use["full_ms"], 1000,
                   f", of it the commit {short(use['full_commit_ms'])}")
@@ -66,7 +67,7 @@ def compile_rows(use, at_most):
     yield at_most("the same, resident", " MB", use["resident_kb_max"] / 1e3, 64, "")
 
 
-def cost_rows(programs, at_most):
+def cost_rows(programs):
     costs = {row["path"]: row["ns"] for row in programs}
     plain = costs.get("tcp4, no policy")
     for path, goal in ABOVE.items():

@@ -16,8 +16,6 @@ from benchlib import (better, columns, finish, machine, need_root, parser, short
 from lib.netns import execute
 import paths as ways
 
-ORDER = ["weft", "veth-tuned", "veth", "floor", "bridge", "netfilter"]
-
 # metric: (mode of nettool, member of its answer, whether the server has a CPU of its own)
 METRICS = {
     "stream": ("stream", "gbit_s", False),
@@ -47,9 +45,8 @@ def measure_one(path, family, metric, args):
     return answer[member], answer.get("p99_us")
 
 
-def measure(every, args, pairs=None):
-    """{path/family: {metric: [values]}}"""
-    pairs = pairs or wanted_pairs(every)
+def measure(pairs, args):
+    """{path/family: {metric: [values]}} of (path, family)."""
     values = {f"{path.name}/{family}": {} for path, family in pairs}
     for number in range(args.rounds):
         turn = number % len(pairs)
@@ -84,22 +81,27 @@ def show(report):
         print(columns(lines), end="\n\n")
 
 
-def main():
-    options = parser(__doc__)
+def compare(text, makers, pairs):
+    """Measures what the command line asks for and prints it; returns the exit status.
+
+    text is the script's own, for --help; makers as MAKERS of paths.py, of which weft's has to work
+    and others may not; pairs(paths) are the (path, family) to measure, in that order.
+    """
+    options = parser(text)
     options.add_argument("--rounds", type=int, default=10, help="turns of every path (10)")
     options.add_argument("--secs", type=float, default=0.7, help="seconds of each value (0.7)")
     options.add_argument("--cpu", type=int, default=os.cpu_count() - 1,
                          help="CPU of the client, and of the server unless split (the last)")
     options.add_argument("--metrics", nargs="*", choices=list(METRICS), default=list(METRICS))
-    options.add_argument("--paths", nargs="*", choices=ORDER, default=ORDER)
+    options.add_argument("--paths", nargs="*", choices=list(makers), default=list(makers))
     args = options.parse_args()
     need_root()
     stop_politely()
     complaints = []
     report = {"machine": machine(), "rounds": args.rounds, "secs": args.secs}
     split = (args.cpu + 1) % os.cpu_count()
-    with ways.prepared(args.paths, complaints, args.cpu, split) as every:
-        values = measure(every, args)
+    with ways.prepared(makers, args.paths, complaints, args.cpu, split) as every:
+        values = measure(pairs(every), args)
         report["programs"] = {name: size for path in every for name, size in path.programs.items()}
     report["paths"] = summary(values)
     report["values"] = values
@@ -107,4 +109,4 @@ def main():
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(compare(__doc__, ways.MAKERS, wanted_pairs))

@@ -195,11 +195,9 @@ def floor_redirect(stack, _):
     """Programs that only redirect, on both devices of the host."""
     way = Floor(stack)
     program = BUILD / "bench" / "floor.bpf.o"
-    macs = {}
-    for ns, device in ((way.out, "up0"), (way.server, "eth0")):
-        macs[ns] = json.loads(ns.run(f"ip -j link show {device}").stdout)[0]["address"]
-    way.server.run(f"ip neigh replace {kubeproxy.GATEWAY[4]} lladdr {macs[way.out]} dev eth0")
-    way.out.run(f"ip neigh replace {HOST[4]} lladdr {macs[way.server]} dev up0")
+    way.server.run(f"ip neigh replace {kubeproxy.GATEWAY[4]} lladdr {way.out.mac('up0')} "
+                   "dev eth0")
+    way.out.run(f"ip neigh replace {HOST[4]} lladdr {way.server.mac('eth0')} dev up0")
     for device, section in (("up0", "tc"), (way.server_device, "tc/out")):
         way.host.run(f"tc qdisc add dev {device} clsact")
         way.host.run(f"tc filter add dev {device} ingress protocol all prio 1 bpf da "
@@ -218,10 +216,9 @@ class Flood:
         self.source = source
         self.sink = sink
         self.number = number  # port at which they arrive
-        macs = [json.loads(ns.run("ip -j link show up0").stdout)[0]["address"]
-                for ns in (source, host)]
-        frame = (Ether(src=macs[0], dst=macs[1]) / IP(src=OUTSIDE[4], dst=HOST[4]) /
-                 UDP(sport=40000, dport=NODE_PORT + 3) / Raw(b"x" * 22))
+        frame = (Ether(src=source.mac("up0"), dst=host.mac("up0")) /
+                 IP(src=OUTSIDE[4], dst=HOST[4]) / UDP(sport=40000, dport=NODE_PORT + 3) /
+                 Raw(b"x" * 22))
         self.frame = bytes(frame).hex()
         for ns, device in ((host, "up0"), (host, "up1"), (source, "up0"), (sink, "up0")):
             # NAPI, as devices of a network have it: without, nobody can send frames to a veth

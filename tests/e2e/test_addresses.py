@@ -25,16 +25,6 @@ def small(node, cidr="10.99.0.0/29", name="blue", **spec):
     return node.network(name, subnets=[subnet], **{**NO_COOLING, **spec})
 
 
-def metrics(node):
-    """{name with labels: value}"""
-    values = {}
-    for line in node.api("GET", "/metrics").splitlines():
-        if line and not line.startswith("#"):
-            name, value = line.rsplit(" ", 1)
-            values[name] = float(value)
-    return values
-
-
 # ---- subnets ---------------------------------------------------------------------------------------
 
 
@@ -209,7 +199,7 @@ def test_full_network_says_what_to_do(node):
     assert full.value.code == "ENOSPC" and full.value.status == 507
     assert "blue" in full.value.message and "5" in full.value.message
     assert list(ns.links()) == ["lo"]
-    assert metrics(node)['weft_ipam_exhausted_total{network="blue"}'] == 1
+    assert node.metrics()['weft_ipam_exhausted_total{network="blue"}'] == 1
 
 
 def test_dual_stack_attach_is_all_or_nothing(node):
@@ -292,7 +282,7 @@ def test_metrics_show_the_pools(node):
     small(node, coolDown="60s")
     node.container("blue")
     node.detach(node.container("blue")[2])
-    values = metrics(node)
+    values = node.metrics()
     prefix = 'weft_ipam_addresses{network="blue",subnet="10.99.0.0/29",state='
     assert values[prefix + '"in_use"}'] == 1
     assert values[prefix + '"cooling"}'] == 1

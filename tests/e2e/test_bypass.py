@@ -6,14 +6,12 @@
 The cases of test_masquerade.py, on a node that sends straight to the neighbour. That it does is
 seen by rules that drop whatever the host forwards.
 """
-from types import SimpleNamespace
-
 import pytest
 from lib.answer import BOTH, ask_tcp, try_tcp
 from lib.netns import wait_until
-from lib.service import HOST, OUTSIDE, bound  # noqa: F401  (fixtures and cases below use them)
+from lib.service import HOST, OUTSIDE
 from test_masquerade import (  # noqa: F401
-    beyond, forget_containers, test_fragments_go_out_and_come_back,
+    beyond, make_lab, test_fragments_go_out_and_come_back,
     test_fragments_leave_in_any_order, test_path_mtu_is_found,
     test_path_mtu_is_found_by_what_is_asked_from_outside, test_port_unreachable_comes_back,
     test_routers_on_the_way_are_seen, test_tcp_udp_and_echo_work_and_ports_are_kept,
@@ -24,11 +22,7 @@ TABLES = dict(zip(BOTH, ("iptables", "ip6tables")))
 
 @pytest.fixture
 def lab(new_site):
-    site = new_site("sockets", "--firewall", "bypass")
-    forget_containers(site.out)
-    site.serve(site.out, "outside")
-    return SimpleNamespace(site=site, node=site.node, out=site.out, c1=site.client,
-                           ip=site.client_ip)
+    return make_lab(new_site("sockets", "--firewall", "bypass"))
 
 
 @pytest.mark.parametrize("family", BOTH)

@@ -37,13 +37,17 @@ def forget_containers(outside):
         outside.run(f"ip -{family} route del default")
 
 
+def make_lab(site):
+    """c1 in blue, and an outside that answers but cannot reach c1 by its address."""
+    forget_containers(site.out)
+    site.serve(site.out, "outside")
+    return SimpleNamespace(site=site, node=site.node, out=site.out, c1=site.client,
+                           ip=site.client_ip)
+
+
 @pytest.fixture
 def lab(edge):
-    """c1 in blue, and an outside that answers but cannot reach c1 by its address."""
-    forget_containers(edge.out)
-    edge.serve(edge.out, "outside")
-    return SimpleNamespace(site=edge, node=edge.node, out=edge.out, c1=edge.client,
-                           ip=edge.client_ip)
+    return make_lab(edge)
 
 
 def sees_from(lab, family, source, timeout=0.5):

@@ -4,7 +4,7 @@
 Each node is a namespace with a weftd of its own; a bridge joins them; etcd is a real one.
 """
 import shutil
-import time
+import socket
 
 import pytest
 
@@ -12,6 +12,9 @@ from lib.answer import Answerer, Session, ask_tcp, try_tcp, try_udp
 from lib.cluster import Underlay
 from lib.netns import wait_until
 from lib.node import ApiError
+from lib.policy import allow_from, network_policy
+from lib.wire import IP, UDP, Ether
+from scapy.layers.vxlan import VXLAN
 
 pytestmark = pytest.mark.skipif(not shutil.which("etcd"), reason="etcd is not installed")
 
@@ -26,7 +29,8 @@ class Cluster:
         self.underlay = underlay
 
     def start(self, node, *extra):
-        node.start_daemon("--store", self.underlay.url(), "--node-ip", node.wire_address, *extra)
+        node.start_daemon("--store", self.underlay.etcd.url(), "--node-ip", node.wire_address,
+                          *extra)
 
     def network(self, **spec):
         self.nodes[0].network("over", driver="overlay",
@@ -55,7 +59,7 @@ def cluster(new_node, tmp_path, request):
     count = getattr(request, "param", 2)
     underlay = Underlay(tmp_path)
     try:
-        underlay.start_etcd()
+        underlay.etcd.start()
         nodes = [new_node(name) for name in "abc"[:count]]
         for node in nodes:
             node.wire_address = underlay.join(node)
@@ -64,7 +68,7 @@ def cluster(new_node, tmp_path, request):
             made.start(node)
         yield made
         for node in nodes:
-            if node.daemon.poll() is None:
+            if node.daemon and node.daemon.poll() is None:
                 node.stop_daemon()
     finally:
         underlay.close()
@@ -144,22 +148,13 @@ def test_policy_of_remote_labels(cluster, pair):
     try:
         assert try_tcp(web, db4) == "db" and try_tcp(other, db4) == "db"
         # applied at one node, in force at the other
-        a.apply({"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy",
-                 "metadata": {"name": "db"},
-                 "spec": {"podSelector": {"matchLabels": {"app": "db"}},
-                          "policyTypes": ["Ingress"],
-                          "ingress": [{"from": [{"podSelector": {
-                              "matchLabels": {"app": "web"}}}]}]}})
+        a.apply(allow_from("db", {"app": "db"}, {"app": "web"}))
         wait_until(lambda: try_tcp(other, db4) != "db", 3, what="the policy")
         assert try_tcp(web, db4) == "db" and try_tcp(web, db6) == "db"
         assert try_tcp(other, db6) != "db"
         # egress of the sender, by the labels of who is elsewhere
-        a.apply({"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy",
-                 "metadata": {"name": "web"},
-                 "spec": {"podSelector": {"matchLabels": {"app": "web"}},
-                          "policyTypes": ["Egress"],
-                          "egress": [{"to": [{"podSelector": {
-                              "matchLabels": {"app": "nobody"}}}]}]}})
+        a.apply(network_policy("web", {"app": "web"}, policyTypes=["Egress"], egress=[
+            {"to": [{"podSelector": {"matchLabels": {"app": "nobody"}}}]}]))
         assert try_tcp(web, db4) != "db"
         assert a.api("DELETE", "/v1/documents/NetworkPolicy/default%2Fweb") is not False
         assert try_tcp(web, db4) == "db"
@@ -193,8 +188,7 @@ def test_restart_of_a_daemon_interrupts_nothing(cluster, pair):
     session = Session(web, db4)
     try:
         for node in (a, b):
-            node.daemon.kill()
-            node.daemon.wait()
+            node.kill_daemon()
             assert session.works()
             cluster.start(node)
             assert session.works()
@@ -208,15 +202,14 @@ def test_etcd_down_changes_nothing_that_runs(cluster, pair):
     (a, web, *_), (b, db, db4, _) = pair
     server = Answerer(db, "db")
     try:
-        cluster.underlay.kill_etcd()
+        cluster.underlay.etcd.kill()
         assert try_tcp(web, db4) == "db"
-        a.daemon.kill()
-        a.daemon.wait()
+        a.kill_daemon()
         cluster.start(a)
         assert try_tcp(web, db4) == "db" and "db" in members(a)
         with pytest.raises(ApiError):
             a.attach(a.new_netns(), "over", name="late")
-        cluster.underlay.start_etcd()
+        cluster.underlay.etcd.start()
 
         def attached():
             try:
@@ -231,37 +224,26 @@ def test_etcd_down_changes_nothing_that_runs(cluster, pair):
 
 
 def vxlan(vni, inner, source, target, port=4789):
-    from scapy.layers.inet import IP, UDP
-    from scapy.layers.l2 import Ether
-    from scapy.layers.vxlan import VXLAN
-    return IP(src=source, dst=target) / UDP(sport=50000, dport=port) / VXLAN(vni=vni, flags="Instance") / \
-        Ether(dst="02:00:00:00:00:01", src="02:00:00:00:00:02") / inner
+    return (IP(src=source, dst=target) / UDP(sport=50000, dport=port) /
+            VXLAN(vni=vni, flags="Instance") /
+            Ether(dst="02:00:00:00:00:01", src="02:00:00:00:00:02") / inner)
 
 
 def send(ns, packet):
     """From a raw socket of a namespace, by its routes."""
-    import socket
     raw = ns.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW)
     with raw:
         raw.sendto(bytes(packet), (packet.dst, 0))
 
 
-def drops(node, reason):
-    for line in node.api("GET", "/metrics").splitlines():
-        if line.startswith(f'weft_drop_packets_total{{reason="{reason}"'):
-            return int(line.split()[1])
-    return None
-
-
 def test_forged_tunnels_are_refused(cluster, pair):
-    from scapy.layers.inet import IP, UDP
     (a, web, web4, _), (b, db, db4, _) = pair
     vni = b.inspect("over")["status"]["number"]
 
     def inner(source):
         return IP(src=source, dst=db4) / UDP(sport=9, dport=9999) / b"forged"
 
-    listener = db.socket(2, 2)
+    listener = db.socket(socket.AF_INET, socket.SOCK_DGRAM)
     listener.bind(("0.0.0.0", 9999))
     listener.settimeout(0.5)
     with listener:
@@ -273,12 +255,12 @@ def test_forged_tunnels_are_refused(cluster, pair):
                 ((vni, inner(db4), "10.9.0.1", "10.9.0.2"), "overlay_spoofed"),
                 ((vni, inner(web4), "10.9.0.254", "10.9.0.2"), "overlay_foreign"),
                 ((vni + 1, inner(web4), "10.9.0.1", "10.9.0.2"), "no_network")):
-            before = drops(b, reason)
+            before = b.drops(reason)
             sender = cluster.underlay.ns if case[2] == "10.9.0.254" else a.host
             send(sender, vxlan(*case))
             with pytest.raises(TimeoutError):
                 listener.recv(100)
-            assert drops(b, reason) == before + 1, reason
+            assert b.drops(reason) == before + 1, reason
 
 
 def test_a_lost_device_comes_back(cluster, pair):
@@ -302,8 +284,7 @@ def test_a_node_that_vanishes(cluster):
              "spec": {"selector": {"app": "x"}, "clusterIP": "10.96.0.78",
                       "ports": [{"port": 80, "targetPort": 8080}]}})
     cluster.underlay.cut(c)
-    c.daemon.kill()
-    c.daemon.wait()
+    c.kill_daemon()
 
     def lost():
         listed = {item["name"]: item["state"] for item in a.weft_json("node", "ls")["items"]}

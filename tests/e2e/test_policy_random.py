@@ -15,7 +15,6 @@ import subprocess
 
 import pytest
 from lib.crowd import ICMP, ICMP6, TCP, UDP, Attempt, Crowd
-from lib.netns import wait_until
 from lib.node import BUILD
 from lib.traffic import family_of
 
@@ -81,14 +80,9 @@ class Stage:
         labels["io.kubernetes.pod.namespace"] = endpoint["namespace"]
         if endpoint["audit"]:
             labels["weft.dev/audit"] = "true"
-        ns = self.node.new_netns("e")
-        self.node.attach(ns, "net", name=endpoint["name"], labels=labels,
-                         addresses=endpoint["addresses"], ports=endpoint["ports"])
-        for address in endpoint["addresses"]:
-            self.spaces[address] = ns
-            if ":" in address:
-                wait_until(lambda to=address: f"local {to} " in
-                           ns.run("ip -6 route show table local").stdout, 2, 0.005, address)
+        ns, _, _ = self.node.container("net", "e", name=endpoint["name"], labels=labels,
+                                       addresses=endpoint["addresses"], ports=endpoint["ports"])
+        self.spaces.update({address: ns for address in endpoint["addresses"]})
 
     def attempts(self, chance, count):
         """So many different ones; not from a party to itself, nor between the two outside."""

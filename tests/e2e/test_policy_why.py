@@ -58,7 +58,7 @@ def test_asking_changes_nothing(node, trio):
         return policy["status"]["weft"]["hits"]["packets"]
 
     def drops():
-        return node.api("GET", "/v1/status")["drops"].get("policy_ingress", 0)
+        return node.drops("policy_ingress")
 
     before, dropped = hits(), drops()
     for _ in range(3):

@@ -10,59 +10,27 @@ tests/unit/store; here it is that a daemon lives on it: starts, restarts and goe
 """
 import json
 import shutil
-import subprocess
 import time
 
 import pytest
 
-from lib.netns import stop_process, wait_until
+from lib.etcd import Etcd
+from lib.netns import wait_until
 from lib.node import ApiError, binary
 
 pytestmark = pytest.mark.skipif(not shutil.which("etcd"), reason="etcd is not installed")
 
-URL = "etcd://127.0.0.1:2379"
 ADDRESS = "10.9.9.1"  # where other nodes would reach this one
-
-
-class Etcd:
-    """A member of its own in a node's namespace; what it has outlives a restart."""
-
-    def __init__(self, node):
-        self.node = node
-        self.process = None
-        node.run(f"ip addr add {ADDRESS}/32 dev lo")
-        self.start()
-
-    def start(self, data="etcd"):
-        client = "http://127.0.0.1:2379"
-        peer = "http://127.0.0.1:2380"
-        with open(self.node.dir / "etcd.log", "ab") as log:
-            self.process = self.node.popen(
-                ["etcd", "--data-dir", str(self.node.dir / data), "--listen-client-urls", client,
-                 "--advertise-client-urls", client, "--listen-peer-urls", peer,
-                 "--initial-advertise-peer-urls", peer, "--initial-cluster", f"default={peer}",
-                 "--logger", "zap", "--log-level", "error"],
-                stdin=subprocess.DEVNULL, stdout=log, stderr=log)
-        wait_until(lambda: self.ctl("endpoint", "health", check=False).returncode == 0, 20, 0.1,
-                   "etcd serves")
-
-    def kill(self):
-        self.process.kill()
-        self.process.wait()
-
-    def ctl(self, *args, check=True):
-        return self.node.run(["etcdctl", "--endpoints", "127.0.0.1:2379", *args], check=check)
-
-    def keys(self):
-        return self.ctl("get", "--prefix", "/weft/", "--keys-only").stdout.split()
 
 
 @pytest.fixture
 def etcd(stopped_node):
-    member = Etcd(stopped_node)
+    """A member of its own in the node's namespace; what it has outlives a restart."""
+    stopped_node.run(f"ip addr add {ADDRESS}/32 dev lo")
+    member = Etcd(stopped_node.host, stopped_node.dir, "127.0.0.1")
+    member.start()
     yield member
-    if member.process.poll() is None:
-        stop_process(member.process)
+    member.close()
 
 
 def state(node):
@@ -77,18 +45,11 @@ def back(node):
     return wait_until(lambda: state(node)["connected"] and state(node), 15, 0.1, "back")
 
 
-def metric(node, name):
-    for line in node.api("GET", "/metrics").splitlines():
-        if line.startswith(name + " "):
-            return float(line.split()[1])
-    return None
-
-
 def test_lives_on_etcd(stopped_node, etcd):
     node = stopped_node
-    node.start_daemon("--node-ip", ADDRESS, "--store", URL)
+    node.start_daemon("--node-ip", ADDRESS, "--store", etcd.url())
     assert state(node)["connected"] and state(node)["remote"]
-    assert metric(node, "weft_store_connected") == 1
+    assert node.metric("weft_store_connected") == 1
     node.network("blue", subnets=[{"cidr": "10.77.0.0/24"}])
     assert "/weft/Network/blue" in etcd.keys()
     c1, _, first = node.container("blue")
@@ -97,7 +58,7 @@ def test_lives_on_etcd(stopped_node, etcd):
     uid = node.inspect("blue")["metadata"]["uid"]
     # a restart finds everything, and nobody notices
     node.kill_daemon()
-    node.start_daemon("--node-ip", ADDRESS, "--store", URL)
+    node.start_daemon("--node-ip", ADDRESS, "--store", etcd.url())
     assert c1.ping(address)
     assert node.inspect("blue")["metadata"]["uid"] == uid
     node.detach(first)
@@ -108,7 +69,7 @@ def test_lives_on_etcd(stopped_node, etcd):
 
 def test_outage(stopped_node, etcd):
     node = stopped_node
-    node.start_daemon("--node-ip", ADDRESS, "--store", URL)
+    node.start_daemon("--node-ip", ADDRESS, "--store", etcd.url())
     node.network("blue", subnets=[{"cidr": "10.77.0.0/24"}])
     c1, _, _ = node.container("blue")
     _, address, _ = node.container("blue")
@@ -125,12 +86,12 @@ def test_outage(stopped_node, etcd):
     away(node)
     assert [item["metadata"]["name"] for item in node.api("GET", "/v1/networks")["items"]] \
         == ["blue"]
-    assert metric(node, "weft_store_connected") == 0
+    assert node.metric("weft_store_connected") == 0
     assert "away since" in node.weft("status").stdout
     # containers go on, and so they do over a restart of the daemon
     assert c1.ping(address)
     node.kill_daemon()
-    node.start_daemon("--node-ip", ADDRESS, "--store", URL)
+    node.start_daemon("--node-ip", ADDRESS, "--store", etcd.url())
     assert c1.ping(address)
     assert len(node.endpoints()) == 2
     assert not state(node)["connected"]
@@ -151,7 +112,7 @@ def test_migrate(stopped_node, etcd):
     before = {item["metadata"]["name"]: item["metadata"]["uid"]
               for item in node.endpoints() + node.api("GET", "/v1/networks")["items"]}
     # not beside a running daemon: its store is its own
-    args = ("store", "migrate", "--to", URL, "--config", "none", "--state-dir",
+    args = ("store", "migrate", "--to", etcd.url(), "--config", "none", "--state-dir",
             str(node.state_dir))
     refused = node.weft(*args, check=False)
     assert refused.returncode == 1 and "in use" in refused.stderr
@@ -160,7 +121,7 @@ def test_migrate(stopped_node, etcd):
     assert "copied" in done.stdout
     again = node.weft(*args, check=False)
     assert again.returncode == 1 and "--merge" in again.stderr
-    node.start_daemon("--node-ip", ADDRESS, "--store", URL)
+    node.start_daemon("--node-ip", ADDRESS, "--store", etcd.url())
     assert c1.ping(address)
     after = {item["metadata"]["name"]: item["metadata"]["uid"]
              for item in node.endpoints() + node.api("GET", "/v1/networks")["items"]}
@@ -171,7 +132,7 @@ def test_migrate(stopped_node, etcd):
 def test_another_etcd_is_not_believed(stopped_node, etcd):
     node = stopped_node
     node.expect_errors("the store is not believed")
-    node.start_daemon("--node-ip", ADDRESS, "--store", URL)
+    node.start_daemon("--node-ip", ADDRESS, "--store", etcd.url())
     node.network("blue", subnets=[{"cidr": "10.77.0.0/24"}])
     c1, _, _ = node.container("blue")
     _, address, _ = node.container("blue")
@@ -191,7 +152,8 @@ def test_another_etcd_is_not_believed(stopped_node, etcd):
 
 def test_a_first_start_needs_etcd(stopped_node):
     node = stopped_node
-    done = node.run(node.daemon_command("--store", URL), check=False, env=node.environment())
+    done = node.run(node.daemon_command("--store", "etcd://127.0.0.1:2379"), check=False,
+                    env=node.environment())
     assert done.returncode == 1
     assert "127.0.0.1:2379" in done.stderr and "refused" in done.stderr
 
@@ -205,7 +167,7 @@ def test_wrong_store(stopped_node, store):
 
 def test_show_is_json_too(stopped_node, etcd):
     node = stopped_node
-    node.start_daemon("--node-ip", ADDRESS, "--store", URL)
+    node.start_daemon("--node-ip", ADDRESS, "--store", etcd.url())
     shown = json.loads(node.weft("store", "show", "-o", "json").stdout)
     assert shown["connected"] and shown["endpoint"] == "http://127.0.0.1:2379"
     assert node.weft("store", "accept", check=False).returncode == 1

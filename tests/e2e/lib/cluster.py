@@ -5,9 +5,8 @@
       node b (10.9.0.2) ---+--- bridge in the underlay's namespace, 10.9.0.254: etcd
       ...                  |
 """
-import subprocess
-
-from .netns import Netns, stop_process, wait_until
+from .etcd import Etcd
+from .netns import Netns
 
 ETCD = "10.9.0.254"
 
@@ -17,9 +16,8 @@ class Underlay:
 
     def __init__(self, directory, mtu=1500):
         self.ns = Netns("u")
-        self.dir = directory
         self.mtu = mtu
-        self.process = None
+        self.etcd = Etcd(self.ns, directory, ETCD)
         self.count = 0
         self.ns.run("ip link set lo up")
         self.ns.run(f"ip link add wire mtu {mtu} type bridge")
@@ -46,28 +44,6 @@ class Underlay:
         """Takes a node off the wire, or puts it back."""
         self.ns.run(f"ip link set {node.wire_port} {'down' if on else 'up'}")
 
-    def url(self):
-        return f"etcd://{ETCD}:2379"
-
-    def start_etcd(self):
-        client = f"http://{ETCD}:2379"
-        peer = f"http://{ETCD}:2380"
-        with open(self.dir / "etcd.log", "ab") as log:
-            self.process = self.ns.popen(
-                ["etcd", "--data-dir", str(self.dir / "etcd"), "--listen-client-urls", client,
-                 "--advertise-client-urls", client, "--listen-peer-urls", peer,
-                 "--initial-advertise-peer-urls", peer, "--initial-cluster", f"default={peer}",
-                 "--logger", "zap", "--log-level", "error"],
-                stdin=subprocess.DEVNULL, stdout=log, stderr=log)
-        wait_until(lambda: self.ns.run(["etcdctl", "--endpoints", f"{ETCD}:2379", "endpoint",
-                                        "health"], check=False).returncode == 0,
-                   20, 0.1, "etcd serves")
-
-    def kill_etcd(self):
-        self.process.kill()
-        self.process.wait()
-
     def close(self):
-        if self.process and self.process.poll() is None:
-            stop_process(self.process)
+        self.etcd.close()
         self.ns.remove()

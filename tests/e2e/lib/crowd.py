@@ -8,16 +8,18 @@ answer.
 """
 import contextlib
 import errno
+import itertools
 import selectors
 import socket
 import struct
 import time
 from collections import namedtuple
 
-from .netns import entered
 from .traffic import family_of
 
 TCP, UDP, ICMP, ICMP6 = 6, 17, 1, 58
+KINDS = {TCP: socket.SOCK_STREAM, UDP: socket.SOCK_DGRAM, ICMP: socket.SOCK_RAW,
+         ICMP6: socket.SOCK_RAW}
 ECHO = {socket.AF_INET: (ICMP, 8, 0), socket.AF_INET6: (ICMP6, 128, 129)}
 
 Attempt = namedtuple("Attempt", "src dst proto port")
@@ -31,21 +33,19 @@ class Crowd:
         self.selector = selectors.DefaultSelector()
         self.stack = contextlib.ExitStack()
         self.accepted = []
-        self.ids = iter(range(1, 0xffff))
+        self.ids = itertools.cycle(range(1, 0xffff))  # each is unique within one run()
         for address, space in spaces.items():
             for proto, port in ports:
                 if proto in (TCP, UDP):
                     self.listen(space, address, proto, port)
 
-    def open(self, space, family, kind, proto=0):
-        with entered(space.path):
-            made = socket.socket(family, kind, proto)
+    def open(self, space, family, proto):
+        made = space.socket(family, KINDS[proto], proto)
         made.setblocking(False)
         return self.stack.enter_context(made)
 
     def listen(self, space, address, proto, port):
-        kind = socket.SOCK_STREAM if proto == TCP else socket.SOCK_DGRAM
-        listener = self.open(space, family_of(address), kind)
+        listener = self.open(space, family_of(address), proto)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind((address, port))
         if proto == TCP:
@@ -71,13 +71,8 @@ class Crowd:
     def begin(self, attempt, done):
         """Sends the first packet; done(attempt) is called when the answer is there."""
         family = family_of(attempt.src)
-        if attempt.proto in (TCP, UDP):
-            kind = socket.SOCK_STREAM if attempt.proto == TCP else socket.SOCK_DGRAM
-            sender = self.open(self.spaces[attempt.src], family, kind)
-            sender.bind((attempt.src, 0))
-        else:
-            sender = self.open(self.spaces[attempt.src], family, socket.SOCK_RAW, attempt.proto)
-            sender.bind((attempt.src, 0))
+        sender = self.open(self.spaces[attempt.src], family, attempt.proto)
+        sender.bind((attempt.src, 0))
         if attempt.proto == TCP:
             if sender.connect_ex((attempt.dst, attempt.port)) not in (0, errno.EINPROGRESS):
                 return sender

@@ -186,6 +186,23 @@ class Node:
     def endpoints(self):
         return self.api("GET", "/v1/endpoints")["items"]
 
+    def metrics(self):
+        """{name with labels: value}"""
+        values = {}
+        for line in self.api("GET", "/metrics").splitlines():
+            if line and not line.startswith("#"):
+                name, value = line.rsplit(" ", 1)
+                values[name] = float(value)
+        return values
+
+    def metric(self, name):
+        """One of them, labels included in the name; None when it is not there."""
+        return self.metrics().get(name)
+
+    def drops(self, reason):
+        """Packets that the datapath dropped for that reason."""
+        return self.api("GET", "/v1/status")["drops"].get(reason, 0)
+
     def attach(self, ns, network, **opts):
         """Attaches a namespace; keywords as in the attach request. Returns the Endpoint."""
         body = {"network": network, "netns": ns.path, "owner": "cli", **opts}
@@ -200,13 +217,14 @@ class Node:
         """A new namespace attached to a network: (Netns, first IPv4 or only address, Endpoint)."""
         ns = self.new_netns(prefix)
         endpoint = self.attach(ns, network, **opts)
-        address6 = self.address_of(endpoint, 6)
-        if address6:
+        for entry in endpoint["status"]["addresses"]:
             # the kernel takes an IPv6 address into use in a worker of its own: on a busy machine
             # some milliseconds after the attach, and what arrives before that is lost
-            wait_until(lambda: f"local {address6} " in
-                       ns.run("ip -6 route show table local").stdout, 2, 0.005,
-                       f"{address6} is in use")
+            address = entry["address"].split("/")[0]
+            if ":" in address:
+                wait_until(lambda to=address: f"local {to} " in
+                           ns.run("ip -6 route show table local").stdout, 2, 0.005,
+                           f"{address} is in use")
         return ns, self.address_of(endpoint), endpoint
 
     @staticmethod

@@ -191,13 +191,10 @@ class Site:
 
     def metric(self, name):
         """The value of a line of the metrics, labels included in the name."""
-        for line in self.node.api("GET", "/metrics").splitlines():
-            if line.startswith(name + " "):
-                return float(line.split()[-1])
-        return None
+        return self.node.metric(name)
 
     def drops(self, reason):
-        return self.node.api("GET", "/v1/status")["drops"].get(reason, 0)
+        return self.node.drops(reason)
 
     def connections(self, **query):
         text = urllib.parse.urlencode(query)
