@@ -258,7 +258,7 @@ static void drop_unwanted(const struct wf_addr *addr, const struct wf_remote_val
 
 	(void)value;
 	HASH_FIND(hh, stale->wanted, addr, sizeof(*addr), found);
-	if (!found && stale->result == 0)
+	if (!found && stale->result == 0 && !wf_ctl_node_hosts_have(stale->control, addr))
 		stale->result = wf_dp_remote_clear(stale->control->dp, addr);
 }
 
@@ -295,5 +295,7 @@ int wf_ctl_remotes_program(struct wf_control *control, struct wf_err *err)
 	HASH_ITER(by_name, control->cluster.remotes, remote, next)
 		if (r == 0)
 			r = program(control, remote, err);
+	if (r == 0)
+		r = wf_ctl_node_hosts_program(control, err);
 	return r < 0 ? r : drop_stale(control, err);
 }
