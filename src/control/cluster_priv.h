@@ -150,6 +150,8 @@ int wf_ctl_remotes_judge(struct wf_control *control, struct wf_err *err);
 int wf_ctl_remotes_program(struct wf_control *control, struct wf_err *err);
 /* The endpoint of another node that has an address; NULL: none. */
 struct ctl_remote *wf_ctl_remote_by_address(struct wf_control *control, const struct wf_addr *addr);
+/* The name of that one, for pools to ask; context: the control. */
+const char *wf_ctl_remote_owner(const struct wf_addr *addr, void *context);
 /* Some endpoint of another node in a network; NULL: there is none. */
 struct ctl_remote *wf_ctl_remote_in(struct wf_control *control, const char *network);
 

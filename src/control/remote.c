@@ -72,6 +72,13 @@ struct ctl_remote *wf_ctl_remote_by_address(struct wf_control *control, const st
 	return found ? found->remote : NULL;
 }
 
+const char *wf_ctl_remote_owner(const struct wf_addr *addr, void *context)
+{
+	const struct ctl_remote *remote = wf_ctl_remote_by_address(context, addr);
+
+	return remote ? remote->name : NULL;
+}
+
 struct ctl_remote *wf_ctl_remote_in(struct wf_control *control, const char *network)
 {
 	WF_INDEX_EACH(&control->cluster.crowd_networks, wf_ctl_crowd_network_hash(network), node) {
@@ -156,7 +163,7 @@ static void hold(struct wf_control *control, const struct ctl_remote *remote, bo
 		struct wf_pool *pool = wf_ctl_pool_of(network, addr);
 
 		if (pool && on)
-			(void)wf_pool_take(pool, addr, remote->name, now_ms, NULL);
+			(void)wf_pool_take_elsewhere(pool, addr, remote->name, now_ms, NULL);
 		else if (pool)
 			(void)wf_pool_release(pool, addr, remote->name, now_ms, true);
 	}
