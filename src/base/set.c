@@ -7,10 +7,16 @@
 
 #define FEWEST_SLOTS 16
 
-/* Where a hash begins to look: its share of all hashes, so that any number of slots will do. */
+/*
+ * Where a hash begins to look: its share of all hashes, so that any number of slots will do. Sets of
+ * different sizes mix it differently: one is often filled by a walk through another, and in the
+ * order of the hashes all would crowd where it begins.
+ */
 static size_t home_of(const struct wf_set *set, uint64_t hash)
 {
-	return (size_t)(((hash >> 32) * (uint64_t)set->slot_count) >> 32);
+	uint64_t mixed = hash * (set->slot_count * 0x9e3779b97f4a7c15 | 1);
+
+	return (size_t)(((mixed >> 32) * (uint64_t)set->slot_count) >> 32);
 }
 
 static size_t next_of(const struct wf_set *set, size_t at)
@@ -30,7 +36,7 @@ static void put(struct wf_set *set, void *object)
 static int grow(struct wf_set *set)
 {
 	struct wf_set old = *set;
-	size_t count = old.slot_count ? old.slot_count + old.slot_count / 2 : FEWEST_SLOTS;
+	size_t count = old.slot_count ? old.slot_count + old.slot_count / 4 : FEWEST_SLOTS;
 	void **slots = calloc(count, sizeof(void *));
 
 	if (!slots)
@@ -53,8 +59,8 @@ void wf_set_done(struct wf_set *set)
 
 int wf_set_add(struct wf_set *set, void *object)
 {
-	/* a quarter stays empty; without memory one slot is enough, as it ends what looks */
-	if ((set->count + 1) * 4 > set->slot_count * 3 && grow(set) < 0 &&
+	/* a fifth stays empty; without memory one slot is enough, as it ends what looks */
+	if ((set->count + 1) * 5 > set->slot_count * 4 && grow(set) < 0 &&
 	    set->count + 1 >= set->slot_count)
 		return -ENOMEM;
 	put(set, object);

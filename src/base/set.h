@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A set of objects that live elsewhere, for tables of very many: eleven to sixteen bytes for each
+ * A set of objects that live elsewhere, for tables of very many: ten to thirteen bytes for each
  * and nothing within the object. Slower than an index (base/index.h), and adding can fail. Objects
  * may have the same key; then one of them is found.
  */

@@ -106,6 +106,46 @@ static void test_same_key(void **state)
 	wf_set_done(&set);
 }
 
+/* Comparisons that a search of each took at most, on average. */
+#define FEW 6
+
+static size_t compared;
+
+static bool counted_is(const void *object, const void *key)
+{
+	compared++;
+	return object == key;
+}
+
+static uint64_t number_hash(const void *object)
+{
+	return wf_hash_number(0, *(const uint64_t *)object);
+}
+
+/* A set that is filled in the order of another one's slots is as good as any. */
+static void test_filled_by_a_walk(void **state)
+{
+	static const struct wf_set_ops counted = { number_hash, counted_is };
+	struct wf_set from = { .ops = &counted }, to = { .ops = &counted };
+	static uint64_t numbers[50000];
+	size_t at = 0;
+
+	(void)state;
+	for (size_t i = 0; i < WF_ARRAY_LEN(numbers); i++) {
+		numbers[i] = i;
+		assert_int_equal(wf_set_add(&from, &numbers[i]), 0);
+	}
+	compared = 0;
+	for (uint64_t *number; (number = wf_set_walk(&from, &at));) {
+		assert_int_equal(wf_set_add(&to, number), 0);
+		assert_ptr_equal(wf_set_find(&to, number_hash(number), number), number);
+	}
+	assert_int_equal(to.count, WF_ARRAY_LEN(numbers));
+	assert_true(compared < FEW * WF_ARRAY_LEN(numbers));
+	wf_set_done(&from);
+	wf_set_done(&to);
+}
+
 /* Without memory to grow it becomes full but for one slot, and still ends every search. */
 static void test_no_memory(void **state)
 {
@@ -137,6 +177,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_model),
 		cmocka_unit_test(test_same_key),
+		cmocka_unit_test(test_filled_by_a_walk),
 		cmocka_unit_test(test_no_memory),
 	};
 
