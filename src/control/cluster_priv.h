@@ -67,7 +67,8 @@ struct ctl_remote {
 	struct ctl_node *node;
 	struct ctl_remote *prev_alike, *next_alike; /* of the crowd */
 	struct ctl_remote *prev_there, *next_there; /* of the node */
-	size_t addr_count;
+	uint32_t addr_count;
+	uint32_t right; /* scratch: bits of the addresses that the datapath has as they shall be */
 	struct ctl_remote_address addrs[];
 };
 

@@ -101,7 +101,7 @@ static struct ctl_remote *make_remote(const struct wf_endpoint *spec, struct ctl
 	if (!remote)
 		return NULL;
 	remote->node = node;
-	remote->addr_count = spec->address_count;
+	remote->addr_count = (uint32_t)spec->address_count;
 	for (size_t i = 0; i < spec->address_count; i++)
 		remote->addrs[i] = (struct ctl_remote_address){
 			.addr = spec->addresses[i].prefix.addr,
@@ -138,17 +138,30 @@ static int judge(struct wf_control *control, const struct ctl_remote *remote, st
 	return wf_policy_engine_remote_put(control->policy.engine, remote->name, &member, err);
 }
 
-static int program(struct wf_control *control, const struct ctl_remote *remote, struct wf_err *err)
+/* What the datapath shall have at its addresses; false: nothing, its network is not there. */
+static bool value_of(struct wf_control *control, const struct ctl_remote *remote,
+		     struct wf_remote_value *ret_value)
 {
 	const struct ctl_network *network = wf_ctl_network_find(control, remote->crowd->network);
-	struct wf_remote_value value = { .node = remote->node->number };
+
+	if (network)
+		*ret_value = (struct wf_remote_value){ .node = remote->node->number,
+						       .network = network->spec.number };
+	return network;
+}
+
+/* But for addresses that are noted to be right. */
+static int program(struct wf_control *control, const struct ctl_remote *remote, struct wf_err *err)
+{
+	uint32_t all = (1U << remote->addr_count) - 1;
+	struct wf_remote_value value;
 	int r = 0;
 
-	if (!network)
+	if (remote->right == all || !value_of(control, remote, &value))
 		return 0;
-	value.network = network->spec.number;
 	for (size_t i = 0; r == 0 && i < remote->addr_count; i++)
-		r = wf_dp_remote_set(control->dp, &remote->addrs[i].addr, &value, err);
+		if (!(remote->right & 1U << i))
+			r = wf_dp_remote_set(control->dp, &remote->addrs[i].addr, &value, err);
 	return r;
 }
 
@@ -331,31 +344,38 @@ int wf_ctl_remotes_judge(struct wf_control *control, struct wf_err *err)
 	return r;
 }
 
-struct stale {
+struct comparison {
 	struct wf_control *control;
 	int result;
 };
 
-static void drop_unknown(const struct wf_addr *addr, const struct wf_remote_value *value,
-			 void *context)
+/* What is right is noted, what nobody has goes, and the rest is written over afterwards. */
+static void compare(const struct wf_addr *addr, const struct wf_remote_value *value, void *context)
 {
-	struct stale *stale = context;
+	struct comparison *comparison = context;
+	struct wf_control *control = comparison->control;
+	struct ctl_remote_address *known =
+		wf_set_find(&control->cluster.addresses, wf_hash_addr(0, addr), addr);
+	struct wf_remote_value wanted;
 
-	(void)value;
-	if (stale->result == 0 && !wf_ctl_remote_by_address(stale->control, addr))
-		stale->result = wf_dp_remote_clear(stale->control->dp, addr);
+	if (known && value_of(control, known->remote, &wanted) &&
+	    memcmp(value, &wanted, sizeof(wanted)) == 0)
+		known->remote->right |= 1U << (known - known->remote->addrs);
+	else if (!known && comparison->result == 0)
+		comparison->result = wf_dp_remote_clear(control->dp, addr);
 }
 
 int wf_ctl_remotes_program(struct wf_control *control, struct wf_err *err)
 {
-	struct stale stale = { .control = control };
+	struct comparison comparison = { .control = control };
+	int r = wf_dp_remote_visit(control->dp, compare, &comparison, err);
 	struct ctl_remote *remote;
 	size_t at = 0;
-	int r = 0;
 
-	while (r == 0 && (remote = wf_ctl_remote_walk(control, &at)))
-		r = program(control, remote, err);
-	if (r == 0)
-		r = wf_dp_remote_visit(control->dp, drop_unknown, &stale, err);
-	return r < 0 ? r : stale.result;
+	while ((remote = wf_ctl_remote_walk(control, &at))) {
+		if (r == 0)
+			r = program(control, remote, err);
+		remote->right = 0;
+	}
+	return r < 0 ? r : comparison.result;
 }
