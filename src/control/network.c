@@ -278,6 +278,7 @@ static int next_pools_make(struct wf_control *control, const struct wf_network *
 		if (wf_pool_new(&next->fresh[i], &spec->subnets[i], spec->cool_down_ms) < 0)
 			return wf_fail(err, -ENOMEM, "out of memory for the pools of network %s",
 				       spec->meta.name);
+		wf_pool_ask(next->fresh[i], wf_ctl_remote_owner, control);
 		r = hold_again(control, spec, next->fresh[i], err);
 		if (r < 0)
 			return r;

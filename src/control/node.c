@@ -7,6 +7,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include <utlist.h>
+
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/log.h"
@@ -157,9 +159,8 @@ static void touch_services(struct wf_control *control, const struct ctl_node *no
 {
 	const struct ctl_remote *remote;
 
-	for (remote = control->cluster.remotes; remote; remote = remote->by_name.next)
-		if (remote->node == node)
-			wf_ctl_lb_touch_remote(control, remote);
+	for (remote = node->remotes; remote; remote = remote->next_there)
+		wf_ctl_lb_touch_remote(control, remote);
 	wf_ctl_lb_flush(control);
 }
 
@@ -211,13 +212,11 @@ static void release_all(struct wf_control *control, const struct ctl_node *node)
 
 	wf_log_warning("endpoints of a lost node are released", "node=%s endpoints=%zu", node->name,
 		       node->remote_count);
-	HASH_ITER(by_name, control->cluster.remotes, remote, next) {
+	DL_FOREACH_SAFE2(node->remotes, remote, next, next_there)
+	{
 		struct wf_err fault = WF_ERR_INIT;
-		int r;
+		int r = release_remote(control, remote, &fault);
 
-		if (remote->node != node)
-			continue;
-		r = release_remote(control, remote, &fault);
 		if (r == 0 || r == -ENOENT)
 			wf_ctl_remote_drop(control, remote->name);
 		else
