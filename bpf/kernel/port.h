@@ -11,6 +11,7 @@
 #define WEFT_BPF_PORT_H
 
 #include <linux/bpf.h>
+#include <linux/if_ether.h>
 #include <linux/if_packet.h>
 
 #include "common.h"
@@ -51,6 +52,12 @@ static __always_inline __u32 wf_ctx_gso_bytes(const struct wf_ctx *ctx)
 static __always_inline __u32 wf_ctx_hash(struct wf_ctx *ctx)
 {
 	return bpf_get_hash_recalc(ctx);
+}
+
+/* Whether it is IPv6; a packet that programs have parsed is IPv4 otherwise. */
+static __always_inline int wf_ctx_is_ip6(const struct wf_ctx *ctx)
+{
+	return ctx->protocol == bpf_htons(ETH_P_IPV6);
 }
 
 /* Whether the frame is for another MAC than that of the device. */
@@ -217,6 +224,20 @@ struct wf_hop {
 		__u32 ip6[4];
 	};
 };
+
+/* Fills in the hop to an address on the segment of a device. */
+static __always_inline void wf_hop_set(struct wf_hop *ret_hop, __u32 ifindex,
+				       const struct wf_addr *addr)
+{
+	ret_hop->ifindex = ifindex;
+	if (addr->halves[0]) {
+		ret_hop->family = WF_FAMILY_IPV6;
+		__builtin_memcpy(ret_hop->ip6, addr, sizeof(ret_hop->ip6));
+	} else {
+		ret_hop->family = WF_FAMILY_IPV4;
+		ret_hop->ip4 = addr->words[3];
+	}
+}
 
 /* Sends to a neighbour, whatever the packet's destination; returns the action. */
 static __always_inline int wf_redirect_hop(const struct wf_hop *hop)

@@ -61,7 +61,7 @@ static __always_inline int wf_from_overlay(struct wf_ctx *ctx)
 	if (r < 0)
 		return r;
 	network = wf_network_valid(vni);
-	if (!network || !(network->flags & WF_NET_OVERLAY))
+	if (!network || (network->flags & (WF_NET_OVERLAY | WF_NET_PLAIN)) != WF_NET_OVERLAY)
 		return -WF_REASON_NO_NETWORK;
 	r = wf_parse_host_packet(ctx, &ip);
 	if (r == 0)

@@ -68,7 +68,7 @@ int wf_ctl_cluster_sync(struct wf_control *control, struct wf_err *err)
 	HASH_ITER(by_name, control->cluster.nodes, node, next)
 		if (r == 0 && !wf_addr_is_zero(&node->underlay) &&
 		    !wf_addr_equal(&node->underlay, &control->config.node_ip))
-			r = wf_dp_node_set(control->dp, node->number, &node->underlay, err);
+			r = wf_ctl_node_program(control, node, err);
 	return r < 0 ? r : wf_ctl_remotes_program(control, err);
 }
 

@@ -17,6 +17,7 @@
 #include "model/node.h"
 
 struct ctl_endpoint;
+struct ctl_network;
 
 /* Kinds that are weft's own business between nodes; no user writes them. */
 #define CTL_KIND_NODE_LEASE    "NodeLease"    /* by node: it is alive as long as this is there */
@@ -28,8 +29,14 @@ struct ctl_node {
 	char name[WF_NAME_BYTES];
 	uint32_t number;         /* in the datapath, from 1 */
 	struct wf_addr underlay; /* where its tunnel ends; zero: not known yet */
-	bool is_alive;           /* it has a lease */
-	uint64_t lost_ms;        /* since when it has none */
+	/*
+	 * The device whose segment both nodes are on, and its MTU; 0: it is behind a router, or the
+	 * device is no uplink of weft's. Where IPv6 is sent to on that segment; zero: not known.
+	 */
+	uint32_t ifindex, mtu;
+	struct wf_addr link_local;
+	bool is_alive;    /* it has a lease */
+	uint64_t lost_ms; /* since when it has none */
 	size_t remote_count;
 	UT_hash_handle by_name;
 };
@@ -62,11 +69,12 @@ struct ctl_cluster {
 	struct ctl_news *news, **news_end; /* news_end NULL: nobody is followed */
 	struct event *news_event;
 	struct event *lease_timer;
-	uint64_t lease;           /* of the store, for what lives as long as this node */
-	uint64_t watch;           /* 0: none */
-	uint32_t overlay_ifindex; /* 0: no overlay */
-	uint64_t followed_total;  /* changes of others that came into force */
-	uint64_t refused_total;   /* and those that did not */
+	uint64_t lease;            /* of the store, for what lives as long as this node */
+	uint64_t watch;            /* 0: none */
+	uint32_t overlay_ifindex;  /* 0: no overlay */
+	struct wf_addr link_local; /* that others were told to send IPv6 to; zero: none */
+	uint64_t followed_total;   /* changes of others that came into force */
+	uint64_t refused_total;    /* and those that did not */
 };
 
 /* ---- cluster.c: start, commit, the overlay's device ---------------------------------------- */
@@ -83,6 +91,20 @@ void wf_ctl_cluster_stop(struct wf_control *control);
 int wf_ctl_cluster_sync(struct wf_control *control, struct wf_err *err);
 /* Bytes that the tunnel adds to each packet; 0 for networks of one node. */
 uint32_t wf_ctl_overlay_bytes(const struct wf_control *control);
+
+/* ---- way.c: nodes of the same segment, and those behind routers ----------------------------- */
+
+/* Tells the datapath of a node, and by which way it is reached now. */
+int wf_ctl_node_program(struct wf_control *control, struct ctl_node *node, struct wf_err *err);
+/* The same for all nodes whose way is another than before; and what others have to know of it. */
+int wf_ctl_ways_sync(struct wf_control *control, struct wf_err *err);
+/* Whether a route to there leads to another node. */
+bool wf_ctl_is_way(const struct wf_control *control, const struct wf_prefix *prefix);
+/* The MTU of a network of several nodes, where the device that leads out has `mtu`. */
+uint32_t wf_ctl_shared_mtu(const struct wf_control *control, const struct ctl_network *network,
+			   uint32_t mtu);
+/* Names of nodes that endpoints of a network do not reach; NULL: of this one everybody is. */
+json_t *wf_ctl_ways_missing(const struct wf_control *control, const struct ctl_network *network);
 
 /* ---- node.c --------------------------------------------------------------------------------- */
 
@@ -101,6 +123,8 @@ void wf_ctl_nodes_begin(struct wf_control *control);
 void wf_ctl_nodes_expire(struct wf_control *control);
 /* Puts this node's own documents into the store; refuses a name or an address that is in use. */
 int wf_ctl_node_publish(struct wf_control *control, struct wf_err *err);
+/* The Node alone, after what it says of this node has changed. */
+int wf_ctl_node_put(struct wf_control *control, struct wf_err *err);
 
 /* node_view.c */
 void wf_ctl_node_metrics(struct wf_control *control, struct wf_str *out);

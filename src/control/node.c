@@ -106,6 +106,7 @@ static int drop_node(struct wf_control *control, struct ctl_node *node, struct w
 	int r = wf_dp_node_set(control->dp, node->number, NULL, err);
 
 	node->underlay = none;
+	node->ifindex = 0;
 	if (r < 0 || node->remote_count)
 		return r;
 	control->cluster.by_number[node->number] = NULL;
@@ -131,9 +132,12 @@ int wf_ctl_node_learn(struct wf_control *control, const char *name, const struct
 		return wf_fail(err, -EADDRINUSE, "nodes %s and %s both say that they are at %s",
 			       name, other->name, wf_addr_format(underlay, text));
 	r = node ? 0 : make_node(control, name, underlay, &node, err);
-	if (r < 0 || !underlay || wf_addr_equal(&node->underlay, underlay))
+	if (r < 0 || !underlay ||
+	    (wf_addr_equal(&node->underlay, underlay) &&
+	     wf_addr_equal(&node->link_local, &spec->link_local)))
 		return r;
 	node->underlay = *underlay;
+	node->link_local = spec->link_local;
 	/* noted, so that whoever comes second does not join; no tunnel leads there */
 	if (wf_addr_equal(underlay, &control->config.node_ip)) {
 		wf_log_error("another node says that it has this one's address",
@@ -141,7 +145,7 @@ int wf_ctl_node_learn(struct wf_control *control, const char *name, const struct
 		return 0;
 	}
 	if (control->lb.settled)
-		r = wf_dp_node_set(control->dp, node->number, underlay, err);
+		r = wf_ctl_node_program(control, node, err);
 	wf_log_info("node known", "node=%s address=%s", name, wf_addr_format(underlay, text));
 	return r;
 }
@@ -243,7 +247,20 @@ void wf_ctl_nodes_expire(struct wf_control *control)
 
 /* ---- this node -------------------------------------------------------------------------------- */
 
-static json_t *own_node(const struct wf_control *control, const json_t *stored)
+/* What others are told, beside the address: where to send IPv6 on a segment of IPv4. */
+static void add_link_local(struct wf_control *control, json_t *status)
+{
+	struct wf_addr *own = &control->cluster.link_local;
+	char text[WF_ADDR_TEXT];
+
+	(void)wf_net_link_local_find(control->net, &control->config.node_ip, own, NULL);
+	if (!wf_addr_is_zero(own))
+		(void)json_array_append_new(json_object_get(status, "addresses"),
+					    json_pack("{s:s, s:s}", "type", "LinkLocalIP",
+						      "address", wf_addr_format(own, text)));
+}
+
+static json_t *own_node(struct wf_control *control, const json_t *stored)
 {
 	char text[WF_ADDR_TEXT];
 	json_t *document =
@@ -259,6 +276,7 @@ static json_t *own_node(const struct wf_control *control, const json_t *stored)
 
 	if (!document || json_object_set_new(document, "status", status) < 0)
 		return NULL;
+	add_link_local(control, status);
 	if (!zone || !*zone)
 		return document;
 	labels = json_object_get(json_object_get(document, "metadata"), "labels");
@@ -344,7 +362,7 @@ static bool is_outage(int r)
 	return r == -EHOSTUNREACH || r == -EAGAIN || r == -ETIMEDOUT;
 }
 
-static int publish_self(struct wf_control *control, struct wf_err *err)
+int wf_ctl_node_put(struct wf_control *control, struct wf_err *err)
 {
 	_cleanup_json_ json_t *stored = NULL, *document = NULL;
 	struct wf_store_write write = { .op = WF_STORE_PUT,
@@ -357,8 +375,14 @@ static int publish_self(struct wf_control *control, struct wf_err *err)
 		return r;
 	document = own_node(control, stored);
 	write.document = document;
-	r = document ? wf_ctl_commit(control, &write, 1, WF_STORE_DURABLE, err)
-		     : wf_fail(err, -ENOMEM, "out of memory");
+	return document ? wf_ctl_commit(control, &write, 1, WF_STORE_DURABLE, err)
+			: wf_fail(err, -ENOMEM, "out of memory");
+}
+
+static int publish_self(struct wf_control *control, struct wf_err *err)
+{
+	int r = wf_ctl_node_put(control, err);
+
 	return r < 0 ? r : put_lease(control, err);
 }
 
@@ -380,6 +404,8 @@ static void renew(evutil_socket_t fd, short what, void *context)
 				  fault.message);
 	else
 		wf_ctl_nodes_expire(control);
+	/* the kernel does not tell of routes that are new, nor of every MTU */
+	wf_ctl_dirty(control, CTL_DIRTY_WAYS);
 	arm_lease(control);
 }
 

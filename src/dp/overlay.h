@@ -13,9 +13,9 @@ int wf_dp_overlay_set(struct wf_dp *dp, uint32_t ifindex, struct wf_err *err);
 
 /*
  * A node by its number, from 1 on: frames from its underlay address are taken from here on, and
- * sent there. underlay NULL: the node goes; its endpoints must be gone already.
+ * sent there. value NULL: the node goes; its endpoints must be gone already.
  */
-int wf_dp_node_set(struct wf_dp *dp, uint32_t number, const struct wf_addr *underlay,
+int wf_dp_node_set(struct wf_dp *dp, uint32_t number, const struct wf_node_value *value,
 		   struct wf_err *err);
 
 /* The number of the node whose tunnel ends there. -ENOENT. */

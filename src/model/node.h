@@ -18,13 +18,16 @@ struct wf_node {
 	struct wf_meta meta;   /* its labels have WF_LABEL_NODE_NAME only if the document has */
 	struct wf_addr *addrs; /* owned; each once */
 	size_t addr_count, addr_capacity;
+	/* Neighbours of its segment send IPv6 there; zero: not known. Not among the addresses. */
+	struct wf_addr link_local;
 };
 
 void wf_node_done(struct wf_node *node);
 
 /*
  * Reads a document that passed wf_document_check(). *node must be zeroed; untouched on failure.
- * Addresses are those of the status (InternalIP, ExternalIP) and those of the annotation.
+ * Addresses are those of the status (InternalIP, ExternalIP) and those of the annotation; the
+ * status' LinkLocalIP stands apart.
  */
 int wf_node_from_json(struct wf_node *node, const json_t *document, struct wf_err *err);
 

@@ -7,7 +7,7 @@
 #define WEFT_ABI_LIMITS_H
 
 /* Part of the name of the pin directory: a daemon never opens maps of another layout. */
-#define WF_ABI_VERSION 4
+#define WF_ABI_VERSION 5
 
 /* Slots of the endpoint table. Slot 0 is the host itself, so WF_MAX_SLOTS - 1 endpoints. */
 #define WF_MAX_SLOTS 16384
@@ -109,6 +109,12 @@
  * others who use this one on forwarded packets must be moved away from it.
  */
 #define WF_MARK_MASQUERADE 0x02000000
+
+/*
+ * Mark, as a whole, of what leaves for another node without a tunnel: the filter of the uplink lets
+ * it pass at once. Nobody else sees a packet between the two.
+ */
+#define WF_MARK_NEAR 0x77664e01
 
 /* Priority and handle of weft's filters on uplinks, beside those of others. */
 #define WF_UPLINK_PRIORITY 0x7746

@@ -54,6 +54,11 @@ static inline __u32 wf_ctx_ifindex(const struct wf_ctx *ctx)
 	return ctx->ifindex;
 }
 
+static inline int wf_ctx_is_ip6(const struct wf_ctx *ctx)
+{
+	return ctx->len > 13 && ctx->bytes[12] == 0x86 && ctx->bytes[13] == 0xdd;
+}
+
 static inline __u32 wf_ctx_has_vlan(const struct wf_ctx *ctx)
 {
 	return ctx->vlan;
@@ -244,6 +249,12 @@ static inline int wf_redirect_neigh(__u32 ifindex)
 struct wf_hop {
 	__u32 ifindex;
 };
+
+static inline void wf_hop_set(struct wf_hop *ret_hop, __u32 ifindex, const struct wf_addr *addr)
+{
+	(void)addr;
+	ret_hop->ifindex = ifindex;
+}
 
 struct wf_ask {
 	__u32 ifindex;

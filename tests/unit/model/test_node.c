@@ -29,7 +29,7 @@ static const char full[] =
 	"metadata: {name: n1.example.org, labels: {role: edge}, annotations: {weft.dev/addresses:"
 	" ' 192.0.2.9,2001:db8::1 ,192.0.2.1'}}, spec: {podCIDRs: [10.1.0.0/24]}, status: {phase: x,"
 	" addresses: [{type: InternalIP, address: 192.0.2.1}, {type: ExternalIP, address:"
-	" 203.0.113.1}, {type: Hostname, address: n1}, {type: InternalDNS, address: a.b}]}";
+	" 203.0.113.1}, {type: LinkLocalIP, address: 'fe80::1'}, {type: Hostname, address: n1}, {type: InternalDNS, address: a.b}]}";
 
 static void test_everything(void **state)
 {
@@ -45,6 +45,7 @@ static void test_everything(void **state)
 	assert_int_equal(node.addr_count, WF_ARRAY_LEN(want));
 	for (size_t i = 0; i < WF_ARRAY_LEN(want); i++)
 		assert_string_equal(wf_addr_format(&node.addrs[i], text), want[i]);
+	assert_string_equal(wf_addr_format(&node.link_local, text), "fe80::1");
 }
 
 static void test_least(void **state)
@@ -68,6 +69,9 @@ static void test_refusals(void **state)
 		{ "metadata: {name: n}, status: {addresses: [{type: Hostname, address: x}, {type:"
 		  " ExternalIP, address: 127.0.0.1}]}",
 		  "status.addresses[1].address" },
+		{ "metadata: {name: n}, status: {addresses: [{type: LinkLocalIP, address:"
+		  " 'fd00::1'}]}",
+		  "status.addresses[0].address" },
 		{ "metadata: {name: n}, status: {addresses: [{address: 192.0.2.1}]}",
 		  "status.addresses[0].type" },
 		{ "metadata: {name: n, annotations: {weft.dev/addresses: '192.0.2.1/24'}}",
