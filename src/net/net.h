@@ -232,7 +232,8 @@ int wf_net_overlay_ensure(struct wf_net *net, uint16_t port, uint32_t mtu, uint3
 /* How the host's packets leave for an address that is not its own. */
 struct wf_net_way {
 	uint32_t ifindex;
-	bool is_on_link; /* on the segment of the device; otherwise behind a router */
+	bool is_on_link;       /* on the segment of the device; otherwise behind a router */
+	struct wf_addr router; /* zero: there is none, or it is of the other family */
 };
 /* What the host's routes say now. -ENETUNREACH: none leads there. */
 int wf_net_way_find(struct wf_net *net, const struct wf_addr *addr, struct wf_net_way *ret_way,

@@ -11,6 +11,7 @@ static void take_way(const struct nlmsghdr *message, void *context)
 	const struct rtmsg *header = wf_netlink_header(message, sizeof(*header));
 	const struct nlattr *table[RTA_VIA + 1];
 	struct wf_net_way *way = context;
+	const void *via;
 
 	if (!header || message->nlmsg_type != RTM_NEWROUTE || header->rtm_type != RTN_UNICAST)
 		return;
@@ -18,6 +19,9 @@ static void take_way(const struct nlmsghdr *message, void *context)
 	way->ifindex = wf_netlink_u32(table[RTA_OIF], 0);
 	/* a router of the other family stands in RTA_VIA */
 	way->is_on_link = !table[RTA_GATEWAY] && !table[RTA_VIA];
+	via = wf_netlink_bytes(table[RTA_GATEWAY], header->rtm_family == AF_INET ? 4 : 16);
+	if (via)
+		way->router = wf_addr_from_bytes(header->rtm_family, via);
 }
 
 int wf_net_way_find(struct wf_net *net, const struct wf_addr *addr, struct wf_net_way *ret_way,

@@ -30,7 +30,7 @@ static void test_ways(void **state)
 {
 	struct lab *lab = *state;
 	const struct wf_addr nowhere = lab_addr("203.0.113.1"), dead = lab_addr("10.6.0.1"),
-			     own = lab_addr("10.5.0.1");
+			     own = lab_addr("10.5.0.1"), router = lab_addr("10.5.0.9");
 	uint32_t device = make_device(lab, "dev0");
 	struct wf_net_way way;
 
@@ -45,7 +45,11 @@ static void test_ways(void **state)
 	assert_true(way_to(lab, "fd05::2").is_on_link);
 	assert_int_equal(way_to(lab, "10.7.0.2").ifindex, device);
 	assert_false(way_to(lab, "10.7.0.2").is_on_link);
-	assert_false(way_to(lab, "10.8.0.2").is_on_link);
+	way = way_to(lab, "10.7.0.2");
+	assert_true(wf_addr_equal(&way.router, &router));
+	way = way_to(lab, "10.8.0.2");
+	assert_false(way.is_on_link);
+	assert_true(wf_addr_is_zero(&way.router));
 	assert_false(way_to(lab, "fd07::2").is_on_link);
 	assert_int_equal(wf_net_way_find(lab->net, &nowhere, &way, &lab->err), -ENETUNREACH);
 	assert_int_equal(wf_net_way_find(lab->net, &dead, &way, &lab->err), -ENETUNREACH);
