@@ -36,7 +36,7 @@ static __always_inline int wf_overlay_check_source(const struct wf_ip *ip, __u32
 
 /* To the endpoint that has the address in the network. Action, WF_NEXT(), WF_TOLD() or -reason. */
 static __always_inline int wf_overlay_deliver(struct wf_ctx *ctx, const struct wf_ip *ip, __u32 vni,
-					      const struct wf_net_value *network)
+					      const struct wf_net_value *network, __u32 hook)
 {
 	struct wf_addr_value *value = wf_address_find(vni, &ip->dst);
 	int reason = -WF_REASON_NO_SUCH_ADDRESS;
@@ -47,26 +47,35 @@ static __always_inline int wf_overlay_deliver(struct wf_ctx *ctx, const struct w
 	endpoint = wf_endpoint_ready(value->slot, &reason);
 	if (!endpoint)
 		return reason;
-	return wf_host_hand_over(ctx, ip, network, value->slot, endpoint, WF_HOOK_FROM_OVERLAY);
+	return wf_host_hand_over(ctx, ip, network, value->slot, endpoint, hook);
+}
+
+/*
+ * A packet that a node sent to a network, without its outer headers. ip: room for its own. Action,
+ * WF_NEXT(), WF_TOLD() or -reason.
+ */
+static __always_inline int wf_overlay_enter(struct wf_ctx *ctx, struct wf_ip *ip, __u32 vni,
+					    __u32 node, __u32 hook)
+{
+	struct wf_net_value *network = wf_network_valid(vni);
+	int r;
+
+	if (!network || (network->flags & (WF_NET_OVERLAY | WF_NET_PLAIN)) != WF_NET_OVERLAY)
+		return -WF_REASON_NO_NETWORK;
+	r = wf_parse_host_packet(ctx, ip);
+	if (r == 0)
+		r = wf_overlay_check_source(ip, node, vni, network);
+	return r < 0 ? r : wf_overlay_deliver(ctx, ip, vni, network, hook);
 }
 
 /* The program's logic: action, WF_NEXT(), WF_TOLD() or -reason. */
 static __always_inline int wf_from_overlay(struct wf_ctx *ctx)
 {
-	struct wf_net_value *network;
 	__u32 vni = 0, node = 0;
 	struct wf_ip ip;
 	int r = wf_overlay_origin(ctx, &vni, &node);
 
-	if (r < 0)
-		return r;
-	network = wf_network_valid(vni);
-	if (!network || (network->flags & (WF_NET_OVERLAY | WF_NET_PLAIN)) != WF_NET_OVERLAY)
-		return -WF_REASON_NO_NETWORK;
-	r = wf_parse_host_packet(ctx, &ip);
-	if (r == 0)
-		r = wf_overlay_check_source(&ip, node, vni, network);
-	return r < 0 ? r : wf_overlay_deliver(ctx, &ip, vni, network);
+	return r < 0 ? r : wf_overlay_enter(ctx, &ip, vni, node, WF_HOOK_FROM_OVERLAY);
 }
 
 #endif

@@ -8,6 +8,7 @@
 
 #include "age.h"
 #include "from_near.h"
+#include "from_overlay.h"
 #include "uplink.h"
 
 /*
@@ -329,6 +330,19 @@ static __always_inline int wf_uplink_enter(struct wf_ctx *ctx, const struct wf_u
 	return wf_uplink_receive(ctx, uplink, config, work);
 }
 
+/* What comes through the tunnel: 0 when it does not, otherwise what becomes of it. */
+static __always_inline int
+wf_uplink_tunnelled(struct wf_ctx *ctx, const struct wf_uplink_value *uplink, struct wf_work *work)
+{
+	__u32 node = 0;
+	int vni;
+
+	if (work->ip.proto != IPPROTO_UDP || !uplink->l2_bytes)
+		return 0;
+	vni = wf_tunnel_open(ctx, &work->ip, &node);
+	return vni > 0 ? wf_overlay_enter(ctx, &work->ip, vni, node, WF_HOOK_FROM_UPLINK) : vni;
+}
+
 /* What an uplink received: WF_GO_ON, an action, WF_TOLD(), WF_NEXT(WF_STAGE_POLICY) or -reason. */
 static __always_inline int wf_from_uplink(struct wf_ctx *ctx, struct wf_work *work)
 {
@@ -339,6 +353,9 @@ static __always_inline int wf_from_uplink(struct wf_ctx *ctx, struct wf_work *wo
 
 	if (!config || !uplink || wf_uplink_parse(ctx, uplink, &work->ip) < 0)
 		return WF_GO_ON;
+	r = wf_uplink_tunnelled(ctx, uplink, work);
+	if (wf_unlikely(r))
+		return r;
 	interest = wf_uplink_interest(uplink, &work->ip, &work->slot);
 	r = wf_uplink_inner(ctx, uplink, work, interest);
 	if (wf_unlikely(r))

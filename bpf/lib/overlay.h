@@ -8,6 +8,7 @@
 #define WEFT_BPF_OVERLAY_H
 
 #include "endpoint.h"
+#include "tunnel.h"
 
 /* The endpoint of another node that has an address; NULL: none that is known, or no overlay. */
 static __always_inline struct wf_remote_value *wf_remote_find(const struct wf_addr *addr)
@@ -82,6 +83,9 @@ static __always_inline int wf_to_remote(struct wf_ctx *ctx, __u32 from,
 		return r;
 	if (network->flags & WF_NET_PLAIN)
 		return -WF_REASON_NODE_BEHIND_ROUTER;
+	r = wf_to_tunnel(ctx, from, remote->node, remote->network);
+	if (r)
+		return r;
 	if (wf_tunnel_set(ctx, remote->network, &node->underlay) < 0)
 		return -WF_REASON_INTERNAL_ERROR;
 	wf_traffic_count(from, WF_SLOT_NOBODY, wf_ctx_len(ctx));

@@ -24,16 +24,21 @@ struct ctl_network;
 #define CTL_KIND_ADDRESS_LEASE "AddressLease" /* by NETWORK/ADDRESS: who has it, on which node */
 #define CTL_KIND_INDEX         "Index"        /* by kind: what was looked at before a choice */
 
+/* How another node is reached. All zero: by no uplink of weft's. */
+struct ctl_way {
+	uint32_t ifindex;      /* whose segment both nodes are on; 0: it is behind a router */
+	uint32_t out_ifindex;  /* by which what is encapsulated leaves; 0: the stack sees to it */
+	uint32_t mtu;          /* of the device */
+	struct wf_addr router; /* who is sent that: a router, or the node itself */
+};
+
 /* Another node. */
 struct ctl_node {
 	char name[WF_NAME_BYTES];
 	uint32_t number;         /* in the datapath, from 1 */
 	struct wf_addr underlay; /* where its tunnel ends; zero: not known yet */
-	/*
-	 * The device whose segment both nodes are on, and its MTU; 0: it is behind a router, or the
-	 * device is no uplink of weft's. Where IPv6 is sent to on that segment; zero: not known.
-	 */
-	uint32_t ifindex, mtu;
+	struct ctl_way way;
+	/* Where IPv6 is sent to on a segment that both are on; zero: not known. */
 	struct wf_addr link_local;
 	bool is_alive;    /* it has a lease */
 	uint64_t lost_ms; /* since when it has none */

@@ -106,7 +106,7 @@ static int drop_node(struct wf_control *control, struct ctl_node *node, struct w
 	int r = wf_dp_node_set(control->dp, node->number, NULL, err);
 
 	node->underlay = none;
-	node->ifindex = 0;
+	memset(&node->way, 0, sizeof(node->way));
 	if (r < 0 || node->remote_count)
 		return r;
 	control->cluster.by_number[node->number] = NULL;

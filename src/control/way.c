@@ -36,21 +36,36 @@ static bool has_segment(const struct segments *segments, uint32_t ifindex)
 	return false;
 }
 
-/* As the kernel has it now; *ret_mtu 0: of no use. */
-static uint32_t segment_of(struct wf_control *control, const struct segments *segments,
-			   const struct ctl_node *node, uint32_t *ret_mtu)
+/*
+ * As the kernel has it now. What is encapsulated goes to the router, or to the node itself; IPv6
+ * outside is left to the host's stack, which makes the checksums.
+ */
+static struct ctl_way way_of(struct wf_control *control, const struct segments *segments,
+			     const struct ctl_node *node)
 {
+	struct ctl_way found = { .router = node->underlay };
 	struct wf_net_link link;
 	struct wf_net_way way;
 	char names[256];
 
-	*ret_mtu = 0;
-	if (wf_net_way_find(control->net, &node->underlay, &way, NULL) < 0 || !way.is_on_link ||
+	if (wf_net_way_find(control->net, &node->underlay, &way, NULL) < 0 ||
 	    !has_segment(segments, way.ifindex) ||
 	    wf_net_link_find(control->net, NULL, way.ifindex, &link, names, NULL) < 0)
-		return 0;
-	*ret_mtu = link.mtu;
-	return link.ifindex;
+		return (struct ctl_way){ 0 };
+	found.mtu = link.mtu;
+	if (way.is_on_link)
+		found.ifindex = link.ifindex;
+	else
+		found.router = way.router;
+	if (!wf_addr_is_zero(&found.router) && wf_addr_is_ip4(&node->underlay))
+		found.out_ifindex = link.ifindex;
+	return found;
+}
+
+static bool is_same(const struct ctl_way *a, const struct ctl_way *b)
+{
+	return a->ifindex == b->ifindex && a->out_ifindex == b->out_ifindex && a->mtu == b->mtu &&
+	       wf_addr_equal(&a->router, &b->router);
 }
 
 static bool is_programmed(const struct wf_control *control, const struct ctl_node *node)
@@ -63,7 +78,10 @@ static int program(struct wf_control *control, const struct ctl_node *node, stru
 {
 	const struct wf_node_value value = { .underlay = node->underlay,
 					     .next_hop = node->link_local,
-					     .ifindex = node->ifindex };
+					     .router = node->way.router,
+					     .ifindex = node->way.ifindex,
+					     .out_ifindex = node->way.out_ifindex,
+					     .out_mtu = node->way.mtu };
 
 	return wf_dp_node_set(control->dp, node->number, &value, err);
 }
@@ -71,13 +89,11 @@ static int program(struct wf_control *control, const struct ctl_node *node, stru
 int wf_ctl_node_program(struct wf_control *control, struct ctl_node *node, struct wf_err *err)
 {
 	struct segments segments = { .count = 0 };
-	uint32_t mtu;
 
 	if (!is_programmed(control, node))
 		return 0;
 	(void)wf_dp_uplink_visit(control->dp, see_uplink, &segments);
-	node->ifindex = segment_of(control, &segments, node, &mtu);
-	node->mtu = mtu;
+	node->way = way_of(control, &segments, node);
 	/* what depends on it is looked at when this is done */
 	wf_ctl_dirty(control, CTL_DIRTY_WAYS);
 	return program(control, node, err);
@@ -97,9 +113,9 @@ uint32_t wf_ctl_shared_mtu(const struct wf_control *control, const struct ctl_ne
 		return tunnel_mtu;
 	for (const struct ctl_node *node = control->cluster.nodes; node;
 	     node = node->by_name.next) {
-		if (node->ifindex && node->mtu < mtu)
-			mtu = node->mtu;
-		if (!node->ifindex && is_programmed(control, node) && !wf_ctl_is_plain(network))
+		if (node->way.ifindex && node->way.mtu < mtu)
+			mtu = node->way.mtu;
+		if (!node->way.ifindex && is_programmed(control, node) && !wf_ctl_is_plain(network))
 			mtu = mtu < tunnel_mtu ? mtu : tunnel_mtu;
 	}
 	return mtu;
@@ -113,7 +129,7 @@ json_t *wf_ctl_ways_missing(const struct wf_control *control, const struct ctl_n
 		return NULL;
 	names = json_array();
 	for (const struct ctl_node *node = control->cluster.nodes; node; node = node->by_name.next)
-		if (!node->ifindex && is_programmed(control, node))
+		if (!node->way.ifindex && is_programmed(control, node))
 			(void)json_array_append_new(names, json_string(node->name));
 	return names;
 }
@@ -131,27 +147,25 @@ static void tell(struct wf_control *control, const struct ctl_node *node)
 {
 	for (const struct ctl_network *network = control->networks; network;
 	     network = network->by_name.next)
-		if (!node->ifindex && wf_ctl_is_plain(network))
+		if (!node->way.ifindex && wf_ctl_is_plain(network))
 			wf_log_warning("node is behind a router: the network does not reach it",
 				       "node=%s network=%s", node->name, network->spec.meta.name);
 	wf_log_info("way to node", "node=%s way=%s device=%u", node->name,
-		    node->ifindex ? "segment" : "router", node->ifindex);
+		    node->way.ifindex ? "segment" : "router", node->way.ifindex);
 }
 
 /* One node: 1 when its way is another one now, 0, or a failure. */
 static int sync_node(struct wf_control *control, const struct segments *segments,
 		     struct ctl_node *node, struct wf_err *err)
 {
-	uint32_t mtu, ifindex = segment_of(control, segments, node, &mtu);
-	const bool is_other = ifindex != node->ifindex;
-	int r = 0;
+	const struct ctl_way now = way_of(control, segments, node);
+	const bool is_other = now.ifindex != node->way.ifindex;
+	int r;
 
-	if (!is_other && mtu == node->mtu)
+	if (is_same(&now, &node->way))
 		return 0;
-	node->ifindex = ifindex;
-	node->mtu = mtu;
-	if (is_other)
-		r = program(control, node, err);
+	node->way = now;
+	r = program(control, node, err);
 	if (is_other && r == 0)
 		tell(control, node);
 	return r < 0 ? r : 1;

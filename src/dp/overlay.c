@@ -1,15 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "dp/overlay.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <string.h>
 
 #include "base/addr.h"
 #include "dp/dp_priv.h"
 
-int wf_dp_overlay_set(struct wf_dp *dp, uint32_t ifindex, struct wf_err *err)
+int wf_dp_overlay_set(struct wf_dp *dp, uint32_t ifindex, const struct wf_addr *underlay,
+		      uint16_t port, struct wf_err *err)
 {
-	const struct wf_node_value value = { .ifindex = ifindex };
+	const struct wf_node_value value = { .ifindex = ifindex,
+					     .underlay = *underlay,
+					     .port = htons(port) };
 	const uint32_t number = WF_NODE_SELF;
 
 	return wf_dp_entry_put(dp, WF_DP_MAP_NODES, &number, &value, err);

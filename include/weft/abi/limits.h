@@ -42,6 +42,8 @@
 
 /* UDP port of the overlay: VXLAN's own (RFC 7348). */
 #define WF_OVERLAY_PORT 4789
+/* Time to live of what goes through the tunnel, as of any packet of the host's. */
+#define WF_TUNNEL_TTL 64
 
 /* Addresses of one endpoint, both families together. */
 #define WF_MAX_ENDPOINT_ADDRESSES 8
@@ -111,8 +113,8 @@
 #define WF_MARK_MASQUERADE 0x02000000
 
 /*
- * Mark, as a whole, of what leaves for another node without a tunnel: the filter of the uplink lets
- * it pass at once. Nobody else sees a packet between the two.
+ * Mark, as a whole, of what leaves for another node past the host's stack: the filter of the uplink
+ * lets it pass at once. Nobody else sees a packet between the two.
  */
 #define WF_MARK_NEAR 0x77664e01
 

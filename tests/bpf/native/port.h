@@ -224,6 +224,22 @@ static inline int wf_tunnel_set(struct wf_ctx *ctx, __u32 vni, const struct wf_a
 	return 0;
 }
 
+/* The device does it. */
+static inline int wf_ctx_encapsulate(struct wf_ctx *ctx, __u32 bytes)
+{
+	(void)ctx;
+	(void)bytes;
+	return -1;
+}
+
+static inline int wf_ctx_decapsulate(struct wf_ctx *ctx, __u32 bytes, int to_ip6)
+{
+	(void)ctx;
+	(void)bytes;
+	(void)to_ip6;
+	return -1;
+}
+
 static inline int wf_tunnel_get(struct wf_ctx *ctx, __u32 *ret_vni, struct wf_addr *ret_from)
 {
 	(void)ctx;

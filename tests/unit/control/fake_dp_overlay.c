@@ -40,8 +40,11 @@ void fake_overlay_free(struct fake_overlay **overlay)
 	*overlay = NULL;
 }
 
-int wf_dp_overlay_set(struct wf_dp *dp, uint32_t ifindex, struct wf_err *err)
+int wf_dp_overlay_set(struct wf_dp *dp, uint32_t ifindex, const struct wf_addr *underlay,
+		      uint16_t port, struct wf_err *err)
 {
+	(void)underlay;
+	(void)port;
 	PASS(FAKE_DP, err);
 	dp->overlay->ifindex = ifindex;
 	return 0;

@@ -394,6 +394,7 @@ static void test_ways(void **state)
 {
 	struct pair *pair = *state;
 	const struct ctl_network *direct, *plain;
+	struct wf_node_value value;
 	_cleanup_json_ json_t *seen = NULL;
 	const json_t *missing;
 
@@ -416,6 +417,10 @@ static void test_ways(void **state)
 	fake_net_set_uplink(pair->a->net, "uplink", "192.0.2.1", NULL);
 	lab_settle(pair->a);
 	assert_int_not_equal(node_device(pair->a, "b"), 0);
+	value = fake_dp_node(pair->a->dp, wf_ctl_node_find(pair->a->control, "b")->number);
+	assert_int_equal(value.out_ifindex, value.ifindex);
+	assert_int_equal(value.out_mtu, 1500);
+	assert_true(wf_addr_equal(&value.router, &value.underlay));
 	assert_int_equal(direct->mtu, 1500);
 	/* it stays over a restart, and before the uplinks are looked at again */
 	lab_restart(pair->a);
