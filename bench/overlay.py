@@ -1,10 +1,11 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""Container to container on two hosts: weft's overlay beside the ways of others, in the same run.
+"""Container to container on two hosts: weft's ways beside those of others, in the same run.
 
     client -- [ node a ] ---- one veth, 1500 bytes ---- [ node b ] -- server
 
    weft      networks of the driver overlay, two weftd on an etcd, a policy about the server
+   weft-routed   the same of the driver routed: no encapsulation, for both are on one segment
    flannel   kernel VXLAN and a bridge on each node, as Flannel's backend vxlan makes them
    routes    no encapsulation, a route to each node's block, as Flannel's host-gw makes them
    bare      from node to node, without containers
@@ -49,7 +50,7 @@ def start_etcd(stack, ns):
     return etcd
 
 
-def weft(stack, complaints):
+def weft(stack, complaints, name="weft", driver="overlay"):
     nodes = [Node(name) for name in "ab"]
     for node in nodes:
         stack.callback(lambda node=node: complaints.extend(node.close()))
@@ -57,13 +58,17 @@ def weft(stack, complaints):
     etcd = start_etcd(stack, nodes[0].host)
     for number, node in enumerate(nodes, 1):
         node.start_daemon("--store", etcd.url(), "--node-ip", f"10.9.1.{number}")
-    nodes[0].network("bench", driver="overlay", subnets=[{"cidr": "10.60.0.0/16"}])
+    nodes[0].network("bench", driver=driver, subnets=[{"cidr": "10.60.0.0/16"}])
     nodes[0].apply(allow_from("bench", {"app": "server"}, {"app": "client"}))
     wait_until(lambda: nodes[1].api("GET", "/v1/networks")["items"], 10, what="the network")
     client, _, _ = nodes[0].container("bench", name="client", labels={"app": "client"})
     server, address, _ = nodes[1].container("bench", name="server", labels={"app": "server"})
     wait_until(lambda: client.ping(address), 10, what="the way")
-    return ways.Path("weft", client, server, {4: address})
+    return ways.Path(name, client, server, {4: address})
+
+
+def weft_routed(stack, complaints):
+    return weft(stack, complaints, "weft-routed", "routed")
 
 
 def containers(stack, hosts, mtu, bridge):
@@ -118,7 +123,7 @@ def bare(stack, _):
     return ways.Path("bare", client, server, {4: "10.9.1.2"})
 
 
-MAKERS = {"weft": weft, "flannel": flannel, "routes": routes, "bare": bare}
+MAKERS = {"weft": weft, "weft-routed": weft_routed, "flannel": flannel, "routes": routes, "bare": bare}
 
 
 if __name__ == "__main__":

@@ -86,22 +86,37 @@ OVERLAY = [
     ("rr", "TCP request-response", "bare", None),
     ("rr", "TCP request-response", "routes", None),
 ]
+# The same of the driver routed.
+ROUTED = [
+    ("rr", "TCP request-response", "routes", 1.25),
+    ("udp", "UDP packets received", "routes", 1.5),
+    ("stream", "TCP stream, one CPU", "routes", None),
+    ("crr", "TCP connect-request-close", "routes", None),
+    ("rr", "TCP request-response", "bare", None),
+    ("udp", "UDP packets received", "bare", None),
+]
 OVERLAY_NAMES = {"flannel": "kernel VXLAN and bridge", "routes": "host routes",
                  "bare": "the bare underlay"}
 
 
-def overlay_rows(report):
+def node_rows(report, wanted, path, driver, member):
+    """One driver between two hosts; `member` is its ratio in the rows of the other ways."""
     paths = report["paths"]
-    mine = paths.get("weft/4", {})
-    for metric, name, other, least in OVERLAY:
+    mine = paths.get(f"{path}/4", {})
+    for metric, name, other, least in wanted:
         theirs = paths.get(f"{other}/4", {})
         if metric not in mine or metric not in theirs:
             continue
-        title = f"overlay, {name}, of {OVERLAY_NAMES[other]}"
+        title = f"{driver}, {name}, of {OVERLAY_NAMES[other]}"
         more = f"({short(mine[metric]['median'])}, other {short(theirs[metric]['median'])})"
-        ratio = theirs[metric]["weft_by_this"]
+        ratio = theirs[metric][member]
         yield (ratio_row(title, ratio, least, True, more) if least
                else Row(title, "recorded", f"{ratio:.3f} x {more}"))
+
+
+def overlay_rows(report):
+    yield from node_rows(report, OVERLAY, "weft", "overlay", "weft_by_this")
+    yield from node_rows(report, ROUTED, "weft-routed", "routed", "routed_by_this")
 
 
 def daemon_rows(report):

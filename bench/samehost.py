@@ -61,9 +61,11 @@ def measure(pairs, args):
 
 
 def summary(values):
-    """Spreads of every value, and weft's ratio to every other path of the same family."""
+    """Spreads of every value, and the ratios of weft's ways to every path of the same family."""
     return {name: {metric: {**spread(row[metric]),
-                            "weft_by_this": better(values, f"weft/{name[-1]}", name, metric)}
+                            "weft_by_this": better(values, f"weft/{name[-1]}", name, metric),
+                            "routed_by_this": better(values, f"weft-routed/{name[-1]}", name,
+                                                     metric)}
                    for metric in row}
             for name, row in values.items()}
 

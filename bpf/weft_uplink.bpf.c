@@ -5,12 +5,16 @@
 
 #include "end.h"
 
-/* First packets are told where they are translated; others are not weft's. */
+/*
+ * First packets are told where they are translated, or where one comes from another node; others
+ * are not weft's.
+ */
 static __always_inline int finish(struct __sk_buff *skb, const struct wf_work *work, __u32 hook,
 				  int decision)
 {
 	struct wf_subject subject = { .slot = work ? work->slot : WF_SLOT_HOST, .hook = hook };
-	int action = wf_end(skb, work, &subject, decision, WF_OBSERVE_DROPS);
+	__u32 observable = decision == WF_GO_ON ? 0 : WF_OBSERVE_DROPS | WF_OBSERVE_FIRST;
+	int action = wf_end(skb, work, &subject, decision, observable);
 
 	return action == WF_GO_ON ? TC_ACT_UNSPEC : action;
 }
@@ -26,7 +30,12 @@ int weft_from_uplink(struct __sk_buff *skb)
 SEC("tc")
 int weft_to_uplink(struct __sk_buff *skb)
 {
-	struct wf_work *work = wf_work_begin(WF_SLOT_HOST, WF_HOOK_TO_UPLINK);
+	struct wf_work *work;
 
+	if (wf_ctx_mark(skb) == WF_MARK_NEAR) {
+		wf_ctx_set_mark(skb, 0);
+		return TC_ACT_UNSPEC;
+	}
+	work = wf_work_begin(WF_SLOT_HOST, WF_HOOK_TO_UPLINK);
 	return finish(skb, work, WF_HOOK_TO_UPLINK, work ? wf_to_uplink(skb, work) : WF_GO_ON);
 }

@@ -11,6 +11,7 @@
 #define WEFT_BPF_PORT_H
 
 #include <linux/bpf.h>
+#include <linux/if_ether.h>
 #include <linux/if_packet.h>
 
 #include "common.h"
@@ -51,6 +52,12 @@ static __always_inline __u32 wf_ctx_gso_bytes(const struct wf_ctx *ctx)
 static __always_inline __u32 wf_ctx_hash(struct wf_ctx *ctx)
 {
 	return bpf_get_hash_recalc(ctx);
+}
+
+/* Whether it is IPv6; a packet that programs have parsed is IPv4 otherwise. */
+static __always_inline int wf_ctx_is_ip6(const struct wf_ctx *ctx)
+{
+	return ctx->protocol == bpf_htons(ETH_P_IPV6);
 }
 
 /* Whether the frame is for another MAC than that of the device. */
@@ -170,9 +177,6 @@ static __always_inline int wf_redirect_neigh(__u32 ifindex)
 	return bpf_redirect_neigh(ifindex, NULL, 0, 0);
 }
 
-/* Time to live of what goes through the tunnel, as of any packet of the host's. */
-#define WF_TUNNEL_TTL 64
-
 /*
  * Gives the packet an outer header for when it leaves by the device of the overlay. IPv4: without
  * a UDP checksum, as RFC 7348 asks; IPv6: with one.
@@ -187,6 +191,29 @@ static __always_inline int wf_tunnel_set(struct wf_ctx *ctx, __u32 vni, const st
 	}
 	key.remote_ipv4 = bpf_ntohl(to->words[3]);
 	return bpf_skb_set_tunnel_key(ctx, &key, sizeof(key), BPF_F_ZERO_CSUM_TX);
+}
+
+/* Flags of bpf_skb_adjust_room() that older headers lack. */
+#define WF_DECAP_TO_IPV6 (1ULL << 8)
+
+/*
+ * Makes room behind the Ethernet header for an outer IPv4 header, UDP and VXLAN, and a copy of the
+ * Ethernet header. A packet still to be segmented is one inside a tunnel from here on.
+ */
+static __always_inline int wf_ctx_encapsulate(struct wf_ctx *ctx, __u32 bytes)
+{
+	return bpf_skb_adjust_room(ctx, bytes, BPF_ADJ_ROOM_MAC,
+				   BPF_F_ADJ_ROOM_FIXED_GSO | BPF_F_ADJ_ROOM_ENCAP_L3_IPV4 |
+					   BPF_F_ADJ_ROOM_ENCAP_L4_UDP |
+					   BPF_F_ADJ_ROOM_ENCAP_L2(ETH_HLEN) |
+					   BPF_F_ADJ_ROOM_ENCAP_L2_ETH);
+}
+
+/* Takes that away. to_ip6: the inner packet is of IPv6; kernels before 6.3 refuse that. */
+static __always_inline int wf_ctx_decapsulate(struct wf_ctx *ctx, __u32 bytes, int to_ip6)
+{
+	return bpf_skb_adjust_room(ctx, -(__s32)bytes, BPF_ADJ_ROOM_MAC,
+				   BPF_F_ADJ_ROOM_FIXED_GSO | (to_ip6 ? WF_DECAP_TO_IPV6 : 0));
 }
 
 /* What the outer header of a packet said that came through the overlay; -1: it did not. */
@@ -217,6 +244,20 @@ struct wf_hop {
 		__u32 ip6[4];
 	};
 };
+
+/* Fills in the hop to an address on the segment of a device. */
+static __always_inline void wf_hop_set(struct wf_hop *ret_hop, __u32 ifindex,
+				       const struct wf_addr *addr)
+{
+	ret_hop->ifindex = ifindex;
+	if (addr->halves[0]) {
+		ret_hop->family = WF_FAMILY_IPV6;
+		__builtin_memcpy(ret_hop->ip6, addr, sizeof(ret_hop->ip6));
+	} else {
+		ret_hop->family = WF_FAMILY_IPV4;
+		ret_hop->ip4 = addr->words[3];
+	}
+}
 
 /* Sends to a neighbour, whatever the packet's destination; returns the action. */
 static __always_inline int wf_redirect_hop(const struct wf_hop *hop)

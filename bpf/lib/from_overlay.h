@@ -36,7 +36,7 @@ static __always_inline int wf_overlay_check_source(const struct wf_ip *ip, __u32
 
 /* To whoever has the address in the network here. Action, WF_NEXT(), WF_TOLD() or -reason. */
 static __always_inline int wf_overlay_deliver(struct wf_ctx *ctx, struct wf_work *work, __u32 vni,
-					      const struct wf_net_value *network)
+					      const struct wf_net_value *network, __u32 hook)
 {
 	struct wf_addr_value *value = wf_address_find(vni, &work->ip.dst);
 	int reason = -WF_REASON_NO_SUCH_ADDRESS;
@@ -45,32 +45,41 @@ static __always_inline int wf_overlay_deliver(struct wf_ctx *ctx, struct wf_work
 	if (!value)
 		return reason;
 	if (value->slot == WF_SLOT_HOST)
-		return wf_node_receive(ctx, work);
+		return wf_node_receive(ctx, work, hook);
 	endpoint = wf_endpoint_ready(value->slot, &reason);
 	if (!endpoint)
 		return reason;
-	return wf_host_hand_over(ctx, work, network, value->slot, endpoint, WF_HOOK_FROM_OVERLAY);
+	return wf_host_hand_over(ctx, work, network, value->slot, endpoint, hook);
+}
+
+/*
+ * A packet that a node sent to a network, without its outer headers. Action, WF_NEXT(), WF_TOLD()
+ * or -reason.
+ */
+static __always_inline int wf_overlay_enter(struct wf_ctx *ctx, struct wf_work *work, __u32 vni,
+					    __u32 node, __u32 hook)
+{
+	struct wf_net_value *network = wf_network_valid(vni);
+	int r;
+
+	if (!network || (network->flags & (WF_NET_OVERLAY | WF_NET_PLAIN)) != WF_NET_OVERLAY)
+		return -WF_REASON_NO_NETWORK;
+	r = wf_parse_host_packet(ctx, &work->ip);
+	if (r == 0)
+		r = wf_overlay_check_source(&work->ip, node, vni, network);
+	return r < 0 ? r : wf_overlay_deliver(ctx, work, vni, network, hook);
 }
 
 /* The program's logic: action, WF_NEXT(), WF_TOLD() or -reason. */
 static __always_inline int wf_from_overlay(struct wf_ctx *ctx)
 {
 	struct wf_work *work = wf_work_begin(WF_SLOT_HOST, WF_HOOK_FROM_OVERLAY);
-	struct wf_net_value *network;
 	__u32 vni = 0, node = 0;
 	int r = wf_overlay_origin(ctx, &vni, &node);
 
-	if (r < 0)
-		return r;
 	if (!work)
 		return -WF_REASON_INTERNAL_ERROR;
-	network = wf_network_valid(vni);
-	if (!network || !(network->flags & WF_NET_OVERLAY))
-		return -WF_REASON_NO_NETWORK;
-	r = wf_parse_host_packet(ctx, &work->ip);
-	if (r == 0)
-		r = wf_overlay_check_source(&work->ip, node, vni, network);
-	return r < 0 ? r : wf_overlay_deliver(ctx, work, vni, network);
+	return r < 0 ? r : wf_overlay_enter(ctx, work, vni, node, WF_HOOK_FROM_OVERLAY);
 }
 
 #endif

@@ -7,6 +7,8 @@
 #define WEFT_BPF_FROM_UPLINK_H
 
 #include "age.h"
+#include "from_near.h"
+#include "from_overlay.h"
 #include "uplink.h"
 
 /*
@@ -265,14 +267,25 @@ static __always_inline int wf_uplink_receive(struct wf_ctx *ctx,
 }
 
 /*
- * Whether the source is the host's own or a container's, of whatever node: nobody outside has
- * that. A frame for somebody else's MAC does not reach the host; it may be the host's own, on its
- * way through the device to a macvlan container.
+ * The source may be the host's own or a container's, of whatever node: nobody outside has that, but
+ * another node of the segment sends for its containers. 0 when it is nobody's, otherwise what
+ * becomes of the packet. A frame for somebody else's MAC does not reach the host; it may be the
+ * host's own, on its way through the device to a macvlan container.
  */
-static __always_inline int wf_uplink_is_spoofed(const struct wf_ctx *ctx, const struct wf_ip *ip)
+static __always_inline int wf_uplink_inner(struct wf_ctx *ctx, const struct wf_uplink_value *uplink,
+					   struct wf_work *work, __u32 interest)
 {
-	return (wf_address_owner(&ip->src) != WF_SLOT_NOBODY || wf_remote_find(&ip->src)) &&
-	       !wf_ctx_is_for_others(ctx);
+	const struct wf_remote_value *remote = wf_remote_find(&work->ip.src);
+
+	if ((!remote && wf_address_owner(&work->ip.src) == WF_SLOT_NOBODY) ||
+	    wf_ctx_is_for_others(ctx))
+		return 0;
+	if (remote && interest == WF_INTEREST_ROUTED && uplink->l2_bytes)
+		return wf_from_near(ctx, work, remote, work->slot);
+	if (remote && interest == WF_INTEREST_HOST && uplink->l2_bytes)
+		return wf_near_to_host(ctx, work, remote);
+	work->slot = WF_SLOT_HOST;
+	return -WF_REASON_SPOOFED_IP;
 }
 
 /* Somebody asks what would become of the packet of a client outside. */
@@ -319,6 +332,19 @@ static __always_inline int wf_uplink_enter(struct wf_ctx *ctx, const struct wf_u
 	return wf_uplink_receive(ctx, uplink, config, work);
 }
 
+/* What comes through the tunnel: 0 when it does not, otherwise what becomes of it. */
+static __always_inline int
+wf_uplink_tunnelled(struct wf_ctx *ctx, const struct wf_uplink_value *uplink, struct wf_work *work)
+{
+	__u32 node = 0;
+	int vni;
+
+	if (work->ip.proto != IPPROTO_UDP || !uplink->l2_bytes)
+		return 0;
+	vni = wf_tunnel_open(ctx, &work->ip, &node);
+	return vni > 0 ? wf_overlay_enter(ctx, work, vni, node, WF_HOOK_FROM_UPLINK) : vni;
+}
+
 /* What an uplink received: WF_GO_ON, an action, WF_TOLD(), WF_NEXT(WF_STAGE_POLICY) or -reason. */
 static __always_inline int wf_from_uplink(struct wf_ctx *ctx, struct wf_work *work)
 {
@@ -329,9 +355,13 @@ static __always_inline int wf_from_uplink(struct wf_ctx *ctx, struct wf_work *wo
 
 	if (!config || !uplink || wf_uplink_parse(ctx, uplink, &work->ip) < 0)
 		return WF_GO_ON;
-	if (wf_unlikely(wf_uplink_is_spoofed(ctx, &work->ip)))
-		return -WF_REASON_SPOOFED_IP;
+	r = wf_uplink_tunnelled(ctx, uplink, work);
+	if (wf_unlikely(r))
+		return r;
 	interest = wf_uplink_interest(uplink, &work->ip, &work->slot);
+	r = wf_uplink_inner(ctx, uplink, work, interest);
+	if (wf_unlikely(r))
+		return r;
 	work->guard.is_traced = wf_is_traced(ctx);
 	if (wf_unlikely(work->guard.is_traced))
 		return interest ? wf_uplink_trace(ctx, work, interest) : WF_GO_ON;

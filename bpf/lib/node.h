@@ -107,8 +107,8 @@ static __always_inline int wf_node_is_answer(struct wf_ctx *ctx, struct wf_work 
 	       work->hit.flags & WF_CONN_MASQUERADE;
 }
 
-/* Through the tunnel to the host. Its source was looked at. Action, WF_NEXT(), WF_TOLD(), -reason. */
-static __always_inline int wf_node_receive(struct wf_ctx *ctx, struct wf_work *work)
+/* From another node to the host. Its source was looked at. Action, WF_NEXT(), WF_TOLD(), -reason. */
+static __always_inline int wf_node_receive(struct wf_ctx *ctx, struct wf_work *work, __u32 hook)
 {
 	__u32 flags = wf_host_flags();
 	int r;
@@ -122,7 +122,7 @@ static __always_inline int wf_node_receive(struct wf_ctx *ctx, struct wf_work *w
 	}
 	if (wf_guard_cares(ctx, flags)) {
 		r = wf_guard(ctx, &work->ip, WF_SLOT_NOBODY, WF_SLOT_HOST,
-			     WF_GUARD_HOW(WF_WAY_HOST, WF_HOOK_FROM_OVERLAY, flags));
+			     WF_GUARD_HOW(WF_WAY_HOST, hook, flags));
 		if (r)
 			return r;
 	}

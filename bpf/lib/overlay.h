@@ -2,11 +2,13 @@
 /*
  * The overlay: what goes to endpoints of other nodes, and what comes from there. One device, no
  * flooding, no learning: the daemon says who is where, and only what it has said is believed.
+ * Between routed networks there is no tunnel where both nodes are on one segment.
  */
 #ifndef WEFT_BPF_OVERLAY_H
 #define WEFT_BPF_OVERLAY_H
 
 #include "endpoint.h"
+#include "tunnel.h"
 
 /* The endpoint of another node that has an address; NULL: none that is known, or no overlay. */
 static __always_inline struct wf_remote_value *wf_remote_find(const struct wf_addr *addr)
@@ -17,16 +19,73 @@ static __always_inline struct wf_remote_value *wf_remote_find(const struct wf_ad
 	return wf_unlikely(self && self->ifindex) ? wf_map_remote(&key) : NULL;
 }
 
-/* Sends to the node of an endpoint that was found; judged already. Action or -reason. */
+/* Whether what the sender sends to such a network may be seen on the wire: both are routed. */
+static __always_inline int wf_may_be_plain(__u32 from, __u32 number,
+					   const struct wf_net_value *network)
+{
+	struct wf_ep_value *sender;
+	struct wf_net_value *own;
+
+	if (!(network->flags & WF_NET_ROUTED))
+		return 0;
+	sender = wf_map_endpoint(from);
+	if (!sender || sender->network == number || from == WF_SLOT_HOST)
+		return 1;
+	own = wf_network_valid(sender->network);
+	return own && own->flags & WF_NET_ROUTED;
+}
+
+/*
+ * Sends to a node over the segment that both are on, as the packet is: its time to live too, for a
+ * network is one link to its containers. The action; 0: there is no such way. A function of its own:
+ * the compiler would merge what its callers do with the mark, which the verifier does not follow.
+ */
+WF_GLOBAL int wf_to_near(struct wf_ctx *ctx, __u32 from, __u32 number)
+{
+	const struct wf_node_value *node = wf_map_node(number);
+	const struct wf_addr *next;
+	struct wf_hop hop = {};
+
+	if (!node || !node->ifindex)
+		return 0;
+	next = &node->underlay;
+	if (wf_ctx_is_ip6(ctx) && !next->halves[0]) {
+		next = &node->next_hop;
+		if (!next->halves[0])
+			return 0;
+	}
+	wf_hop_set(&hop, node->ifindex, next);
+	wf_traffic_count(from, WF_SLOT_NOBODY, wf_ctx_len(ctx));
+	wf_ctx_set_mark(ctx, WF_MARK_NEAR);
+	return wf_redirect_hop(&hop);
+}
+
+/*
+ * Sends to the node of an endpoint that was found; judged already. Which way is decided here and
+ * nowhere else. Action or -reason.
+ */
 static __always_inline int wf_to_remote(struct wf_ctx *ctx, __u32 from,
 					const struct wf_remote_value *remote)
 {
+	const struct wf_net_value *network = wf_network_valid(remote->network);
 	const struct wf_node_value *self = wf_map_node(WF_NODE_SELF);
 	const struct wf_node_value *node = wf_map_node(remote->node);
+	int r;
 
 	if (!self || !self->ifindex || !node ||
 	    !(node->underlay.halves[0] | node->underlay.halves[1]))
 		return -WF_REASON_NODE_UNKNOWN;
+	if (!network)
+		return -WF_REASON_NO_NETWORK;
+	r = wf_may_be_plain(from, remote->network, network) ? wf_to_near(ctx, from, remote->node)
+							    : 0;
+	if (r)
+		return r;
+	if (network->flags & WF_NET_PLAIN)
+		return -WF_REASON_NODE_BEHIND_ROUTER;
+	r = wf_to_tunnel(ctx, from, remote->node, remote->network);
+	if (r)
+		return r;
 	if (wf_tunnel_set(ctx, remote->network, &node->underlay) < 0)
 		return -WF_REASON_INTERNAL_ERROR;
 	wf_traffic_count(from, WF_SLOT_NOBODY, wf_ctx_len(ctx));

@@ -12,8 +12,9 @@
 #include "cli/output.h"
 #include "model/document.h"
 
-static const char *const drivers[] = { "bridge",  "overlay", "host", "none",
-				       "macvlan", "ipvlan",  NULL };
+static const char *const drivers[] = { "bridge", "overlay", "routed", "host",
+				       "none",   "macvlan", "ipvlan", NULL };
+static const char *const encapsulations[] = { "across-subnets", "never", NULL };
 static const char *const modes[] = { "bridge", "private", "vepa", "passthru",
 				     "l2",     "l3",      "l3s",  NULL };
 
@@ -65,8 +66,8 @@ static const struct wf_option create_options[] = {
 	  .type = WF_OPTION_BOOL,
 	  OPTION(masquerade),
 	  .fallback = "true",
-	  .help = "bridge: what leaves the host shows the host's address; --no-masquerade where "
-		  "the network is routed" },
+	  .help = "bridge, overlay, routed: what leaves the host shows the host's address; "
+		  "--no-masquerade where others have routes to the network" },
 	{ .name = "mtu",
 	  .type = WF_OPTION_U64,
 	  OPTION(mtu),
@@ -104,6 +105,13 @@ static const struct wf_option create_options[] = {
 	  OPTION(host_access),
 	  .fallback = "true",
 	  .help = "macvlan: the host reaches its own containers" },
+	{ .name = "encapsulation",
+	  .type = WF_OPTION_CHOICE,
+	  OPTION(encapsulation),
+	  .choices = encapsulations,
+	  .value = "WHEN",
+	  .help = "routed: what becomes of packets to nodes behind a router; default: "
+		  "across-subnets, they take the tunnel" },
 	{ .name = "if-not-exists",
 	  .type = WF_OPTION_BOOL,
 	  OPTION(if_not_exists),

@@ -5,11 +5,9 @@
 #include "cli/output.h"
 
 static const struct wf_cli_column columns[] = {
-	{ .header = "NAME", .path = "name" },
-	{ .header = "STATE", .path = "state" },
-	{ .header = "ADDRESS", .path = "address" },
-	{ .header = "ENDPOINTS", .path = "endpoints" },
-	{ .header = NULL },
+	{ .header = "NAME", .path = "name" },           { .header = "STATE", .path = "state" },
+	{ .header = "ADDRESS", .path = "address" },     { .header = "WAY", .path = "way" },
+	{ .header = "ENDPOINTS", .path = "endpoints" }, { .header = NULL },
 };
 
 static int list(struct wf_cli *cli, struct wf_err *err)
@@ -29,8 +27,9 @@ const struct wf_cli_command wf_cli_node_commands[] = {
 	  .summary = "list the nodes that share the store",
 	  .description =
 		  "STATE is self, alive, or lost: then nothing has been heard of the node for "
-		  "half a minute. ADDRESS is where its tunnel ends; ENDPOINTS counts those "
-		  "that are reached from here.",
+		  "half a minute. ADDRESS is where its tunnel ends; WAY is segment where both "
+		  "nodes are on one, and routed networks need no tunnel, otherwise router; "
+		  "ENDPOINTS counts those that are reached from here.",
 	  .examples = "weft node ls\n"
 		      "weft node ls -o json" },
 	{ .name = NULL },

@@ -91,7 +91,7 @@ const struct wf_cli_page wf_cli_pages[] = {
 	  .summary = "list the nodes that share the store",
 	  .description =
 		  "Where documents live in a store of several hosts, each host is a node. Networks of "
-		  "the driver overlay reach from node to node; services and policies mean the "
+		  "the drivers overlay and routed reach from node to node; services and policies mean the "
 		  "endpoints of all of them.",
 	  .commands = wf_cli_node_commands },
 	{ .name = "weft-service",

@@ -20,6 +20,7 @@ struct wf_cli_network_options {
 	struct wf_option_list labels;
 	char *parent;
 	char *mode;
+	char *encapsulation;
 	char *cool_down;
 	bool sticky;
 	bool host_access;

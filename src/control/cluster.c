@@ -40,6 +40,7 @@ uint32_t wf_ctl_overlay_bytes(const struct wf_control *control)
 /* A network of one node has its own MTU; the tunnel's is what is left of the underlay's. */
 static int sync_device(struct wf_control *control, struct wf_err *err)
 {
+	const struct wf_addr *own = &control->config.node_ip;
 	uint32_t ifindex = 0, ingress = 0, egress = 0;
 	uint32_t mtu = wf_ctl_default_mtu(control) - wf_ctl_overlay_bytes(control);
 	int r = wf_net_overlay_ensure(control->net, control->config.overlay_port, mtu, &ifindex,
@@ -54,7 +55,9 @@ static int sync_device(struct wf_control *control, struct wf_err *err)
 	if (r < 0)
 		return r;
 	control->cluster.overlay_ifindex = ifindex;
-	return wf_dp_overlay_set(control->dp, ifindex, err);
+	/* over IPv6 the outer packet has a checksum, which the stack makes */
+	return wf_dp_overlay_set(control->dp, ifindex, own,
+				 wf_addr_is_ip4(own) ? control->config.overlay_port : 0, err);
 }
 
 int wf_ctl_cluster_sync(struct wf_control *control, struct wf_err *err)
@@ -68,7 +71,7 @@ int wf_ctl_cluster_sync(struct wf_control *control, struct wf_err *err)
 	HASH_ITER(by_name, control->cluster.nodes, node, next)
 		if (r == 0 && !wf_addr_is_zero(&node->underlay) &&
 		    !wf_addr_equal(&node->underlay, &control->config.node_ip))
-			r = wf_dp_node_set(control->dp, node->number, &node->underlay, err);
+			r = wf_ctl_node_program(control, node, err);
 	return r < 0 ? r : wf_ctl_remotes_program(control, err);
 }
 

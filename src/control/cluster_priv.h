@@ -26,11 +26,22 @@ struct ctl_network;
 #define CTL_KIND_ADDRESS_LEASE "AddressLease" /* by NETWORK/ADDRESS: who has it, on which node */
 #define CTL_KIND_INDEX         "Index"        /* by kind: what was looked at before a choice */
 
+/* How another node is reached. All zero: by no uplink of weft's. */
+struct ctl_way {
+	uint32_t ifindex;      /* whose segment both nodes are on; 0: it is behind a router */
+	uint32_t out_ifindex;  /* by which what is encapsulated leaves; 0: the stack sees to it */
+	uint32_t mtu;          /* of the device */
+	struct wf_addr router; /* who is sent that: a router, or the node itself */
+};
+
 /* Another node. */
 struct ctl_node {
 	char name[WF_NAME_BYTES];
-	uint32_t number;            /* in the datapath, from 1 */
-	struct wf_addr underlay;    /* where its tunnel ends; zero: not known yet */
+	uint32_t number;         /* in the datapath, from 1 */
+	struct wf_addr underlay; /* where its tunnel ends; zero: not known yet */
+	struct ctl_way way;
+	/* Where IPv6 is sent to on a segment that both are on; zero: not known. */
+	struct wf_addr link_local;
 	bool is_alive;              /* it has a lease */
 	uint64_t lost_ms;           /* since when it has none */
 	struct ctl_remote *remotes; /* list of its endpoints */
@@ -94,12 +105,13 @@ struct ctl_cluster {
 	struct ctl_news *news, **news_end; /* news_end NULL: nobody is followed */
 	struct event *news_event;
 	struct event *lease_timer;
-	struct event *host_timer; /* addresses of this node's host are to be taken or given back */
-	uint64_t lease;           /* of the store, for what lives as long as this node */
-	uint64_t watch;           /* 0: none */
-	uint32_t overlay_ifindex; /* 0: no overlay */
-	uint64_t followed_total;  /* changes of others that came into force */
-	uint64_t refused_total;   /* and those that did not */
+	struct event *host_timer;  /* addresses of this node's host are to be taken or given back */
+	uint64_t lease;            /* of the store, for what lives as long as this node */
+	uint64_t watch;            /* 0: none */
+	uint32_t overlay_ifindex;  /* 0: no overlay */
+	struct wf_addr link_local; /* that others were told to send IPv6 to; zero: none */
+	uint64_t followed_total;   /* changes of others that came into force */
+	uint64_t refused_total;    /* and those that did not */
 };
 
 /* ---- cluster.c: start, commit, the overlay's device ---------------------------------------- */
@@ -116,6 +128,20 @@ void wf_ctl_cluster_stop(struct wf_control *control);
 int wf_ctl_cluster_sync(struct wf_control *control, struct wf_err *err);
 /* Bytes that the tunnel adds to each packet; 0 for networks of one node. */
 uint32_t wf_ctl_overlay_bytes(const struct wf_control *control);
+
+/* ---- way.c: nodes of the same segment, and those behind routers ----------------------------- */
+
+/* Tells the datapath of a node, and by which way it is reached now. */
+int wf_ctl_node_program(struct wf_control *control, struct ctl_node *node, struct wf_err *err);
+/* The same for all nodes whose way is another than before; and what others have to know of it. */
+int wf_ctl_ways_sync(struct wf_control *control, struct wf_err *err);
+/* Whether a route to there leads to another node. */
+bool wf_ctl_is_way(const struct wf_control *control, const struct wf_prefix *prefix);
+/* The MTU of a network of several nodes, where the device that leads out has `mtu`. */
+uint32_t wf_ctl_shared_mtu(const struct wf_control *control, const struct ctl_network *network,
+			   uint32_t mtu);
+/* Names of nodes that endpoints of a network do not reach; NULL: of this one everybody is. */
+json_t *wf_ctl_ways_missing(const struct wf_control *control, const struct ctl_network *network);
 
 /* ---- node.c --------------------------------------------------------------------------------- */
 
@@ -134,9 +160,11 @@ void wf_ctl_nodes_begin(struct wf_control *control);
 void wf_ctl_nodes_expire(struct wf_control *control);
 /* Puts this node's own documents into the store; refuses a name or an address that is in use. */
 int wf_ctl_node_publish(struct wf_control *control, struct wf_err *err);
+/* The Node alone, after what it says of this node has changed. */
+int wf_ctl_node_put(struct wf_control *control, struct wf_err *err);
 
 /* This node's document as it shall be stored: who it is, and its addresses. NULL: no memory. */
-json_t *wf_ctl_node_document(const struct wf_control *control);
+json_t *wf_ctl_node_document(struct wf_control *control);
 
 /* ---- node_host.c: what hosts of other nodes have in networks -------------------------------- */
 

@@ -103,8 +103,9 @@ enum ctl_dirty {
 	CTL_DIRTY_UPLINKS = 1 << 6,    /* devices that lead out, the host's addresses */
 	CTL_DIRTY_SERVICES = 1 << 7,   /* frontends that could not be written */
 	CTL_DIRTY_POLICY = 1 << 8,     /* who this node is to policies */
-	CTL_DIRTY_ALL = (1 << 9) - 1,
-	CTL_DIRTY_REST = 1 << 9, /* what the start left for later: see wf_ctl_settle() */
+	CTL_DIRTY_WAYS = 1 << 9,       /* by which ways other nodes are reached */
+	CTL_DIRTY_ALL = (1 << 10) - 1,
+	CTL_DIRTY_REST = 1 << 10, /* what the start left for later: see wf_ctl_settle() */
 };
 
 struct wf_control {
@@ -203,6 +204,8 @@ size_t wf_ctl_desired_host_addrs(const struct ctl_network *network,
 bool wf_ctl_is_routed_by_host(const struct ctl_network *network);
 /* Whether the network is the same one on other nodes. */
 bool wf_ctl_is_overlay(const struct ctl_network *network);
+/* Whether nothing of it may be encapsulated. */
+bool wf_ctl_is_plain(const struct ctl_network *network);
 /* The host side's name and the alias that tells people what it is. */
 void wf_ctl_desired_names(const struct ctl_endpoint *endpoint, char host_name[16], char alias[256]);
 /* Fills what net needs to make the interface. routes: room for 2 * WF_MAX_ENDPOINT_ADDRESSES. */

@@ -13,7 +13,13 @@ bool wf_ctl_is_routed_by_host(const struct ctl_network *network)
 
 bool wf_ctl_is_overlay(const struct ctl_network *network)
 {
-	return network->spec.driver == WF_DRIVER_OVERLAY;
+	return wf_driver_is_shared(network->spec.driver);
+}
+
+bool wf_ctl_is_plain(const struct ctl_network *network)
+{
+	return network->spec.driver == WF_DRIVER_ROUTED &&
+	       network->spec.encapsulation == WF_ENCAPSULATION_NEVER;
 }
 
 size_t wf_ctl_desired_host_addrs(const struct ctl_network *network,
@@ -43,6 +49,10 @@ struct wf_net_value wf_ctl_desired_network(const struct wf_control *control,
 		value.flags |= WF_NET_MASQUERADE;
 	if (wf_ctl_is_overlay(network))
 		value.flags |= WF_NET_OVERLAY;
+	if (network->spec.driver == WF_DRIVER_ROUTED)
+		value.flags |= WF_NET_ROUTED;
+	if (wf_ctl_is_plain(network))
+		value.flags |= WF_NET_PLAIN;
 	value.host4 = network->host_addrs[0];
 	value.host6 = network->host_addrs[1];
 	for (size_t i = 0; i < network->spec.subnet_count; i++) {
@@ -93,6 +103,7 @@ static enum wf_net_kind kind_of(enum wf_driver driver)
 	case WF_DRIVER_MACVLAN: return WF_NET_KIND_MACVLAN;
 	case WF_DRIVER_IPVLAN: return WF_NET_KIND_IPVLAN;
 	case WF_DRIVER_OVERLAY:
+	case WF_DRIVER_ROUTED:
 	case WF_DRIVER_BRIDGE: return WF_NET_KIND_VETH;
 	default: return WF_NET_KIND_LOOPBACK_ONLY;
 	}

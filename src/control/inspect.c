@@ -124,6 +124,9 @@ static json_t *network_json(struct wf_control *control, const struct ctl_network
 		add_host_address(status, &network->host_addrs[i]);
 	if (wf_ctl_is_routed_by_host(network))
 		(void)wf_json_set_str(status, "hostInterface", WF_NET_HOST_DEVICE);
+	if (wf_ctl_is_plain(network))
+		(void)wf_json_set(status, "unreachableNodes",
+				  wf_ctl_ways_missing(control, network));
 	(void)wf_json_set(document, "status", status);
 	return document;
 }

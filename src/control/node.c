@@ -110,6 +110,7 @@ static int drop_node(struct wf_control *control, struct ctl_node *node, struct w
 	if (r == 0)
 		r = wf_dp_node_set(control->dp, node->number, NULL, err);
 	node->underlay = none;
+	memset(&node->way, 0, sizeof(node->way));
 	if (r < 0 || node->remote_count)
 		return r;
 	control->cluster.by_number[node->number] = NULL;
@@ -137,9 +138,11 @@ int wf_ctl_node_learn(struct wf_control *control, const char *name, const struct
 	r = node ? 0 : make_node(control, name, underlay, &node, err);
 	if (r < 0 || !underlay)
 		return r;
-	if (wf_addr_equal(&node->underlay, underlay))
+	if (wf_addr_equal(&node->underlay, underlay) &&
+	    wf_addr_equal(&node->link_local, &spec->link_local))
 		return wf_ctl_node_hosts_learn(control, node, spec, err);
 	node->underlay = *underlay;
+	node->link_local = spec->link_local;
 	/* noted, so that whoever comes second does not join; no tunnel leads there */
 	if (wf_addr_equal(underlay, &control->config.node_ip)) {
 		wf_log_error("another node says that it has this one's address",
@@ -147,7 +150,7 @@ int wf_ctl_node_learn(struct wf_control *control, const char *name, const struct
 		return 0;
 	}
 	if (control->lb.settled)
-		r = wf_dp_node_set(control->dp, node->number, underlay, err);
+		r = wf_ctl_node_program(control, node, err);
 	if (r == 0)
 		r = wf_ctl_node_hosts_learn(control, node, spec, err);
 	wf_log_info("node known", "node=%s address=%s", name, wf_addr_format(underlay, text));
@@ -248,6 +251,19 @@ void wf_ctl_nodes_expire(struct wf_control *control)
 
 /* ---- this node -------------------------------------------------------------------------------- */
 
+/* What others are told, beside the address: where to send IPv6 on a segment of IPv4. */
+static void add_link_local(struct wf_control *control, json_t *status)
+{
+	struct wf_addr *own = &control->cluster.link_local;
+	char text[WF_ADDR_TEXT];
+
+	(void)wf_net_link_local_find(control->net, &control->config.node_ip, own, NULL);
+	if (!wf_addr_is_zero(own))
+		(void)json_array_append_new(json_object_get(status, "addresses"),
+					    json_pack("{s:s, s:s}", "type", "LinkLocalIP",
+						      "address", wf_addr_format(own, text)));
+}
+
 /* Sets a label, or (part "annotations") an annotation; value "": takes it away. */
 static int set_meta(json_t *document, const char *part, const char *key, const char *value)
 {
@@ -263,7 +279,7 @@ static int set_meta(json_t *document, const char *part, const char *key, const c
 	return object ? wf_json_set_str(object, key, value) : -ENOMEM;
 }
 
-json_t *wf_ctl_node_document(const struct wf_control *control)
+json_t *wf_ctl_node_document(struct wf_control *control)
 {
 	_cleanup_json_ json_t *document = NULL, *stored = NULL;
 	_cleanup_free_ char *hosts = wf_ctl_hosts_text(control);
@@ -282,6 +298,7 @@ json_t *wf_ctl_node_document(const struct wf_control *control)
 			   "Hostname", "address", control->config.node_name);
 	if (!document || !hosts || json_object_set_new(document, "status", status) < 0)
 		return NULL;
+	add_link_local(control, status);
 	r = set_meta(document, "annotations", WF_ANNOTATION_HOST_ADDRESSES, hosts);
 	if (r == 0 && zone && *zone)
 		r = set_meta(document, "labels", "topology.kubernetes.io/zone", zone);
@@ -362,7 +379,7 @@ static bool is_outage(int r)
 	return r == -EHOSTUNREACH || r == -EAGAIN || r == -ETIMEDOUT;
 }
 
-static int publish_self(struct wf_control *control, struct wf_err *err)
+int wf_ctl_node_put(struct wf_control *control, struct wf_err *err)
 {
 	_cleanup_json_ json_t *document = wf_ctl_node_document(control);
 	const struct wf_store_write write = { .op = WF_STORE_PUT,
@@ -372,6 +389,13 @@ static int publish_self(struct wf_control *control, struct wf_err *err)
 					      .expected = WF_STORE_ANY };
 	int r = document ? wf_ctl_commit(control, &write, 1, WF_STORE_DURABLE, err)
 			 : wf_fail(err, -ENOMEM, "out of memory");
+
+	return r;
+}
+
+static int publish_self(struct wf_control *control, struct wf_err *err)
+{
+	int r = wf_ctl_node_put(control, err);
 
 	return r < 0 ? r : put_lease(control, err);
 }
@@ -396,6 +420,8 @@ static void renew(evutil_socket_t fd, short what, void *context)
 		wf_ctl_nodes_expire(control);
 	if (r == 0)
 		wf_ctl_hosts_want(control);
+	/* the kernel does not tell of routes that are new, nor of every MTU */
+	wf_ctl_dirty(control, CTL_DIRTY_WAYS);
 	arm_lease(control);
 }
 

@@ -24,6 +24,8 @@ static json_t *node_json(const struct ctl_node *node)
 	value = json_pack("{s:s, s:s, s:s, s:I}", "name", node->name, "state",
 			  node->is_alive ? "alive" : "lost", "address", text, "endpoints",
 			  (json_int_t)node->remote_count);
+	if (value && *text)
+		(void)wf_json_set_str(value, "way", node->way.ifindex ? "segment" : "router");
 	if (value && node->lost_ms)
 		(void)json_object_set_new(
 			value, "lostSeconds",

@@ -350,6 +350,8 @@ static int resync_services(struct wf_control *control, struct wf_err *err)
 	int r = wf_ctl_uplinks_sync(control, err);
 
 	if (r == 0)
+		r = wf_ctl_ways_sync(control, err);
+	if (r == 0)
 		r = wf_ctl_netns_program_all(control, err);
 	if (r == 0)
 		r = wf_ctl_publish_sync(control, NULL, err);

@@ -180,6 +180,8 @@ static void on_route(struct wf_control *control, const struct wf_net_event *even
 
 	if (event->type == WF_NET_EVENT_ROUTE_DEL && is_own)
 		wf_ctl_dirty(control, CTL_DIRTY_HOST);
+	if (wf_ctl_is_way(control, &event->prefix))
+		wf_ctl_dirty(control, CTL_DIRTY_WAYS);
 	if (event->type == WF_NET_EVENT_ROUTE_DEL || is_own ||
 	    !is_own_destination(control, &event->prefix))
 		return;
@@ -491,6 +493,8 @@ static void on_repair(evutil_socket_t fd, short what, void *context)
 	}
 	if (r == 0 && (dirty & CTL_DIRTY_UPLINKS))
 		r = wf_ctl_uplinks_sync(control, &err);
+	if (r == 0 && (dirty & (CTL_DIRTY_UPLINKS | CTL_DIRTY_WAYS)))
+		r = wf_ctl_ways_sync(control, &err);
 	if (r == 0 && (dirty & CTL_DIRTY_SERVICES)) {
 		wf_ctl_lb_touch_all(control);
 		wf_ctl_lb_flush(control);

@@ -1,15 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "dp/overlay.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <string.h>
 
 #include "base/addr.h"
 #include "dp/dp_priv.h"
 
-int wf_dp_overlay_set(struct wf_dp *dp, uint32_t ifindex, struct wf_err *err)
+int wf_dp_overlay_set(struct wf_dp *dp, uint32_t ifindex, const struct wf_addr *underlay,
+		      uint16_t port, struct wf_err *err)
 {
-	const struct wf_node_value value = { .ifindex = ifindex };
+	const struct wf_node_value value = { .ifindex = ifindex,
+					     .underlay = *underlay,
+					     .port = htons(port) };
 	const uint32_t number = WF_NODE_SELF;
 
 	return wf_dp_entry_put(dp, WF_DP_MAP_NODES, &number, &value, err);
@@ -42,25 +46,25 @@ static int drop_member(struct wf_dp *dp, uint32_t number, const struct wf_addr *
 	return wf_dp_entry_put(dp, WF_DP_MAP_MEMBERS, underlay, NULL, NULL);
 }
 
-int wf_dp_node_set(struct wf_dp *dp, uint32_t number, const struct wf_addr *underlay,
+int wf_dp_node_set(struct wf_dp *dp, uint32_t number, const struct wf_node_value *value,
 		   struct wf_err *err)
 {
-	static const struct wf_addr none;
-	struct wf_node_value value = { .underlay = underlay ? *underlay : none };
-	struct wf_addr before = none;
+	static const struct wf_node_value none;
+	const struct wf_node_value *now = value ? value : &none;
+	struct wf_addr before = none.underlay;
 	int r;
 
 	if (number == WF_NODE_SELF || number >= WF_MAX_NODES)
 		return wf_fail(err, -ENOSPC, "more than %d nodes", WF_MAX_NODES - 1);
 	r = node_get(dp, number, &before);
-	if (r == 0 && !wf_addr_equal(&before, &value.underlay))
+	if (r == 0 && !wf_addr_equal(&before, &now->underlay))
 		r = drop_member(dp, number, &before);
 	if (r < 0)
 		return wf_fail(err, r, "cannot change node %u: %s", number, strerror(-r));
-	r = wf_dp_entry_put(dp, WF_DP_MAP_NODES, &number, &value, err);
-	if (r < 0 || !underlay)
+	r = wf_dp_entry_put(dp, WF_DP_MAP_NODES, &number, now, err);
+	if (r < 0 || !value)
 		return r;
-	return wf_dp_entry_put(dp, WF_DP_MAP_MEMBERS, underlay, &number, err);
+	return wf_dp_entry_put(dp, WF_DP_MAP_MEMBERS, &value->underlay, &number, err);
 }
 
 static struct wf_addr_key key_of(const struct wf_addr *addr)

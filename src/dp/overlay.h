@@ -8,14 +8,18 @@
 
 #include "dp/dp.h"
 
-/* This node's device of the overlay, 0: none. Without one nobody is reached on other nodes. */
-int wf_dp_overlay_set(struct wf_dp *dp, uint32_t ifindex, struct wf_err *err);
+/*
+ * This node: its device of the overlay, 0: none. Without one nobody is reached on other nodes. Where
+ * its tunnel ends, and by which port; port 0: all of it goes through the device.
+ */
+int wf_dp_overlay_set(struct wf_dp *dp, uint32_t ifindex, const struct wf_addr *underlay,
+		      uint16_t port, struct wf_err *err);
 
 /*
  * A node by its number, from 1 on: frames from its underlay address are taken from here on, and
- * sent there. underlay NULL: the node goes; its endpoints must be gone already.
+ * sent there. value NULL: the node goes; its endpoints must be gone already.
  */
-int wf_dp_node_set(struct wf_dp *dp, uint32_t number, const struct wf_addr *underlay,
+int wf_dp_node_set(struct wf_dp *dp, uint32_t number, const struct wf_node_value *value,
 		   struct wf_err *err);
 
 /* The number of the node whose tunnel ends there. -ENOENT. */

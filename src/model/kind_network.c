@@ -5,8 +5,9 @@
 #include "model/network.h"
 #include "model/network_priv.h"
 
-static const char *const drivers[] = { "bridge",  "overlay", "host", "none",
-				       "macvlan", "ipvlan",  NULL };
+static const char *const drivers[] = { "bridge", "overlay", "routed", "host",
+				       "none",   "macvlan", "ipvlan", NULL };
+static const char *const encapsulations[] = { "across-subnets", "never", NULL };
 static const char *const modes[] = { "bridge", "private", "vepa", "passthru",
 				     "l2",     "l3",      "l3s",  NULL };
 static const char *const families[] = { "IPv4", "IPv6", NULL };
@@ -88,8 +89,8 @@ static const struct wf_schema spec_fields[] = {
 	  .help = "Nothing is reachable beyond the network and its host." },
 	{ .name = "masquerade",
 	  .type = WF_SCHEMA_BOOL,
-	  .help = "bridge: what leaves the host shows an address of the host. Default: true, false "
-		  "for an internal network." },
+	  .help = "bridge, overlay, routed: what leaves the host shows an address of the host. "
+		  "Default: true, false for an internal network." },
 	{ .name = "mtu",
 	  .type = WF_SCHEMA_INTEGER,
 	  .max = WF_NETWORK_MAX_MTU,
@@ -116,6 +117,11 @@ static const struct wf_schema spec_fields[] = {
 	{ .name = "hostAccess",
 	  .type = WF_SCHEMA_BOOL,
 	  .help = "macvlan: the host reaches its own containers. Default: true." },
+	{ .name = "encapsulation",
+	  .type = WF_SCHEMA_STRING,
+	  .choices = encapsulations,
+	  .help = "routed: packets to nodes behind a router take the tunnel (`across-subnets`, "
+		  "the default) or are dropped (`never`)." },
 	WF_SCHEMA_END,
 };
 

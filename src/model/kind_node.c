@@ -11,7 +11,8 @@ static const struct wf_schema address_fields[] = {
 	  .type = WF_SCHEMA_STRING,
 	  .required = true,
 	  .example = "\"InternalIP\"",
-	  .help = "What it is: those of `InternalIP` and `ExternalIP` are the node's." },
+	  .help = "What it is: those of `InternalIP` and `ExternalIP` are the node's, "
+		  "`LinkLocalIP` is where neighbours send IPv6." },
 	{ .name = "address",
 	  .type = WF_SCHEMA_STRING,
 	  .required = true,

@@ -22,6 +22,7 @@ static const struct {
 } drivers[WF_DRIVER_COUNT] = {
 	[WF_DRIVER_BRIDGE] = { "bridge", WF_MODE_DEFAULT, true, false, true },
 	[WF_DRIVER_OVERLAY] = { "overlay", WF_MODE_DEFAULT, true, false, true },
+	[WF_DRIVER_ROUTED] = { "routed", WF_MODE_DEFAULT, true, false, true },
 	[WF_DRIVER_HOST] = { "host", WF_MODE_DEFAULT, false, false, false },
 	[WF_DRIVER_NONE] = { "none", WF_MODE_DEFAULT, false, false, false },
 	[WF_DRIVER_MACVLAN] = { "macvlan", WF_MODE_BRIDGE, true, true, false },
@@ -32,6 +33,11 @@ static const char *const modes[WF_MODE_COUNT] = {
 	[WF_MODE_DEFAULT] = "",  [WF_MODE_BRIDGE] = "bridge",     [WF_MODE_PRIVATE] = "private",
 	[WF_MODE_VEPA] = "vepa", [WF_MODE_PASSTHRU] = "passthru", [WF_MODE_L2] = "l2",
 	[WF_MODE_L3] = "l3",     [WF_MODE_L3S] = "l3s",
+};
+
+static const char *const encapsulations[WF_ENCAPSULATION_COUNT] = {
+	[WF_ENCAPSULATION_ACROSS_SUBNETS] = "across-subnets",
+	[WF_ENCAPSULATION_NEVER] = "never",
 };
 
 const char *wf_driver_name(enum wf_driver driver)
@@ -51,6 +57,26 @@ enum wf_driver wf_driver_from_name(const char *name)
 bool wf_driver_is_routed(enum wf_driver driver)
 {
 	return driver < WF_DRIVER_COUNT && drivers[driver].is_routed;
+}
+
+bool wf_driver_is_shared(enum wf_driver driver)
+{
+	return driver == WF_DRIVER_OVERLAY || driver == WF_DRIVER_ROUTED;
+}
+
+const char *wf_encapsulation_name(enum wf_encapsulation encapsulation)
+{
+	return encapsulation < WF_ENCAPSULATION_COUNT ? encapsulations[encapsulation] : "";
+}
+
+enum wf_encapsulation wf_encapsulation_from_name(const char *name)
+{
+	unsigned int encapsulation = 0;
+
+	while (encapsulation < WF_ENCAPSULATION_COUNT &&
+	       strcmp(encapsulations[encapsulation], name) != 0)
+		encapsulation++;
+	return (enum wf_encapsulation)encapsulation;
 }
 
 const char *wf_mode_name(enum wf_driver_mode mode)
@@ -241,6 +267,9 @@ static int write_spec(json_t *spec, const struct wf_network *network)
 	    json_object_set_new(spec, "internal", json_boolean(network->internal)) < 0 ||
 	    (wf_driver_is_routed(network->driver) &&
 	     json_object_set_new(spec, "masquerade", json_boolean(network->masquerade)) < 0) ||
+	    (network->driver == WF_DRIVER_ROUTED &&
+	     wf_json_set_str(spec, "encapsulation", wf_encapsulation_name(network->encapsulation)) <
+		     0) ||
 	    json_object_set_new(spec, "mtu", json_integer(network->mtu)) < 0 ||
 	    json_object_set_new(spec, "coolDown", json_string(cool_down)) < 0 ||
 	    json_object_set_new(spec, "sticky", json_boolean(network->sticky)) < 0)

@@ -7,7 +7,7 @@
  *   kind: Network
  *   metadata: {name: blue, labels: {...}}
  *   spec:
- *     driver: bridge | overlay | host | none | macvlan | ipvlan
+ *     driver: bridge | overlay | routed | host | none | macvlan | ipvlan
  *     ipFamilies: [IPv4, IPv6]        # of automatic subnets; default [IPv4]
  *     subnets:
  *     - cidr: 10.64.0.0/16
@@ -16,13 +16,14 @@
  *       exclude: [10.64.0.50, 10.64.0.64/28, 10.64.0.70-10.64.0.75]
  *     isolated: true                  # no traffic to other networks
  *     internal: false                 # nothing beyond the network and its host
- *     masquerade: true                # what leaves the host shows the host's address; bridge, overlay
+ *     masquerade: true                # what leaves the host shows the host's address; bridge, overlay, routed
  *     mtu: 1500                       # default: found by itself
  *     coolDown: 30s                   # before a released address is given out again
  *     sticky: false                   # addresses stick to endpoint names
  *     parent: eth0                    # macvlan, ipvlan
  *     mode: bridge | private | vepa | passthru | l2 | l3 | l3s
  *     hostAccess: true                # macvlan: the host reaches its own containers
+ *     encapsulation: across-subnets | never   # routed: to nodes that are behind a router
  */
 #ifndef WEFT_MODEL_NETWORK_H
 #define WEFT_MODEL_NETWORK_H
@@ -41,6 +42,7 @@
 enum wf_driver {
 	WF_DRIVER_BRIDGE,
 	WF_DRIVER_OVERLAY, /* as bridge, and the same network on every node */
+	WF_DRIVER_ROUTED,  /* as overlay, and without a tunnel between nodes of one segment */
 	WF_DRIVER_HOST,
 	WF_DRIVER_NONE,
 	WF_DRIVER_MACVLAN,
@@ -58,6 +60,13 @@ enum wf_driver_mode {
 	WF_MODE_L3,
 	WF_MODE_L3S,
 	WF_MODE_COUNT,
+};
+
+/* Of a routed network: what becomes of packets to nodes that are behind a router. */
+enum wf_encapsulation {
+	WF_ENCAPSULATION_ACROSS_SUBNETS, /* they take the tunnel, as in an overlay */
+	WF_ENCAPSULATION_NEVER,          /* they are dropped */
+	WF_ENCAPSULATION_COUNT,
 };
 
 /* An inclusive run of addresses. */
@@ -92,7 +101,8 @@ struct wf_network {
 	size_t subnet_count;
 	bool isolated;
 	bool internal;
-	bool masquerade; /* bridge: default unless internal; others: false */
+	bool masquerade; /* bridge, overlay, routed: default unless internal; others: false */
+	enum wf_encapsulation encapsulation;
 	bool sticky;
 	bool host_access;
 	uint32_t mtu; /* 0: found by itself */
@@ -122,6 +132,10 @@ const char *wf_driver_name(enum wf_driver driver);
 enum wf_driver wf_driver_from_name(const char *name);
 /* Whether containers of such a network are slots of the datapath and the host routes for them. */
 bool wf_driver_is_routed(enum wf_driver driver);
+/* Whether such a network is the same one on every node, and reaches from one to the other. */
+bool wf_driver_is_shared(enum wf_driver driver);
+const char *wf_encapsulation_name(enum wf_encapsulation encapsulation);
+enum wf_encapsulation wf_encapsulation_from_name(const char *name);
 const char *wf_mode_name(enum wf_driver_mode mode); /* "" for DEFAULT */
 enum wf_driver_mode wf_mode_from_name(const char *name);
 

@@ -78,6 +78,24 @@ static int read_parent(struct wf_network *network, const json_t *spec, struct wf
 	return wf_str_copy(network->parent, sizeof(network->parent), text);
 }
 
+static int read_encapsulation(struct wf_network *network, const json_t *spec, struct wf_err *err)
+{
+	const char *text = wf_json_str(spec, "encapsulation", "");
+	char excerpt[WF_FIELD_EXCERPT_BYTES];
+
+	if (!*text)
+		return 0;
+	if (network->driver != WF_DRIVER_ROUTED)
+		return wf_field_fail(err, "spec.encapsulation", "is for routed only, not for %s",
+				     wf_driver_name(network->driver));
+	network->encapsulation = wf_encapsulation_from_name(text);
+	if (network->encapsulation == WF_ENCAPSULATION_COUNT)
+		return wf_field_fail(err, "spec.encapsulation",
+				     "\"%s\" is neither across-subnets nor never",
+				     wf_field_excerpt(text, excerpt));
+	return 0;
+}
+
 /* The families written in spec.ipFamilies; both false when it is not given. */
 static int read_families(struct wf_network *network, const json_t *spec, struct wf_err *err)
 {
@@ -172,7 +190,7 @@ static int read_flags(struct wf_network *network, const json_t *spec, struct wf_
 	network->masquerade = wf_json_bool(spec, "masquerade", routed && !network->internal);
 	if (network->masquerade && !routed)
 		return wf_field_fail(err, "spec.masquerade",
-				     "is for bridge and overlay only, not for %s",
+				     "is for bridge, overlay and routed only, not for %s",
 				     wf_driver_name(network->driver));
 	if (network->masquerade && network->internal)
 		return wf_field_fail(err, "spec.masquerade",
@@ -200,7 +218,7 @@ static int read_network(struct wf_network *network, const json_t *document, stru
 {
 	const json_t *spec = json_object_get(document, "spec");
 	static int (*const steps[])(struct wf_network *, const json_t *, struct wf_err *) = {
-		read_driver,     read_parent, read_families,
+		read_driver,     read_parent, read_encapsulation, read_families,
 		wf_subnets_read, read_flags,  read_cool_down,
 	};
 	int r = wf_meta_from_json(&network->meta, document, err);

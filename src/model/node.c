@@ -48,6 +48,22 @@ static int add_address(struct wf_node *node, const char *text, const char *path,
 				       WF_NODE_MAX_ADDRESSES);
 }
 
+static bool is_link_local(const struct wf_addr *addr)
+{
+	return addr->bytes[0] == 0xfe && (addr->bytes[1] & 0xc0) == 0x80;
+}
+
+static int read_link_local(struct wf_node *node, const char *text, const char *path,
+			   struct wf_err *err)
+{
+	char excerpt[WF_FIELD_EXCERPT_BYTES];
+
+	if (wf_addr_parse(text, &node->link_local) == 0 && is_link_local(&node->link_local))
+		return 0;
+	return wf_field_fail(err, path, "\"%s\" is no link-local IPv6 address",
+			     wf_field_excerpt(text, excerpt));
+}
+
 static int read_status(struct wf_node *node, const json_t *document, struct wf_err *err)
 {
 	const json_t *list = json_object_get(json_object_get(document, "status"), "addresses");
@@ -64,6 +80,8 @@ static int read_status(struct wf_node *node, const json_t *document, struct wf_e
 		(void)wf_field_push_key(&at, "address");
 		if (strcmp(type, "InternalIP") == 0 || strcmp(type, "ExternalIP") == 0)
 			r = add_address(node, wf_json_str(item, "address", ""), at.text, err);
+		else if (strcmp(type, "LinkLocalIP") == 0)
+			r = read_link_local(node, wf_json_str(item, "address", ""), at.text, err);
 		if (r < 0)
 			return r;
 		wf_field_pop(&at, parent);

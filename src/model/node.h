@@ -29,13 +29,16 @@ struct wf_node {
 	size_t addr_count, addr_capacity;
 	struct wf_node_host *hosts; /* owned */
 	size_t host_count, host_capacity;
+	/* Neighbours of its segment send IPv6 there; zero: not known. Not among the addresses. */
+	struct wf_addr link_local;
 };
 
 void wf_node_done(struct wf_node *node);
 
 /*
  * Reads a document that passed wf_document_check(). *node must be zeroed; untouched on failure.
- * Addresses are those of the status (InternalIP, ExternalIP) and those of the annotations.
+ * Addresses are those of the status (InternalIP, ExternalIP) and those of the annotations; the
+ * status' LinkLocalIP stands apart.
  */
 int wf_node_from_json(struct wf_node *node, const json_t *document, struct wf_err *err);
 

@@ -229,6 +229,23 @@ int wf_net_macvlan_peer_del(struct wf_net *net, uint32_t ifindex,
 int wf_net_overlay_ensure(struct wf_net *net, uint16_t port, uint32_t mtu, uint32_t *ret_ifindex,
 			  struct wf_err *err);
 
+/* How the host's packets leave for an address that is not its own. */
+struct wf_net_way {
+	uint32_t ifindex;
+	bool is_on_link;       /* on the segment of the device; otherwise behind a router */
+	struct wf_addr router; /* zero: there is none, or it is of the other family */
+};
+/* What the host's routes say now. -ENETUNREACH: none leads there. */
+int wf_net_way_find(struct wf_net *net, const struct wf_addr *addr, struct wf_net_way *ret_way,
+		    struct wf_err *err);
+
+/*
+ * The link-local IPv6 address of the device that has an address of the host: where neighbours on
+ * its segment send IPv6. -ENOENT: no device has the address, or it has no such one.
+ */
+int wf_net_link_local_find(struct wf_net *net, const struct wf_addr *addr,
+			   struct wf_addr *ret_link_local, struct wf_err *err);
+
 /* Deletes a device by index at once. Missing is fine. */
 int wf_net_link_del(struct wf_net *net, uint32_t ifindex, struct wf_err *err);
 

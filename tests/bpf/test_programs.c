@@ -304,7 +304,7 @@ static void into_the_container(void **state)
  */
 static bool is_about_connections(unsigned int reason)
 {
-	return reason >= WF_REASON_SERVICE_NO_PORT && reason <= WF_REASON_NODE_UNKNOWN;
+	return reason >= WF_REASON_SERVICE_NO_PORT && reason <= WF_REASON_NODE_BEHIND_ROUTER;
 }
 
 /*

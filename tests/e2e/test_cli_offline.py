@@ -129,7 +129,7 @@ def fake(weft):
     (["network", "create", "a", "b"], "'b' is one argument too many"),
     (["network", "create", "a", "--subnt", "x"], "did you mean --subnet?"),
     (["network", "create", "a", "--mtu", "5"], "576 to 65535"),
-    (["network", "create", "a", "--driver", "brige"], "bridge, overlay, host, none"),
+    (["network", "create", "a", "--driver", "brige"], "bridge, overlay, routed, host"),
     (["network", "ls", "-o", "xml"], "table, wide, json"),
     (["network", "ls", "--timeout", "soon"], "10s"),
     (["network", "ls", "-o"], "needs a value"),

@@ -6,11 +6,11 @@ import socket
 import pytest
 
 from lib.answer import Answerer, ask_tcp, ask_udp, plain, try_tcp
-from lib.cluster import ETCD
+from lib.cluster import ETCD, wait_known
 from lib.netns import wait_until
 from lib.policy import allow_from, network_policy
 from lib.wire import IP, UDP
-from test_overlay import cluster, pair, send, vxlan, wait_known  # noqa: F401  (fixtures)
+from test_overlay import OVERLAY, cluster, send, vxlan  # noqa: F401  (fixtures)
 
 pytestmark = pytest.mark.skipif(not shutil.which("etcd"), reason="etcd is not installed")
 
@@ -27,15 +27,21 @@ def own(node):
     return wait_until(both, 5, 0.05, f"the host of {node.name} has addresses")
 
 
-@pytest.fixture
-def hosts(pair):  # noqa: F811
-    """The pair, when each host has its addresses and the other one knows them."""
-    (a, *_), (b, *_) = pair
-    for node, other in ((a, b), (b, a)):
+@pytest.fixture(params=["overlay", "routed"])
+def hosts(cluster, request):  # noqa: F811
+    """A container on each of two nodes, (node, namespace, IPv4, IPv6); the hosts have addresses."""
+    cluster.spec = {**OVERLAY, "driver": request.param}
+    cluster.network(**cluster.spec)
+    ends = []
+    for node, name in zip(cluster.nodes, ("web", "db")):
+        ns, v4, endpoint = node.container("over", name=name, labels={"app": name})
+        ends.append((node, ns, v4, node.address_of(endpoint, 6)))
+    for node, other, name in zip(cluster.nodes, cluster.nodes[::-1], ("db", "web")):
+        wait_known(node, name)
         for address in own(node):
             wait_until(lambda n=other, to=address: f"node:{node.name}" in
                        str(n.weft_json("ip", "why", to)), 5, 0.05, f"{address} is known")
-    return pair
+    return ends
 
 
 def test_each_host_has_its_own(hosts):
@@ -128,7 +134,7 @@ def test_a_node_port_leads_to_a_backend_elsewhere(cluster, hosts, extra):  # noq
 
 def test_the_host_and_other_networks_use_the_service(cluster, hosts):  # noqa: F811
     (a, *_), (b, db, *_) = hosts
-    cluster.network(isolated=False)
+    cluster.network(**cluster.spec, isolated=False)
     a.network("blue", subnets=[{"cidr": "10.77.0.0/24"}], isolated=False)
     blue, _, _ = a.container("blue")
     server = Answerer(db, "db")
@@ -150,12 +156,13 @@ def test_what_is_isolated_stays_so(cluster, hosts):  # noqa: F811
         before = a.drops("network_isolated")
         assert try_tcp(blue, db4) == "silent"
         assert a.drops("network_isolated") > before
-        cluster.network(isolated=False)
+        cluster.network(**cluster.spec, isolated=False)
         assert ask_tcp(blue, db4).peer == own(a)[0]
     finally:
         server.close()
 
 
+@pytest.mark.parametrize("hosts", ["overlay"], indirect=True)
 def test_a_host_speaks_for_itself_only(cluster, hosts):  # noqa: F811
     (a, *_), (b, db, db4, _) = hosts
     vni = b.inspect("over")["status"]["number"]
@@ -182,8 +189,7 @@ def test_addresses_end_with_the_network(hosts, cluster):  # noqa: F811
     kept = own(a)
     a.detach("web")
     b.detach("db")
-    wait_known_gone = lambda: not a.inspect("over")["status"]["endpoints"]  # noqa: E731
-    wait_until(wait_known_gone, 5, 0.05, "nobody is there")
+    wait_until(lambda: not a.inspect("over")["status"]["endpoints"], 5, 0.05, "nobody is there")
     a.api("DELETE", "/v1/documents/Network/over")
     wait_until(lambda: "AddressLease" not in str(cluster.underlay.etcd.keys()), 5, 0.1,
                "all leases are given back")

@@ -9,7 +9,7 @@ import socket
 import pytest
 
 from lib.answer import Answerer, Session, ask_tcp, try_tcp, try_udp
-from lib.cluster import Underlay
+from lib.cluster import Cluster, Underlay, members, wait_known
 from lib.netns import wait_until
 from lib.node import ApiError
 from lib.policy import allow_from, network_policy
@@ -18,40 +18,7 @@ from scapy.layers.vxlan import VXLAN
 
 pytestmark = pytest.mark.skipif(not shutil.which("etcd"), reason="etcd is not installed")
 
-V4, V6 = "10.50.0.0/24", "fd50::/64"
-
-
-class Cluster:
-    """Nodes a, b, ... that are joined and run."""
-
-    def __init__(self, nodes, underlay):
-        self.nodes = nodes
-        self.underlay = underlay
-
-    def start(self, node, *extra):
-        node.start_daemon("--store", self.underlay.etcd.url(), "--node-ip", node.wire_address,
-                          *extra)
-
-    def network(self, **spec):
-        self.nodes[0].network("over", driver="overlay",
-                              subnets=[{"cidr": V4}, {"cidr": V6}], **spec)
-        for node in self.nodes[1:]:
-            wait_until(lambda n=node: knows(n, "/v1/networks/over"), 5, what="the network")
-
-
-def knows(node, path):
-    try:
-        return node.api("GET", path)
-    except ApiError:
-        return None
-
-
-def members(node):
-    return node.inspect("over")["status"]["endpoints"]
-
-
-def wait_known(node, name):
-    return wait_until(lambda: name in members(node), 5, 0.01, f"{name} is known on {node.name}")
+OVERLAY = {"driver": "overlay", "subnets": [{"cidr": "10.50.0.0/24"}, {"cidr": "fd50::/64"}]}
 
 
 @pytest.fixture
@@ -77,7 +44,7 @@ def cluster(new_node, tmp_path, request):
 @pytest.fixture
 def pair(cluster):
     """A container on each of two nodes: (node, namespace, IPv4, IPv6) twice."""
-    cluster.network()
+    cluster.network(**OVERLAY)
     ends = []
     for node, name in zip(cluster.nodes, ("web", "db")):
         ns, v4, endpoint = node.container("over", name=name, labels={"app": name})
@@ -130,7 +97,7 @@ def test_what_goes_is_gone_everywhere(cluster, pair):
 
 
 def test_addresses_are_never_given_twice(cluster):
-    cluster.network()
+    cluster.network(**OVERLAY)
     seen = {}
     for turn in range(12):
         for node in cluster.nodes:
@@ -274,7 +241,7 @@ def test_a_lost_device_comes_back(cluster, pair):
 
 @pytest.mark.parametrize("cluster", [3], indirect=True)
 def test_a_node_that_vanishes(cluster):
-    cluster.network()
+    cluster.network(**OVERLAY)
     a, b, c = cluster.nodes
     for node in cluster.nodes:
         node.container("over", name=f"on-{node.name}", labels={"app": "x"})

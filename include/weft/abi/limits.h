@@ -42,6 +42,8 @@
 
 /* UDP port of the overlay: VXLAN's own (RFC 7348). */
 #define WF_OVERLAY_PORT 4789
+/* Time to live of what goes through the tunnel, as of any packet of the host's. */
+#define WF_TUNNEL_TTL 64
 
 /* Addresses of one endpoint, both families together. */
 #define WF_MAX_ENDPOINT_ADDRESSES 8
@@ -109,6 +111,12 @@
  * others who use this one on forwarded packets must be moved away from it.
  */
 #define WF_MARK_MASQUERADE 0x02000000
+
+/*
+ * Mark, as a whole, of what leaves for another node past the host's stack: the filter of the uplink
+ * lets it pass at once. Nobody else sees a packet between the two.
+ */
+#define WF_MARK_NEAR 0x77664e01
 
 /* Priority and handle of weft's filters on uplinks, beside those of others. */
 #define WF_UPLINK_PRIORITY 0x7746

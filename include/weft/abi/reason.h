@@ -106,7 +106,10 @@
 	  "it passes once this node has heard of the endpoint; see 'weft get endpoints'")          \
 	X(NODE_UNKNOWN, 52, "node_unknown", error,                                                 \
 	  "the node that has the address is not known, or this one has no overlay",                \
-	  "see 'weft node ls' and the log of weftd")
+	  "see 'weft node ls' and the log of weftd")                                               \
+	X(NODE_BEHIND_ROUTER, 53, "node_behind_router", policy,                                    \
+	  "the node is on no shared segment, and nothing may be encapsulated",                     \
+	  "see 'weft node ls'; spec.encapsulation: across-subnets would let it pass")
 
 enum wf_reason {
 	WF_REASON_NONE = 0,

@@ -74,8 +74,17 @@ struct wf_remote_value {
 /* Value of wf_nodes, by number; WF_NODE_SELF is this one. All zero: there is none. */
 struct wf_node_value {
 	struct wf_addr underlay; /* where its tunnel ends */
-	__u32 ifindex;           /* WF_NODE_SELF: the device of the overlay; 0: none */
-	__u32 pad[3];
+	struct wf_addr next_hop; /* for IPv6 where the underlay is IPv4; zero: there is none */
+	struct wf_addr router; /* who is sent what is encapsulated: the node itself, or a router */
+	/*
+	 * WF_NODE_SELF: the device of the overlay; 0: none. Others: the device whose segment the node
+	 * is on as well; 0: it is behind a router.
+	 */
+	__u32 ifindex;
+	__u32 out_ifindex; /* others: the device to the router; 0: the host's stack sees to it */
+	__u32 out_mtu;     /* of that device */
+	__be16 port;       /* WF_NODE_SELF: of the tunnel; 0: the device opens it */
+	__u16 pad;
 };
 
 /* struct wf_net_value.flags */
@@ -87,6 +96,8 @@ enum wf_net_flag {
 	WF_NET_IPV6 = 1 << 4,
 	WF_NET_MASQUERADE = 1 << 5, /* what leaves the host shows the host's address */
 	WF_NET_OVERLAY = 1 << 6,    /* the same network on every node; its number is the VNI */
+	WF_NET_ROUTED = 1 << 7,     /* beside that: no tunnel to nodes on a shared segment */
+	WF_NET_PLAIN = 1 << 8,      /* beside that: and none to others */
 };
 
 /* One subnet of a network: an address is inside when (address & mask) == base. */
@@ -178,7 +189,7 @@ _Static_assert(sizeof(struct wf_addr_key) == 24, "wf_addr_key");
 _Static_assert(sizeof(struct wf_addr_value) == 8, "wf_addr_value");
 _Static_assert(sizeof(struct wf_net_value) == 56 + 8 * 32, "wf_net_value");
 _Static_assert(sizeof(struct wf_remote_value) == 8, "wf_remote_value");
-_Static_assert(sizeof(struct wf_node_value) == 32, "wf_node_value");
+_Static_assert(sizeof(struct wf_node_value) == 64, "wf_node_value");
 _Static_assert(sizeof(struct wf_traffic_value) == 64, "wf_traffic_value");
 _Static_assert(sizeof(struct wf_config_value) == 24, "wf_config_value");
 _Static_assert(sizeof(struct wf_flow_seen) == 8, "wf_flow_seen");

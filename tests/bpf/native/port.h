@@ -54,6 +54,11 @@ static inline __u32 wf_ctx_ifindex(const struct wf_ctx *ctx)
 	return ctx->ifindex;
 }
 
+static inline int wf_ctx_is_ip6(const struct wf_ctx *ctx)
+{
+	return ctx->len > 13 && ctx->bytes[12] == 0x86 && ctx->bytes[13] == 0xdd;
+}
+
 static inline __u32 wf_ctx_has_vlan(const struct wf_ctx *ctx)
 {
 	return ctx->vlan;
@@ -219,6 +224,22 @@ static inline int wf_tunnel_set(struct wf_ctx *ctx, __u32 vni, const struct wf_a
 	return 0;
 }
 
+/* The device does it. */
+static inline int wf_ctx_encapsulate(struct wf_ctx *ctx, __u32 bytes)
+{
+	(void)ctx;
+	(void)bytes;
+	return -1;
+}
+
+static inline int wf_ctx_decapsulate(struct wf_ctx *ctx, __u32 bytes, int to_ip6)
+{
+	(void)ctx;
+	(void)bytes;
+	(void)to_ip6;
+	return -1;
+}
+
 static inline int wf_tunnel_get(struct wf_ctx *ctx, __u32 *ret_vni, struct wf_addr *ret_from)
 {
 	(void)ctx;
@@ -244,6 +265,12 @@ static inline int wf_redirect_neigh(__u32 ifindex)
 struct wf_hop {
 	__u32 ifindex;
 };
+
+static inline void wf_hop_set(struct wf_hop *ret_hop, __u32 ifindex, const struct wf_addr *addr)
+{
+	(void)addr;
+	ret_hop->ifindex = ifindex;
+}
 
 struct wf_ask {
 	__u32 ifindex;

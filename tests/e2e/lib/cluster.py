@@ -4,9 +4,11 @@
       node a (10.9.0.1) ---+
       node b (10.9.0.2) ---+--- bridge in the underlay's namespace, 10.9.0.254: etcd
       ...                  |
+      node c (10.8.N.1) ------ the same namespace, as a router
 """
 from .etcd import Etcd
-from .netns import Netns
+from .netns import Netns, wait_until
+from .node import ApiError
 
 ETCD = "10.9.0.254"
 
@@ -40,6 +42,22 @@ class Underlay:
         node.wire_port = port
         return f"10.9.0.{self.count}"
 
+    def join_behind(self, node):
+        """Connects a node by a wire of its own, behind the router; returns its address."""
+        self.count += 1
+        subnet, port = f"10.8.{self.count}", f"p{self.count}"
+        self.ns.sysctl("net.ipv4.ip_forward", 1)
+        self.ns.run(f"ip link add {port} mtu {self.mtu} type veth peer name up0 "
+                    f"netns {node.netns}")
+        self.ns.run(f"ip addr add {subnet}.254/24 dev {port}")
+        self.ns.run(f"ip link set {port} up")
+        node.run(f"ip link set up0 mtu {self.mtu}")
+        node.run(f"ip addr add {subnet}.1/24 dev up0")
+        node.run("ip link set up0 up")
+        node.run(f"ip route add default via {subnet}.254")
+        node.wire_port = port
+        return f"{subnet}.1"
+
     def cut(self, node, on=True):
         """Takes a node off the wire, or puts it back."""
         self.ns.run(f"ip link set {node.wire_port} {'down' if on else 'up'}")
@@ -47,3 +65,37 @@ class Underlay:
     def close(self):
         self.etcd.close()
         self.ns.remove()
+
+
+class Cluster:
+    """Nodes a, b, ... that are joined and run."""
+
+    def __init__(self, nodes, underlay):
+        self.nodes = nodes
+        self.underlay = underlay
+
+    def start(self, node, *extra):
+        node.start_daemon("--store", self.underlay.etcd.url(), "--node-ip", node.wire_address,
+                          *extra)
+
+    def network(self, name="over", **spec):
+        """A network, known on every node."""
+        self.nodes[0].network(name, **spec)
+        for node in self.nodes[1:]:
+            wait_until(lambda n=node: knows(n, f"/v1/networks/{name}"), 5, what="the network")
+
+
+def knows(node, path):
+    try:
+        return node.api("GET", path)
+    except ApiError:
+        return None
+
+
+def members(node, network="over"):
+    return node.inspect(network)["status"]["endpoints"]
+
+
+def wait_known(node, name, network="over"):
+    return wait_until(lambda: name in members(node, network), 5, 0.01,
+                      f"{name} is known on {node.name}")

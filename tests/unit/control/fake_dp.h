@@ -51,6 +51,7 @@ enum wf_dp_xdp_mode fake_dp_xdp(const struct wf_dp *dp, uint32_t ifindex);
 
 /* What is in the tables of the overlay; NULL: nothing. */
 const struct wf_remote_value *fake_dp_remote(struct wf_dp *dp, const char *addr);
+struct wf_node_value fake_dp_node(const struct wf_dp *dp, uint32_t number);
 size_t fake_dp_remote_count(const struct wf_dp *dp);
 
 /* What is in the tables of policies; the arrays are wf_dp_policy_memory()'s. */

@@ -20,7 +20,7 @@ struct remote {
 
 struct fake_overlay {
 	uint32_t ifindex;
-	struct wf_addr nodes[NODES]; /* zero: none */
+	struct wf_node_value nodes[NODES]; /* zero: none */
 	struct remote remotes[REMOTES];
 	size_t count;
 };
@@ -40,29 +40,32 @@ void fake_overlay_free(struct fake_overlay **overlay)
 	*overlay = NULL;
 }
 
-int wf_dp_overlay_set(struct wf_dp *dp, uint32_t ifindex, struct wf_err *err)
+int wf_dp_overlay_set(struct wf_dp *dp, uint32_t ifindex, const struct wf_addr *underlay,
+		      uint16_t port, struct wf_err *err)
 {
+	(void)underlay;
+	(void)port;
 	PASS(FAKE_DP, err);
 	dp->overlay->ifindex = ifindex;
 	return 0;
 }
 
-int wf_dp_node_set(struct wf_dp *dp, uint32_t number, const struct wf_addr *underlay,
+int wf_dp_node_set(struct wf_dp *dp, uint32_t number, const struct wf_node_value *value,
 		   struct wf_err *err)
 {
-	static const struct wf_addr none;
+	static const struct wf_node_value none;
 
 	PASS(FAKE_DP, err);
 	if (number == WF_NODE_SELF || number >= NODES)
 		abort();
-	dp->overlay->nodes[number] = underlay ? *underlay : none;
+	dp->overlay->nodes[number] = value ? *value : none;
 	return 0;
 }
 
 int wf_dp_member_get(struct wf_dp *dp, const struct wf_addr *underlay, uint32_t *ret_number)
 {
 	for (uint32_t i = 1; i < NODES; i++)
-		if (wf_addr_equal(&dp->overlay->nodes[i], underlay)) {
+		if (wf_addr_equal(&dp->overlay->nodes[i].underlay, underlay)) {
 			*ret_number = i;
 			return 0;
 		}
@@ -123,6 +126,13 @@ const struct wf_remote_value *fake_dp_remote(struct wf_dp *dp, const char *text)
 		abort();
 	remote = find(dp, &addr);
 	return remote ? &remote->value : NULL;
+}
+
+struct wf_node_value fake_dp_node(const struct wf_dp *dp, uint32_t number)
+{
+	if (number >= NODES)
+		abort();
+	return dp->overlay->nodes[number];
 }
 
 size_t fake_dp_remote_count(const struct wf_dp *dp)

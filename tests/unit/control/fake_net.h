@@ -34,6 +34,8 @@ void fake_net_set_default(struct wf_net *net, const char *device);
  * No device has any to begin with.
  */
 void fake_net_set_uplink(struct wf_net *net, const char *name, const char *ip4, const char *ip6);
+/* A route that puts an address behind a router, or back on the segment of the device. */
+void fake_net_set_far(struct wf_net *net, const char *addr, bool is_far);
 /* Somebody else's shared blocks are on a device, or not any more: attaching is refused. */
 void fake_net_set_foreign_blocks(struct wf_net *net, const char *name, bool are_there);
 /* Whether the host filters forwarded packets; at first it does not. */

@@ -19,6 +19,7 @@
 #define MAX_CONNS     16
 #define MAX_OWNERS    16
 #define MAX_ENDED     256
+#define MAX_FAR       8
 #define HOST_NS       ((size_t)-1)
 #define FOREIGN       3 /* RTPROT_BOOT */
 #define FIRST_IFINDEX 10
@@ -126,6 +127,8 @@ struct wf_net {
 	size_t owner_count;
 	struct fake_ended ended[MAX_ENDED];
 	size_t ended_count;
+	struct wf_addr far[MAX_FAR]; /* addresses that are behind a router */
+	size_t far_count;
 	unsigned int leftovers_asked; /* wf_net_bury_leftovers() */
 };
 

@@ -138,6 +138,35 @@ int wf_net_uplink_get(struct wf_net *net, uint32_t ifindex, uint32_t *ret_ingres
 	return 0;
 }
 
+/* All but what a test put behind a router is on the segment of the device that leads out. */
+int wf_net_way_find(struct wf_net *net, const struct wf_addr *addr, struct wf_net_way *ret_way,
+		    struct wf_err *err)
+{
+	const struct link *link = fake_link_by_name(net, net->default_device);
+
+	PASS(-EIO, err);
+	if (!link || !link->up)
+		return wf_fail(err, -ENETUNREACH, "no route");
+	*ret_way = (struct wf_net_way){ .ifindex = link->ifindex, .is_on_link = true };
+	for (size_t i = 0; i < net->far_count; i++)
+		if (wf_addr_equal(&net->far[i], addr))
+			ret_way->is_on_link = false;
+	return 0;
+}
+
+int wf_net_link_local_find(struct wf_net *net, const struct wf_addr *addr,
+			   struct wf_addr *ret_link_local, struct wf_err *err)
+{
+	const struct link *link = fake_link_by_name(net, net->default_device);
+
+	(void)addr;
+	PASS(-EIO, err);
+	if (!link)
+		return wf_fail(err, -ENOENT, "no device");
+	*ret_link_local = wf_addr_link_local(&link->mac);
+	return 0;
+}
+
 int wf_net_ns_cookie(int netns_fd, uint64_t *ret_cookie, struct wf_err *err)
 {
 	PASS(-EIO, err);
@@ -256,6 +285,24 @@ void fake_net_set_uplink(struct wf_net *net, const char *name, const char *ip4, 
 	fake_push(net, (struct wf_net_event){ .type = ip4 || ip6 ? WF_NET_EVENT_ADDR_NEW
 								 : WF_NET_EVENT_ADDR_DEL,
 					      .ifindex = link->ifindex });
+}
+
+void fake_net_set_far(struct wf_net *net, const char *addr, bool is_far)
+{
+	const struct wf_addr wanted = addr_of(addr);
+	size_t kept = 0;
+
+	for (size_t i = 0; i < net->far_count; i++)
+		if (!wf_addr_equal(&net->far[i], &wanted))
+			net->far[kept++] = net->far[i];
+	net->far_count = kept;
+	fake_must(net->far_count < MAX_FAR);
+	if (is_far)
+		net->far[net->far_count++] = wanted;
+	fake_push(net, (struct wf_net_event){
+			       .type = WF_NET_EVENT_ROUTE_REPLACE,
+			       .prefix = { .addr = wanted, .len = wf_addr_bits(&wanted) },
+		       });
 }
 
 void fake_net_set_foreign_blocks(struct wf_net *net, const char *name, bool are_there)

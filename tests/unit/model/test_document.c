@@ -265,7 +265,7 @@ static void test_locate(void **state)
 	assert_string_equal(
 		err.message,
 		"f.yaml:5: Network/blue: spec.driver: \"bridg\" is not one of bridge, overlay, "
-		"host, none, macvlan, ipvlan (did you mean \"bridge\"?)");
+		"routed, host, none, macvlan, ipvlan (did you mean \"bridge\"?)");
 	wf_err_set(&err, -EINVAL, "x");
 	wf_document_locate(&body, &err);
 	assert_string_equal(err.message, "body: x");

@@ -81,7 +81,7 @@ static void test_json_schema(void **state)
 	assert_string_equal(wf_json_str(schema, "$schema", ""),
 			    "https://json-schema.org/draft/2020-12/schema");
 	assert_string_equal(wf_json_str(driver, "default", ""), "bridge");
-	assert_int_equal(json_array_size(json_object_get(driver, "enum")), 6);
+	assert_int_equal(json_array_size(json_object_get(driver, "enum")), 7);
 	assert_int_equal(wf_json_int(json_object_get(spec, "subnets"), "maxItems", 0),
 			 WF_MAX_SUBNETS);
 	assert_false(wf_json_bool(subnet, "additionalProperties", true));

@@ -30,7 +30,7 @@ static const char full[] =
 	" ' 192.0.2.9,2001:db8::1 ,192.0.2.1', weft.dev/host-addresses: 'over/10.5.0.14,"
 	"over/fd05::e'}}, spec: {podCIDRs: [10.1.0.0/24]}, status: {phase: x,"
 	" addresses: [{type: InternalIP, address: 192.0.2.1}, {type: ExternalIP, address:"
-	" 203.0.113.1}, {type: Hostname, address: n1}, {type: InternalDNS, address: a.b}]}";
+	" 203.0.113.1}, {type: LinkLocalIP, address: 'fe80::1'}, {type: Hostname, address: n1}, {type: InternalDNS, address: a.b}]}";
 
 static void test_everything(void **state)
 {
@@ -49,6 +49,7 @@ static void test_everything(void **state)
 	assert_int_equal(node.host_count, 2);
 	assert_string_equal(node.hosts[1].network, "over");
 	assert_string_equal(wf_addr_format(&node.hosts[1].addr, text), "fd05::e");
+	assert_string_equal(wf_addr_format(&node.link_local, text), "fe80::1");
 }
 
 static void test_least(void **state)
@@ -72,6 +73,9 @@ static void test_refusals(void **state)
 		{ "metadata: {name: n}, status: {addresses: [{type: Hostname, address: x}, {type:"
 		  " ExternalIP, address: 127.0.0.1}]}",
 		  "status.addresses[1].address" },
+		{ "metadata: {name: n}, status: {addresses: [{type: LinkLocalIP, address:"
+		  " 'fd00::1'}]}",
+		  "status.addresses[0].address" },
 		{ "metadata: {name: n}, status: {addresses: [{address: 192.0.2.1}]}",
 		  "status.addresses[0].type" },
 		{ "metadata: {name: n, annotations: {weft.dev/addresses: '192.0.2.1/24'}}",

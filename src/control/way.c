@@ -1,0 +1,223 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * By which way other nodes are reached: over a segment that this one is on as well, or past a
+ * router, which knows no container's address. Looked at when routes, devices or addresses change.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "base/json.h"
+#include "base/log.h"
+#include "control/control_priv.h"
+#include "dp/overlay.h"
+#include "net/uplink.h"
+
+WF_LOG_MODULE(way);
+
+/* Devices where the datapath sees what comes in, and that have neighbours. */
+struct segments {
+	uint32_t items[WF_MAX_UPLINKS];
+	size_t count;
+};
+
+static void see_uplink(uint32_t ifindex, const struct wf_uplink_value *value, void *context)
+{
+	struct segments *segments = context;
+
+	if (value->l2_bytes && segments->count < WF_MAX_UPLINKS)
+		segments->items[segments->count++] = ifindex;
+}
+
+static bool has_segment(const struct segments *segments, uint32_t ifindex)
+{
+	for (size_t i = 0; i < segments->count; i++)
+		if (segments->items[i] == ifindex)
+			return true;
+	return false;
+}
+
+/*
+ * As the kernel has it now. What is encapsulated goes to the router, or to the node itself; IPv6
+ * outside is left to the host's stack, which makes the checksums.
+ */
+static struct ctl_way way_of(struct wf_control *control, const struct segments *segments,
+			     const struct ctl_node *node)
+{
+	struct ctl_way found = { .router = node->underlay };
+	struct wf_net_link link;
+	struct wf_net_way way;
+	char names[256];
+
+	if (wf_net_way_find(control->net, &node->underlay, &way, NULL) < 0 ||
+	    !has_segment(segments, way.ifindex) ||
+	    wf_net_link_find(control->net, NULL, way.ifindex, &link, names, NULL) < 0)
+		return (struct ctl_way){ 0 };
+	found.mtu = link.mtu;
+	if (way.is_on_link)
+		found.ifindex = link.ifindex;
+	else
+		found.router = way.router;
+	if (!wf_addr_is_zero(&found.router) && wf_addr_is_ip4(&node->underlay))
+		found.out_ifindex = link.ifindex;
+	return found;
+}
+
+static bool is_same(const struct ctl_way *a, const struct ctl_way *b)
+{
+	return a->ifindex == b->ifindex && a->out_ifindex == b->out_ifindex && a->mtu == b->mtu &&
+	       wf_addr_equal(&a->router, &b->router);
+}
+
+static bool is_programmed(const struct wf_control *control, const struct ctl_node *node)
+{
+	return !wf_addr_is_zero(&node->underlay) &&
+	       !wf_addr_equal(&node->underlay, &control->config.node_ip);
+}
+
+static int program(struct wf_control *control, const struct ctl_node *node, struct wf_err *err)
+{
+	const struct wf_node_value value = { .underlay = node->underlay,
+					     .next_hop = node->link_local,
+					     .router = node->way.router,
+					     .ifindex = node->way.ifindex,
+					     .out_ifindex = node->way.out_ifindex,
+					     .out_mtu = node->way.mtu };
+
+	return wf_dp_node_set(control->dp, node->number, &value, err);
+}
+
+int wf_ctl_node_program(struct wf_control *control, struct ctl_node *node, struct wf_err *err)
+{
+	struct segments segments = { .count = 0 };
+
+	if (!is_programmed(control, node))
+		return 0;
+	(void)wf_dp_uplink_visit(control->dp, see_uplink, &segments);
+	node->way = way_of(control, &segments, node);
+	/* what depends on it is looked at when this is done */
+	wf_ctl_dirty(control, CTL_DIRTY_WAYS);
+	return program(control, node, err);
+}
+
+static bool is_routed(const struct ctl_network *network)
+{
+	return network->spec.driver == WF_DRIVER_ROUTED;
+}
+
+uint32_t wf_ctl_shared_mtu(const struct wf_control *control, const struct ctl_network *network,
+			   uint32_t mtu)
+{
+	const uint32_t tunnel_mtu = mtu - wf_ctl_overlay_bytes(control);
+
+	if (!is_routed(network))
+		return tunnel_mtu;
+	for (const struct ctl_node *node = control->cluster.nodes; node;
+	     node = node->by_name.next) {
+		if (node->way.ifindex && node->way.mtu < mtu)
+			mtu = node->way.mtu;
+		if (!node->way.ifindex && is_programmed(control, node) && !wf_ctl_is_plain(network))
+			mtu = mtu < tunnel_mtu ? mtu : tunnel_mtu;
+	}
+	return mtu;
+}
+
+json_t *wf_ctl_ways_missing(const struct wf_control *control, const struct ctl_network *network)
+{
+	json_t *names;
+
+	if (!wf_ctl_is_plain(network))
+		return NULL;
+	names = json_array();
+	for (const struct ctl_node *node = control->cluster.nodes; node; node = node->by_name.next)
+		if (!node->way.ifindex && is_programmed(control, node))
+			(void)json_array_append_new(names, json_string(node->name));
+	return names;
+}
+
+bool wf_ctl_is_way(const struct wf_control *control, const struct wf_prefix *prefix)
+{
+	for (const struct ctl_node *node = control->cluster.nodes; node; node = node->by_name.next)
+		if (is_programmed(control, node) && wf_prefix_contains(prefix, &node->underlay))
+			return true;
+	return false;
+}
+
+/* Who has networks that are never encapsulated wants to know whom they do not reach. */
+static void tell(struct wf_control *control, const struct ctl_node *node)
+{
+	for (const struct ctl_network *network = control->networks; network;
+	     network = network->by_name.next)
+		if (!node->way.ifindex && wf_ctl_is_plain(network))
+			wf_log_warning("node is behind a router: the network does not reach it",
+				       "node=%s network=%s", node->name, network->spec.meta.name);
+	wf_log_info("way to node", "node=%s way=%s device=%u", node->name,
+		    node->way.ifindex ? "segment" : "router", node->way.ifindex);
+}
+
+/* One node: 1 when its way is another one now, 0, or a failure. */
+static int sync_node(struct wf_control *control, const struct segments *segments,
+		     struct ctl_node *node, struct wf_err *err)
+{
+	const struct ctl_way now = way_of(control, segments, node);
+	const bool is_other = now.ifindex != node->way.ifindex;
+	int r;
+
+	if (is_same(&now, &node->way))
+		return 0;
+	node->way = now;
+	r = program(control, node, err);
+	if (is_other && r == 0)
+		tell(control, node);
+	return r < 0 ? r : 1;
+}
+
+/* New endpoints get what fits now; those that are there keep what they have. */
+static int sync_networks(struct wf_control *control, struct wf_err *err)
+{
+	bool any = false;
+	int r = 0;
+
+	for (struct ctl_network *network = control->networks; r == 0 && network;
+	     network = network->by_name.next) {
+		const uint32_t before = network->mtu;
+
+		if (!is_routed(network))
+			continue;
+		r = wf_ctl_network_resolve(control, network, err);
+		any = any || network->mtu != before;
+	}
+	return r < 0 || !any ? r : wf_ctl_host_sync(control, err);
+}
+
+/* A device that was made anew, or whose MAC changed, has another one. */
+static void sync_link_local(struct wf_control *control)
+{
+	struct wf_err fault = WF_ERR_INIT;
+	struct wf_addr now;
+
+	if (!control->cluster.watch ||
+	    wf_net_link_local_find(control->net, &control->config.node_ip, &now, NULL) < 0 ||
+	    wf_addr_equal(&now, &control->cluster.link_local))
+		return;
+	if (wf_ctl_node_put(control, &fault) < 0)
+		wf_log_warning_rl("others cannot be told where to send IPv6", "error=\"%s\"",
+				  fault.message);
+}
+
+int wf_ctl_ways_sync(struct wf_control *control, struct wf_err *err)
+{
+	struct segments segments = { .count = 0 };
+	struct ctl_node *node, *next;
+	int r = 0;
+
+	if (!wf_ctl_is_shared(control))
+		return 0;
+	(void)wf_dp_uplink_visit(control->dp, see_uplink, &segments);
+	HASH_ITER(by_name, control->cluster.nodes, node, next)
+		if (r >= 0 && is_programmed(control, node))
+			r = sync_node(control, &segments, node, err);
+	if (r >= 0)
+		r = sync_networks(control, err);
+	sync_link_local(control);
+	return r;
+}

@@ -1,0 +1,232 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The tunnel as programs make it and open it, past the stacks and the device; and the device beside it.
+
+Topology: lib/cluster.py, two nodes with a container each.
+"""
+import hashlib
+import json
+import os
+import shutil
+import socket
+import threading
+
+import pytest
+
+from lib.cluster import Cluster, Underlay, wait_known
+from lib.netns import wait_until
+from lib.wire import IP, UDP, IPv6, Wire
+from scapy.layers.vxlan import VXLAN
+from test_overlay import OVERLAY, send, vxlan
+
+pytestmark = pytest.mark.skipif(not shutil.which("etcd"), reason="etcd is not installed")
+
+
+@pytest.fixture
+def cluster(new_node, tmp_path):
+    underlay = Underlay(tmp_path)
+    try:
+        underlay.etcd.start()
+        nodes = [new_node(name) for name in "ab"]
+        for node in nodes:
+            node.wire_address = underlay.join(node)
+        made = Cluster(nodes, underlay)
+        for node in nodes:
+            made.start(node)
+        made.network(**OVERLAY)
+        yield made
+        for node in nodes:
+            if node.daemon and node.daemon.poll() is None:
+                node.stop_daemon()
+    finally:
+        underlay.close()
+
+
+@pytest.fixture
+def pair(cluster):
+    """A container on each of two nodes: (namespace, IPv4, IPv6) twice."""
+    ends = []
+    for node, name in zip(cluster.nodes, ("web", "db")):
+        ns, v4, endpoint = node.container("over", name=name)
+        ends.append((ns, v4, node.address_of(endpoint, 6)))
+    wait_known(cluster.nodes[0], "db")
+    wait_known(cluster.nodes[1], "web")
+    for address in ends[1][1:]:
+        wait_until(lambda to=address: ends[0][0].ping(to), 5, 0.05, "the way")
+    return ends
+
+
+def carried(node):
+    """Packets that the device has taken and given."""
+    shown = json.loads(node.run("ip -j -s link show weft-overlay").stdout)[0]["stats64"]
+    return [shown[way]["packets"] for way in ("rx", "tx")]
+
+
+def moves(node, action):
+    before = carried(node)
+    action()
+    after = carried(node)
+    return [b - a for a, b in zip(before, after)]
+
+
+def transfer(source, target, address, size=8 << 20):
+    """Sends random bytes over TCP; whether they arrived as they were."""
+    data = os.urandom(size)
+    got = hashlib.sha256()
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    listener = target.socket(family, socket.SOCK_STREAM)
+    listener.bind((address, 9000))
+    listener.listen(1)
+    listener.settimeout(10)
+
+    def receive():
+        connection, _ = listener.accept()
+        with connection:
+            connection.settimeout(10)
+            while piece := connection.recv(1 << 16):
+                got.update(piece)
+
+    thread = threading.Thread(target=receive)
+    thread.start()
+    with listener, source.socket(family, socket.SOCK_STREAM) as sock:
+        sock.settimeout(10)
+        sock.connect((address, 9000))
+        sock.sendall(data)
+        sock.shutdown(socket.SHUT_WR)
+        thread.join(15)
+    return got.hexdigest() == hashlib.sha256(data).hexdigest()
+
+
+def test_the_device_is_passed_by(cluster, pair):
+    (web, *_), (db, db4, db6) = pair
+    a, b = cluster.nodes
+
+    def talk():
+        assert web.ping(db4) and web.ping(db6)
+        assert transfer(web, db, db4) and transfer(web, db, db6)
+
+    assert moves(a, talk) == [0, 0] and moves(b, talk) == [0, 0]
+    # the counters see what it does carry: without uplinks no program is there to do it
+    a.stop_daemon()
+    cluster.start(a, "--uplinks", "none")
+    received, sent = moves(a, talk)
+    assert received > 4 and sent > 4
+    # what one end makes the other opens, whoever does it
+    assert moves(b, talk) == [0, 0]
+
+
+def test_outer_headers(cluster, pair):
+    (web, web4, web6), (_, db4, db6) = pair
+    a, b = cluster.nodes
+    with Wire(b.host, "up0") as wire:
+        for address, own, layer in ((db4, web4, IP), (db6, web6, IPv6)):
+            wire.drain()
+            # DSCP is the inner packet's own business, ECN (ECT 0) is not
+            web.run(["ping", "-c", "1", "-W", "1", "-Q", "0xba", address])
+            frame = wire.see(lambda f: UDP in f and f[UDP].dport == 4789)
+            outer, inner = frame[IP], frame[VXLAN].payload
+            assert (outer.src, outer.dst, outer.ttl) == ("10.9.0.1", "10.9.0.2", 64)
+            assert outer.tos == 2 and outer.len == len(outer) and frame[UDP].chksum == 0
+            assert frame[UDP].len == outer.len - 20 and frame[UDP].sport >= 0xc000
+            assert frame[VXLAN].vni == a.inspect("over")["status"]["number"]
+            assert (inner[layer].src, inner[layer].dst) == (own, address)
+            check = outer.chksum
+            again = IP(bytes(outer))
+            del again.chksum
+            assert IP(bytes(again)).chksum == check
+
+
+@pytest.mark.parametrize("off", ["tso", "gso", "tx", "rx"])
+def test_streams_without_offloads(cluster, pair, off):
+    if not shutil.which("ethtool"):
+        pytest.skip("ethtool is not installed")
+    (web, *_), (db, db4, db6) = pair
+    for node in cluster.nodes:
+        node.run(f"ethtool -K up0 {off} off")
+    cluster.underlay.ns.run("ethtool -K p1 gro off gso off tso off", check=False)
+    assert transfer(web, db, db4) and transfer(web, db, db6)
+
+
+def test_what_does_not_fit_takes_the_device(cluster, pair):
+    (web, *_), (db, db4, db6) = pair
+    a, b = cluster.nodes
+    assert moves(a, lambda: web.ping(db4, extra=("-s", "1400"))) == [0, 0]
+    for node in cluster.nodes:
+        node.run("ip link set up0 mtu 1400")
+    # it is told of an MTU late
+    wait_until(lambda: moves(a, lambda: web.ping(db4, extra=("-s", "1400")))[1] > 0, 15, 0.2,
+               "the device sends")
+    assert web.ping(db4, extra=("-s", "1400")) and web.ping(db6, extra=("-s", "1350"))
+    assert transfer(web, db, db4) and transfer(web, db, db6)
+    assert moves(a, lambda: web.ping(db4))[1] == 0
+
+
+def test_congestion_on_the_way_is_kept(cluster, pair):
+    """RFC 6040: a mark of the outer header goes into the inner one, or the packet is dropped."""
+    (_, web4, _), (db, db4, _) = pair
+    a, b = cluster.nodes
+    vni = b.inspect("over")["status"]["number"]
+    listener = db.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    listener.setsockopt(socket.IPPROTO_IP, socket.IP_RECVTOS, 1)
+    listener.bind(("0.0.0.0", 9999))
+    listener.settimeout(0.5)
+
+    def arrives(outer, inner):
+        packet = vxlan(vni, IP(src=web4, dst=db4, tos=inner) / UDP(sport=9, dport=9999) / b"x",
+                       "10.9.0.1", "10.9.0.2")
+        packet.tos = outer
+        send(a.host, packet)
+        _, ancillary, _, _ = listener.recvmsg(100, 100)
+        return ancillary[0][2][0]
+
+    with listener:
+        assert arrives(0, 2) == 2 and arrives(0, 0) == 0 and arrives(2, 2) == 2
+        assert arrives(3, 2) == 3
+        with pytest.raises(TimeoutError):
+            arrives(3, 0)
+
+
+def test_a_container_that_forwards(cluster, pair):
+    """Streams go on whole through a container that is a router, out of a tunnel and into one."""
+    (web, web4, _), (db, db4, _) = pair
+    a, b = cluster.nodes
+    inner = b.new_netns()
+    db.sysctl("net.ipv4.ip_forward", 1)
+    db.run(f"ip link add in0 type veth peer name eth0 netns {inner.name}")
+    db.run("ip addr add 10.77.0.1/24 dev in0")
+    db.run("ip link set in0 up")
+    inner.run("ip addr add 10.77.0.2/24 dev eth0")
+    inner.run("ip link set eth0 up")
+    inner.run("ip route add default via 10.77.0.1")
+    # from db's address on, so that both ends may talk
+    db.run("nft add table ip n")
+    db.run("nft add chain ip n pre { type nat hook prerouting priority -100 ; }")
+    db.run("nft add chain ip n post { type nat hook postrouting priority 100 ; }")
+    db.run("nft add rule ip n pre iifname eth0 tcp dport 9000 dnat to 10.77.0.2")
+    db.run("nft add rule ip n post oifname eth0 masquerade")
+    data = os.urandom(4 << 20)
+    listener = inner.socket(socket.AF_INET, socket.SOCK_STREAM)
+    listener.bind(("0.0.0.0", 9000))
+    listener.listen(1)
+    listener.settimeout(10)
+    got = hashlib.sha256()
+
+    def echo():
+        connection, _ = listener.accept()
+        with connection:
+            connection.settimeout(10)
+            while piece := connection.recv(1 << 16):
+                connection.sendall(piece)
+
+    thread = threading.Thread(target=echo)
+    thread.start()
+    with listener, web.socket(socket.AF_INET, socket.SOCK_STREAM) as sock:
+        sock.settimeout(10)
+        sock.connect((db4, 9000))
+        sender = threading.Thread(target=lambda: (sock.sendall(data),
+                                                  sock.shutdown(socket.SHUT_WR)))
+        sender.start()
+        while piece := sock.recv(1 << 16):
+            got.update(piece)
+        sender.join(10)
+        thread.join(10)
+    assert got.hexdigest() == hashlib.sha256(data).hexdigest()
