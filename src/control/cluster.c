@@ -95,6 +95,8 @@ void wf_ctl_cluster_stop(struct wf_control *control)
 	wf_ctl_remotes_free(control);
 	HASH_ITER(by_name, control->cluster.nodes, node, next) {
 		HASH_DELETE(by_name, control->cluster.nodes, node);
+		wf_ctl_probe_stop(node);
 		free(node);
 	}
+	wf_ctl_probes_close(control);
 }

@@ -13,6 +13,7 @@
 #include <weft/abi/limits.h>
 
 #include "control/control.h"
+#include "control/probe.h"
 #include "model/endpoint.h"
 #include "model/node.h"
 
@@ -31,6 +32,7 @@ struct ctl_node {
 	bool is_alive;           /* it has a lease */
 	uint64_t lost_ms;        /* since when it has none */
 	size_t remote_count;
+	struct ctl_probe *probe; /* owned; NULL: it is not asked whether it is reached */
 	UT_hash_handle by_name;
 };
 
@@ -67,6 +69,8 @@ struct ctl_cluster {
 	uint32_t overlay_ifindex; /* 0: no overlay */
 	uint64_t followed_total;  /* changes of others that came into force */
 	uint64_t refused_total;   /* and those that did not */
+	struct wf_echo *echo[2];  /* owned; of IPv6 and IPv4; NULL: nobody is asked */
+	struct event *echo_event[2];
 };
 
 /* ---- cluster.c: start, commit, the overlay's device ---------------------------------------- */

@@ -44,6 +44,7 @@ struct wf_control_config {
 	struct wf_addr node_ip; /* shared: where the others reach this node */
 	uint16_t overlay_port;  /* UDP; of every node the same */
 	uint64_t node_grace_ms; /* what a lost node's endpoints have until they go; 0: for ever */
+	uint64_t node_probe_ms; /* between two echo requests to another node; 0: none */
 	const char *run_dir;    /* for what lasts until the next boot; NULL: nothing is noted */
 	uint32_t gso_max_bytes; /* BIG TCP limit for endpoints; 0: leave the kernel's */
 	uint64_t cool_down_ms;  /* for networks that do not say */

@@ -106,6 +106,7 @@ static int drop_node(struct wf_control *control, struct ctl_node *node, struct w
 	int r = wf_dp_node_set(control->dp, node->number, NULL, err);
 
 	node->underlay = none;
+	wf_ctl_probe_stop(node);
 	if (r < 0 || node->remote_count)
 		return r;
 	control->cluster.by_number[node->number] = NULL;
@@ -140,6 +141,7 @@ int wf_ctl_node_learn(struct wf_control *control, const char *name, const struct
 			     "node=%s address=%s", name, wf_addr_format(underlay, text));
 		return 0;
 	}
+	wf_ctl_probe_start(control, node);
 	if (control->lb.settled)
 		r = wf_dp_node_set(control->dp, node->number, underlay, err);
 	wf_log_info("node known", "node=%s address=%s", name, wf_addr_format(underlay, text));

@@ -31,6 +31,7 @@ struct weftd_config {
 	char *node_ports;
 	uint64_t overlay_port;
 	uint64_t node_grace_ms;
+	uint64_t node_probe_ms;
 	char *uplinks;
 	char *xdp;
 	char *firewall;

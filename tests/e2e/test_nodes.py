@@ -1,0 +1,201 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What nodes know of each other: who is there, how far, with how large packets; who leaves.
+
+      node a (10.9.0.1) ---+
+      node b (10.9.0.2) ---+--- bridge in the underlay's namespace, 10.9.0.254: etcd
+      ...                  |    (a port may be a relay that takes time)
+"""
+import re
+import shutil
+
+import pytest
+
+from lib.cluster import ETCD, Underlay
+from lib.netns import wait_until
+
+pytestmark = pytest.mark.skipif(not shutil.which("etcd"), reason="etcd is not installed")
+
+SMALLER = "packets to a node may not be as large"
+
+
+@pytest.fixture
+def underlay(tmp_path):
+    made = Underlay(tmp_path)
+    try:
+        made.etcd.start()
+        yield made
+    finally:
+        made.close()
+
+
+@pytest.fixture
+def started(new_node, underlay):
+    """A function that makes a node on the wire and starts its weftd."""
+    nodes = []
+
+    def start(name, *options, relayed=False, address=None):
+        node = new_node(name)
+        nodes.append(node)
+        node.wire_address = underlay.join(node, relayed)
+        run(node, *options, address=address)
+        return node
+
+    def run(node, *options, address=None):
+        node.start_daemon("--store", underlay.etcd.url(), "--node-ip",
+                          address or node.wire_address,
+                          *(options or ("--node-probe-interval", "1s")))
+
+    start.again = run
+    yield start
+    for node in nodes:
+        if node.daemon and node.daemon.poll() is None:
+            node.stop_daemon()
+
+
+def listed(node, name):
+    """What a node says of another."""
+    return next((item for item in node.api("GET", "/v1/nodes")["items"] if item["name"] == name),
+                {})
+
+
+def path(node, name):
+    return listed(node, name).get("path", {})
+
+
+def wait_path(node, name, timeout=10, **wanted):
+    def is_so():
+        known = path(node, name)
+        return known if all(known.get(key) == value for key, value in wanted.items()) else None
+
+    return wait_until(is_so, timeout, what=f"{name} as seen from {node.name} is {wanted}")
+
+
+def ping_seconds(node, address):
+    """The average round-trip time that ping(8) measures."""
+    text = node.run(["ping", "-n", "-q", "-c", 5, "-i", "0.2", address]).stdout
+    return float(re.search(r"= [\d.]+/([\d.]+)/", text).group(1)) / 1e3
+
+
+def test_round_trip_time_and_mtu(started):
+    a, b = started("a"), started("b", relayed=True)
+    wait_path(a, "b", state="reachable", mtu=1500, deviceMtu=1500)
+    wait_path(b, "a", state="reachable", mtu=1500, deviceMtu=1500)
+    wire = ping_seconds(a, "10.9.0.2")
+    assert wire < 0.02
+    wait_until(lambda: 0 < path(a, "b")["lastRttSeconds"] < wire + 0.02, 5, 0.2, "as ping has it")
+    # the wire takes 30 ms longer each way: the last one shows at once, the smoothed follows
+    b.relay.delay = 0.03
+    slow = ping_seconds(a, "10.9.0.2")
+    assert slow > 0.06
+    wait_until(lambda: abs(path(a, "b")["lastRttSeconds"] - slow) < 0.02, 5, 0.2, "slower")
+    wait_until(lambda: path(a, "b")["rttSeconds"] > 0.03, 15, 0.2, "slower on average")
+    assert path(a, "b")["lost"] == 0
+    metrics = a.metrics()
+    assert 0.03 < metrics['weft_node_rtt_seconds{node="b"}'] < 0.1
+    assert metrics['weft_node_path_mtu_bytes{node="b"}'] == 1500
+    assert metrics['weft_node_reachable{node="b"}'] == 1
+    assert metrics['weft_node_probe_lost_total{node="b"}'] == 0
+    assert metrics['weft_node_probes_total{node="b"}'] >= path(a, "b")["probes"] > 3
+    table = a.weft("node", "ls").stdout.splitlines()
+    assert table[0].split() == ["NAME", "STATE", "ADDRESS", "ENDPOINTS", "RTT", "LOSS", "MTU"]
+    row = next(line for line in table if line.startswith("b ")).split()
+    assert row[:4] == ["b", "alive", "10.9.0.2", "0"] and row[5:] == ["0%", "1500"]
+    assert row[4].endswith("ms") and 30 < float(row[4][:-2]) < 100
+    assert SMALLER not in a.log_text()
+
+
+def passes_whole(node, address, size):
+    """Whether ping(8) gets a packet of that size there: 20 bytes of IP, 8 of ICMP."""
+    return any(node.host.ping(address, extra=("-M", "do", "-s", str(size - 28)))
+               for _ in range(2))
+
+
+@pytest.mark.slow
+def test_a_way_that_swallows_large_packets(started, underlay):
+    """A port of the bridge takes less than the devices do, and nobody says so."""
+    a, b = started("a"), started("b")
+    wait_path(a, "b", mtu=1500)
+    underlay.ns.run(f"ip link set {b.wire_port} mtu 1433")
+    assert a.host.ping("10.9.0.2") and not a.host.ping("10.9.0.2", extra=("-s", "1450"))
+    wait_path(a, "b", 60, mtu=1433, mtuSearch=False, state="reachable")
+    # the other way round the port takes a VLAN tag more; the kernel agrees with both
+    wait_path(b, "a", 60, mtu=1437, mtuSearch=False, state="reachable")
+    for node, address, largest in ((a, "10.9.0.2", 1433), (b, "10.9.0.1", 1437)):
+        assert passes_whole(node, address, largest)
+        assert not passes_whole(node, address, largest + 1)
+    assert len(re.findall(f"{SMALLER}.*node=b pathMtu=1433 deviceMtu=1500", a.log_text())) == 1
+    assert re.search(r"^b .* 1433 of 1500$", a.weft("node", "ls").stdout, re.M)
+    # said once, not every time
+    seen = path(a, "b")["probes"]
+    wait_until(lambda: path(a, "b")["probes"] > seen + 2, 10, what="further rounds")
+    assert a.log_text().count(SMALLER) == 1 and path(a, "b")["mtu"] == 1433
+    # whoever begins anew finds what there is now
+    underlay.ns.run(f"ip link set {b.wire_port} mtu 1500")
+    a.restart_daemon()
+    wait_path(a, "b", mtu=1500)
+
+
+@pytest.mark.parametrize("family", (4, 6))
+def test_a_router_that_says_so(started, underlay, family):
+    """Between the two is a router whose next link takes less."""
+    ns = underlay.ns
+    ns.sysctl("net.ipv4.ip_forward", 1)
+    ns.sysctl("net.ipv6.conf.all.forwarding", 1)
+    for name in ("all", "wire"):
+        ns.sysctl(f"net.ipv4.conf.{name}.send_redirects", 0)
+    address = {4: "10.9.0.{}", 6: "fd09::{}"}[family]
+    gateway = {4: ETCD, 6: "fd09::fe"}[family]
+    a = started("a", address=address.format(1))
+    b = started("b", address=address.format(2))
+    wait_path(a, "b", mtu=1500)
+    length = {4: 32, 6: 128}[family]
+    ns.run(f"ip -{family} route add {address.format(2)}/{length} dev wire mtu lock 1400")
+    a.run(f"ip -{family} route add {address.format(2)}/{length} via {gateway} dev up0")
+    # told by the router, so at once: no loss has to be counted
+    wait_path(a, "b", 6, mtu=1400, mtuSearch=False)
+    assert path(a, "b")["lost"] == 0
+    assert re.search(f"{SMALLER}.*node=b pathMtu=1400 deviceMtu=1500", a.log_text())
+    assert path(b, "a")["mtu"] == 1500
+
+
+def test_a_wire_that_is_cut(started, underlay):
+    a, b = started("a"), started("b")
+    for node, other in ((a, "b"), (b, "a")):
+        wait_path(node, other, state="reachable")
+    underlay.cut(b)
+    wait_path(a, "b", 15, state="unreachable")
+    # its lease still runs: it is alive to services, and seen to be unreachable
+    assert listed(a, "b")["state"] == "alive"
+    assert re.search(r"^b +alive, unreachable ", a.weft("node", "ls").stdout, re.M)
+    assert re.search("WARN.*node is alive but answers no echo requests.*node=b", a.log_text())
+    assert a.metric('weft_node_reachable{node="b"}') == 0
+    assert a.metric('weft_node_probe_lost_total{node="b"}') >= 3
+    answered = path(a, "b")["answeredSeconds"]
+    wait_until(lambda: path(a, "b")["answeredSeconds"] > answered + 0.5, 5, what="time goes on")
+    underlay.cut(b, False)
+    wait_path(a, "b", 15, state="reachable")
+    assert "node answers echo requests again" in a.log_text()
+    assert a.weft("node", "ls").stdout.count("unreachable") == 0
+
+
+def raw_sockets(node):
+    """Sockets for ICMP that are open on a node."""
+    return sum(len(node.run(["cat", f"/proc/net/{name}"]).stdout.splitlines()) - 1
+               for name in ("raw", "raw6"))
+
+
+def test_nobody_is_asked(started):
+    """No other node: no socket. Turned off: no socket either, and nothing is told."""
+    a = started("a")
+    assert raw_sockets(a) == 0
+    b = started("b", "--node-probe-interval", "0")
+    wait_path(a, "b", state="reachable")
+    assert raw_sockets(a) == 1
+    assert raw_sockets(b) == 0 and listed(b, "a")["state"] == "alive" and not path(b, "a")
+    assert "weft_node_rtt_seconds{" not in b.api("GET", "/metrics")
+
+
+def test_interval_that_is_too_short(stopped_node):
+    done = stopped_node.run(stopped_node.daemon_command("--node-probe-interval", "10ms",
+                                                        "--check"), check=False)
+    assert done.returncode == 2 and "1s at least, or 0 for never" in done.stderr
