@@ -74,15 +74,10 @@ int wf_ctl_cluster_sync(struct wf_control *control, struct wf_err *err)
 
 int wf_ctl_cluster_start(struct wf_control *control, struct wf_err *err)
 {
-	int r;
-
 	if (!wf_ctl_is_shared(control))
 		return 0;
 	wf_ctl_nodes_begin(control);
-	r = wf_ctl_node_publish(control, err);
-	if (r == 0)
-		r = wf_ctl_follow_start(control, err);
-	return r;
+	return wf_ctl_node_publish(control, err);
 }
 
 void wf_ctl_cluster_stop(struct wf_control *control)
@@ -92,6 +87,8 @@ void wf_ctl_cluster_stop(struct wf_control *control)
 	wf_ctl_follow_stop(control);
 	if (control->cluster.lease_timer)
 		event_free(control->cluster.lease_timer);
+	if (control->cluster.renewed_event)
+		event_free(control->cluster.renewed_event);
 	wf_ctl_remotes_free(control);
 	HASH_ITER(by_name, control->cluster.nodes, node, next) {
 		HASH_DELETE(by_name, control->cluster.nodes, node);

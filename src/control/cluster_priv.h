@@ -20,7 +20,8 @@
 struct ctl_endpoint;
 
 /* Kinds that are weft's own business between nodes; no user writes them. */
-#define CTL_KIND_NODE_LEASE    "NodeLease"    /* by node: it is alive as long as this is there */
+#define CTL_KIND_NODE_LEASE    "NodeLease"   /* by node: it is alive as long as this is there */
+#define CTL_KIND_NODE_ADDRESS  "NodeAddress" /* by address: whose it is; goes with the same lease */
 #define CTL_KIND_ADDRESS_LEASE "AddressLease" /* by NETWORK/ADDRESS: who has it, on which node */
 #define CTL_KIND_INDEX         "Index"        /* by kind: what was looked at before a choice */
 
@@ -64,6 +65,9 @@ struct ctl_cluster {
 	struct ctl_news *news, **news_end; /* news_end NULL: nobody is followed */
 	struct event *news_event;
 	struct event *lease_timer;
+	struct event *renewed_event;
+	struct wf_err renewed;    /* what came of the last renewal */
+	bool is_silent;           /* others could not be told that this node is alive */
 	uint64_t lease;           /* of the store, for what lives as long as this node */
 	uint64_t watch;           /* 0: none */
 	uint32_t overlay_ifindex; /* 0: no overlay */
@@ -103,8 +107,27 @@ void wf_ctl_node_lives(struct wf_control *control, const char *name, bool lives)
 void wf_ctl_nodes_begin(struct wf_control *control);
 /* Releases the endpoints of nodes that were lost for too long, if it is this node's turn. */
 void wf_ctl_nodes_expire(struct wf_control *control);
+/* Another node than that one that is known to be at an address; NULL: none. */
+const struct ctl_node *wf_ctl_node_at(const struct wf_control *control, const char *name,
+				      const struct wf_addr *underlay);
+/* What this node says of itself, beside what others have written there. New; NULL: no memory. */
+json_t *wf_ctl_node_own(const struct wf_control *control, const json_t *stored);
+
+/* ---- join.c --------------------------------------------------------------------------------- */
+
 /* Puts this node's own documents into the store; refuses a name or an address that is in use. */
 int wf_ctl_node_publish(struct wf_control *control, struct wf_err *err);
+/* Somebody deleted one of these documents: they are written again. */
+void wf_ctl_node_missed(struct wf_control *control, const char *kind);
+
+/* ---- leave.c -------------------------------------------------------------------------------- */
+
+/* Refuses to forget a node that is alive; this one always, others unless forced. */
+int wf_ctl_node_check_leave(struct wf_control *control, const char *name, bool force,
+			    struct wf_err *err);
+/* Takes everything of a node out of the store and out of force, but for its Node document. */
+int wf_ctl_node_leave(struct wf_control *control, const char *name,
+		      struct wf_control_released *ret_released, struct wf_err *err);
 
 /* node_view.c */
 void wf_ctl_node_metrics(struct wf_control *control, struct wf_str *out);

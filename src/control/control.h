@@ -110,9 +110,17 @@ int wf_control_get(struct wf_control *control, const char *kind, const char *nam
 		   json_t **ret_document, struct wf_err *err);
 int wf_control_list(struct wf_control *control, const char *kind, json_t **ret_list,
 		    struct wf_err *err);
-/* -EBUSY: a network that has endpoints, an endpoint (detach it). */
+/* -EBUSY: a network that has endpoints, an endpoint (detach it), a node that is alive. */
 int wf_control_delete(struct wf_control *control, const char *kind, const char *name,
 		      struct wf_err *err);
+
+/* What went with a node. */
+struct wf_control_released {
+	size_t endpoints, addresses;
+};
+/* The same; force: a node goes even if it is alive. *ret_released: zero but for a node's. */
+int wf_control_delete_for(struct wf_control *control, const char *kind, const char *name,
+			  bool force, struct wf_control_released *ret_released, struct wf_err *err);
 
 /* ---- networks and addresses --------------------------------------------------------------- */
 

@@ -5,13 +5,16 @@
       node b (10.9.0.2) ---+--- bridge in the underlay's namespace, 10.9.0.254: etcd
       ...                  |    (a port may be a relay that takes time)
 """
+import json
 import re
 import shutil
+import time
 
 import pytest
 
 from lib.cluster import ETCD, Underlay
 from lib.netns import wait_until
+from lib.node import ApiError
 
 pytestmark = pytest.mark.skipif(not shutil.which("etcd"), reason="etcd is not installed")
 
@@ -199,3 +202,128 @@ def test_interval_that_is_too_short(stopped_node):
     done = stopped_node.run(stopped_node.daemon_command("--node-probe-interval", "10ms",
                                                         "--check"), check=False)
     assert done.returncode == 2 and "1s at least, or 0 for never" in done.stderr
+
+
+# ---- who joins ------------------------------------------------------------------------------
+
+def stored(underlay, kind):
+    """{name: document} as etcd has it."""
+    out = underlay.etcd.ctl("get", "--prefix", f"/weft/{kind}/", "--print-value-only").stdout
+    documents = [json.loads(line) for line in out.splitlines() if line.startswith("{")]
+    return {document["metadata"]["name"]: document for document in documents}
+
+
+def test_two_that_start_at_once(new_node, underlay):
+    """One name, or one address: exactly one of them joins, and the other one says why it does not."""
+    for turn, (names, addresses) in enumerate((
+            (("same", "same"), ("10.9.0.1", "10.9.0.2")),
+            (("one", "two"), ("10.9.0.99", "10.9.0.99")))):
+        nodes = [new_node(name) for name in names]
+        for node in nodes:
+            node.wire_address = underlay.join(node)
+            node.expect_errors()
+        if turn == 0:
+            addresses = [node.wire_address for node in nodes]
+        else:
+            for node in nodes:
+                node.run("ip addr add 10.9.0.99/32 dev lo")
+        for node, address in zip(nodes, addresses):
+            node.spawn_daemon("--store", underlay.etcd.url(), "--node-ip", address)
+        wait_until(lambda ns=nodes: any(n.daemon.poll() is not None for n in ns), 20, 0.05,
+                   "one of them gives up")
+        refused = next(n for n in nodes if n.daemon.poll() is not None)
+        joined = next(n for n in nodes if n is not refused)
+        joined.wait_ready()
+        assert refused.daemon.returncode == 1
+        refused.daemon = None
+        said = refused.log_text()
+        if turn == 0:
+            assert f"a node same is alive at {joined.wire_address}" in said, said
+            assert "--node-name" in said
+        else:
+            assert f"node {joined.name} is alive at 10.9.0.99" in said, said
+            assert "--node-ip" in said
+            assert refused.name not in stored(underlay, "Node")
+        assert len(stored(underlay, "NodeLease")) == 1 == len(stored(underlay, "NodeAddress"))
+        joined.stop_daemon()
+        underlay.etcd.ctl("del", "--prefix", "/weft/Node")
+
+
+# ---- who leaves -----------------------------------------------------------------------------
+
+def overlay(a, b):
+    a.network("over", driver="overlay", subnets=[{"cidr": "10.50.0.0/24"}])
+    wait_until(lambda: [n for n in b.api("GET", "/v1/networks")["items"]
+                        if n["metadata"]["name"] == "over"], 5, what="the network")
+
+
+@pytest.mark.slow
+def test_a_node_is_deleted(started, underlay):
+    a, b = started("a"), started("b")
+    overlay(a, b)
+    for name in ("one", "two"):
+        b.container("over", name=name)
+    wait_until(lambda: listed(a, "b").get("endpoints") == 2, 5, what="b's endpoints")
+    done = a.weft("delete", "node", "b", check=False)
+    assert done.returncode == 1
+    assert "node b is alive and has 2 endpoints" in done.stderr and "--force" in done.stderr
+    assert "stop its weftd" in done.stderr
+    assert listed(a, "b")["endpoints"] == 2
+    # somebody deletes it by hand: it is back at once, and nobody has lost anything
+    underlay.etcd.ctl("del", "/weft/Node/b")
+    wait_until(lambda: "somebody deleted what this node says of itself" in b.log_text(), 5,
+               what="b says so")
+    wait_until(lambda: "b" in stored(underlay, "Node"), 5, what="b is back")
+    wait_until(lambda: listed(a, "b").get("address") == "10.9.0.2", 5, what="a knows b again")
+    assert listed(a, "b")["state"] == "alive" and listed(a, "b")["endpoints"] == 2
+    b.kill_daemon()
+    wait_until(lambda: listed(a, "b")["state"] == "lost", 45, 0.5, "b is lost")
+    done = a.weft("delete", "node", "b")
+    assert "node/b deleted, with it endpoints: 2, addresses: 2" in done.stdout
+    assert not listed(a, "b")
+    left = [key for key in underlay.etcd.keys() if "/b" in key or "Endpoint" in key or
+            "AddressLease" in key]
+    assert left == []
+    # the addresses are free at once; b comes back as a new node, without its endpoints
+    assert a.attach(a.new_netns(), "over", name="here",
+                    addresses=["10.50.0.2"])["status"]["addresses"]
+    started.again(b)
+    wait_until(lambda: listed(a, "b").get("state") == "alive", 5, what="b is back")
+    wait_until(lambda: not [e for e in b.endpoints() if e["spec"]["node"] == "b"], 5,
+               what="b lets go of what it had")
+
+
+def test_a_node_that_is_alive_is_deleted_by_force(started, underlay):
+    a, b = started("a"), started("b")
+    overlay(a, b)
+    b.container("over", name="one")
+    wait_until(lambda: listed(a, "b").get("endpoints") == 1, 5, what="b's endpoint")
+    with pytest.raises(ApiError) as refused:
+        b.api("DELETE", "/v1/documents/Node/b?force=true")
+    assert refused.value.code == "EBUSY" and "this is the node that is asked" in \
+        refused.value.message
+    done = a.weft("delete", "node", "b", "--force")
+    assert "with it endpoints: 1, addresses: 1" in done.stdout
+    wait_until(lambda: listed(a, "b").get("state") == "alive", 5, what="b says that it is there")
+    wait_until(lambda: not b.endpoints(), 5, what="b lets go of its endpoint")
+    assert listed(a, "b")["endpoints"] == 0
+
+
+# ---- while the store is away ----------------------------------------------------------------
+
+@pytest.mark.slow
+def test_requests_do_not_wait_for_the_lease(started, underlay):
+    """etcd is frozen over several renewals: no request takes longer than without it."""
+    a = started("a")
+    underlay.etcd.freeze()
+    slowest, end = 0, time.monotonic() + 26
+    while time.monotonic() < end:
+        begin = time.monotonic()
+        a.api("GET", "/v1/nodes")
+        slowest = max(slowest, time.monotonic() - begin)
+        time.sleep(0.02)
+    assert slowest < 0.5, slowest
+    assert a.log_text().count("others cannot be told that this node is alive") == 1
+    underlay.etcd.freeze(False)
+    wait_until(lambda: "others are told again" in a.log_text(), 15, what="a says so")
+    wait_until(lambda: "a" in stored(underlay, "NodeLease"), 15, what="the lease")

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """An etcd of its own, one member, in a namespace: for nodes that keep their documents there."""
+import signal
 import subprocess
 
 from .netns import stop_process, wait_until
@@ -37,6 +38,10 @@ class Etcd:
     def kill(self):
         self.process.kill()
         self.process.wait()
+
+    def freeze(self, on=True):
+        """It takes connections and says nothing, until it goes on."""
+        self.process.send_signal(signal.SIGSTOP if on else signal.SIGCONT)
 
     def close(self):
         """Ends it politely if it runs."""
