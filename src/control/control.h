@@ -239,6 +239,12 @@ void wf_control_unobserve(struct wf_control *control, struct wf_observer *observ
 /* ---- the whole host ----------------------------------------------------------------------- */
 
 /*
+ * Takes a node that no daemon runs for on this host any more out of a store that others share.
+ * -EADDRINUSE: somebody else is alive under that name.
+ */
+int wf_control_leave(struct wf_store *store, const char *node, struct wf_str *report,
+		     struct wf_err *err);
+/*
  * Takes back everything weft made on this host: links, routes, maps, state. Works without a
  * daemon; refuses (-EBUSY) while one runs on run_dir.
  */

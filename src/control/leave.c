@@ -7,15 +7,24 @@
 #include <errno.h>
 #include <string.h>
 
+#include "base/file.h"
 #include "base/json.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "control/control_priv.h"
+#include "net/uplink.h"
 
 WF_LOG_MODULE(leave);
 
 /* Fewer than what other nodes take for a store that has lost its memory (etcd_guard.c). */
 #define AT_ONCE 16
+
+/* Who goes, out of which store. */
+struct leaving {
+	struct wf_store *store;
+	struct wf_control *control; /* NULL: no daemon runs that would have to hear of it */
+	const char *node;
+};
 
 /* The names of what a node has of a kind. */
 struct owned {
@@ -51,7 +60,7 @@ static int note_owned(const json_t *document, void *context, struct wf_err *err)
 	return 0;
 }
 
-static int delete_names(struct wf_control *control, const struct owned *owned, size_t first,
+static int delete_names(const struct leaving *leaving, const struct owned *owned, size_t first,
 			size_t count, struct wf_err *err)
 {
 	struct wf_store_write writes[AT_ONCE];
@@ -61,23 +70,27 @@ static int delete_names(struct wf_control *control, const struct owned *owned, s
 						     .kind = owned->kind,
 						     .name = owned->names[first + i],
 						     .expected = WF_STORE_ANY };
-	return wf_ctl_commit(control, writes, count, WF_STORE_DURABLE, err);
+	return leaving->control
+		       ? wf_ctl_commit(leaving->control, writes, count, WF_STORE_DURABLE, err)
+		       : wf_store_commit(leaving->store, writes, count, WF_STORE_DURABLE, NULL,
+					 err);
 }
 
 /* What somebody else has deleted meanwhile is fine. */
-static int delete_owned(struct wf_control *control, const struct owned *owned, struct wf_err *err)
+static int delete_owned(const struct leaving *leaving, const struct owned *owned,
+			struct wf_err *err)
 {
 	int r = 0;
 
 	for (size_t first = 0; r == 0 && first < owned->count; first += AT_ONCE) {
 		size_t left = owned->count - first, count = left < AT_ONCE ? left : AT_ONCE;
 
-		r = delete_names(control, owned, first, count, err);
+		r = delete_names(leaving, owned, first, count, err);
 		if (r != -ENOENT)
 			continue;
 		r = 0;
 		for (size_t i = 0; r == 0 && i < count; i++) {
-			r = delete_names(control, owned, first + i, 1, err);
+			r = delete_names(leaving, owned, first + i, 1, err);
 			if (r == -ENOENT)
 				r = 0;
 		}
@@ -85,18 +98,34 @@ static int delete_owned(struct wf_control *control, const struct owned *owned, s
 	return r;
 }
 
-static int release_kind(struct wf_control *control, const char *kind, const char *node,
-			size_t *ret_count, struct wf_err *err)
+static int release_kind(const struct leaving *leaving, const char *kind, size_t *ret_count,
+			struct wf_err *err)
 {
-	_cleanup_(owned_done) struct owned owned = { .kind = kind, .node = node };
-	int r = wf_store_visit(control->store, kind, note_owned, &owned, err);
+	_cleanup_(owned_done) struct owned owned = { .kind = kind, .node = leaving->node };
+	int r = wf_store_visit(leaving->store, kind, note_owned, &owned, err);
 
 	if (r == 0)
-		r = delete_owned(control, &owned, err);
-	if (r == 0 && strcmp(kind, WF_KIND_ENDPOINT) == 0)
+		r = delete_owned(leaving, &owned, err);
+	if (r == 0 && leaving->control && strcmp(kind, WF_KIND_ENDPOINT) == 0)
 		for (size_t i = 0; i < owned.count; i++)
-			wf_ctl_remote_drop(control, owned.names[i]);
+			wf_ctl_remote_drop(leaving->control, owned.names[i]);
 	*ret_count = owned.count;
+	return r;
+}
+
+static int release(const struct leaving *leaving, struct wf_control_released *ret_released,
+		   struct wf_err *err)
+{
+	/* kinds whose spec.node says whose they are; the lease last: until then it is this node's */
+	static const char *const kinds[] = { WF_KIND_ENDPOINT, CTL_KIND_ADDRESS_LEASE,
+					     CTL_KIND_NODE_ADDRESS, CTL_KIND_NODE_LEASE };
+	size_t counts[WF_ARRAY_LEN(kinds)] = { 0 };
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < WF_ARRAY_LEN(kinds); i++)
+		r = release_kind(leaving, kinds[i], &counts[i], err);
+	ret_released->endpoints = counts[0];
+	ret_released->addresses = counts[1];
 	return r;
 }
 
@@ -125,24 +154,78 @@ int wf_ctl_node_check_leave(struct wf_control *control, const char *name, bool f
 int wf_ctl_node_leave(struct wf_control *control, const char *name,
 		      struct wf_control_released *ret_released, struct wf_err *err)
 {
-	/* kinds whose spec.node says whose they are; endpoints first: they are of use to somebody */
-	static const char *const kinds[] = { WF_KIND_ENDPOINT, CTL_KIND_ADDRESS_LEASE,
-					     CTL_KIND_NODE_ADDRESS, CTL_KIND_NODE_LEASE };
-	size_t counts[WF_ARRAY_LEN(kinds)] = { 0 };
-	int r = 0;
+	const struct leaving leaving = { .store = control->store,
+					 .control = control,
+					 .node = name };
+	int r;
 
 	if (!wf_ctl_is_shared(control))
 		return 0;
-	for (size_t i = 0; r == 0 && i < WF_ARRAY_LEN(kinds); i++)
-		r = release_kind(control, kinds[i], name, &counts[i], err);
+	r = release(&leaving, ret_released, err);
 	wf_ctl_lb_flush(control);
 	if (r < 0)
 		return r;
 	if (wf_ctl_node_find(control, name))
 		wf_ctl_node_lives(control, name, false);
-	ret_released->endpoints = counts[0];
-	ret_released->addresses = counts[1];
-	wf_log_info("node is forgotten", "node=%s endpoints=%zu addresses=%zu", name, counts[0],
-		    counts[1]);
+	wf_log_info("node is forgotten", "node=%s endpoints=%zu addresses=%zu", name,
+		    ret_released->endpoints, ret_released->addresses);
+	return 0;
+}
+
+/* ---- without a daemon ------------------------------------------------------------------------- */
+
+static bool is_own_address(const char *text)
+{
+	_cleanup_(wf_net_close) struct wf_net *net = NULL;
+	_cleanup_free_ struct wf_addr *addrs = NULL;
+	struct wf_addr addr;
+	size_t count = 0;
+
+	if (wf_addr_parse(text, &addr) < 0 || wf_net_open(&net, NULL) < 0 ||
+	    wf_net_host_addresses(net, &addrs, &count, NULL) < 0)
+		return false;
+	for (size_t i = 0; i < count; i++)
+		if (wf_addr_equal(&addrs[i], &addr))
+			return true;
+	return false;
+}
+
+/* The lease is of a weftd that ran on this host, in this boot; or nobody has one. */
+static int check_own(struct wf_store *store, const char *node, struct wf_err *err)
+{
+	_cleanup_json_ json_t *lease = NULL;
+	const json_t *spec;
+	char boot_id[37];
+	int r = wf_store_get(store, CTL_KIND_NODE_LEASE, node, &lease, err);
+
+	if (r < 0)
+		return r == -ENOENT ? 0 : r;
+	spec = json_object_get(lease, "spec");
+	r = wf_file_boot_id(boot_id);
+	if (r == 0 && strcmp(wf_json_str(spec, "bootID", ""), boot_id) == 0 &&
+	    is_own_address(wf_json_str(spec, "address", "")))
+		return 0;
+	return wf_fail(err, -EADDRINUSE, "node %s is alive at %s, which is not this host", node,
+		       wf_json_str(spec, "address", "?"));
+}
+
+int wf_control_leave(struct wf_store *store, const char *node, struct wf_str *report,
+		     struct wf_err *err)
+{
+	const struct leaving leaving = { .store = store, .node = node };
+	const struct wf_store_write last = {
+		.op = WF_STORE_DELETE, .kind = WF_KIND_NODE, .name = node, .expected = WF_STORE_ANY
+	};
+	struct wf_control_released released = { 0 };
+	int r = check_own(store, node, err);
+
+	if (r == 0)
+		r = release(&leaving, &released, err);
+	if (r == 0)
+		r = wf_store_commit(store, &last, 1, WF_STORE_DURABLE, NULL, err);
+	if (r < 0 && r != -ENOENT)
+		return r;
+	wf_str_addf(report, "took node %s out of %s: %zu endpoints, %zu addresses\n", node,
+		    wf_store_describe(store), released.endpoints, released.addresses);
 	return 0;
 }

@@ -424,7 +424,7 @@ static int read_file(const struct weftd_config *config, json_t **ret_root, struc
 					 err);
 }
 
-static int fill_node_name(struct weftd_config *config, struct wf_err *err)
+int weftd_config_fill_node_name(struct weftd_config *config, struct wf_err *err)
 {
 	char host[256];
 
@@ -482,7 +482,7 @@ int weftd_config_load(struct weftd_config *config, int argc, char **argv, bool *
 	if (r < 0 || config->cleanup || config->doctor || config->import || config->man ||
 	    config->version)
 		return r;
-	return fill_node_name(config, err);
+	return weftd_config_fill_node_name(config, err);
 }
 
 void weftd_config_done(struct weftd_config *config)

@@ -327,3 +327,33 @@ def test_requests_do_not_wait_for_the_lease(started, underlay):
     underlay.etcd.freeze(False)
     wait_until(lambda: "others are told again" in a.log_text(), 15, what="a says so")
     wait_until(lambda: "a" in stored(underlay, "NodeLease"), 15, what="the lease")
+
+
+def test_cleanup_takes_the_node_out(started, underlay):
+    a, b = started("a"), started("b")
+    overlay(a, b)
+    a.container("over", name="stays")
+    b.container("over", name="goes")
+    wait_until(lambda: listed(a, "b").get("endpoints") == 1, 5, what="b's endpoint")
+    b.stop_daemon()
+    shared = ("--store", underlay.etcd.url(), "--node-name")
+    # under the name of one that lives elsewhere nothing goes
+    mirror = b.state_dir / "mirror.db"
+    copy = mirror.read_bytes()
+    done = b.weft(*b.cleanup_command(), *shared, "a")
+    assert "node a is alive at 10.9.0.1, which is not this host" in done.stdout
+    assert set(stored(underlay, "Node")) == {"a", "b"} and "goes" in stored(underlay, "Endpoint")
+    # without the store that is said
+    b.state_dir.mkdir(exist_ok=True)
+    mirror.write_bytes(copy)
+    done = b.weft(*b.cleanup_command(), "--node-name", "b")
+    assert "node b stays" in done.stdout and "'weft delete node b' on one of them" in done.stdout
+    mirror.parent.mkdir(exist_ok=True)
+    mirror.write_bytes(copy)
+    done = b.weft(*b.cleanup_command(), *shared, "b")
+    assert "took node b out of" in done.stdout and "1 endpoints, 1 addresses" in done.stdout
+    wait_until(lambda: not listed(a, "b"), 5, what="a has forgotten b")
+    assert set(stored(underlay, "Node")) == {"a"} == set(stored(underlay, "NodeLease"))
+    assert set(stored(underlay, "Endpoint")) == {"stays"}
+    assert len(stored(underlay, "AddressLease")) == 1 == len(stored(underlay, "NodeAddress"))
+    assert a.api("GET", "/v1/networks/over")
