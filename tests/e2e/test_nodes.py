@@ -13,7 +13,7 @@ import time
 import pytest
 
 from lib.cluster import ETCD, Underlay
-from lib.netns import wait_until
+from lib.netns import execute, wait_until
 from lib.node import ApiError
 
 pytestmark = pytest.mark.skipif(not shutil.which("etcd"), reason="etcd is not installed")
@@ -357,3 +357,200 @@ def test_cleanup_takes_the_node_out(started, underlay):
     assert set(stored(underlay, "Endpoint")) == {"stays"}
     assert len(stored(underlay, "AddressLease")) == 1 == len(stored(underlay, "NodeAddress"))
     assert a.api("GET", "/v1/networks/over")
+
+
+# ---- what is wrong is named, and costs nobody anything --------------------------------------
+
+def refused_start(node, *options, timeout=30):
+    """What weftd says that does not start."""
+    node.spawn_daemon(*options)
+    assert node.daemon.wait(timeout) == 1
+    node.daemon = None
+    return node.log_text().splitlines()[-1]
+
+
+def test_a_store_of_a_newer_weft(new_node, underlay):
+    node = new_node("a")
+    node.wire_address = underlay.join(node)
+    options = ("--store", underlay.etcd.url(), "--node-ip", node.wire_address)
+    schema = '{"version":2,"store":"8d3f0c5e-3c7a-4a1d-9f55-0d1c2b3a4e5f","writtenBy":"weft 9.1"}'
+    underlay.etcd.ctl("put", "/weft/schema", schema)
+    said = refused_start(node, *options)
+    assert "written by a newer weft (weft 9.1, schema 2, this one knows 1)" in said
+    assert "run that version on this node too" in said
+    assert underlay.etcd.keys() == ["/weft/schema"]
+    underlay.etcd.ctl("del", "/weft/schema")
+    node.start_daemon(*options)
+
+
+class Nonsense:
+    """Somebody at etcd's address who is no etcd."""
+
+    def __init__(self, ns, answer):
+        self.process = ns.popen(["/usr/bin/python3", "-c", SERVER, ETCD, answer])
+        assert self.process.stdout.readline() == "ready\n"
+
+    def close(self):
+        self.process.kill()
+        self.process.wait()
+
+
+SERVER = """
+import socket, sys
+listener = socket.create_server((sys.argv[1], 2379))
+print("ready", flush=True)
+while True:
+    peer, _ = listener.accept()
+    with peer:
+        try:
+            peer.recv(65536)
+            peer.sendall(sys.argv[2].encode())
+        except OSError:
+            pass
+"""
+
+HTML = "HTTP/1.1 200 OK\r\nContent-Length: 20\r\n\r\n<html>a router</html>"
+OTHER = 'HTTP/1.1 200 OK\r\nContent-Length: 17\r\n\r\n{"kvs":[{"a":1}]}'
+
+
+@pytest.mark.parametrize("answer", (HTML, OTHER, "SSH-2.0-OpenSSH_9.2\r\n"),
+                         ids=("html", "json", "ssh"))
+def test_an_etcd_that_answers_nonsense(started, new_node, underlay, answer):
+    a = started("a")
+    overlay_network = {"driver": "overlay", "subnets": [{"cidr": "10.50.0.0/24"}]}
+    a.network("over", **overlay_network)
+    here, _, _ = a.container("over", name="here")
+    there, address, _ = a.container("over", name="there")
+    underlay.etcd.kill()
+    fake = Nonsense(underlay.ns, answer)
+    try:
+        # who comes for the first time does not join, and says what is wrong with whom
+        late = new_node("late")
+        late_ip = underlay.join(late)
+        said = refused_start(late, "--store", underlay.etcd.url(), "--node-ip", late_ip)
+        assert f"etcd at http://{ETCD}:2379 answers nonsense" in said
+        # who is there goes on
+        wait_until(lambda: "answers nonsense" in a.api("GET", "/v1/store")["error"], 15,
+                   what="a sees it")
+        assert here.ping(address)
+        with pytest.raises(ApiError) as refused:
+            a.attach(a.new_netns(), "over")
+        assert refused.value.code in ("EHOSTUNREACH", "EAGAIN")
+        assert "answers nonsense" in refused.value.message
+    finally:
+        fake.close()
+    underlay.etcd.start()
+    wait_until(lambda: a.metric("weft_store_connected") == 1, 20, 0.2, "a is connected again")
+    assert {e["metadata"]["name"] for e in a.endpoints()} == {"here", "there"}
+    assert here.ping(address)
+    wait_until(lambda: "a" in stored(underlay, "NodeLease"), 15, what="a is alive to others")
+
+
+def test_a_subnet_too_small_for_the_nodes(started, underlay):
+    """Who comes too late is told which network has no address left, and has nothing half made."""
+    a, b = started("a"), started("b")
+    a.network("tiny", driver="overlay", subnets=[{"cidr": "10.50.0.0/29"}])
+    wait_until(lambda: any(n["metadata"]["name"] == "tiny"
+                           for n in b.api("GET", "/v1/networks")["items"]), 5, what="the network")
+    given = []
+    with pytest.raises(ApiError) as refused:
+        for turn in range(8):
+            for node in (a, b):
+                endpoint = node.attach(node.new_netns(), "tiny")
+                given.append(node.address_of(endpoint))
+    assert len(given) == len(set(given)) == 5
+    assert refused.value.code == "ENOSPC" and "tiny" in str(refused.value.error)
+    assert "10.50.0.0/29" in refused.value.message, refused.value.message
+    assert len(stored(underlay, "AddressLease")) == 5 == len(stored(underlay, "Endpoint"))
+    # one goes at one node: the other can have the address
+    gone = a.endpoints()[0]
+    a.detach(gone)
+    assert wait_until(lambda: try_attach(b, "tiny"), 40, 0.5, "an address for b")
+
+
+def try_attach(node, network):
+    try:
+        return node.attach(node.new_netns(), network)
+    except ApiError:
+        return None
+
+
+class Authority:
+    """Certificates of an authority of its own, as files."""
+
+    def __init__(self, directory, name):
+        self.dir, self.name = directory, name
+        self.made("req", "-x509", *self.new_key(name), "-out", self.file(name, "crt"),
+                  "-days", "30", "-subj", f"/CN={name}")
+
+    def made(self, *args):
+        execute(["openssl", *args], cwd=self.dir)
+
+    def file(self, name, kind):
+        return str(self.dir / f"{name}.{kind}")
+
+    def new_key(self, name):
+        return ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout",
+                self.file(name, "key"))
+
+    def issue(self, name, days=30):
+        """Options of weftd for a certificate that lasts so long; negative: it has expired."""
+        (self.dir / f"{name}.ext").write_text(f"subjectAltName=IP:{ETCD}\n")
+        self.made("req", *self.new_key(name), "-out", self.file(name, "csr"), "-subj",
+                  f"/CN={name}")
+        self.made("x509", "-req", "-in", self.file(name, "csr"), "-CA",
+                  self.file(self.name, "crt"), "-CAkey", self.file(self.name, "key"),
+                  "-CAcreateserial", "-days", days, "-extfile", self.file(name, "ext"), "-out",
+                  self.file(name, "crt"))
+        return ("--etcd-ca", self.file(self.name, "crt"), "--etcd-cert", self.file(name, "crt"),
+                "--etcd-key", self.file(name, "key"))
+
+
+@pytest.mark.skipif(not shutil.which("openssl"), reason="openssl is not installed")
+def test_certificates(new_node, tmp_path):
+    ours, theirs = Authority(tmp_path, "ours"), Authority(tmp_path, "theirs")
+    ours.issue("etcd")
+    right, expired = ours.issue("right"), ours.issue("expired", -1)
+    stranger = theirs.issue("stranger")
+    underlay = Underlay(tmp_path)
+    underlay.etcd.tls = tuple(ours.file(*part) for part in
+                              (("ours", "crt"), ("etcd", "crt"), ("etcd", "key")))
+    try:
+        underlay.etcd.start()
+        a, b = new_node("a"), new_node("b")
+        for node in (a, b):
+            node.wire_address = underlay.join(node)
+        base = {node: ("--store", underlay.etcd.url(), "--node-ip", node.wire_address)
+                for node in (a, b)}
+        a.start_daemon(*base[a], *right)
+        a.network("over", driver="overlay", subnets=[{"cidr": "10.50.0.0/24"}])
+        here, _, _ = a.container("over", name="here")
+        there, address, _ = a.container("over", name="there")
+        # who has the wrong ones does not join: not with a single document
+        for options, *words in (
+                (expired, "expired.crt expired on"),
+                (stranger, f"the certificate of etcd at https://{ETCD}:2379", "theirs.crt"),
+                (right[:2] + stranger[2:], "refuses our certificate", "stranger.crt"),
+                ((), f"the certificate of etcd at https://{ETCD}:2379", "--etcd-ca")):
+            said = refused_start(b, *base[b], *options)
+            assert all(word in said for word in words), said
+        assert set(stored(underlay, "Node")) == {"a"} == set(stored(underlay, "NodeLease"))
+        # one that expired while the node was away: it goes on with what it knows, and says why
+        a.stop_daemon()
+        a.start_daemon(*base[a], *expired)
+        assert "expired.crt expired on" in a.api("GET", "/v1/store")["error"]
+        assert "expired.crt expired on" in a.log_text()
+        assert here.ping(address) and len(a.endpoints()) == 2
+        with pytest.raises(ApiError) as refused:
+            a.attach(a.new_netns(), "over")
+        assert "expired.crt expired on" in refused.value.message
+        a.stop_daemon()
+        a.start_daemon(*base[a], *right)
+        wait_until(lambda: a.metric("weft_store_connected") == 1, 10, what="connected")
+        assert here.ping(address) and len(a.endpoints()) == 2
+        b.start_daemon(*base[b], *right)
+        wait_until(lambda: listed(a, "b").get("state") == "alive", 10, what="b has joined")
+        for node in (a, b):
+            node.stop_daemon()
+    finally:
+        underlay.close()
