@@ -14,7 +14,7 @@ import pytest
 
 from lib.cluster import ETCD, Underlay
 from lib.netns import execute, wait_until
-from lib.node import ApiError
+from lib.node import ROOT, ApiError
 
 pytestmark = pytest.mark.skipif(not shutil.which("etcd"), reason="etcd is not installed")
 
@@ -36,8 +36,9 @@ def started(new_node, underlay):
     """A function that makes a node on the wire and starts its weftd."""
     nodes = []
 
-    def start(name, *options, relayed=False, address=None):
+    def start(name, *options, relayed=False, address=None, wrapper=()):
         node = new_node(name)
+        node.wrapper = list(wrapper)
         nodes.append(node)
         node.wire_address = underlay.join(node, relayed)
         run(node, *options, address=address)
@@ -79,8 +80,16 @@ def ping_seconds(node, address):
     return float(re.search(r"= [\d.]+/([\d.]+)/", text).group(1)) / 1e3
 
 
+def rights_of_the_service():
+    """A wrapper that leaves weftd what deploy/weftd.service gives it."""
+    unit = (ROOT / "deploy" / "weftd.service.in").read_text()
+    names, = re.findall(r"^CapabilityBoundingSet=(.*)$", unit, re.M)
+    keep = ",".join("+" + word[len("CAP_"):].lower() for word in names.split())
+    return ["setpriv", "--bounding-set", f"-all,{keep}", "--inh-caps", "-all", "--no-new-privs"]
+
+
 def test_round_trip_time_and_mtu(started):
-    a, b = started("a"), started("b", relayed=True)
+    a, b = started("a", wrapper=rights_of_the_service()), started("b", relayed=True)
     wait_path(a, "b", state="reachable", mtu=1500, deviceMtu=1500)
     wait_path(b, "a", state="reachable", mtu=1500, deviceMtu=1500)
     wire = ping_seconds(a, "10.9.0.2")
