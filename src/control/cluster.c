@@ -74,10 +74,13 @@ int wf_ctl_cluster_sync(struct wf_control *control, struct wf_err *err)
 
 int wf_ctl_cluster_start(struct wf_control *control, struct wf_err *err)
 {
+	int r;
+
 	if (!wf_ctl_is_shared(control))
 		return 0;
 	wf_ctl_nodes_begin(control);
-	return wf_ctl_node_publish(control, err);
+	r = wf_ctl_node_publish(control, err);
+	return r < 0 ? r : wf_ctl_hosts_start(control, err);
 }
 
 void wf_ctl_cluster_stop(struct wf_control *control)
@@ -89,10 +92,13 @@ void wf_ctl_cluster_stop(struct wf_control *control)
 		event_free(control->cluster.lease_timer);
 	if (control->cluster.renewed_event)
 		event_free(control->cluster.renewed_event);
+	if (control->cluster.host_timer)
+		event_free(control->cluster.host_timer);
 	wf_ctl_remotes_free(control);
 	HASH_ITER(by_name, control->cluster.nodes, node, next) {
 		HASH_DELETE(by_name, control->cluster.nodes, node);
 		wf_ctl_probe_stop(node);
+		free(node->hosts);
 		free(node);
 	}
 	wf_ctl_probes_close(control);

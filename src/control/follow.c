@@ -140,6 +140,8 @@ static int follow_one(struct wf_control *control, const struct ctl_news *news, s
 
 	if (strcmp(news->kind, WF_KIND_ENDPOINT) == 0)
 		return follow_endpoint(control, news, err);
+	if (!news->document && strcmp(news->kind, CTL_KIND_ADDRESS_LEASE) == 0)
+		wf_ctl_host_missed(control, news->name);
 	if (is_own_place(control, news))
 		wf_ctl_node_missed(control, news->kind);
 	if (strcmp(news->kind, CTL_KIND_NODE_LEASE) == 0)

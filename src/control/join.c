@@ -131,7 +131,7 @@ static bool is_outage(int r)
 /* All or nothing, and nothing over what others have written meanwhile: one of two joins. */
 static int write_self(struct wf_control *control, const struct claims *claims, struct wf_err *err)
 {
-	_cleanup_json_ json_t *stored = NULL, *node = NULL, *name = NULL, *address = NULL;
+	_cleanup_json_ json_t *node = NULL, *name = NULL, *address = NULL;
 	struct wf_store_write writes[1 + CLAIM_COUNT] = {
 		{ .op = WF_STORE_PUT,
 		  .kind = WF_KIND_NODE,
@@ -139,11 +139,9 @@ static int write_self(struct wf_control *control, const struct claims *claims, s
 		  .expected = WF_STORE_ANY },
 	};
 	uint64_t lease = 0;
-	int r = wf_store_get(control->store, writes[0].kind, writes[0].name, &stored, err);
+	int r;
 
-	if (r < 0 && r != -ENOENT)
-		return r;
-	writes[0].document = node = wf_ctl_node_own(control, stored);
+	writes[0].document = node = wf_ctl_node_document(control);
 	writes[1].document = name = own_claim(control, claims, CLAIM_NAME);
 	writes[2].document = address = own_claim(control, claims, CLAIM_ADDRESS);
 	if (!node || !name || !address)
@@ -211,8 +209,10 @@ static void conclude(struct wf_control *control, int r, const struct wf_err *fau
 		wf_log_info("others are told again that this node is alive", "node=%s",
 			    control->config.node_name);
 	control->cluster.is_silent = r < 0;
-	if (r == 0)
+	if (r == 0) {
 		wf_ctl_nodes_expire(control);
+		wf_ctl_hosts_want(control);
+	}
 	arm_lease(control, r == 0);
 }
 
