@@ -547,7 +547,11 @@ def test_certificates(new_node, tmp_path):
                 (stranger, f"the certificate of etcd at https://{ETCD}:2379", "theirs.crt"),
                 (right[:2] + stranger[2:], "refuses our certificate", "stranger.crt"),
                 ((), f"the certificate of etcd at https://{ETCD}:2379", "--etcd-ca")):
-            said = refused_start(b, *base[b], *options)
+            # etcd's alert may be lost behind a connection that it has closed already
+            for _ in range(5):
+                said = refused_start(b, *base[b], *options)
+                if "Broken pipe" not in said:
+                    break
             assert all(word in said for word in words), said
         assert set(stored(underlay, "Node")) == {"a"} == set(stored(underlay, "NodeLease"))
         # one that expired while the node was away: it goes on with what it knows, and says why
