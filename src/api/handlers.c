@@ -83,14 +83,22 @@ static int get_document(struct api_request *request, json_t **ret_answer, struct
 
 static int delete_document(struct api_request *request, json_t **ret_answer, struct wf_err *err)
 {
-	int r = wf_control_delete(request->server->control, request->segments[0],
-				  request->segments[1], err);
+	struct wf_control_released released;
+	int r = wf_control_delete_for(request->server->control, request->segments[0],
+				      request->segments[1], wf_api_query_is_true(request, "force"),
+				      &released, err);
+	json_t *answer;
 
-	return r < 0 ? r
-		     : nothing_or(json_pack("{s:o}", "deleted",
-					    json_sprintf("%s/%s", request->segments[0],
-							 request->segments[1])),
-				  ret_answer, err);
+	if (r < 0)
+		return r;
+	answer = json_pack("{s:o}", "deleted",
+			   json_sprintf("%s/%s", request->segments[0], request->segments[1]));
+	if (answer && (released.endpoints || released.addresses))
+		(void)json_object_set_new(answer, "released",
+					  json_pack("{s:I, s:I}", "endpoints",
+						    (json_int_t)released.endpoints, "addresses",
+						    (json_int_t)released.addresses));
+	return nothing_or(answer, ret_answer, err);
 }
 
 static int get_networks(struct api_request *request, json_t **ret_answer, struct wf_err *err)

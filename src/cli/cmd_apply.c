@@ -26,9 +26,21 @@ static void format_object(const json_t *item, struct wf_str *out)
 	wf_str_add_escaped(out, wf_json_str(item, "name", ""));
 }
 
+/* With what went along. */
+static void format_action(const json_t *item, struct wf_str *out)
+{
+	const json_t *released = json_object_get(item, "released");
+
+	wf_cli_format_action(item, out);
+	if (released)
+		wf_str_addf(out, ", with it endpoints: %lld, addresses: %lld",
+			    (long long)wf_json_int(released, "endpoints", 0),
+			    (long long)wf_json_int(released, "addresses", 0));
+}
+
 static const struct wf_cli_column result_columns[] = {
 	{ .header = "OBJECT", .format = format_object },
-	{ .header = "ACTION", .format = wf_cli_format_action },
+	{ .header = "ACTION", .format = format_action },
 	{ .header = NULL },
 };
 
@@ -172,20 +184,27 @@ static int delete_one(struct wf_cli *cli, const char *kind, const char *name, js
 	const struct wf_cli_file_options *options = cli->options;
 	_cleanup_json_ json_t *answer = NULL;
 	_cleanup_str_ struct wf_str path = WF_STR_INIT;
+	json_t *result, *released;
 	int r;
 
+	if (!*name)
+		return wf_fail(err, -EINVAL, "the name is empty");
 	wf_str_addf(&path, "/v1/documents/%s/", kind);
+	wf_client_add_segment(&path, name);
+	wf_str_add(&path, options->force ? "?force=true" : "");
 	if (path.failed)
 		return wf_fail(err, -ENOMEM, "out of memory");
-	r = wf_cli_call_named(cli, "DELETE", path.data, name, &answer, err);
+	r = wf_cli_call(cli, "DELETE", path.data, NULL, &answer, err);
 	if (r == -ENOENT && options->ignore_not_found)
 		return 0;
 	if (r < 0)
 		return r;
-	if (json_array_append_new(results, json_pack("{s:s, s:s, s:s}", "kind", kind, "name", name,
-						     "action", "deleted")) < 0)
-		return wf_fail(err, -ENOMEM, "out of memory");
-	return 0;
+	result = json_pack("{s:s, s:s, s:s}", "kind", kind, "name", name, "action", "deleted");
+	released = json_object_get(answer, "released");
+	if (result && released)
+		(void)json_object_set(result, "released", released);
+	return json_array_append_new(results, result) < 0 ? wf_fail(err, -ENOMEM, "out of memory")
+							  : 0;
 }
 
 static void delete_and_report(struct wf_cli *cli, const char *kind, const char *name,

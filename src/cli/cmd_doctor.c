@@ -16,6 +16,8 @@ struct mode_options {
 	char *state_dir;
 	char *bpf_dir;
 	char *cgroup;
+	char *store;
+	char *node_name;
 	bool yes;
 };
 
@@ -55,6 +57,16 @@ static const struct wf_option doctor_options[] = { PATH_OPTIONS, WF_OPTION_END }
 
 static const struct wf_option cleanup_options[] = {
 	{ .name = "yes", .type = WF_OPTION_BOOL, OPTION(yes), .help = "do not ask" },
+	{ .name = "store",
+	  .type = WF_OPTION_STRING,
+	  OPTION(store),
+	  .value = "STORE",
+	  .help = "the etcd that other nodes share, as weftd was given: this node goes out of it" },
+	{ .name = "node-name",
+	  .type = WF_OPTION_STRING,
+	  OPTION(node_name),
+	  .value = "NAME",
+	  .help = "name of this node, as weftd was given" },
 	PATH_OPTIONS,
 	WF_OPTION_END,
 };
@@ -75,6 +87,8 @@ static int become_weftd(struct wf_cli *cli, const char *mode, struct wf_err *err
 	wf_cli_add_word(&words, "--state-dir", options->state_dir);
 	wf_cli_add_word(&words, "--bpf-dir", options->bpf_dir);
 	wf_cli_add_word(&words, "--cgroup", options->cgroup);
+	wf_cli_add_word(&words, "--store", options->store);
+	wf_cli_add_word(&words, "--node-name", options->node_name);
 	return wf_cli_become_weftd(&words, err);
 }
 
@@ -108,7 +122,10 @@ const struct wf_cli_command wf_cli_cleanup_commands[] = {
 	  .options_bytes = sizeof(struct mode_options),
 	  .summary = "remove everything that weft has made on this host",
 	  .description = "Takes away links, routes, maps and programs, and the store with all "
-			 "networks. Endpoints lose their connections. Stop weftd before.",
+			 "networks. Endpoints lose their connections. Stop weftd before.\n\n"
+			 "Of a store in etcd nothing goes but what is this node's: its endpoints, "
+			 "their addresses, and what it said of itself. When etcd cannot be reached "
+			 "that stays, and is said.",
 	  .examples = "weft cleanup\n"
 		      "# in a script: asks nothing\n"
 		      "weft cleanup --yes" },

@@ -65,6 +65,10 @@ static const struct wf_option delete_options[] = {
 	  .type = WF_OPTION_BOOL,
 	  .offset = offsetof(struct wf_cli_file_options, ignore_not_found),
 	  .help = "what is not there counts as deleted" },
+	{ .name = "force",
+	  .type = WF_OPTION_BOOL,
+	  .offset = offsetof(struct wf_cli_file_options, force),
+	  .help = "delete a node although it is alive, with its endpoints" },
 	WF_CLI_NAMESPACE_OPTION(offsetof(struct wf_cli_file_options, namespace)),
 	WF_OPTION_END,
 };
@@ -366,7 +370,12 @@ const struct wf_cli_command wf_cli_document_commands[] = {
 	  .options = delete_options,
 	  .options_bytes = sizeof(struct wf_cli_file_options),
 	  .summary = "delete what documents describe",
+	  .description =
+		  "With a node that shares the store go its endpoints and their addresses, at "
+		  "once and without the time that --node-grace of weftd(8) gives them. A node "
+		  "that is alive is refused: stop its weftd and wait half a minute.",
 	  .examples = "weft delete network blue\n"
+		      "weft delete node lost-host\n"
 		      "weft delete -f networks.yaml --ignore-not-found" },
 	{ .name = NULL },
 };

@@ -1,13 +1,58 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* weft node: ls. */
+#include <string.h>
+
 #include "base/json.h"
 #include "base/mem.h"
 #include "cli/output.h"
 
+/* What the store says, and beside it what the wire does. */
+static void format_state(const json_t *item, struct wf_str *out)
+{
+	const char *path = wf_json_str(json_object_get(item, "path"), "state", "");
+
+	wf_str_add_escaped(out, wf_json_str(item, "state", ""));
+	if (strcmp(path, "unreachable") == 0)
+		wf_str_add(out, ", unreachable");
+}
+
+static void format_rtt(const json_t *item, struct wf_str *out)
+{
+	const json_t *rtt = json_object_get(json_object_get(item, "path"), "rttSeconds");
+
+	if (rtt)
+		wf_str_addf(out, "%.2fms", json_number_value(rtt) * 1e3);
+}
+
+static void format_loss(const json_t *item, struct wf_str *out)
+{
+	const json_t *path = json_object_get(item, "path");
+
+	if (wf_json_int(path, "probes", 0))
+		wf_str_addf(out, "%lld%%", (long long)wf_json_int(path, "lossPercent", 0));
+}
+
+static void format_mtu(const json_t *item, struct wf_str *out)
+{
+	const json_t *path = json_object_get(item, "path");
+	long long mtu = wf_json_int(path, "mtu", 0), device = wf_json_int(path, "deviceMtu", 0);
+
+	if (mtu)
+		wf_str_addf(out, "%lld", mtu);
+	if (mtu && mtu < device)
+		wf_str_addf(out, " of %lld", device);
+}
+
 static const struct wf_cli_column columns[] = {
-	{ .header = "NAME", .path = "name" },           { .header = "STATE", .path = "state" },
-	{ .header = "ADDRESS", .path = "address" },     { .header = "WAY", .path = "way" },
-	{ .header = "ENDPOINTS", .path = "endpoints" }, { .header = NULL },
+	{ .header = "NAME", .path = "name" },
+	{ .header = "STATE", .format = format_state },
+	{ .header = "ADDRESS", .path = "address" },
+	{ .header = "WAY", .path = "way" },
+	{ .header = "ENDPOINTS", .path = "endpoints" },
+	{ .header = "RTT", .format = format_rtt },
+	{ .header = "LOSS", .format = format_loss },
+	{ .header = "MTU", .format = format_mtu },
+	{ .header = NULL },
 };
 
 static int list(struct wf_cli *cli, struct wf_err *err)
@@ -27,9 +72,14 @@ const struct wf_cli_command wf_cli_node_commands[] = {
 	  .summary = "list the nodes that share the store",
 	  .description =
 		  "STATE is self, alive, or lost: then nothing has been heard of the node for "
-		  "half a minute. ADDRESS is where its tunnel ends; WAY is segment where both "
-		  "nodes are on one, and routed networks need no tunnel, otherwise router; "
-		  "ENDPOINTS counts those that are reached from here.",
+		  "half a minute. A node that answers no echo requests is unreachable beside "
+		  "that. ADDRESS is where its tunnel ends; WAY is segment where both nodes are on "
+		  "one, and routed networks need no tunnel, otherwise router; ENDPOINTS counts "
+		  "those that are reached from here.\n\n"
+		  "RTT is the smoothed round-trip time, LOSS that of the last ten echo requests, "
+		  "MTU the largest packet that gets there whole; '1400 of 1500': although the "
+		  "device here takes 1500. --node-probe-interval of weftd(8) says how often "
+		  "nodes are asked.",
 	  .examples = "weft node ls\n"
 		      "weft node ls -o json" },
 	{ .name = NULL },

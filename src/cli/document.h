@@ -14,6 +14,7 @@ struct wf_cli_file_options {
 	struct wf_cli_namespace_options namespace;
 	bool dry_run;
 	bool ignore_not_found;
+	bool force;
 	uint64_t confirm_ms; /* 0: what is applied stays */
 };
 

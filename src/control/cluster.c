@@ -83,8 +83,6 @@ int wf_ctl_cluster_start(struct wf_control *control, struct wf_err *err)
 		return 0;
 	wf_ctl_nodes_begin(control);
 	r = wf_ctl_node_publish(control, err);
-	if (r == 0)
-		r = wf_ctl_follow_start(control, err);
 	return r < 0 ? r : wf_ctl_hosts_start(control, err);
 }
 
@@ -95,12 +93,16 @@ void wf_ctl_cluster_stop(struct wf_control *control)
 	wf_ctl_follow_stop(control);
 	if (control->cluster.lease_timer)
 		event_free(control->cluster.lease_timer);
+	if (control->cluster.renewed_event)
+		event_free(control->cluster.renewed_event);
 	if (control->cluster.host_timer)
 		event_free(control->cluster.host_timer);
 	wf_ctl_remotes_free(control);
 	HASH_ITER(by_name, control->cluster.nodes, node, next) {
 		HASH_DELETE(by_name, control->cluster.nodes, node);
+		wf_ctl_probe_stop(node);
 		free(node->hosts);
 		free(node);
 	}
+	wf_ctl_probes_close(control);
 }

@@ -15,6 +15,7 @@
 #include "base/index.h"
 #include "base/set.h"
 #include "control/control.h"
+#include "control/probe.h"
 #include "model/endpoint.h"
 #include "model/node.h"
 
@@ -22,7 +23,8 @@ struct ctl_endpoint;
 struct ctl_network;
 
 /* Kinds that are weft's own business between nodes; no user writes them. */
-#define CTL_KIND_NODE_LEASE    "NodeLease"    /* by node: it is alive as long as this is there */
+#define CTL_KIND_NODE_LEASE    "NodeLease"   /* by node: it is alive as long as this is there */
+#define CTL_KIND_NODE_ADDRESS  "NodeAddress" /* by address: whose it is; goes with the same lease */
 #define CTL_KIND_ADDRESS_LEASE "AddressLease" /* by NETWORK/ADDRESS: who has it, on which node */
 #define CTL_KIND_INDEX         "Index"        /* by kind: what was looked at before a choice */
 
@@ -46,6 +48,7 @@ struct ctl_node {
 	uint64_t lost_ms;           /* since when it has none */
 	struct ctl_remote *remotes; /* list of its endpoints */
 	size_t remote_count;
+	struct ctl_probe *probe;    /* owned; NULL: it is not asked whether it is reached */
 	struct wf_node_host *hosts; /* owned: its host's addresses in networks */
 	size_t host_count;
 	UT_hash_handle by_name;
@@ -105,6 +108,9 @@ struct ctl_cluster {
 	struct ctl_news *news, **news_end; /* news_end NULL: nobody is followed */
 	struct event *news_event;
 	struct event *lease_timer;
+	struct event *renewed_event;
+	struct wf_err renewed;     /* what came of the last renewal */
+	bool is_silent;            /* others could not be told that this node is alive */
 	struct event *host_timer;  /* addresses of this node's host are to be taken or given back */
 	uint64_t lease;            /* of the store, for what lives as long as this node */
 	uint64_t watch;            /* 0: none */
@@ -112,6 +118,8 @@ struct ctl_cluster {
 	struct wf_addr link_local; /* that others were told to send IPv6 to; zero: none */
 	uint64_t followed_total;   /* changes of others that came into force */
 	uint64_t refused_total;    /* and those that did not */
+	struct wf_echo *echo[2];   /* owned; of IPv6 and IPv4; NULL: nobody is asked */
+	struct event *echo_event[2];
 };
 
 /* ---- cluster.c: start, commit, the overlay's device ---------------------------------------- */
@@ -158,13 +166,29 @@ void wf_ctl_node_lives(struct wf_control *control, const char *name, bool lives)
 void wf_ctl_nodes_begin(struct wf_control *control);
 /* Releases the endpoints of nodes that were lost for too long, if it is this node's turn. */
 void wf_ctl_nodes_expire(struct wf_control *control);
-/* Puts this node's own documents into the store; refuses a name or an address that is in use. */
-int wf_ctl_node_publish(struct wf_control *control, struct wf_err *err);
+/* Another node than that one that is known to be at an address; NULL: none. */
+const struct ctl_node *wf_ctl_node_at(const struct wf_control *control, const char *name,
+				      const struct wf_addr *underlay);
 /* The Node alone, after what it says of this node has changed. */
 int wf_ctl_node_put(struct wf_control *control, struct wf_err *err);
-
 /* This node's document as it shall be stored: who it is, and its addresses. NULL: no memory. */
 json_t *wf_ctl_node_document(struct wf_control *control);
+
+/* ---- join.c --------------------------------------------------------------------------------- */
+
+/* Puts this node's own documents into the store; refuses a name or an address that is in use. */
+int wf_ctl_node_publish(struct wf_control *control, struct wf_err *err);
+/* Somebody deleted one of these documents: they are written again. */
+void wf_ctl_node_missed(struct wf_control *control, const char *kind);
+
+/* ---- leave.c -------------------------------------------------------------------------------- */
+
+/* Refuses to forget a node that is alive; this one always, others unless forced. */
+int wf_ctl_node_check_leave(struct wf_control *control, const char *name, bool force,
+			    struct wf_err *err);
+/* Takes everything of a node out of the store and out of force, but for its Node document. */
+int wf_ctl_node_leave(struct wf_control *control, const char *name,
+		      struct wf_control_released *ret_released, struct wf_err *err);
 
 /* ---- node_host.c: what hosts of other nodes have in networks -------------------------------- */
 
@@ -188,6 +212,8 @@ int wf_ctl_hosts_start(struct wf_control *control, struct wf_err *err);
 void wf_ctl_hosts_want(struct wf_control *control);
 /* After a change of the network: forgets what is in none of its subnets; at its end, all. */
 void wf_ctl_hosts_check(struct wf_control *control, struct ctl_network *network, bool is_end);
+/* A lease of an address is gone ("NETWORK/ADDRESS"): if it was this host's, another is taken. */
+void wf_ctl_host_missed(struct wf_control *control, const char *lease);
 /* All of them as the annotation WF_ANNOTATION_HOST_ADDRESSES has them. The caller's; or NULL. */
 char *wf_ctl_hosts_text(const struct wf_control *control);
 

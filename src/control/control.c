@@ -80,6 +80,9 @@ int wf_control_new(struct wf_control **ret_control, const struct wf_control_conf
 		r = wf_ctl_lb_start(control, err);
 	if (r == 0)
 		r = wf_ctl_policy_start(control, err);
+	/* what others change from here on is news, also while this node reads and joins */
+	if (r == 0 && wf_ctl_is_shared(control))
+		r = wf_ctl_follow_start(control, err);
 	if (r == 0)
 		r = wf_ctl_recover(control, err);
 	if (r == 0)

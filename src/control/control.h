@@ -44,6 +44,7 @@ struct wf_control_config {
 	struct wf_addr node_ip; /* shared: where the others reach this node */
 	uint16_t overlay_port;  /* UDP; of every node the same */
 	uint64_t node_grace_ms; /* what a lost node's endpoints have until they go; 0: for ever */
+	uint64_t node_probe_ms; /* between two echo requests to another node; 0: none */
 	const char *run_dir;    /* for what lasts until the next boot; NULL: nothing is noted */
 	uint32_t gso_max_bytes; /* BIG TCP limit for endpoints; 0: leave the kernel's */
 	uint64_t cool_down_ms;  /* for networks that do not say */
@@ -109,9 +110,17 @@ int wf_control_get(struct wf_control *control, const char *kind, const char *nam
 		   json_t **ret_document, struct wf_err *err);
 int wf_control_list(struct wf_control *control, const char *kind, json_t **ret_list,
 		    struct wf_err *err);
-/* -EBUSY: a network that has endpoints, an endpoint (detach it). */
+/* -EBUSY: a network that has endpoints, an endpoint (detach it), a node that is alive. */
 int wf_control_delete(struct wf_control *control, const char *kind, const char *name,
 		      struct wf_err *err);
+
+/* What went with a node. */
+struct wf_control_released {
+	size_t endpoints, addresses;
+};
+/* The same; force: a node goes even if it is alive. *ret_released: zero but for a node's. */
+int wf_control_delete_for(struct wf_control *control, const char *kind, const char *name,
+			  bool force, struct wf_control_released *ret_released, struct wf_err *err);
 
 /* ---- networks and addresses --------------------------------------------------------------- */
 
@@ -229,6 +238,12 @@ void wf_control_unobserve(struct wf_control *control, struct wf_observer *observ
 
 /* ---- the whole host ----------------------------------------------------------------------- */
 
+/*
+ * Takes a node that no daemon runs for on this host any more out of a store that others share.
+ * -EADDRINUSE: somebody else is alive under that name.
+ */
+int wf_control_leave(struct wf_store *store, const char *node, struct wf_str *report,
+		     struct wf_err *err);
 /*
  * Takes back everything weft made on this host: links, routes, maps, state. Works without a
  * daemon; refuses (-EBUSY) while one runs on run_dir.

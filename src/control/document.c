@@ -164,16 +164,30 @@ static int delete_gathered(struct wf_control *control, const struct ctl_kind_ops
 int wf_control_delete(struct wf_control *control, const char *kind_name, const char *name,
 		      struct wf_err *err)
 {
+	struct wf_control_released released;
+
+	return wf_control_delete_for(control, kind_name, name, false, &released, err);
+}
+
+int wf_control_delete_for(struct wf_control *control, const char *kind_name, const char *name,
+			  bool force, struct wf_control_released *ret_released, struct wf_err *err)
+{
 	const struct wf_kind *kind = wf_kind_find(kind_name);
 	_cleanup_json_ json_t *document = NULL;
 	struct ctl_reservation *reservation, *next;
 	const struct ctl_kind_ops *ops;
 	int r;
 
+	*ret_released = (struct wf_control_released){ 0 };
 	wf_ctl_follow(control);
 	r = wf_control_get(control, kind_name, name, &document, err);
 	if (r == 0)
 		r = check_deletable(control, kind->name, name, err);
+	if (r == 0 && strcmp(kind->name, WF_KIND_NODE) == 0) {
+		r = wf_ctl_node_check_leave(control, name, force, err);
+		if (r == 0)
+			r = wf_ctl_node_leave(control, name, ret_released, err);
+	}
 	ops = kind ? wf_ctl_kind_ops(kind->name) : NULL;
 	if (r == 0 && ops && ops->drop)
 		r = delete_gathered(control, ops, name, document, err);

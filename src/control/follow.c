@@ -125,6 +125,14 @@ static int follow_gathered(struct wf_control *control, const struct ctl_kind_ops
 	return r;
 }
 
+/* This node's own documents are gone, and not by its own doing. */
+static bool is_own_place(const struct wf_control *control, const struct ctl_news *news)
+{
+	return !news->document && strcmp(news->name, control->config.node_name) == 0 &&
+	       (strcmp(news->kind, WF_KIND_NODE) == 0 ||
+		strcmp(news->kind, CTL_KIND_NODE_LEASE) == 0);
+}
+
 static int follow_one(struct wf_control *control, const struct ctl_news *news, struct wf_err *err)
 {
 	const struct ctl_kind_ops *ops = wf_ctl_kind_ops(news->kind);
@@ -132,6 +140,10 @@ static int follow_one(struct wf_control *control, const struct ctl_news *news, s
 
 	if (strcmp(news->kind, WF_KIND_ENDPOINT) == 0)
 		return follow_endpoint(control, news, err);
+	if (!news->document && strcmp(news->kind, CTL_KIND_ADDRESS_LEASE) == 0)
+		wf_ctl_host_missed(control, news->name);
+	if (is_own_place(control, news))
+		wf_ctl_node_missed(control, news->kind);
 	if (strcmp(news->kind, CTL_KIND_NODE_LEASE) == 0)
 		wf_ctl_node_lives(control, news->name, news->document != NULL);
 	if (!ops)

@@ -220,6 +220,36 @@ void wf_ctl_hosts_check(struct wf_control *control, struct ctl_network *network,
 	}
 }
 
+/* Others have released what this node's host has: it looks for another address. */
+void wf_ctl_host_missed(struct wf_control *control, const char *lease)
+{
+	const char *slash = strrchr(lease, '/');
+	_cleanup_json_ json_t *again = NULL;
+	struct ctl_network *network;
+	struct wf_node_host host;
+	struct wf_addr *addr;
+
+	if (!slash || (size_t)(slash - lease) >= sizeof(host.network) ||
+	    wf_addr_parse(slash + 1, &host.addr) < 0)
+		return;
+	memcpy(host.network, lease, (size_t)(slash - lease));
+	host.network[slash - lease] = '\0';
+	network = wf_ctl_network_find(control, host.network);
+	addr = network ? host_addr(network, &host.addr) : NULL;
+	/* it may have been taken anew since */
+	if (!addr || !wf_addr_equal(addr, &host.addr) ||
+	    wf_store_get(control->store, CTL_KIND_ADDRESS_LEASE, lease, &again, NULL) == 0)
+		return;
+	wf_ctl_host_hold(control, control->config.node_name, &host, false);
+	if (wf_dp_address_clear(control->dp, network->spec.number, addr) < 0 ||
+	    wf_dp_address_clear(control->dp, WF_NETWORK_HOST, addr) < 0)
+		wf_ctl_dirty(control, CTL_DIRTY_MAPS);
+	memset(addr, 0, sizeof(*addr));
+	wf_log_warning("others released an address of this host; it takes another", "lease=%s",
+		       lease);
+	wf_ctl_hosts_want(control);
+}
+
 static int sync_all(struct wf_control *control, struct wf_err *err)
 {
 	_cleanup_(wf_node_done) struct wf_node stored = { .addr_count = 0 };
@@ -243,12 +273,13 @@ static int sync_all(struct wf_control *control, struct wf_err *err)
 
 static void on_time(evutil_socket_t fd, short what, void *context)
 {
+	struct wf_control *control = context;
 	struct wf_err fault = WF_ERR_INIT;
 
 	(void)fd;
 	(void)what;
-	/* it is tried again when the node says that it is alive */
-	if (sync_all(context, &fault) < 0)
+	/* who has not joined has nothing; it is tried again when the node says that it is alive */
+	if (control->cluster.lease && sync_all(control, &fault) < 0)
 		wf_log_warning_rl("the host has no address in a network yet", "error=\"%s\"",
 				  fault.message);
 }

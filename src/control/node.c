@@ -19,9 +19,6 @@
 
 WF_LOG_MODULE(node);
 
-#define LEASE_MS 30000
-#define RENEW_S  10
-
 struct ctl_node *wf_ctl_node_find(struct wf_control *control, const char *name)
 {
 	struct ctl_node *node;
@@ -93,8 +90,8 @@ static const struct wf_addr *underlay_of(const struct wf_control *control,
 	return NULL;
 }
 
-static const struct ctl_node *other_at(const struct wf_control *control, const char *name,
-				       const struct wf_addr *underlay)
+const struct ctl_node *wf_ctl_node_at(const struct wf_control *control, const char *name,
+				      const struct wf_addr *underlay)
 {
 	for (const struct ctl_node *node = control->cluster.nodes; node; node = node->by_name.next)
 		if (strcmp(node->name, name) != 0 && wf_addr_equal(&node->underlay, underlay))
@@ -111,6 +108,7 @@ static int drop_node(struct wf_control *control, struct ctl_node *node, struct w
 		r = wf_dp_node_set(control->dp, node->number, NULL, err);
 	node->underlay = none;
 	memset(&node->way, 0, sizeof(node->way));
+	wf_ctl_probe_stop(node);
 	if (r < 0 || node->remote_count)
 		return r;
 	control->cluster.by_number[node->number] = NULL;
@@ -124,7 +122,7 @@ int wf_ctl_node_learn(struct wf_control *control, const char *name, const struct
 {
 	struct ctl_node *node = wf_ctl_node_find(control, name);
 	const struct wf_addr *underlay = spec ? underlay_of(control, spec) : NULL;
-	const struct ctl_node *other = underlay ? other_at(control, name, underlay) : NULL;
+	const struct ctl_node *other = underlay ? wf_ctl_node_at(control, name, underlay) : NULL;
 	char text[WF_ADDR_TEXT];
 	int r;
 
@@ -149,6 +147,7 @@ int wf_ctl_node_learn(struct wf_control *control, const char *name, const struct
 			     "node=%s address=%s", name, wf_addr_format(underlay, text));
 		return 0;
 	}
+	wf_ctl_probe_start(control, node);
 	if (control->lb.settled)
 		r = wf_ctl_node_program(control, node, err);
 	if (r == 0)
@@ -305,80 +304,6 @@ json_t *wf_ctl_node_document(struct wf_control *control)
 	return r == 0 ? TAKE_PTR(document) : NULL;
 }
 
-/* Somebody else alive has the name: not this node before a restart, which has boot and address. */
-static int check_name(struct wf_control *control, struct wf_err *err)
-{
-	_cleanup_json_ json_t *lease = NULL;
-	const json_t *spec;
-	char text[WF_ADDR_TEXT];
-	int r = wf_store_get(control->store, CTL_KIND_NODE_LEASE, control->config.node_name, &lease,
-			     NULL);
-
-	if (r == -ENOENT)
-		return 0;
-	if (r < 0)
-		return wf_fail(err, r, "cannot read who has this node's name");
-	spec = json_object_get(lease, "spec");
-	(void)wf_addr_format(&control->config.node_ip, text);
-	if (strcmp(wf_json_str(spec, "bootID", ""), control->boot_id) == 0 &&
-	    strcmp(wf_json_str(spec, "address", ""), text) == 0)
-		return 0;
-	return wf_fail(err, -EADDRINUSE,
-		       "a node %s is alive at %s; give this one another --node-name, or wait %d s "
-		       "after the other has ended",
-		       control->config.node_name, wf_json_str(spec, "address", "?"),
-		       LEASE_MS / 1000);
-}
-
-static int check_address(const struct wf_control *control, struct wf_err *err)
-{
-	const struct ctl_node *other =
-		other_at(control, control->config.node_name, &control->config.node_ip);
-	char text[WF_ADDR_TEXT];
-
-	if (!other)
-		return 0;
-	return wf_fail(err, -EADDRINUSE,
-		       "node %s says that it is at %s; give this one its own --node-ip, or remove "
-		       "the other with 'weft delete node %s'",
-		       other->name, wf_addr_format(&control->config.node_ip, text), other->name);
-}
-
-static int put_lease(struct wf_control *control, struct wf_err *err)
-{
-	char text[WF_ADDR_TEXT];
-	_cleanup_json_ json_t *document =
-		json_pack("{s:s, s:s, s:{s:s}, s:{s:s, s:s}}", "apiVersion", WF_API_VERSION, "kind",
-			  CTL_KIND_NODE_LEASE, "metadata", "name", control->config.node_name,
-			  "spec", "address", wf_addr_format(&control->config.node_ip, text),
-			  "bootID", control->boot_id);
-	struct wf_store_write write = { .op = WF_STORE_PUT,
-					.kind = CTL_KIND_NODE_LEASE,
-					.name = control->config.node_name,
-					.document = document,
-					.expected = WF_STORE_ANY };
-	int r = document ? wf_store_lease_grant(control->store, LEASE_MS, &control->cluster.lease,
-						err)
-			 : wf_fail(err, -ENOMEM, "out of memory");
-
-	write.lease = control->cluster.lease;
-	return r < 0 ? r : wf_ctl_commit(control, &write, 1, WF_STORE_DURABLE, err);
-}
-
-static void arm_lease(struct wf_control *control)
-{
-	const struct timeval wait = { .tv_sec = RENEW_S };
-
-	if (control->cluster.lease_timer)
-		(void)evtimer_add(control->cluster.lease_timer, &wait);
-}
-
-/* The store cannot be reached now: what is known goes on, and joining is tried again. */
-static bool is_outage(int r)
-{
-	return r == -EHOSTUNREACH || r == -EAGAIN || r == -ETIMEDOUT;
-}
-
 int wf_ctl_node_put(struct wf_control *control, struct wf_err *err)
 {
 	_cleanup_json_ json_t *document = wf_ctl_node_document(control);
@@ -387,63 +312,7 @@ int wf_ctl_node_put(struct wf_control *control, struct wf_err *err)
 					      .name = control->config.node_name,
 					      .document = document,
 					      .expected = WF_STORE_ANY };
-	int r = document ? wf_ctl_commit(control, &write, 1, WF_STORE_DURABLE, err)
-			 : wf_fail(err, -ENOMEM, "out of memory");
 
-	return r;
-}
-
-static int publish_self(struct wf_control *control, struct wf_err *err)
-{
-	int r = wf_ctl_node_put(control, err);
-
-	return r < 0 ? r : put_lease(control, err);
-}
-
-static void renew(evutil_socket_t fd, short what, void *context)
-{
-	struct wf_control *control = context;
-	struct wf_err fault = WF_ERR_INIT;
-	int r = control->cluster.lease
-			? wf_store_lease_renew(control->store, control->cluster.lease, &fault)
-			: -ENOENT;
-
-	(void)fd;
-	(void)what;
-	/* it has ended while the store was not reached: others took this node for lost */
-	if (r == -ENOENT)
-		r = publish_self(control, &fault);
-	if (r < 0)
-		wf_log_warning_rl("others cannot be told that this node is alive", "error=\"%s\"",
-				  fault.message);
-	else
-		wf_ctl_nodes_expire(control);
-	if (r == 0)
-		wf_ctl_hosts_want(control);
-	/* the kernel does not tell of routes that are new, nor of every MTU */
-	wf_ctl_dirty(control, CTL_DIRTY_WAYS);
-	arm_lease(control);
-}
-
-int wf_ctl_node_publish(struct wf_control *control, struct wf_err *err)
-{
-	struct wf_err fault = WF_ERR_INIT;
-	int r = check_name(control, err);
-
-	if (r == 0)
-		r = check_address(control, err);
-	if (r < 0)
-		return r;
-	control->cluster.lease_timer = evtimer_new(control->loop, renew, control);
-	if (!control->cluster.lease_timer)
-		return wf_fail(err, -ENOMEM, "out of memory");
-	r = publish_self(control, &fault);
-	if (r < 0 && !is_outage(r))
-		return wf_fail(err, r, "cannot join as node %s: %s", control->config.node_name,
-			       fault.message);
-	if (r < 0)
-		wf_log_warning("the store is not reached: going on with what is known",
-			       "error=\"%s\"", fault.message);
-	arm_lease(control);
-	return 0;
+	return document ? wf_ctl_commit(control, &write, 1, WF_STORE_DURABLE, err)
+			: wf_fail(err, -ENOMEM, "out of memory");
 }

@@ -17,7 +17,7 @@ static json_t *self_json(const struct wf_control *control)
 static json_t *node_json(const struct ctl_node *node)
 {
 	char text[WF_ADDR_TEXT] = "";
-	json_t *value;
+	json_t *value, *path;
 
 	if (!wf_addr_is_zero(&node->underlay))
 		(void)wf_addr_format(&node->underlay, text);
@@ -31,6 +31,9 @@ static json_t *node_json(const struct ctl_node *node)
 			value, "lostSeconds",
 			json_integer(
 				(json_int_t)((wf_clock_monotonic_ms() - node->lost_ms) / 1000)));
+	path = wf_ctl_probe_json(node);
+	if (value && path)
+		(void)json_object_set_new(value, "path", path);
 	return value;
 }
 
@@ -56,6 +59,7 @@ void wf_ctl_node_metrics(struct wf_control *control, struct wf_str *out)
 			   "Other nodes that share the store, by state.");
 	wf_str_addf(out, "weft_nodes{state=\"alive\"} %zu\nweft_nodes{state=\"lost\"} %zu\n", alive,
 		    lost);
+	wf_ctl_probe_metrics(control, out);
 	wf_ctl_metric_head(out, "weft_remote_endpoints", "gauge",
 			   "Endpoints of other nodes that are known here.");
 	wf_str_addf(out, "weft_remote_endpoints %zu\n", control->cluster.remotes.count);

@@ -195,7 +195,8 @@ static void sync_link_local(struct wf_control *control)
 	struct wf_err fault = WF_ERR_INIT;
 	struct wf_addr now;
 
-	if (!control->cluster.watch ||
+	/* who has not joined says nothing of itself */
+	if (!control->cluster.lease ||
 	    wf_net_link_local_find(control->net, &control->config.node_ip, &now, NULL) < 0 ||
 	    wf_addr_equal(&now, &control->cluster.link_local))
 		return;

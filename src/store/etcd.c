@@ -40,6 +40,7 @@ void wf_etcd_turn(struct wf_etcd *etcd, uint64_t timeout_ms)
 	wf_etcd_net_step(&etcd->net, timeout_ms);
 	wf_etcd_link_run(etcd);
 	wf_etcd_audit_run(etcd);
+	wf_etcd_lease_run(etcd);
 	wf_etcd_schedule(etcd);
 }
 
@@ -133,6 +134,7 @@ static void etcd_close(struct wf_store *store)
 	struct wf_etcd *etcd = etcd_of(store);
 
 	wf_etcd_link_close(etcd);
+	wf_etcd_call_free(&etcd->renewal.call);
 	wf_etcd_resync_free(&etcd->resync);
 	wf_etcd_net_done(&etcd->net);
 	wf_store_close(&etcd->mirror);
@@ -156,6 +158,7 @@ static const struct wf_store_ops etcd_ops = {
 	.lease_renew = wf_etcd_lease_renew,
 	.lease_revoke = wf_etcd_lease_revoke,
 	.lease_expire = wf_etcd_lease_expire,
+	.lease_renew_later = wf_etcd_lease_renew_later,
 	.fd = etcd_fd,
 	.process = etcd_process,
 	.state = etcd_state,

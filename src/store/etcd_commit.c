@@ -68,7 +68,14 @@ int wf_etcd_ask(struct wf_etcd *etcd, const char *path, struct wf_str *body, uin
 	while (!call->is_done)
 		wf_etcd_turn(etcd, TURN_MS);
 	*ret_sent = call->was_sent;
-	r = wf_etcd_call_answer(call, ret_answer, err);
+	return wf_etcd_judge_answer(etcd, call, ret_answer, err);
+}
+
+int wf_etcd_judge_answer(struct wf_etcd *etcd, const struct wf_etcd_call *call,
+			 struct wf_etcd_answer *ret_answer, struct wf_err *err)
+{
+	int r = wf_etcd_call_answer(call, ret_answer, err);
+
 	if (r == 0 && ret_answer->cluster_id != etcd->cluster_id)
 		r = wf_fail(err, -EAGAIN, "etcd at %s is another one than before",
 			    wf_etcd_call_endpoint(call));

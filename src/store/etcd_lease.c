@@ -67,6 +67,49 @@ int wf_etcd_lease_renew(struct wf_store *store, uint64_t lease, struct wf_err *e
 	return r;
 }
 
+static int start_renewal(struct wf_etcd *etcd, struct wf_err *err)
+{
+	struct wf_str body = WF_STR_INIT;
+
+	if (!etcd->is_connected || etcd->hold == WF_ETCD_HOLD_FOREIGN)
+		return wf_etcd_fail_unreachable(etcd, err);
+	wf_str_addf(&body, "{\"ID\":\"%" PRIu64 "\"}", etcd->renewal.lease);
+	return wf_etcd_call_start(&etcd->net, "lease/keepalive", &body, wf_etcd_request_ms(etcd),
+				  &etcd->renewal.call, err);
+}
+
+void wf_etcd_lease_renew_later(struct wf_store *store, uint64_t lease, wf_store_done_fn done,
+			       void *context)
+{
+	struct wf_etcd *etcd = (struct wf_etcd *)store;
+	struct wf_err err = WF_ERR_INIT;
+	int r;
+
+	wf_etcd_call_free(&etcd->renewal.call);
+	etcd->renewal.lease = lease;
+	etcd->renewal.done = done;
+	etcd->renewal.context = context;
+	r = start_renewal(etcd, &err);
+	if (r < 0)
+		done(r, &err, context);
+}
+
+void wf_etcd_lease_run(struct wf_etcd *etcd)
+{
+	_cleanup_(wf_etcd_call_free) struct wf_etcd_call *call = NULL;
+	_cleanup_(wf_etcd_answer_done) struct wf_etcd_answer answer = { 0 };
+	struct wf_err err = WF_ERR_INIT;
+	int r;
+
+	if (!etcd->renewal.call || !etcd->renewal.call->is_done)
+		return;
+	call = TAKE_PTR(etcd->renewal.call);
+	r = wf_etcd_judge_answer(etcd, call, &answer, &err);
+	if (r == -ENOENT || (r == 0 && answer.ttl_s == 0))
+		r = fail_ended(etcd->renewal.lease, &err);
+	etcd->renewal.done(r, &err, etcd->renewal.context);
+}
+
 static int note_document(const struct wf_local_row *row, void *context, struct wf_err *err)
 {
 	*(bool *)context = true;

@@ -69,6 +69,12 @@ struct wf_etcd {
 	struct wf_etcd_call *probe;
 	struct wf_etcd_call *list; /* a page of the resync's */
 	struct wf_etcd_call *page; /* the audit's */
+	struct {
+		struct wf_etcd_call *call; /* NULL: none is under way */
+		uint64_t lease;
+		wf_store_done_fn done;
+		void *context; /* borrowed */
+	} renewal;
 	uint64_t retry_ms;
 	uint64_t heard_ms;        /* last sign of life of the connection */
 	unsigned int failed;      /* connections in a row that came to nothing */
@@ -213,10 +219,18 @@ int wf_etcd_connect(struct wf_etcd *etcd, uint64_t deadline_ms, struct wf_err *e
 int wf_etcd_ask(struct wf_etcd *etcd, const char *path, struct wf_str *body, uint64_t deadline_ms,
 		struct wf_etcd_answer *ret_answer, bool *ret_sent, struct wf_err *err);
 
+/* The answer of a call that is done; a failure takes us to the next endpoint. */
+int wf_etcd_judge_answer(struct wf_etcd *etcd, const struct wf_etcd_call *call,
+			 struct wf_etcd_answer *ret_answer, struct wf_err *err);
+
 /* lease */
 int wf_etcd_lease_grant(struct wf_store *store, uint64_t ttl_ms, uint64_t *ret_lease,
 			struct wf_err *err);
 int wf_etcd_lease_renew(struct wf_store *store, uint64_t lease, struct wf_err *err);
+void wf_etcd_lease_renew_later(struct wf_store *store, uint64_t lease, wf_store_done_fn done,
+			       void *context);
+/* Once a turn: whether a renewal that nobody waits for has its answer. */
+void wf_etcd_lease_run(struct wf_etcd *etcd);
 int wf_etcd_lease_revoke(struct wf_store *store, uint64_t lease, struct wf_err *err);
 int wf_etcd_lease_expire(struct wf_store *store, uint64_t *ret_next_ms, struct wf_err *err);
 

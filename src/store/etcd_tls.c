@@ -160,7 +160,9 @@ static int fail_transport(const struct wf_etcd_call *call, struct wf_err *err)
 		return wf_fail(err, -EACCES,
 			       "the certificate of etcd at %s is not accepted: %s (authority: %s)",
 			       wf_etcd_call_endpoint(call), what,
-			       call->net->tls.ca ? call->net->tls.ca : "the system's");
+			       call->net->tls.ca
+				       ? call->net->tls.ca
+				       : "the system's; another one is given with --etcd-ca");
 	case CURLE_SSL_CERTPROBLEM:
 	case CURLE_SSL_CACERT_BADFILE:
 		return wf_fail(err, -EACCES, "etcd at %s: %s", wf_etcd_call_endpoint(call), what);

@@ -221,6 +221,17 @@ int wf_store_lease_renew(struct wf_store *store, uint64_t lease, struct wf_err *
 	return store->ops->lease_renew(store, lease, err);
 }
 
+void wf_store_lease_renew_later(struct wf_store *store, uint64_t lease, wf_store_done_fn done,
+				void *context)
+{
+	struct wf_err err = WF_ERR_INIT;
+
+	if (store->ops->lease_renew_later)
+		store->ops->lease_renew_later(store, lease, done, context);
+	else
+		done(store->ops->lease_renew(store, lease, &err), &err, context);
+}
+
 int wf_store_lease_revoke(struct wf_store *store, uint64_t lease, struct wf_err *err)
 {
 	return store->ops->lease_revoke(store, lease, err);

@@ -24,6 +24,8 @@
 #define MAX_CONFIG_BYTES  (1U << 20)
 #define MAX_COOL_DOWN_MS  86400000
 #define MAX_NODE_GRACE_MS 2592000000ULL
+#define MIN_NODE_PROBE_MS 1000
+#define MAX_NODE_PROBE_MS 3600000
 
 static const char *const formats[] = { "table", "json", NULL };
 static const char *const xdp_modes[] = { "off", "auto", "native", NULL };
@@ -62,6 +64,15 @@ static int check_node_ip(const char *text, struct wf_err *err)
 
 	if (wf_addr_parse(text, &addr) < 0 || !wf_addr_is_usable(&addr))
 		return wf_fail(err, -EINVAL, "\"%s\" is not an address of a host", text);
+	return 0;
+}
+
+static int check_node_probe(const char *text, struct wf_err *err)
+{
+	uint64_t ms;
+
+	if (wf_str_to_duration_ms(text, &ms) == 0 && ms && ms < MIN_NODE_PROBE_MS)
+		return wf_fail(err, -EINVAL, "%s is too often: 1s at least, or 0 for never", text);
 	return 0;
 }
 
@@ -232,6 +243,15 @@ const struct wf_option weftd_options[] = {
 	  .value = "TIME",
 	  .help = "how long a node may be lost until others release its endpoints and their "
 		  "addresses; 0: for ever" },
+	{ .name = "node-probe-interval",
+	  .type = WF_OPTION_DURATION,
+	  .offset = MEMBER(node_probe_ms),
+	  .fallback = "10s",
+	  .max = MAX_NODE_PROBE_MS,
+	  .value = "TIME",
+	  .help = "how often each other node is asked by ICMP whether it is reached, how fast and "
+		  "with how large packets; 0: never",
+	  .check = check_node_probe },
 	{ .name = "uplinks",
 	  .type = WF_OPTION_STRING,
 	  .offset = MEMBER(uplinks),
@@ -404,7 +424,7 @@ static int read_file(const struct weftd_config *config, json_t **ret_root, struc
 					 err);
 }
 
-static int fill_node_name(struct weftd_config *config, struct wf_err *err)
+int weftd_config_fill_node_name(struct weftd_config *config, struct wf_err *err)
 {
 	char host[256];
 
@@ -462,7 +482,7 @@ int weftd_config_load(struct weftd_config *config, int argc, char **argv, bool *
 	if (r < 0 || config->cleanup || config->doctor || config->import || config->man ||
 	    config->version)
 		return r;
-	return fill_node_name(config, err);
+	return weftd_config_fill_node_name(config, err);
 }
 
 void weftd_config_done(struct weftd_config *config)

@@ -31,6 +31,7 @@ struct weftd_config {
 	char *node_ports;
 	uint64_t overlay_port;
 	uint64_t node_grace_ms;
+	uint64_t node_probe_ms;
 	char *uplinks;
 	char *xdp;
 	char *firewall;
@@ -62,6 +63,9 @@ extern const struct wf_option weftd_options[];
 int weftd_config_load(struct weftd_config *config, int argc, char **argv, bool *ret_help,
 		      struct wf_err *err);
 void weftd_config_done(struct weftd_config *config);
+
+/* The host's name, unless one was given; the modes of one run do without. */
+int weftd_config_fill_node_name(struct weftd_config *config, struct wf_err *err);
 
 /* Whether an option is a mode of one run: it has no place in a file. */
 bool weftd_config_is_mode(const struct wf_option *option);

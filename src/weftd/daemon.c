@@ -193,6 +193,7 @@ static int open_parts(struct daemon *daemon, struct wf_err *err)
 			    &control.node_port_last);
 	control.overlay_port = (uint16_t)config->overlay_port;
 	control.node_grace_ms = config->node_grace_ms;
+	control.node_probe_ms = config->node_probe_ms;
 	r = weftd_failsafe_parse(config->host_failsafe, daemon->failsafes, &control.failsafe_count,
 				 err);
 	if (r == 0)

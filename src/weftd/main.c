@@ -92,10 +92,30 @@ static bool is_sure(const struct weftd_config *config)
 	return fgets(answer, sizeof(answer), stdin) && strcmp(answer, "yes\n") == 0;
 }
 
-static int run_cleanup(const struct weftd_config *config)
+/* What cannot be done here can be done elsewhere: the host is clean all the same. */
+static void leave_store(struct weftd_config *config, struct wf_str *report)
+{
+	_cleanup_(wf_store_close) struct wf_store *store = NULL;
+	struct wf_err err = WF_ERR_INIT;
+	int r = weftd_config_fill_node_name(config, &err);
+
+	if (r == 0)
+		r = weftd_store_open_shared(config, &store, &err);
+	if (r == 0)
+		r = wf_control_leave(store, config->node_name, report, &err);
+	if (r < 0)
+		wf_str_addf(report,
+			    "node %s stays in the store that other nodes share: %s; 'weft delete "
+			    "node %s' on one of them takes it out\n",
+			    config->node_name ? config->node_name : "?", err.message,
+			    config->node_name ? config->node_name : "NAME");
+}
+
+static int run_cleanup(struct weftd_config *config)
 {
 	_cleanup_(wf_str_done) struct wf_str report = WF_STR_INIT;
 	struct wf_err err = WF_ERR_INIT;
+	bool was_shared = weftd_store_was_shared(config);
 	int r;
 
 	if (!is_sure(config)) {
@@ -103,6 +123,8 @@ static int run_cleanup(const struct weftd_config *config)
 		return EXIT_FAILED;
 	}
 	r = wf_control_cleanup(config->run_dir, config->state_dir, config->bpf_dir, &report, &err);
+	if (r == 0 && was_shared)
+		leave_store(config, &report);
 	(void)fputs(wf_str_text(&report), stdout);
 	return r < 0 ? complain(&err, EXIT_FAILED) : 0;
 }

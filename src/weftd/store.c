@@ -148,6 +148,29 @@ void weftd_store_close(struct weftd_store *store)
 	wf_store_close(&store->store);
 }
 
+bool weftd_store_was_shared(const struct weftd_config *config)
+{
+	_cleanup_free_ char *mirror = NULL;
+
+	return asprintf(&mirror, "%s/" MIRROR, config->state_dir) >= 0 && access(mirror, F_OK) == 0;
+}
+
+int weftd_store_open_shared(const struct weftd_config *config, struct wf_store **ret_store,
+			    struct wf_err *err)
+{
+	_cleanup_(wf_store_etcd_url_done) struct wf_store_etcd_url url = { 0 };
+	struct wf_store_etcd_options options;
+	int r;
+
+	if (!wf_store_etcd_is_url(config->store))
+		return wf_fail(err, -EINVAL, "--store does not say which etcd");
+	r = wf_store_etcd_url_parse(config->store, &url, err);
+	if (r < 0)
+		return r;
+	options = etcd_options(config, &url, NULL);
+	return wf_store_etcd_open(&options, ret_store, err);
+}
+
 int weftd_store_import(const struct weftd_config *config, struct wf_store_import *ret_import,
 		       struct wf_err *err)
 {

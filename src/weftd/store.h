@@ -29,6 +29,14 @@ void weftd_store_close(struct weftd_store *store);
 /* From now on the loop drives it. */
 int weftd_store_start(struct weftd_store *store, struct event_base *loop, struct wf_err *err);
 
+/*
+ * Whether this host has been a node of a store in etcd; and that store, without a mirror of its
+ * own. -EINVAL: --store names none.
+ */
+bool weftd_store_was_shared(const struct weftd_config *config);
+int weftd_store_open_shared(const struct weftd_config *config, struct wf_store **ret_store,
+			    struct wf_err *err);
+
 /* --import: copies the embedded store into the one of --store, and says what it did. */
 int weftd_store_import(const struct weftd_config *config, struct wf_store_import *ret_import,
 		       struct wf_err *err);

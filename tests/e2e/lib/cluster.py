@@ -9,6 +9,7 @@
 from .etcd import Etcd
 from .netns import Netns, wait_until
 from .node import ApiError
+from .relay import Relay
 
 ETCD = "10.9.0.254"
 
@@ -21,18 +22,24 @@ class Underlay:
         self.mtu = mtu
         self.etcd = Etcd(self.ns, directory, ETCD)
         self.count = 0
+        self.relays = []
         self.ns.run("ip link set lo up")
         self.ns.run(f"ip link add wire mtu {mtu} type bridge")
         self.ns.run(f"ip addr add {ETCD}/24 dev wire")
         self.ns.run("ip addr add fd09::fe/64 dev wire nodad")
         self.ns.run("ip link set wire up")
 
-    def join(self, node):
-        """Connects a node; returns its address on the wire."""
+    def join(self, node, relayed=False):
+        """Connects a node; returns its address on the wire. relayed: by a Relay, node.relay."""
         self.count += 1
         port = f"p{self.count}"
-        self.ns.run(f"ip link add {port} mtu {self.mtu} type veth peer name up0 "
-                    f"netns {node.netns}")
+        if relayed:
+            node.relay = Relay((self.ns, port), (node.host, "up0"))
+            self.relays.append(node.relay)
+            self.ns.run(f"ip link set {port} mtu {self.mtu}")
+        else:
+            self.ns.run(f"ip link add {port} mtu {self.mtu} type veth peer name up0 "
+                        f"netns {node.netns}")
         self.ns.run(f"ip link set {port} master wire up")
         node.run(f"ip link set up0 mtu {self.mtu}")
         node.run(f"ip addr add 10.9.0.{self.count}/24 dev up0")
@@ -64,6 +71,8 @@ class Underlay:
 
     def close(self):
         self.etcd.close()
+        for relay in self.relays:
+            relay.close()
         self.ns.remove()
 
 

@@ -10,6 +10,15 @@
 #include "base/str.h"
 #include "net/net.h"
 
+/* fake_net_echo.c: how echo requests fare, of all nodes; to be set by tests. */
+struct fake_echo {
+	uint32_t largest;  /* what passes; more is refused by a router that says so */
+	bool is_cut;       /* nobody answers */
+	bool is_forbidden; /* no socket */
+	unsigned int sockets, sent;
+};
+struct fake_echo *fake_net_echo(void);
+
 struct wf_net *fake_net_new(void);
 void fake_net_free(struct wf_net **net);
 

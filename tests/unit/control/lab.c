@@ -99,6 +99,7 @@ int lab_start(struct lab *lab)
 					    .shared = lab->node_ip,
 					    .overlay_port = WF_OVERLAY_PORT,
 					    .node_grace_ms = 60000,
+					    .node_probe_ms = lab->probe_ms,
 					    .run_dir = "/nonexistent",
 					    .cool_down_ms = lab->cool_down_ms,
 					    .uplinks = "auto",

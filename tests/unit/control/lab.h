@@ -29,6 +29,7 @@ struct lab {
 	uint64_t cool_down_ms; /* for networks that do not say */
 	const char *node;      /* its name; borrowed */
 	const char *node_ip;   /* NULL: the store is its own */
+	uint64_t probe_ms;     /* how often it asks whether others are reached; 0: never */
 	bool is_guest;         /* the store is another lab's */
 };
 

@@ -4,6 +4,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -407,6 +408,30 @@ static void test_policy_sees_remote_labels(void **state)
 	assert_int_equal(verdict_from(pair->b, "10.5.0.3", "db"), WF_POLICY_ALLOW);
 }
 
+/* As etcd does when a node does not renew its lease. */
+static void forget_lease(struct wf_store *store, const char *name)
+{
+	_cleanup_json_ json_t *claims = NULL;
+	struct wf_store_write write = { .op = WF_STORE_DELETE,
+					.kind = CTL_KIND_NODE_LEASE,
+					.name = name,
+					.expected = WF_STORE_ANY };
+	json_t *claim;
+	uint64_t revision;
+	size_t i;
+
+	assert_int_equal(wf_store_commit(store, &write, 1, WF_STORE_DURABLE, NULL, NULL), 0);
+	assert_int_equal(wf_store_list(store, CTL_KIND_NODE_ADDRESS, &claims, &revision, NULL), 0);
+	json_array_foreach(claims, i, claim) {
+		if (strcmp(wf_json_str(json_object_get(claim, "spec"), "node", ""), name) != 0)
+			continue;
+		write.kind = CTL_KIND_NODE_ADDRESS;
+		write.name = wf_json_str(json_object_get(claim, "metadata"), "name", "");
+		assert_int_equal(wf_store_commit(store, &write, 1, WF_STORE_DURABLE, NULL, NULL),
+				 0);
+	}
+}
+
 static void test_names_and_addresses_of_nodes(void **state)
 {
 	struct pair *pair = *state;
@@ -415,7 +440,12 @@ static void test_names_and_addresses_of_nodes(void **state)
 	lab_assert_refused(third, lab_start(third), -EADDRINUSE, "", "a node b is alive");
 	third->node = "c";
 	third->node_ip = "192.0.2.2";
-	lab_assert_refused(third, lab_start(third), -EADDRINUSE, "", "node b says");
+	lab_assert_refused(third, lab_start(third), -EADDRINUSE, "",
+			   "node b is alive at 192.0.2.2");
+	/* once it is lost it may still come back */
+	forget_lease(pair->a->store, "b");
+	lab_settle(pair->a);
+	lab_assert_refused(third, lab_start(third), -EADDRINUSE, "", "weft delete node b");
 	lab_use(pair->a);
 	lab_free(&third);
 }
@@ -462,17 +492,12 @@ static void test_networks_take_turns(void **state)
 static void test_lost_node(void **state)
 {
 	struct pair *pair = *state;
-	const struct wf_store_write gone = { .op = WF_STORE_DELETE,
-					     .kind = CTL_KIND_NODE_LEASE,
-					     .name = "b",
-					     .expected = WF_STORE_ANY };
 
 	assert_int_equal(attach(pair->b, "db", ""), 0);
 	lab_stop(pair->b);
 	lab_settle(pair->a);
 	assert_true(wf_ctl_node_find(pair->a->control, "b")->is_alive);
-	assert_int_equal(wf_store_commit(pair->a->store, &gone, 1, WF_STORE_DURABLE, NULL, NULL),
-			 0);
+	forget_lease(pair->a->store, "b");
 	lab_settle(pair->a);
 	assert_false(wf_ctl_node_find(pair->a->control, "b")->is_alive);
 	fake_clock_advance_ms(59000);
@@ -544,6 +569,117 @@ static void test_ways(void **state)
 	assert_int_not_equal(node_device(pair->a, "b"), 0);
 }
 
+static bool is_stored(const struct lab *lab, const char *kind, const char *name)
+{
+	_cleanup_json_ json_t *document = NULL;
+
+	return wf_store_get(lab->store, kind, name, &document, NULL) == 0;
+}
+
+static int delete_node(struct lab *lab, const char *name, bool force,
+		       struct wf_control_released *ret_released)
+{
+	lab_use(lab);
+	json_decref(lab->answer);
+	lab->answer = NULL;
+	wf_err_clear(&lab->err);
+	return wf_control_delete_for(lab->control, WF_KIND_NODE, name, force, ret_released,
+				     &lab->err);
+}
+
+/* Who is alive says so again, whatever was deleted; the others see no gap that lasts. */
+static void test_own_documents_come_back(void **state)
+{
+	struct pair *pair = *state;
+	const char *const kinds[] = { WF_KIND_NODE, CTL_KIND_NODE_LEASE };
+
+	for (size_t i = 0; i < WF_ARRAY_LEN(kinds); i++) {
+		const struct wf_store_write gone = { .op = WF_STORE_DELETE,
+						     .kind = kinds[i],
+						     .name = "b",
+						     .expected = WF_STORE_ANY };
+
+		assert_int_equal(
+			wf_store_commit(pair->a->store, &gone, 1, WF_STORE_DURABLE, NULL, NULL), 0);
+		assert_false(is_stored(pair->a, kinds[i], "b"));
+		settle(pair);
+		settle(pair);
+		assert_true(is_stored(pair->a, kinds[i], "b"));
+		assert_true(wf_ctl_node_find(pair->a->control, "b")->is_alive);
+	}
+}
+
+static void test_a_node_that_is_alive_stays(void **state)
+{
+	struct pair *pair = *state;
+	struct wf_control_released released;
+
+	assert_int_equal(attach(pair->b, "db", ""), 0);
+	settle(pair);
+	lab_assert_refused(pair->a, delete_node(pair->a, "b", false, &released), -EBUSY, "",
+			   "node b is alive and has 1 endpoint that is reached from here");
+	lab_assert_refused(pair->b, delete_node(pair->b, "b", true, &released), -EBUSY, "",
+			   "this is the node that is asked");
+	assert_true(is_stored(pair->a, WF_KIND_NODE, "b"));
+	/* forced: what it had goes, it says again that it is there, and loses its endpoint */
+	assert_int_equal(delete_node(pair->a, "b", true, &released), 0);
+	assert_int_equal(released.endpoints, 1);
+	/* the endpoint's, and the host's own in the network */
+	assert_int_equal(released.addresses, 2);
+	settle(pair);
+	settle(pair);
+	assert_true(is_stored(pair->a, WF_KIND_NODE, "b"));
+	assert_true(wf_ctl_node_find(pair->a->control, "b")->is_alive);
+	assert_null(wf_ctl_endpoint_find(pair->b->control, "db"));
+}
+
+/* At once, without the grace; also what only the node itself knew of. */
+static void test_a_lost_node_is_forgotten(void **state)
+{
+	struct pair *pair = *state;
+	struct wf_control_released released;
+
+	lab_network(pair->b, "own", "{'subnets':[{'cidr':'10.7.0.0/24'}]}");
+	lab_use(pair->b);
+	for (unsigned int i = 0; i < 5; i++)
+		assert_int_equal(lab_attach(pair->b,
+					    "{'network':'%s','name':'db%u','netns':'/fake/c%u',"
+					    "'owner':'cli'}",
+					    i == 4 ? "own" : "over", i, i),
+				 0);
+	settle(pair);
+	assert_int_equal(attach(pair->a, "mine", ""), 0);
+	assert_string_equal(lab_address(pair->a), "10.5.0.6");
+	lab_stop(pair->b);
+	forget_lease(pair->a->store, "b");
+	lab_settle(pair->a);
+	assert_int_equal(delete_node(pair->a, "b", false, &released), 0);
+	assert_int_equal(released.endpoints, 5);
+	assert_int_equal(released.addresses, 5);
+	assert_int_equal(fake_dp_remote_count(pair->a->dp), 0);
+	assert_null(wf_ctl_node_find(pair->a->control, "b"));
+	assert_false(is_stored(pair->a, WF_KIND_NODE, "b"));
+	for (unsigned int i = 0; i < 5; i++) {
+		char name[8];
+
+		(void)snprintf(name, sizeof(name), "db%u", i);
+		assert_false(is_stored(pair->a, WF_KIND_ENDPOINT, name));
+	}
+	/* what others have stays */
+	assert_true(is_stored(pair->a, WF_KIND_ENDPOINT, "mine"));
+	assert_true(is_stored(pair->a, CTL_KIND_ADDRESS_LEASE, "over/10.5.0.6"));
+	assert_false(is_stored(pair->a, CTL_KIND_ADDRESS_LEASE, "over/10.5.0.2"));
+	lab_assert_refused(pair->a, delete_node(pair->a, "b", false, &released), -ENOENT, "",
+			   "does not exist");
+	/* it comes back as a new one */
+	lab_use(pair->b);
+	assert_int_equal(lab_start(pair->b), 0);
+	lab_settle(pair->b);
+	lab_settle(pair->a);
+	assert_true(wf_ctl_node_find(pair->a->control, "b")->is_alive);
+	assert_null(wf_ctl_endpoint_find(pair->b->control, "db0"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -561,6 +697,9 @@ int main(void)
 		CASE(test_networks_take_turns),
 		CASE(test_lost_node),
 		CASE(test_ways),
+		CASE(test_own_documents_come_back),
+		CASE(test_a_node_that_is_alive_stays),
+		CASE(test_a_lost_node_is_forgotten),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -100,6 +100,75 @@ static void test_stopped_is_noticed(void **state)
 	host_done(&host);
 }
 
+/* A renewal that nobody waits for. */
+struct renewal {
+	struct wf_store *store;
+	int result; /* 1: not known yet */
+	unsigned int calls;
+};
+
+static void note_renewal(int result, const struct wf_err *err, void *context)
+{
+	struct renewal *renewal = context;
+
+	assert_int_equal(result == 0, err->code == 0);
+	renewal->result = result;
+	renewal->calls++;
+}
+
+static bool is_answered(void *context)
+{
+	return ((struct renewal *)context)->calls > 0;
+}
+
+/* Begins one, which must return at once, and waits for what comes of it. */
+static int renew_later(struct renewal *renewal, uint64_t lease)
+{
+	struct wf_store *const stores[] = { renewal->store, NULL };
+	uint64_t begin_ms = wf_clock_monotonic_ms();
+
+	renewal->calls = 0;
+	renewal->result = 1;
+	wf_store_lease_renew_later(renewal->store, lease, note_renewal, renewal);
+	assert_in_range(wf_clock_monotonic_ms() - begin_ms, 0, 100);
+	assert_true(drive(stores, 5000, is_answered, renewal));
+	assert_int_equal(renewal->calls, 1);
+	return renewal->result;
+}
+
+static void test_renewal_without_waiting(void **state)
+{
+	struct host host;
+	struct renewal renewal;
+	struct wf_err err = WF_ERR_INIT;
+	uint64_t lease;
+
+	host_init(&host);
+	renewal.store = host.store;
+	assert_int_equal(wf_store_lease_grant(host.store, 60000, &lease, &err), 0);
+	assert_int_equal(renew_later(&renewal, lease), 0);
+	assert_int_equal(renew_later(&renewal, 12345), -ENOENT);
+	/* one takes the place of the other */
+	renewal.calls = 0;
+	wf_store_lease_renew_later(host.store, 12345, note_renewal, &renewal);
+	assert_int_equal(renew_later(&renewal, lease), 0);
+	/* a member that says nothing, then one that is not there */
+	etcd_signal(&cluster, 0, SIGSTOP);
+	assert_int_equal(renew_later(&renewal, lease), -EHOSTUNREACH);
+	await(host.store, 5000, is_away);
+	assert_int_equal(renew_later(&renewal, lease), -EHOSTUNREACH);
+	etcd_signal(&cluster, 0, SIGCONT);
+	await(host.store, 10000, is_back);
+	assert_int_equal(renew_later(&renewal, lease), 0);
+	assert_int_equal(wf_store_lease_revoke(host.store, lease, &err), 0);
+	assert_int_equal(renew_later(&renewal, lease), -ENOENT);
+	/* who closes the store is not called any more */
+	renewal.calls = 0;
+	wf_store_lease_renew_later(host.store, lease, note_renewal, &renewal);
+	host_done(&host);
+	assert_int_equal(renewal.calls, 0);
+}
+
 /* How often the owner's loop would wake up in a time. */
 static int count_wakes(struct wf_store *store, uint64_t ms)
 {
@@ -151,6 +220,7 @@ int main(void)
 		ETCD(test_outage),
 		ETCD(test_stopped),
 		ETCD(test_stopped_is_noticed),
+		ETCD(test_renewal_without_waiting),
 		ETCD(test_idle),
 	};
 

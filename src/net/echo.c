@@ -1,0 +1,348 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "net/echo.h"
+
+#include <errno.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+/* before linux/errqueue.h and linux/icmp.h, which would declare less */
+#include <netinet/icmp6.h>
+#include <netinet/in.h>
+#include <netinet/ip.h>
+
+#include <linux/errqueue.h>
+#include <linux/filter.h>
+#include <linux/icmp.h>
+
+#include "base/mem.h"
+
+/* What nobody who is not on the way can know. */
+#define COOKIE_BYTES 8
+
+/* As large as a packet may be: no device but the loopback takes it. */
+#define HUGE_BYTES 65535
+
+struct request {
+	struct icmphdr header; /* ICMPv6 has the same form */
+	uint8_t cookie[COOKIE_BYTES];
+	uint32_t tag;
+};
+
+struct wf_echo {
+	int fd;
+	bool is_ip4;
+	uint16_t id;
+	uint8_t cookie[COOKIE_BYTES];
+};
+
+/* What differs between the two. */
+struct family {
+	int family, protocol, level;
+	int error_option;
+	uint8_t request, answer;
+	uint32_t ip_bytes;
+};
+
+static const struct family families[2] = {
+	{ AF_INET6, IPPROTO_ICMPV6, IPPROTO_IPV6, IPV6_RECVERR, ICMP6_ECHO_REQUEST,
+	  ICMP6_ECHO_REPLY, 40 },
+	{ AF_INET, IPPROTO_ICMP, IPPROTO_IP, IP_RECVERR, ICMP_ECHO, ICMP_ECHOREPLY, 20 },
+};
+
+union sockaddr_any {
+	struct sockaddr any;
+	struct sockaddr_in ip4;
+	struct sockaddr_in6 ip6;
+};
+
+static const struct family *family_of(const struct wf_echo *echo)
+{
+	return &families[echo->is_ip4];
+}
+
+static socklen_t to_sockaddr(const struct wf_addr *addr, union sockaddr_any *ret)
+{
+	memset(ret, 0, sizeof(*ret));
+	if (wf_addr_is_ip4(addr)) {
+		ret->ip4.sin_family = AF_INET;
+		ret->ip4.sin_addr.s_addr = wf_addr_to_ip4(addr);
+		return sizeof(ret->ip4);
+	}
+	ret->ip6.sin6_family = AF_INET6;
+	memcpy(&ret->ip6.sin6_addr, addr->bytes, sizeof(ret->ip6.sin6_addr));
+	return sizeof(ret->ip6);
+}
+
+static struct wf_addr from_sockaddr(const union sockaddr_any *from)
+{
+	return from->any.sa_family == AF_INET ? wf_addr_from_ip4(from->ip4.sin_addr.s_addr)
+					      : wf_addr_from_bytes(AF_INET6, &from->ip6.sin6_addr);
+}
+
+/* ---- opening ------------------------------------------------------------------------------ */
+
+static int set_int(int fd, int level, int option, int value)
+{
+	return setsockopt(fd, level, option, &value, sizeof(value)) < 0 ? -errno : 0;
+}
+
+/* Of all answers that the host gets, those with our id. */
+static int set_filter(const struct wf_echo *echo)
+{
+	struct sock_filter ip4[] = {
+		BPF_STMT(BPF_LDX | BPF_B | BPF_MSH, 0),
+		BPF_STMT(BPF_LD | BPF_B | BPF_IND, offsetof(struct icmphdr, type)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, ICMP_ECHOREPLY, 0, 3),
+		BPF_STMT(BPF_LD | BPF_H | BPF_IND, offsetof(struct icmphdr, un.echo.id)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, echo->id, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, UINT32_MAX),
+		BPF_STMT(BPF_RET | BPF_K, 0),
+	};
+	struct sock_filter ip6[] = {
+		BPF_STMT(BPF_LD | BPF_B | BPF_ABS, offsetof(struct icmphdr, type)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, ICMP6_ECHO_REPLY, 0, 3),
+		BPF_STMT(BPF_LD | BPF_H | BPF_ABS, offsetof(struct icmphdr, un.echo.id)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, echo->id, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, UINT32_MAX),
+		BPF_STMT(BPF_RET | BPF_K, 0),
+	};
+	const struct sock_fprog program = { .filter = echo->is_ip4 ? ip4 : ip6,
+					    .len = echo->is_ip4 ? WF_ARRAY_LEN(ip4)
+								: WF_ARRAY_LEN(ip6) };
+
+	return setsockopt(echo->fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof(program)) < 0
+		       ? -errno
+		       : 0;
+}
+
+static int set_options(const struct wf_echo *echo)
+{
+	const struct family *family = family_of(echo);
+	int r = set_int(echo->fd, family->level, family->error_option, 1);
+
+	if (r == 0)
+		r = set_filter(echo);
+	if (r < 0)
+		return r;
+	if (echo->is_ip4)
+		return set_int(echo->fd, IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_PROBE);
+	r = set_int(echo->fd, IPPROTO_IPV6, IPV6_MTU_DISCOVER, IPV6_PMTUDISC_PROBE);
+	return r < 0 ? r : set_int(echo->fd, IPPROTO_IPV6, IPV6_DONTFRAG, 1);
+}
+
+int wf_echo_open(const struct wf_addr *source, struct wf_echo **ret_echo, struct wf_err *err)
+{
+	_cleanup_(wf_echo_close) struct wf_echo *echo = calloc(1, sizeof(*echo));
+	union sockaddr_any own;
+	socklen_t len = to_sockaddr(source, &own);
+	char text[WF_ADDR_TEXT];
+	int r;
+
+	if (!echo)
+		return wf_fail(err, -ENOMEM, "out of memory");
+	echo->is_ip4 = wf_addr_is_ip4(source);
+	if (getrandom(&echo->id, sizeof(echo->id), 0) < 0 ||
+	    getrandom(echo->cookie, sizeof(echo->cookie), 0) < 0)
+		return wf_fail(err, -errno, "no random numbers: %s", strerror(errno));
+	echo->fd = socket(family_of(echo)->family, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK,
+			  family_of(echo)->protocol);
+	if (echo->fd < 0)
+		return wf_fail(err, -errno, "no socket for echo requests: %s", strerror(errno));
+	r = set_options(echo);
+	if (r == 0 && bind(echo->fd, &own.any, len) < 0)
+		r = -errno;
+	if (r < 0)
+		return wf_fail(err, r, "echo requests from %s: %s", wf_addr_format(source, text),
+			       strerror(-r));
+	*ret_echo = TAKE_PTR(echo);
+	return 0;
+}
+
+void wf_echo_close(struct wf_echo **echo)
+{
+	if (!*echo)
+		return;
+	if ((*echo)->fd >= 0)
+		(void)close((*echo)->fd);
+	free(*echo);
+	*echo = NULL;
+}
+
+int wf_echo_fd(const struct wf_echo *echo)
+{
+	return echo->fd;
+}
+
+/* ---- sending ------------------------------------------------------------------------------ */
+
+/* RFC 1071; of ICMPv6 the kernel does it. */
+static uint16_t checksum(const struct request *request)
+{
+	uint16_t words[sizeof(*request) / 2];
+	uint32_t sum = 0;
+
+	memcpy(words, request, sizeof(words));
+	/* the rest is zero */
+	for (size_t i = 0; i < WF_ARRAY_LEN(words); i++)
+		sum += words[i];
+	sum = (sum & 0xffff) + (sum >> 16);
+	return (uint16_t) ~(sum + (sum >> 16));
+}
+
+static int send_bytes(const struct wf_echo *echo, const struct wf_addr *peer,
+		      const struct request *request, size_t bytes)
+{
+	static const uint8_t zeros[HUGE_BYTES];
+	union sockaddr_any to;
+	struct iovec parts[2] = {
+		{ .iov_base = (void *)request, .iov_len = sizeof(*request) },
+		{ .iov_base = (void *)zeros, .iov_len = bytes - sizeof(*request) },
+	};
+	struct msghdr message = { .msg_name = &to,
+				  .msg_namelen = to_sockaddr(peer, &to),
+				  .msg_iov = parts,
+				  .msg_iovlen = 2 };
+	int r = 0;
+
+	/* the first call may only hand over an error of an earlier packet */
+	for (int i = 0; i < 2; i++) {
+		r = sendmsg(echo->fd, &message, MSG_DONTWAIT) < 0 ? -errno : 0;
+		if (r == 0 || r == -EMSGSIZE)
+			break;
+	}
+	return r;
+}
+
+int wf_echo_send(struct wf_echo *echo, const struct wf_addr *peer, uint16_t seq, uint32_t tag,
+		 uint32_t size)
+{
+	const struct family *family = family_of(echo);
+	struct request request = { .header = { .type = family->request,
+					       .un.echo = { .id = htons(echo->id),
+							    .sequence = htons(seq) } },
+				   .tag = tag };
+
+	if (size < family->ip_bytes + sizeof(request) || size > HUGE_BYTES)
+		return -EINVAL;
+	memcpy(request.cookie, echo->cookie, sizeof(request.cookie));
+	request.header.checksum = checksum(&request);
+	return send_bytes(echo, peer, &request, size - family->ip_bytes);
+}
+
+/* ---- receiving ---------------------------------------------------------------------------- */
+
+/* What the kernel noted of a packet: 0, or nothing was noted. */
+static int take_error(const struct wf_echo *echo, struct sock_extended_err *ret_error,
+		      struct icmphdr *ret_header, struct wf_addr *ret_peer)
+{
+	const struct family *family = family_of(echo);
+	union sockaddr_any peer;
+	union {
+		struct cmsghdr align;
+		uint8_t bytes[512];
+	} control;
+	struct iovec part = { .iov_base = ret_header, .iov_len = sizeof(*ret_header) };
+	struct msghdr message = { .msg_name = &peer,
+				  .msg_namelen = sizeof(peer),
+				  .msg_iov = &part,
+				  .msg_iovlen = 1,
+				  .msg_control = &control,
+				  .msg_controllen = sizeof(control) };
+	ssize_t len;
+
+	memset(ret_header, 0, sizeof(*ret_header));
+	memset(ret_error, 0, sizeof(*ret_error));
+	memset(&peer, 0, sizeof(peer));
+	len = recvmsg(echo->fd, &message, MSG_ERRQUEUE | MSG_DONTWAIT);
+	if (len < 0)
+		return -errno;
+	for (struct cmsghdr *item = CMSG_FIRSTHDR(&message); item;
+	     item = CMSG_NXTHDR(&message, item))
+		if (item->cmsg_level == family->level && item->cmsg_type == family->error_option)
+			memcpy(ret_error, CMSG_DATA(item), sizeof(*ret_error));
+	*ret_peer = from_sockaddr(&peer);
+	return 0;
+}
+
+static bool is_too_big(const struct sock_extended_err *error)
+{
+	if (error->ee_origin == SO_EE_ORIGIN_ICMP)
+		return error->ee_type == ICMP_DEST_UNREACH && error->ee_code == ICMP_FRAG_NEEDED;
+	return error->ee_origin == SO_EE_ORIGIN_ICMP6 && error->ee_type == ICMP6_PACKET_TOO_BIG;
+}
+
+uint32_t wf_echo_device_mtu(struct wf_echo *echo, const struct wf_addr *peer)
+{
+	const struct family *family = family_of(echo);
+	const struct request request = { .header = { .type = family->request } };
+	struct sock_extended_err error;
+	struct icmphdr header;
+	struct wf_addr about;
+	uint32_t mtu = 0;
+
+	/* the kernel refuses it, and notes why: with the device's MTU */
+	if (send_bytes(echo, peer, &request, HUGE_BYTES - family->ip_bytes) != -EMSGSIZE)
+		return 0;
+	while (take_error(echo, &error, &header, &about) == 0)
+		if (error.ee_origin == SO_EE_ORIGIN_LOCAL && error.ee_errno == EMSGSIZE &&
+		    wf_addr_equal(&about, peer))
+			mtu = error.ee_info;
+	return mtu;
+}
+
+/* 1: news; 0: nothing more; -EAGAIN: of no interest. */
+static int take_answer(const struct wf_echo *echo, struct wf_echo_news *ret_news)
+{
+	uint8_t bytes[60 + sizeof(struct request)];
+	union sockaddr_any from;
+	socklen_t from_len = sizeof(from);
+	struct request answer;
+	size_t skip = 0;
+	ssize_t len;
+
+	memset(&from, 0, sizeof(from));
+	len = recvfrom(echo->fd, bytes, sizeof(bytes), MSG_DONTWAIT, &from.any, &from_len);
+	if (len < 0)
+		return errno == EAGAIN || errno == EWOULDBLOCK ? 0 : -EAGAIN;
+	if (echo->is_ip4)
+		skip = (size_t)(bytes[0] & 0xf) * 4;
+	if ((size_t)len < skip + sizeof(answer))
+		return -EAGAIN;
+	memcpy(&answer, bytes + skip, sizeof(answer));
+	if (answer.header.type != family_of(echo)->answer ||
+	    answer.header.un.echo.id != htons(echo->id) ||
+	    memcmp(answer.cookie, echo->cookie, sizeof(answer.cookie)) != 0)
+		return -EAGAIN;
+	*ret_news = (struct wf_echo_news){ .what = WF_ECHO_ANSWER,
+					   .peer = from_sockaddr(&from),
+					   .seq = ntohs(answer.header.un.echo.sequence),
+					   .tag = answer.tag };
+	return 1;
+}
+
+int wf_echo_receive(struct wf_echo *echo, struct wf_echo_news *ret_news)
+{
+	struct sock_extended_err error;
+	struct icmphdr header;
+	struct wf_addr peer;
+	int r;
+
+	while (take_error(echo, &error, &header, &peer) == 0) {
+		if (!is_too_big(&error) || header.type != family_of(echo)->request ||
+		    header.un.echo.id != htons(echo->id))
+			continue;
+		*ret_news = (struct wf_echo_news){ .what = WF_ECHO_TOO_BIG,
+						   .peer = peer,
+						   .seq = ntohs(header.un.echo.sequence),
+						   .mtu = error.ee_info };
+		return 1;
+	}
+	do
+		r = take_answer(echo, ret_news);
+	while (r == -EAGAIN);
+	return r;
+}
