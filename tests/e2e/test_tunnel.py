@@ -160,6 +160,21 @@ def test_what_does_not_fit_takes_the_device(cluster, pair):
     assert moves(a, lambda: web.ping(db4))[1] == 0
 
 
+def test_with_ipsec_the_stack_has_it(cluster, pair):
+    """What a policy of the host asks to be encrypted must not leave past it."""
+    (web, *_), (_, db4, _) = pair
+    a, b = cluster.nodes
+    assert web.ping(db4)
+    a.run("ip xfrm policy add src 10.9.0.1 dst 10.9.0.2 proto udp dport 4789 dir out "
+          "tmpl src 10.9.0.1 dst 10.9.0.2 proto esp mode transport")
+    # there is no key: nothing leaves any more
+    wait_until(lambda: not web.ping(db4), 15, 0.1, "the policy is kept")
+    assert not web.ping(db4)
+    a.run("ip xfrm policy flush")
+    wait_until(lambda: web.ping(db4), 15, 0.1, "the way without a policy")
+    wait_until(lambda: moves(a, lambda: web.ping(db4)) == [0, 0], 15, 0.5, "programs again")
+
+
 def test_congestion_on_the_way_is_kept(cluster, pair):
     """RFC 6040: a mark of the outer header goes into the inner one, or the packet is dropped."""
     (_, web4, _), (db, db4, _) = pair
