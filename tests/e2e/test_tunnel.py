@@ -200,6 +200,26 @@ def test_congestion_on_the_way_is_kept(cluster, pair):
             arrives(3, 0)
 
 
+def test_a_wrong_checksum_is_seen(cluster, pair):
+    """None is what nodes send; one that is there has to be right."""
+    (_, web4, _), (db, db4, _) = pair
+    a, b = cluster.nodes
+    vni = b.inspect("over")["status"]["number"]
+    listener = db.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    listener.bind(("0.0.0.0", 9999))
+    listener.settimeout(0.5)
+
+    def sent(check):
+        send(a.host, vxlan(vni, IP(src=web4, dst=db4) / UDP(sport=9, dport=9999) / b"x",
+                           "10.9.0.1", "10.9.0.2", check=check))
+        return listener.recv(100)
+
+    with listener:
+        assert sent(0) == b"x" and sent(None) == b"x"
+        with pytest.raises(TimeoutError):
+            sent(0x1234)
+
+
 def test_a_container_that_forwards(cluster, pair):
     """Streams go on whole through a container that is a router, out of a tunnel and into one."""
     (web, web4, _), (db, db4, _) = pair
