@@ -155,7 +155,8 @@ def test_what_does_not_fit_takes_the_device(cluster, pair):
     # it is told of an MTU late
     wait_until(lambda: moves(a, lambda: web.ping(db4, extra=("-s", "1400")))[1] > 0, 15, 0.2,
                "the device sends")
-    assert web.ping(db4, extra=("-s", "1400")) and web.ping(db6, extra=("-s", "1350"))
+    wait_until(lambda: web.ping(db4, extra=("-s", "1400")), 15, 0.2, "and that of the other")
+    assert web.ping(db6, extra=("-s", "1350"))
     assert transfer(web, db, db4) and transfer(web, db, db6)
     assert moves(a, lambda: web.ping(db4))[1] == 0
 
