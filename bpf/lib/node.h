@@ -96,7 +96,9 @@ static __always_inline int wf_node_send(struct wf_ctx *ctx, struct wf_work *work
 	r = wf_flow_read(ctx, ip, WF_SITE_EDGE, &work->flow);
 	if (r == 0)
 		r = wf_node_hide(ctx, work, own);
-	return r < 0 ? r : WF_TOLD(wf_to_remote(ctx, WF_SLOT_HOST, remote));
+	if (r == 0)
+		r = wf_to_remote(ctx, WF_SLOT_HOST, remote);
+	return r < 0 ? r : WF_TOLD(r);
 }
 
 /* Whether a packet answers a connection that shows the host's address; then hit is filled in. */
@@ -118,7 +120,9 @@ static __always_inline int wf_node_receive(struct wf_ctx *ctx, struct wf_work *w
 		r = wf_judge_translated(ctx, work, WF_SLOT_NOBODY, wf_node_end(&work->hit.to.dst));
 		if (r == 0)
 			r = wf_translate(ctx, work);
-		return r < 0 ? r : WF_TOLD(wf_to_host(ctx, NULL, WF_SLOT_NOBODY));
+		if (r == 0)
+			r = wf_to_host(ctx, NULL, WF_SLOT_NOBODY);
+		return r < 0 ? r : WF_TOLD(r);
 	}
 	if (wf_guard_cares(ctx, flags)) {
 		r = wf_guard(ctx, &work->ip, WF_SLOT_NOBODY, WF_SLOT_HOST,

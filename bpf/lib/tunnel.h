@@ -38,6 +38,8 @@ struct wf_inner_head {
 	__u8 ip[2];
 };
 
+#define WF_OUTER_MAX_BYTES 65535
+
 /* Least bytes of the headers of a segment beside its payload: with TCP timestamps. */
 #define WF_SEGMENT_BYTES_IP4 52
 #define WF_SEGMENT_BYTES_IP6 72
@@ -48,6 +50,9 @@ static __always_inline int wf_tunnel_fits(const struct wf_ctx *ctx, __u32 mtu)
 	__u32 payload = wf_ctx_gso_bytes(ctx);
 	__u32 outer = sizeof(struct wf_outer);
 
+	/* one still to be segmented has to say its length, too */
+	if (wf_ctx_len(ctx) + outer > WF_OUTER_MAX_BYTES)
+		return 0;
 	if (payload)
 		return payload + outer +
 			       (wf_ctx_is_ip6(ctx) ? WF_SEGMENT_BYTES_IP6 : WF_SEGMENT_BYTES_IP4) <=

@@ -37,10 +37,37 @@ uint32_t wf_ctl_overlay_bytes(const struct wf_control *control)
 	return wf_addr_is_ip4(&control->config.node_ip) ? OVERLAY_BYTES_IP4 : OVERLAY_BYTES_IP6;
 }
 
+/*
+ * By programs, or by the device alone: over IPv6 the outer packet has a checksum, which the stack
+ * makes; and only the stack encrypts, and refuses what should have been.
+ */
+static bool by_programs(struct wf_control *control, bool *ret_ipsec)
+{
+	struct wf_err fault = WF_ERR_INIT;
+
+	if (wf_net_ipsec_present(control->net, ret_ipsec, &fault) < 0) {
+		wf_log_warning_rl("taken for a host with IPsec", "error=\"%s\"", fault.message);
+		*ret_ipsec = true;
+	}
+	return wf_addr_is_ip4(&control->config.node_ip) && !*ret_ipsec;
+}
+
+int wf_ctl_tunnel_sync(struct wf_control *control, struct wf_err *err)
+{
+	bool ipsec = false;
+	const uint16_t port = by_programs(control, &ipsec) ? control->config.overlay_port : 0;
+
+	if (ipsec != control->cluster.has_ipsec)
+		wf_log_info("IPsec policies", "present=%s tunnel=%s", ipsec ? "yes" : "no",
+			    port ? "programs" : "device");
+	control->cluster.has_ipsec = ipsec;
+	return wf_dp_overlay_set(control->dp, control->cluster.overlay_ifindex,
+				 &control->config.node_ip, port, err);
+}
+
 /* A network of one node has its own MTU; the tunnel's is what is left of the underlay's. */
 static int sync_device(struct wf_control *control, struct wf_err *err)
 {
-	const struct wf_addr *own = &control->config.node_ip;
 	uint32_t ifindex = 0, ingress = 0, egress = 0;
 	uint32_t mtu = wf_ctl_default_mtu(control) - wf_ctl_overlay_bytes(control);
 	int r = wf_net_overlay_ensure(control->net, control->config.overlay_port, mtu, &ifindex,
@@ -55,9 +82,7 @@ static int sync_device(struct wf_control *control, struct wf_err *err)
 	if (r < 0)
 		return r;
 	control->cluster.overlay_ifindex = ifindex;
-	/* over IPv6 the outer packet has a checksum, which the stack makes */
-	return wf_dp_overlay_set(control->dp, ifindex, own,
-				 wf_addr_is_ip4(own) ? control->config.overlay_port : 0, err);
+	return wf_ctl_tunnel_sync(control, err);
 }
 
 int wf_ctl_cluster_sync(struct wf_control *control, struct wf_err *err)

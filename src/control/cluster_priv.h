@@ -115,6 +115,7 @@ struct ctl_cluster {
 	uint64_t lease;            /* of the store, for what lives as long as this node */
 	uint64_t watch;            /* 0: none */
 	uint32_t overlay_ifindex;  /* 0: no overlay */
+	bool has_ipsec;            /* the host had IPsec policies when that was looked at */
 	struct wf_addr link_local; /* that others were told to send IPv6 to; zero: none */
 	uint64_t followed_total;   /* changes of others that came into force */
 	uint64_t refused_total;    /* and those that did not */
@@ -134,6 +135,8 @@ int wf_ctl_cluster_start(struct wf_control *control, struct wf_err *err);
 void wf_ctl_cluster_stop(struct wf_control *control);
 /* The device, nodes and addresses as the tables of the datapath shall have them. */
 int wf_ctl_cluster_sync(struct wf_control *control, struct wf_err *err);
+/* Who makes and opens the tunnel, as the host is now: programs, or the device alone. */
+int wf_ctl_tunnel_sync(struct wf_control *control, struct wf_err *err);
 /* Bytes that the tunnel adds to each packet; 0 for networks of one node. */
 uint32_t wf_ctl_overlay_bytes(const struct wf_control *control);
 

@@ -219,6 +219,8 @@ int wf_ctl_ways_sync(struct wf_control *control, struct wf_err *err)
 			r = sync_node(control, &segments, node, err);
 	if (r >= 0)
 		r = sync_networks(control, err);
+	if (r >= 0)
+		r = wf_ctl_tunnel_sync(control, err);
 	sync_link_local(control);
 	return r;
 }

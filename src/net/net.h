@@ -246,6 +246,9 @@ int wf_net_way_find(struct wf_net *net, const struct wf_addr *addr, struct wf_ne
 int wf_net_link_local_find(struct wf_net *net, const struct wf_addr *addr,
 			   struct wf_addr *ret_link_local, struct wf_err *err);
 
+/* Whether the host has IPsec policies: what it sends past its stack would not be encrypted. */
+int wf_net_ipsec_present(struct wf_net *net, bool *ret_present, struct wf_err *err);
+
 /* Deletes a device by index at once. Missing is fine. */
 int wf_net_link_del(struct wf_net *net, uint32_t ifindex, struct wf_err *err);
 

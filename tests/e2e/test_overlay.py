@@ -190,8 +190,9 @@ def test_etcd_down_changes_nothing_that_runs(cluster, pair):
         server.close()
 
 
-def vxlan(vni, inner, source, target, port=4789):
-    return (IP(src=source, dst=target) / UDP(sport=50000, dport=port) /
+def vxlan(vni, inner, source, target, port=4789, check=0):
+    """As nodes send it; one with a checksum (None: the right one) is for the device alone."""
+    return (IP(src=source, dst=target) / UDP(sport=50000, dport=port, chksum=check) /
             VXLAN(vni=vni, flags="Instance") /
             Ether(dst="02:00:00:00:00:01", src="02:00:00:00:00:02") / inner)
 
@@ -203,7 +204,8 @@ def send(ns, packet):
         raw.sendto(bytes(packet), (packet.dst, 0))
 
 
-def test_forged_tunnels_are_refused(cluster, pair):
+@pytest.mark.parametrize("check", [0, None], ids=["programs", "device"])
+def test_forged_tunnels_are_refused(cluster, pair, check):
     (a, web, web4, _), (b, db, db4, _) = pair
     vni = b.inspect("over")["status"]["number"]
 
@@ -215,7 +217,7 @@ def test_forged_tunnels_are_refused(cluster, pair):
     listener.settimeout(0.5)
     with listener:
         # the probe sees what a member really sends for one of its endpoints
-        send(a.host, vxlan(vni, inner(web4), "10.9.0.1", "10.9.0.2"))
+        send(a.host, vxlan(vni, inner(web4), "10.9.0.1", "10.9.0.2", check=check))
         assert listener.recv(100) == b"forged"
         for case, reason in (
                 ((vni, inner("10.50.0.200"), "10.9.0.1", "10.9.0.2"), "overlay_spoofed"),
@@ -224,7 +226,7 @@ def test_forged_tunnels_are_refused(cluster, pair):
                 ((vni + 1, inner(web4), "10.9.0.1", "10.9.0.2"), "no_network")):
             before = b.drops(reason)
             sender = cluster.underlay.ns if case[2] == "10.9.0.254" else a.host
-            send(sender, vxlan(*case))
+            send(sender, vxlan(*case, check=check))
             with pytest.raises(TimeoutError):
                 listener.recv(100)
             assert b.drops(reason) == before + 1, reason

@@ -155,9 +155,25 @@ def test_what_does_not_fit_takes_the_device(cluster, pair):
     # it is told of an MTU late
     wait_until(lambda: moves(a, lambda: web.ping(db4, extra=("-s", "1400")))[1] > 0, 15, 0.2,
                "the device sends")
-    assert web.ping(db4, extra=("-s", "1400")) and web.ping(db6, extra=("-s", "1350"))
+    wait_until(lambda: web.ping(db4, extra=("-s", "1400")), 15, 0.2, "and that of the other")
+    assert web.ping(db6, extra=("-s", "1350"))
     assert transfer(web, db, db4) and transfer(web, db, db6)
     assert moves(a, lambda: web.ping(db4))[1] == 0
+
+
+def test_with_ipsec_the_stack_has_it(cluster, pair):
+    """What a policy of the host asks to be encrypted must not leave past it."""
+    (web, *_), (_, db4, _) = pair
+    a, b = cluster.nodes
+    assert web.ping(db4)
+    a.run("ip xfrm policy add src 10.9.0.1 dst 10.9.0.2 proto udp dport 4789 dir out "
+          "tmpl src 10.9.0.1 dst 10.9.0.2 proto esp mode transport")
+    # there is no key: nothing leaves any more
+    wait_until(lambda: not web.ping(db4), 15, 0.1, "the policy is kept")
+    assert not web.ping(db4)
+    a.run("ip xfrm policy flush")
+    wait_until(lambda: web.ping(db4), 15, 0.1, "the way without a policy")
+    wait_until(lambda: moves(a, lambda: web.ping(db4)) == [0, 0], 15, 0.5, "programs again")
 
 
 def test_congestion_on_the_way_is_kept(cluster, pair):
@@ -183,6 +199,26 @@ def test_congestion_on_the_way_is_kept(cluster, pair):
         assert arrives(3, 2) == 3
         with pytest.raises(TimeoutError):
             arrives(3, 0)
+
+
+def test_a_wrong_checksum_is_seen(cluster, pair):
+    """None is what nodes send; one that is there has to be right."""
+    (_, web4, _), (db, db4, _) = pair
+    a, b = cluster.nodes
+    vni = b.inspect("over")["status"]["number"]
+    listener = db.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    listener.bind(("0.0.0.0", 9999))
+    listener.settimeout(0.5)
+
+    def sent(check):
+        send(a.host, vxlan(vni, IP(src=web4, dst=db4) / UDP(sport=9, dport=9999) / b"x",
+                           "10.9.0.1", "10.9.0.2", check=check))
+        return listener.recv(100)
+
+    with listener:
+        assert sent(0) == b"x" and sent(None) == b"x"
+        with pytest.raises(TimeoutError):
+            sent(0x1234)
 
 
 def test_a_container_that_forwards(cluster, pair):

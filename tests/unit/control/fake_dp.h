@@ -51,6 +51,8 @@ enum wf_dp_xdp_mode fake_dp_xdp(const struct wf_dp *dp, uint32_t ifindex);
 
 /* What is in the tables of the overlay; NULL: nothing. */
 const struct wf_remote_value *fake_dp_remote(struct wf_dp *dp, const char *addr);
+/* Of the tunnel that programs open; 0: the device alone does. */
+uint16_t fake_dp_tunnel_port(const struct wf_dp *dp);
 struct wf_node_value fake_dp_node(const struct wf_dp *dp, uint32_t number);
 size_t fake_dp_remote_count(const struct wf_dp *dp);
 

@@ -20,6 +20,7 @@ struct remote {
 
 struct fake_overlay {
 	uint32_t ifindex;
+	uint16_t port;
 	struct wf_node_value nodes[NODES]; /* zero: none */
 	struct remote remotes[REMOTES];
 	size_t count;
@@ -44,9 +45,9 @@ int wf_dp_overlay_set(struct wf_dp *dp, uint32_t ifindex, const struct wf_addr *
 		      uint16_t port, struct wf_err *err)
 {
 	(void)underlay;
-	(void)port;
 	PASS(FAKE_DP, err);
 	dp->overlay->ifindex = ifindex;
+	dp->overlay->port = port;
 	return 0;
 }
 
@@ -126,6 +127,11 @@ const struct wf_remote_value *fake_dp_remote(struct wf_dp *dp, const char *text)
 		abort();
 	remote = find(dp, &addr);
 	return remote ? &remote->value : NULL;
+}
+
+uint16_t fake_dp_tunnel_port(const struct wf_dp *dp)
+{
+	return dp->overlay->port;
 }
 
 struct wf_node_value fake_dp_node(const struct wf_dp *dp, uint32_t number)

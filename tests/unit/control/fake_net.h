@@ -43,6 +43,8 @@ void fake_net_set_default(struct wf_net *net, const char *device);
  * No device has any to begin with.
  */
 void fake_net_set_uplink(struct wf_net *net, const char *name, const char *ip4, const char *ip6);
+/* Policies of IPsec are there, or are not; the kernel does not tell. */
+void fake_net_set_ipsec(struct wf_net *net, bool is_present);
 /* A route that puts an address behind a router, or back on the segment of the device. */
 void fake_net_set_far(struct wf_net *net, const char *addr, bool is_far);
 /* Somebody else's shared blocks are on a device, or not any more: attaching is refused. */

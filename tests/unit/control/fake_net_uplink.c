@@ -154,6 +154,13 @@ int wf_net_way_find(struct wf_net *net, const struct wf_addr *addr, struct wf_ne
 	return 0;
 }
 
+int wf_net_ipsec_present(struct wf_net *net, bool *ret_present, struct wf_err *err)
+{
+	PASS(-EIO, err);
+	*ret_present = net->has_ipsec;
+	return 0;
+}
+
 int wf_net_link_local_find(struct wf_net *net, const struct wf_addr *addr,
 			   struct wf_addr *ret_link_local, struct wf_err *err)
 {
@@ -285,6 +292,11 @@ void fake_net_set_uplink(struct wf_net *net, const char *name, const char *ip4, 
 	fake_push(net, (struct wf_net_event){ .type = ip4 || ip6 ? WF_NET_EVENT_ADDR_NEW
 								 : WF_NET_EVENT_ADDR_DEL,
 					      .ifindex = link->ifindex });
+}
+
+void fake_net_set_ipsec(struct wf_net *net, bool is_present)
+{
+	net->has_ipsec = is_present;
 }
 
 void fake_net_set_far(struct wf_net *net, const char *addr, bool is_far)

@@ -680,6 +680,22 @@ static void test_a_lost_node_is_forgotten(void **state)
 	assert_null(wf_ctl_endpoint_find(pair->b->control, "db0"));
 }
 
+/* What IPsec is to encrypt must not go past the stack, and what it would refuse must not either. */
+static void test_ipsec(void **state)
+{
+	struct pair *pair = *state;
+
+	assert_int_equal(fake_dp_tunnel_port(pair->a->dp), WF_OVERLAY_PORT);
+	lab_use(pair->a);
+	fake_net_set_ipsec(pair->a->net, true);
+	wf_ctl_dirty(pair->a->control, CTL_DIRTY_WAYS);
+	lab_settle(pair->a);
+	assert_int_equal(fake_dp_tunnel_port(pair->a->dp), 0);
+	fake_net_set_ipsec(pair->a->net, false);
+	lab_restart(pair->a);
+	assert_int_equal(fake_dp_tunnel_port(pair->a->dp), WF_OVERLAY_PORT);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -700,6 +716,7 @@ int main(void)
 		CASE(test_own_documents_come_back),
 		CASE(test_a_node_that_is_alive_stays),
 		CASE(test_a_lost_node_is_forgotten),
+		CASE(test_ipsec),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

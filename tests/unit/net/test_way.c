@@ -75,11 +75,25 @@ static void test_link_local(void **state)
 	assert_int_equal(wf_net_link_local_find(lab->net, &own, &found, &lab->err), -ENOENT);
 }
 
+static void test_ipsec(void **state)
+{
+	struct lab *lab = *state;
+	bool is_present = true;
+
+	lab_ok(lab, wf_net_ipsec_present(lab->net, &is_present, &lab->err));
+	assert_false(is_present);
+	(void)lab_run(-1, "ip xfrm policy add src 10.0.0.0/8 dst 10.0.0.0/8 dir out "
+			  "tmpl proto esp mode transport");
+	lab_ok(lab, wf_net_ipsec_present(lab->net, &is_present, &lab->err));
+	assert_true(is_present);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_ways, lab_setup, lab_teardown),
 		cmocka_unit_test_setup_teardown(test_link_local, lab_setup, lab_teardown),
+		cmocka_unit_test_setup_teardown(test_ipsec, lab_setup, lab_teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
