@@ -148,16 +148,19 @@ class Watch:
     def __init__(self, table):
         self.table = table
         self.pending = {}
-        self.came, self.went = [], []
+        self.came, self.came_sent, self.went = [], [], []
         self.gaps = []
         self.done = False
         self.thread = threading.Thread(target=self.run)
         self.thread.start()
 
     def look(self):
-        for key, (since, is_there) in list(self.pending.items()):
+        for key, (sent, since, is_there) in list(self.pending.items()):
             if self.table.has(key) == is_there:
-                (self.came if is_there else self.went).append((time.monotonic() - since) * 1e3)
+                now = time.monotonic()
+                (self.came if is_there else self.went).append((now - since) * 1e3)
+                if is_there:
+                    self.came_sent.append((now - sent) * 1e3)
                 del self.pending[key]
 
     def run(self):
@@ -204,7 +207,7 @@ def measure_news(lab, simulator, node, args):
         gateway.commit(pairs)
         after = time.monotonic()
         commits.append((after - before) * 1e3)
-        watch.pending[key_of(address)] = (after, coming)
+        watch.pending[key_of(address)] = (before, after, coming)
         due += 1 / args.rate
         time.sleep(max(0, due - time.monotonic()))
     took = time.monotonic() - begun
@@ -212,7 +215,7 @@ def measure_news(lab, simulator, node, args):
     cpu = activity(node.daemon.pid)[1] - cpu
     gateway.close()
     table.close()
-    return {"came": quantiles(watch.came), "went": quantiles(watch.went),
+    return {"came": quantiles(watch.came), "came_sent": quantiles(watch.came_sent), "went": quantiles(watch.went),
             "commit": quantiles(commits), "poll_gap": quantiles(watch.gaps or [0]),
             "rate": len(commits) / took, "cpu_share": cpu / 1e9 / took}
 
@@ -338,7 +341,7 @@ def show(report):
         line("  resident, MiB", lambda s, h=how: short(s[h]["rss_mib"]))
         line("  proportional, MiB", lambda s, h=how: short(s[h]["pss_mib"]))
     line("resident after news, MiB", lambda s: short(s["after_use"]["rss_mib"]))
-    for what in ("came", "went", "commit", "poll_gap"):
+    for what in ("came", "came_sent", "went", "commit", "poll_gap"):
         for which in ("p50_ms", "p99_ms"):
             line(f"news {what} {which[:3]}, ms",
                  lambda s, w=what, q=which: f"{s['news'][w][q]:.2f}")
