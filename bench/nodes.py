@@ -215,9 +215,10 @@ def measure_news(lab, simulator, node, args):
     cpu = activity(node.daemon.pid)[1] - cpu
     gateway.close()
     table.close()
-    return {"came": quantiles(watch.came), "came_sent": quantiles(watch.came_sent), "went": quantiles(watch.went),
-            "commit": quantiles(commits), "poll_gap": quantiles(watch.gaps or [0]),
-            "rate": len(commits) / took, "cpu_share": cpu / 1e9 / took}
+    return {"came": quantiles(watch.came), "came_sent": quantiles(watch.came_sent),
+            "went": quantiles(watch.went), "commit": quantiles(commits),
+            "poll_gap": quantiles(watch.gaps or [0]), "rate": len(commits) / took,
+            "cpu_share": cpu / 1e9 / took}
 
 
 # ---- lookups -------------------------------------------------------------------------------------
