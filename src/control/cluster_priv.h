@@ -19,6 +19,7 @@
 #include "model/node.h"
 
 struct ctl_endpoint;
+struct ctl_network;
 
 /* Kinds that are weft's own business between nodes; no user writes them. */
 #define CTL_KIND_NODE_LEASE    "NodeLease"    /* by node: it is alive as long as this is there */
@@ -34,6 +35,8 @@ struct ctl_node {
 	uint64_t lost_ms;           /* since when it has none */
 	struct ctl_remote *remotes; /* list of its endpoints */
 	size_t remote_count;
+	struct wf_node_host *hosts; /* owned: its host's addresses in networks */
+	size_t host_count;
 	UT_hash_handle by_name;
 };
 
@@ -91,6 +94,7 @@ struct ctl_cluster {
 	struct ctl_news *news, **news_end; /* news_end NULL: nobody is followed */
 	struct event *news_event;
 	struct event *lease_timer;
+	struct event *host_timer; /* addresses of this node's host are to be taken or given back */
 	uint64_t lease;           /* of the store, for what lives as long as this node */
 	uint64_t watch;           /* 0: none */
 	uint32_t overlay_ifindex; /* 0: no overlay */
@@ -130,6 +134,34 @@ void wf_ctl_nodes_begin(struct wf_control *control);
 void wf_ctl_nodes_expire(struct wf_control *control);
 /* Puts this node's own documents into the store; refuses a name or an address that is in use. */
 int wf_ctl_node_publish(struct wf_control *control, struct wf_err *err);
+
+/* This node's document as it shall be stored: who it is, and its addresses. NULL: no memory. */
+json_t *wf_ctl_node_document(const struct wf_control *control);
+
+/* ---- node_host.c: what hosts of other nodes have in networks -------------------------------- */
+
+/* What a node's document says, NULL: the node goes. Put into force when the start is over. */
+int wf_ctl_node_hosts_learn(struct wf_control *control, struct ctl_node *node,
+			    const struct wf_node *spec, struct wf_err *err);
+/* Into the datapath's table: at the start, and when a network is new. */
+int wf_ctl_node_hosts_program(struct wf_control *control, struct wf_err *err);
+/* Whether some other node's host has the address. */
+bool wf_ctl_node_hosts_have(const struct wf_control *control, const struct wf_addr *addr);
+/* Holds a host's address in its network's pool, or lets it go. */
+void wf_ctl_host_hold(struct wf_control *control, const char *node, const struct wf_node_host *host,
+		      bool on);
+
+/* ---- host_address.c: what this node's host has in networks ---------------------------------- */
+
+/* Those that were taken before, when networks are known. */
+void wf_ctl_hosts_load(struct wf_control *control, const struct wf_node *self);
+int wf_ctl_hosts_start(struct wf_control *control, struct wf_err *err);
+/* Soon: takes what networks lack, gives back what they have no more. */
+void wf_ctl_hosts_want(struct wf_control *control);
+/* After a change of the network: forgets what is in none of its subnets; at its end, all. */
+void wf_ctl_hosts_check(struct wf_control *control, struct ctl_network *network, bool is_end);
+/* All of them as the annotation WF_ANNOTATION_HOST_ADDRESSES has them. The caller's; or NULL. */
+char *wf_ctl_hosts_text(const struct wf_control *control);
 
 /* node_view.c */
 void wf_ctl_node_metrics(struct wf_control *control, struct wf_str *out);

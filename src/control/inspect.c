@@ -96,6 +96,19 @@ static json_t *members_json(struct wf_control *control, const struct ctl_network
 	return members;
 }
 
+/* What the host itself has in a network of all nodes. */
+static void add_host_address(json_t *status, const struct wf_addr *addr)
+{
+	char text[WF_ADDR_TEXT];
+	json_t *list = json_object_get(status, "hostAddresses");
+
+	if (wf_addr_is_zero(addr))
+		return;
+	if (!list && json_object_set_new(status, "hostAddresses", json_array()) == 0)
+		list = json_object_get(status, "hostAddresses");
+	(void)json_array_append_new(list, json_string(wf_addr_format(addr, text)));
+}
+
 static json_t *network_json(struct wf_control *control, const struct ctl_network *network)
 {
 	json_t *document = wf_network_to_json(&network->spec), *status;
@@ -107,6 +120,8 @@ static json_t *network_json(struct wf_control *control, const struct ctl_network
 			   members_json(control, network), "endpointCount",
 			   (json_int_t)network->endpoint_count, "mtu", (json_int_t)network->mtu);
 	(void)wf_json_set_str(status, "parent", network->parent);
+	for (size_t i = 0; i < WF_ARRAY_LEN(network->host_addrs); i++)
+		add_host_address(status, &network->host_addrs[i]);
 	if (wf_ctl_is_routed_by_host(network))
 		(void)wf_json_set_str(status, "hostInterface", WF_NET_HOST_DEVICE);
 	(void)wf_json_set(document, "status", status);

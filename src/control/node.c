@@ -105,8 +105,10 @@ static const struct ctl_node *other_at(const struct wf_control *control, const c
 static int drop_node(struct wf_control *control, struct ctl_node *node, struct wf_err *err)
 {
 	static const struct wf_addr none;
-	int r = wf_dp_node_set(control->dp, node->number, NULL, err);
+	int r = wf_ctl_node_hosts_learn(control, node, NULL, err);
 
+	if (r == 0)
+		r = wf_dp_node_set(control->dp, node->number, NULL, err);
 	node->underlay = none;
 	if (r < 0 || node->remote_count)
 		return r;
@@ -133,8 +135,10 @@ int wf_ctl_node_learn(struct wf_control *control, const char *name, const struct
 		return wf_fail(err, -EADDRINUSE, "nodes %s and %s both say that they are at %s",
 			       name, other->name, wf_addr_format(underlay, text));
 	r = node ? 0 : make_node(control, name, underlay, &node, err);
-	if (r < 0 || !underlay || wf_addr_equal(&node->underlay, underlay))
+	if (r < 0 || !underlay)
 		return r;
+	if (wf_addr_equal(&node->underlay, underlay))
+		return wf_ctl_node_hosts_learn(control, node, spec, err);
 	node->underlay = *underlay;
 	/* noted, so that whoever comes second does not join; no tunnel leads there */
 	if (wf_addr_equal(underlay, &control->config.node_ip)) {
@@ -144,6 +148,8 @@ int wf_ctl_node_learn(struct wf_control *control, const char *name, const struct
 	}
 	if (control->lb.settled)
 		r = wf_dp_node_set(control->dp, node->number, underlay, err);
+	if (r == 0)
+		r = wf_ctl_node_hosts_learn(control, node, spec, err);
 	wf_log_info("node known", "node=%s address=%s", name, wf_addr_format(underlay, text));
 	return r;
 }
@@ -242,31 +248,44 @@ void wf_ctl_nodes_expire(struct wf_control *control)
 
 /* ---- this node -------------------------------------------------------------------------------- */
 
-static json_t *own_node(const struct wf_control *control, const json_t *stored)
+/* Sets a label, or (part "annotations") an annotation; value "": takes it away. */
+static int set_meta(json_t *document, const char *part, const char *key, const char *value)
 {
+	json_t *metadata = json_object_get(document, "metadata");
+	json_t *object = json_object_get(metadata, part);
+
+	if (!*value) {
+		(void)json_object_del(object, key);
+		return 0;
+	}
+	if (!object && json_object_set_new(metadata, part, json_object()) == 0)
+		object = json_object_get(metadata, part);
+	return object ? wf_json_set_str(object, key, value) : -ENOMEM;
+}
+
+json_t *wf_ctl_node_document(const struct wf_control *control)
+{
+	_cleanup_json_ json_t *document = NULL, *stored = NULL;
+	_cleanup_free_ char *hosts = wf_ctl_hosts_text(control);
+	const char *zone = control->config.zone;
 	char text[WF_ADDR_TEXT];
-	json_t *document =
-		stored ? json_deep_copy(stored)
+	json_t *status;
+	int r = wf_store_get(control->store, WF_KIND_NODE, control->config.node_name, &stored,
+			     NULL);
+
+	document =
+		r == 0 ? json_deep_copy(stored)
 		       : json_pack("{s:s, s:s, s:{s:s}}", "apiVersion", WF_NODE_API_VERSION, "kind",
 				   WF_KIND_NODE, "metadata", "name", control->config.node_name);
-	json_t *status =
-		json_pack("{s:[{s:s, s:s}, {s:s, s:s}]}", "addresses", "type", "InternalIP",
-			  "address", wf_addr_format(&control->config.node_ip, text), "type",
-			  "Hostname", "address", control->config.node_name);
-	const char *zone = control->config.zone;
-	json_t *labels;
-
-	if (!document || json_object_set_new(document, "status", status) < 0)
+	status = json_pack("{s:[{s:s, s:s}, {s:s, s:s}]}", "addresses", "type", "InternalIP",
+			   "address", wf_addr_format(&control->config.node_ip, text), "type",
+			   "Hostname", "address", control->config.node_name);
+	if (!document || !hosts || json_object_set_new(document, "status", status) < 0)
 		return NULL;
-	if (!zone || !*zone)
-		return document;
-	labels = json_object_get(json_object_get(document, "metadata"), "labels");
-	if (!labels) {
-		labels = json_object();
-		(void)json_object_set_new(json_object_get(document, "metadata"), "labels", labels);
-	}
-	(void)wf_json_set_str(labels, "topology.kubernetes.io/zone", zone);
-	return document;
+	r = set_meta(document, "annotations", WF_ANNOTATION_HOST_ADDRESSES, hosts);
+	if (r == 0 && zone && *zone)
+		r = set_meta(document, "labels", "topology.kubernetes.io/zone", zone);
+	return r == 0 ? TAKE_PTR(document) : NULL;
 }
 
 /* Somebody else alive has the name: not this node before a restart, which has boot and address. */
@@ -345,19 +364,15 @@ static bool is_outage(int r)
 
 static int publish_self(struct wf_control *control, struct wf_err *err)
 {
-	_cleanup_json_ json_t *stored = NULL, *document = NULL;
-	struct wf_store_write write = { .op = WF_STORE_PUT,
-					.kind = WF_KIND_NODE,
-					.name = control->config.node_name,
-					.expected = WF_STORE_ANY };
-	int r = wf_store_get(control->store, write.kind, write.name, &stored, err);
+	_cleanup_json_ json_t *document = wf_ctl_node_document(control);
+	const struct wf_store_write write = { .op = WF_STORE_PUT,
+					      .kind = WF_KIND_NODE,
+					      .name = control->config.node_name,
+					      .document = document,
+					      .expected = WF_STORE_ANY };
+	int r = document ? wf_ctl_commit(control, &write, 1, WF_STORE_DURABLE, err)
+			 : wf_fail(err, -ENOMEM, "out of memory");
 
-	if (r < 0 && r != -ENOENT)
-		return r;
-	document = own_node(control, stored);
-	write.document = document;
-	r = document ? wf_ctl_commit(control, &write, 1, WF_STORE_DURABLE, err)
-		     : wf_fail(err, -ENOMEM, "out of memory");
 	return r < 0 ? r : put_lease(control, err);
 }
 
@@ -379,6 +394,8 @@ static void renew(evutil_socket_t fd, short what, void *context)
 				  fault.message);
 	else
 		wf_ctl_nodes_expire(control);
+	if (r == 0)
+		wf_ctl_hosts_want(control);
 	arm_lease(control);
 }
 

@@ -361,7 +361,7 @@ static void compare(const struct wf_addr *addr, const struct wf_remote_value *va
 	if (known && value_of(control, known->remote, &wanted) &&
 	    memcmp(value, &wanted, sizeof(wanted)) == 0)
 		known->remote->right |= 1U << (known - known->remote->addrs);
-	else if (!known && comparison->result == 0)
+	else if (!known && comparison->result == 0 && !wf_ctl_node_hosts_have(control, addr))
 		comparison->result = wf_dp_remote_clear(control->dp, addr);
 }
 
@@ -377,5 +377,7 @@ int wf_ctl_remotes_program(struct wf_control *control, struct wf_err *err)
 			r = program(control, remote, err);
 		remote->right = 0;
 	}
+	if (r == 0)
+		r = wf_ctl_node_hosts_program(control, err);
 	return r < 0 ? r : comparison.result;
 }
