@@ -12,6 +12,7 @@
 #include "base/mem.h"
 #include "control/apply_priv.h"
 #include "dp/overlay.h"
+#include "dp/policy.h"
 #include "lab.h"
 
 struct pair {
@@ -505,6 +506,50 @@ static void test_hosts_ask_the_store(void **state)
 	assert_false(wf_addr_equal(&here->host_addrs[0], &a));
 }
 
+/* One pass over the tables of policies, of however many turns. Whether it found them changed. */
+static bool check_policies(struct lab *lab, unsigned int *turns)
+{
+	*turns = 0;
+	do {
+		event_active(lab->control->policy.check_timer, EV_TIMEOUT, 1);
+		(void)event_base_loop(lab->loop, EVLOOP_NONBLOCK);
+		++*turns;
+	} while (lab->control->policy.check.place.is_inside);
+	return lab->control->dirty & CTL_DIRTY_POLICY;
+}
+
+/* What others write to the table of prefixes, or take out, is found, though it takes a while. */
+static void test_prefixes_are_checked(void **state)
+{
+	struct pair *pair = *state;
+	struct wf_prefix prefix = { .len = 32 };
+	uint64_t repairs;
+	unsigned int turns;
+
+	assert_int_equal(wf_addr_parse("10.5.0.4", &prefix.addr), 0);
+	for (unsigned int i = 0; i < 5; i++) {
+		char name[8], more[32];
+
+		(void)snprintf(name, sizeof(name), "e%u", i);
+		(void)snprintf(more, sizeof(more), ",'ifname':'eth%u'", i);
+		assert_int_equal(attach(pair->a, name, more), 0);
+	}
+	settle(pair);
+	repairs = pair->b->control->repairs_total;
+	assert_false(check_policies(pair->b, &turns));
+	assert_true(turns > 2);
+	assert_int_equal(wf_dp_prefix_set(pair->b->dp, &prefix, 12345, true, NULL), 0);
+	assert_true(check_policies(pair->b, &turns));
+	lab_settle(pair->b);
+	assert_int_equal(pair->b->control->repairs_total, repairs + 1);
+	assert_false(check_policies(pair->b, &turns));
+	assert_int_equal(wf_dp_prefix_set(pair->b->dp, &prefix, 0, false, NULL), 0);
+	assert_true(check_policies(pair->b, &turns));
+	lab_settle(pair->b);
+	assert_int_equal(pair->b->control->repairs_total, repairs + 2);
+	assert_false(check_policies(pair->b, &turns));
+}
+
 static enum wf_policy_verdict verdict_from(struct lab *lab, const char *addr, const char *to)
 {
 	const struct ctl_endpoint *endpoint = wf_ctl_endpoint_find(lab->control, to);
@@ -632,23 +677,15 @@ static void test_lost_node(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		CASE(test_network_is_everywhere),
-		CASE(test_endpoint_is_known_to_others),
-		CASE(test_no_address_twice),
-		CASE(test_restart_knows_all),
-		CASE(test_another_was_faster),
-		CASE(test_news_during_a_commit),
-		CASE(test_lease_of_another_stays),
-		CASE(test_what_cannot_go_is_tried_again),
-		CASE(test_address_is_told_of_twice),
-		CASE(test_crowds),
-		CASE(test_remotes_are_compared),
-		CASE(test_hosts_have_addresses),
-		CASE(test_hosts_ask_the_store),
-		CASE(test_policy_sees_remote_labels),
-		CASE(test_names_and_addresses_of_nodes),
-		CASE(test_networks_take_turns),
-		CASE(test_lost_node),
+		CASE(test_network_is_everywhere),     CASE(test_endpoint_is_known_to_others),
+		CASE(test_no_address_twice),          CASE(test_restart_knows_all),
+		CASE(test_another_was_faster),        CASE(test_news_during_a_commit),
+		CASE(test_lease_of_another_stays),    CASE(test_what_cannot_go_is_tried_again),
+		CASE(test_address_is_told_of_twice),  CASE(test_crowds),
+		CASE(test_remotes_are_compared),      CASE(test_prefixes_are_checked),
+		CASE(test_hosts_have_addresses),      CASE(test_hosts_ask_the_store),
+		CASE(test_policy_sees_remote_labels), CASE(test_names_and_addresses_of_nodes),
+		CASE(test_networks_take_turns),       CASE(test_lost_node),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
