@@ -129,7 +129,8 @@ def measure_start(node, expected):
     took, cpu = start(node)
     with contextlib.closing(remotes(node)) as table:
         begun = time.monotonic()
-        wait_until(lambda: table.count() == expected, 60, 0.01, f"{expected} addresses")
+        # this bench's own nodes have addresses as well
+        wait_until(lambda: table.count() >= expected, 60, 0.01, f"{expected} addresses")
         late = (time.monotonic() - begun) * 1e3
     # the count itself takes a moment: it was all there if it was so at the first look
     ready = re.findall(r" ms=(\d+) storeMs=(\d+)", node.log_text())[-1]
@@ -293,13 +294,13 @@ def measure_stage(lab, simulator, nodes, args, is_last):
     with contextlib.ExitStack() as stack:
         node = lab.node(stack)
         stage = {"nodes": nodes, "endpoints": simulator.count()}
-        stage["cold"] = measure_start(node, simulator.count())
+        stage["cold"] = measure_start(node, simulator.addresses())
         stage["news"] = measure_news(lab, simulator, node, args)
         undo_rest(lab, simulator)
         stage["lookups"] = measure_lookups(simulator, node, args)
         stage["after_use"] = memory_kib(node.daemon.pid)
         node.stop_daemon()
-        stage["warm"] = measure_start(node, simulator.count())
+        stage["warm"] = measure_start(node, simulator.addresses())
         if is_last and args.adds:
             stage["ADD"] = measure_add(lab, node, args)
         node.stop_daemon()
