@@ -60,7 +60,8 @@ class Lab:
         self.ns = Netns("e")
         stack.callback(self.ns.remove)
         self.ns.run("ip link set lo up")
-        self.ns.run("ip link add wire type bridge")
+        # an address of its own: otherwise it changes when a port comes, and neighbours are wrong
+        self.ns.run("ip link add wire address 02:57:00:00:00:01 type bridge")
         self.ns.run(f"ip addr add {ETCD}/24 dev wire")
         self.ns.run("ip link set wire up")
         folder = Path(tempfile.mkdtemp(prefix="wt-etcd-"))
