@@ -8,6 +8,7 @@ import statistics
 
 from benchlib import short
 from goal import Row, at_most, ratio_row, recorded
+import report_nodes
 import report_policy
 
 # A path of a program that got dearer by more than this, next to the bare program of the same
@@ -262,6 +263,8 @@ def rows(reports, baseline):
         found += service_rows(reports["services"])
     if "lb" in reports:
         found += lb_rows(reports["lb"])
+    if "nodes" in reports:
+        found += report_nodes.node_rows(reports["nodes"])
     if "policy" in reports:
         found += report_policy.path_rows(reports["policy"])
         found += report_policy.change_rows(reports["policy"])

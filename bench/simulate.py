@@ -18,6 +18,8 @@ from lib.netns import entered
 PUTS = 126  # of one transaction: etcd takes 128 operations, an endpoint is two of them
 WRITERS = 4
 FIRST = 4096  # where addresses of made-up endpoints begin within the network
+HOSTS = 4096  # where those of made-up hosts do, from its end
+HOST_ADDRESSES = "weft.dev/host-addresses"
 
 
 class Gateway:
@@ -67,7 +69,8 @@ class Simulator:
         name = endpoint["metadata"]["name"]
         self.network = endpoint["spec"]["network"]
         address = endpoint["status"]["addresses"][0]["address"]
-        self.base = int(ipaddress.ip_network(address, strict=False).network_address)
+        subnet = ipaddress.ip_network(address, strict=False)
+        self.base, self.last = int(subnet.network_address), int(subnet.broadcast_address)
         self.length = address.split("/")[1]
         lease = f"{self.network}/{address.split('/')[0]}"
         self.patterns = {"Node": gateway.get(f"/weft/Node/{node}"),
@@ -88,13 +91,18 @@ class Simulator:
         return f"/weft/{kind}/{name}", json.dumps(document, separators=(",", ":"))
 
     def node(self, number):
-        """The two documents that a node writes about itself."""
+        """What a node writes about itself, and the lease of its host's address."""
         name, address = f"sim-{number:04}", f"10.200.{number // 250}.{number % 250 + 1}"
         node, lease = self.document("Node", name), self.document("NodeLease", name)
         for entry in node["status"]["addresses"]:
             entry["address"] = address if entry["type"] == "InternalIP" else name
         lease["spec"].update(address=address, bootID=str(uuid.uuid4()))
-        return [self.pair("Node", name, node), self.pair("NodeLease", name, lease)]
+        host = f"{self.network}/{ipaddress.ip_address(self.last - HOSTS - number)}"
+        node["metadata"].setdefault("annotations", {})[HOST_ADDRESSES] = host
+        leased = self.document("AddressLease", host)
+        leased["spec"] = {"network": self.network, "node": name}
+        return [self.pair("Node", name, node), self.pair("NodeLease", name, lease),
+                self.pair("AddressLease", host, leased)]
 
     def labels(self, number):
         kind = number % self.label_sets
@@ -154,6 +162,10 @@ class Simulator:
 
     def count(self):
         return self.made * self.per_node
+
+    def addresses(self):
+        """Those of endpoints, and of hosts."""
+        return self.count() + self.made
 
     def newcomer(self):
         """One more endpoint on some node: (address, what to commit, what to commit to undo it)."""

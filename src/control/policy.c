@@ -30,6 +30,7 @@ static int write_prefix(const struct wf_prefix *prefix, uint32_t class_id, bool 
 {
 	struct wf_control *control = context;
 
+	control->policy.prefix_writes++;
 	return wf_dp_prefix_set(control->dp, prefix, class_id, present, err);
 }
 

@@ -12,6 +12,8 @@
 #define EVERY_MS 10000
 /* Of the time, what looking may take: one in this many. */
 #define SHARE 500
+/* Between two turns of a pass that takes more than one. */
+#define PAUSE_MS 5
 
 static int sum_pair(const struct wf_policy_pair_key *key, const struct wf_policy_run *run,
 		    void *context)
@@ -46,16 +48,77 @@ static void arm(struct wf_control *control, uint64_t ms)
 	(void)evtimer_add(control->policy.check_timer, &wait);
 }
 
+/* All but the prefixes, of which there may be very many. */
+static bool are_others_whole(struct wf_control *control)
+{
+	const struct wf_policy_engine *engine = control->policy.engine;
+	struct wf_policy_sum found = { 0 }, wanted;
+
+	wf_policy_engine_sum_pairs(engine, &wanted);
+	return wf_policy_engine_is_intact(engine) &&
+	       wf_dp_pair_visit(control->dp, sum_pair, &found, NULL) == 0 &&
+	       found.entries == wanted.entries && found.value == wanted.value;
+}
+
+static void begin_pass(struct wf_control *control)
+{
+	control->policy.check = (struct ctl_policy_check){
+		.writes = control->policy.prefix_writes,
+		.is_wrong = !are_others_whole(control),
+	};
+}
+
+static int check_prefix(const struct wf_prefix *prefix, uint32_t class_id, void *context)
+{
+	struct wf_control *control = context;
+	struct ctl_policy_check *check = &control->policy.check;
+
+	check->seen++;
+	check->is_wrong |= !wf_policy_engine_prefix_is(control->policy.engine, prefix, class_id);
+	return 0;
+}
+
+/* Whether entries are missing, or there are others: as many as were written meanwhile may be. */
+static bool are_counted(const struct wf_control *control)
+{
+	const struct ctl_policy_check *check = &control->policy.check;
+	size_t wanted = wf_policy_engine_prefix_count(control->policy.engine);
+	size_t apart = wanted > check->seen ? wanted - check->seen : check->seen - wanted;
+
+	return apart <= control->policy.prefix_writes - check->writes;
+}
+
+/* A few prefixes a turn, so that nothing waits for all of them. Whether there is more. */
+static bool go_on(struct wf_control *control)
+{
+	struct ctl_policy_check *check = &control->policy.check;
+	int r;
+
+	if (!check->place.is_inside)
+		begin_pass(control);
+	r = wf_dp_prefix_next(control->dp, &check->place, check_prefix, control, NULL);
+	check->is_wrong |= r < 0 || (r == 0 && !are_counted(control));
+	return r > 0 && !check->is_wrong;
+}
+
 static void on_check(evutil_socket_t fd, short what, void *context)
 {
 	struct wf_control *control = context;
+	struct ctl_policy_check *check = &control->policy.check;
 	uint64_t start_ms = wf_clock_monotonic_ms(), rest_ms;
+	bool more = control->policy.settled && go_on(control);
 
 	(void)fd;
 	(void)what;
-	if (control->policy.settled && !wf_ctl_policy_is_whole(control))
+	check->spent_ms += wf_clock_monotonic_ms() - start_ms;
+	if (more) {
+		arm(control, PAUSE_MS);
+		return;
+	}
+	if (check->is_wrong)
 		wf_ctl_dirty(control, CTL_DIRTY_POLICY);
-	rest_ms = (wf_clock_monotonic_ms() - start_ms) * SHARE;
+	rest_ms = check->spent_ms * SHARE;
+	*check = (struct ctl_policy_check){ .seen = 0 };
 	arm(control, rest_ms > EVERY_MS ? rest_ms : EVERY_MS);
 }
 

@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 #include "control/control.h"
+#include "dp/policy.h"
 #include "model/policy.h"
 #include "policy/engine.h"
 
@@ -50,6 +51,14 @@ struct ctl_policy {
 	bool history_read;
 	struct event *confirm_timer;
 	struct event *check_timer;
+	struct ctl_policy_check {
+		struct wf_dp_prefix_place place;
+		size_t seen;       /* prefixes of this pass so far */
+		uint64_t spent_ms; /* of this pass */
+		uint64_t writes;   /* of prefixes, when it began */
+		bool is_wrong;
+	} check;                /* a pass over the tables */
+	uint64_t prefix_writes; /* all that were made or tried */
 };
 
 /* ---- policy.c: the engine's life ---------------------------------------------------------- */

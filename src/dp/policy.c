@@ -166,28 +166,36 @@ static struct wf_prefix prefix_of(const struct wf_policy_prefix_key *key)
 }
 
 /* Many at once: a hundred thousand by a call for each is time in which nothing else is done. */
+int wf_dp_prefix_next(struct wf_dp *dp, struct wf_dp_prefix_place *place, wf_dp_prefix_fn visit,
+		      void *context, struct wf_err *err)
+{
+	struct wf_policy_prefix_key keys[PREFIXES_AT_ONCE];
+	uint32_t values[PREFIXES_AT_ONCE], count = PREFIXES_AT_ONCE;
+	bool more = bpf_map_lookup_batch(dp->map_fds[WF_DP_MAP_POLICY_PREFIXES],
+					 place->is_inside ? &place->key : NULL, &place->key, keys,
+					 values, &count, NULL) == 0;
+	int r = !more && errno != ENOENT ? -errno : 0;
+
+	place->is_inside = true;
+	for (uint32_t i = 0; r >= 0 && i < count; i++) {
+		struct wf_prefix prefix = prefix_of(&keys[i]);
+
+		r = visit(&prefix, values[i] & ~WF_POLICY_CLASS_ODD, context);
+	}
+	if (r < 0)
+		return wf_fail(err, r, "cannot read wf_policy_prefixes: %s", strerror(-r));
+	return more;
+}
+
 int wf_dp_prefix_visit(struct wf_dp *dp, wf_dp_prefix_fn visit, void *context, struct wf_err *err)
 {
-	int fd = dp->map_fds[WF_DP_MAP_POLICY_PREFIXES], r = 0;
-	struct wf_policy_prefix_key keys[PREFIXES_AT_ONCE], place;
-	uint32_t values[PREFIXES_AT_ONCE];
-	bool more = true, started = false;
+	struct wf_dp_prefix_place place = { .is_inside = false };
+	int r;
 
-	while (r >= 0 && more) {
-		uint32_t count = PREFIXES_AT_ONCE;
-
-		more = bpf_map_lookup_batch(fd, started ? &place : NULL, &place, keys, values,
-					    &count, NULL) == 0;
-		if (!more && errno != ENOENT)
-			r = -errno;
-		for (uint32_t i = 0; r >= 0 && i < count; i++) {
-			struct wf_prefix prefix = prefix_of(&keys[i]);
-
-			r = visit(&prefix, values[i] & ~WF_POLICY_CLASS_ODD, context);
-		}
-		started = true;
-	}
-	return r < 0 ? wf_fail(err, r, "cannot read wf_policy_prefixes: %s", strerror(-r)) : 0;
+	do {
+		r = wf_dp_prefix_next(dp, &place, visit, context, err);
+	} while (r > 0);
+	return r;
 }
 
 /* ---- hits ---------------------------------------------------------------------------------- */

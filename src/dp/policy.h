@@ -52,6 +52,18 @@ typedef int (*wf_dp_prefix_fn)(const struct wf_prefix *prefix, uint32_t class_id
 /* Visits all; a negative result of the callback ends it and is returned. */
 int wf_dp_prefix_visit(struct wf_dp *dp, wf_dp_prefix_fn visit, void *context, struct wf_err *err);
 
+/* Where a visit of some after the other stands; zero: at the beginning. */
+struct wf_dp_prefix_place {
+	struct wf_policy_prefix_key key;
+	bool is_inside;
+};
+/*
+ * Visits the next few; what changes between two calls may be missed or met twice. 1: there may be
+ * more, 0: that was all.
+ */
+int wf_dp_prefix_next(struct wf_dp *dp, struct wf_dp_prefix_place *place, wf_dp_prefix_fn visit,
+		      void *context, struct wf_err *err);
+
 /* Hits of rules [first, first + count), summed over CPUs, in few calls. -ERANGE. */
 int wf_dp_hits_read(struct wf_dp *dp, uint32_t first, uint32_t count, struct wf_counter *ret_hits);
 /* Zeroes one: its number is about to mean another rule. */

@@ -184,8 +184,14 @@ void wf_policy_sum_pair(struct wf_policy_sum *sum, const struct wf_policy_pair_k
 			const struct wf_policy_run *run);
 void wf_policy_sum_prefix(struct wf_policy_sum *sum, const struct wf_prefix *prefix,
 			  uint32_t class_id);
-/* What they come to as the engine has written them. */
+/* What they come to as the engine has written them; of pairs alone. */
 void wf_policy_engine_sum(const struct wf_policy_engine *engine, struct wf_policy_sum *ret_sum);
+void wf_policy_engine_sum_pairs(const struct wf_policy_engine *engine,
+				struct wf_policy_sum *ret_sum);
+/* Whether the engine has written that a prefix has a class; and how many prefixes it has written. */
+bool wf_policy_engine_prefix_is(const struct wf_policy_engine *engine,
+				const struct wf_prefix *prefix, uint32_t class_id);
+size_t wf_policy_engine_prefix_count(const struct wf_policy_engine *engine);
 /* Whether the arrays are as the engine has written them, as far as anybody is sent there. */
 bool wf_policy_engine_is_intact(const struct wf_policy_engine *engine);
 

@@ -35,17 +35,43 @@ static void add_pairs(struct wf_policy_sum *sum, const struct wf_profile *profil
 	}
 }
 
-void wf_policy_engine_sum(const struct wf_policy_engine *engine, struct wf_policy_sum *ret_sum)
+void wf_policy_engine_sum_pairs(const struct wf_policy_engine *engine,
+				struct wf_policy_sum *ret_sum)
 {
 	const struct wf_profile *profile = engine->profiles.by_key;
-	const struct wf_prefix_record *record;
-	size_t at = 0;
 
 	*ret_sum = (struct wf_policy_sum){ 0 };
 	for (; profile; profile = profile->hh.next)
 		add_pairs(ret_sum, profile);
 	for (profile = engine->profiles.dead; profile; profile = profile->next_dead)
 		add_pairs(ret_sum, profile);
+}
+
+bool wf_policy_engine_prefix_is(const struct wf_policy_engine *engine,
+				const struct wf_prefix *prefix, uint32_t class_id)
+{
+	const struct wf_prefix network = wf_prefix_network(prefix);
+	const struct wf_prefix_record *record = wf_prefix_find(engine, &network);
+
+	return record && record->is_there && wf_engine_prefix_class(record) == class_id;
+}
+
+size_t wf_policy_engine_prefix_count(const struct wf_policy_engine *engine)
+{
+	const struct wf_prefix_record *record;
+	size_t at = 0, count = 0;
+
+	while ((record = wf_set_walk(&engine->prefixes, &at)))
+		count += record->is_there;
+	return count;
+}
+
+void wf_policy_engine_sum(const struct wf_policy_engine *engine, struct wf_policy_sum *ret_sum)
+{
+	const struct wf_prefix_record *record;
+	size_t at = 0;
+
+	wf_policy_engine_sum_pairs(engine, ret_sum);
 	while ((record = wf_set_walk(&engine->prefixes, &at)))
 		if (record->is_there)
 			wf_policy_sum_prefix(ret_sum, &record->prefix,

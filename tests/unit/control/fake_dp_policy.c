@@ -229,6 +229,22 @@ int wf_dp_prefix_visit(struct wf_dp *dp, wf_dp_prefix_fn visit, void *context, s
 	return r < 0 ? r : 0;
 }
 
+/* Two at a time, so that tests meet the middle of a pass; the place is counted in the key. */
+int wf_dp_prefix_next(struct wf_dp *dp, struct wf_dp_prefix_place *place, wf_dp_prefix_fn visit,
+		      void *context, struct wf_err *err)
+{
+	const struct fake_policy *policy = dp->policy;
+	uint32_t at = place->is_inside ? place->key.prefixlen : 0, end = at + 2;
+	int r = 0;
+
+	PASS(FAKE_DP, err);
+	for (; r >= 0 && at < end && at < policy->prefix_count; at++)
+		r = visit(&policy->prefixes[at].prefix, policy->prefixes[at].class_id, context);
+	place->is_inside = true;
+	place->key.prefixlen = at;
+	return r < 0 ? r : at < policy->prefix_count;
+}
+
 int wf_dp_hits_read(struct wf_dp *dp, uint32_t first, uint32_t count, struct wf_counter *ret_hits)
 {
 	PASS(FAKE_DP_READ, NULL);

@@ -12,6 +12,8 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "control/apply_priv.h"
+#include "dp/overlay.h"
+#include "dp/policy.h"
 #include "lab.h"
 
 struct pair {
@@ -270,6 +272,145 @@ static void test_restart_knows_all(void **state)
 	assert_null(fake_dp_remote(pair->b->dp, "10.5.0.2"));
 }
 
+/* A remote that cannot be taken out at once is not forgotten. */
+static void test_what_cannot_go_is_tried_again(void **state)
+{
+	struct pair *pair = *state;
+
+	assert_int_equal(attach(pair->a, "web", ""), 0);
+	settle(pair);
+	assert_non_null(fake_dp_remote(pair->b->dp, "10.5.0.2"));
+	lab_use(pair->a);
+	assert_int_equal(lab_detach(pair->a, "web"), 0);
+	fake_gate_arm(FAKE_DP, 0);
+	(void)event_base_loop(pair->b->loop, EVLOOP_NONBLOCK);
+	assert_true(fake_gate_disarm());
+	assert_string_equal(fake_gate_failed(), "wf_dp_remote_clear");
+	assert_null(wf_ctl_remote_find(pair->b->control, "web"));
+	assert_non_null(fake_dp_remote(pair->b->dp, "10.5.0.2"));
+	assert_true(pair->b->control->dirty & CTL_DIRTY_HOST);
+	settle(pair);
+	assert_null(fake_dp_remote(pair->b->dp, "10.5.0.2"));
+}
+
+static void commit(struct lab *lab, enum wf_store_op op, const char *name, json_t *document)
+{
+	const struct wf_store_write write = { .op = op,
+					      .kind = WF_KIND_ENDPOINT,
+					      .name = name,
+					      .document = document,
+					      .expected = WF_STORE_ANY };
+
+	assert_int_equal(wf_store_commit(lab->store, &write, 1, WF_STORE_DURABLE, NULL, NULL), 0);
+}
+
+/* After a list, who has an address now may be told before it is told that another one is gone. */
+static void test_address_is_told_of_twice(void **state)
+{
+	struct pair *pair = *state;
+	_cleanup_json_ json_t *document = NULL;
+	struct wf_control *control = pair->b->control;
+	struct wf_pool_fact fact;
+	struct wf_addr addr;
+
+	assert_int_equal(attach(pair->a, "one", ""), 0);
+	settle(pair);
+	assert_int_equal(wf_store_get(pair->a->store, WF_KIND_ENDPOINT, "one", &document, NULL), 0);
+	json_object_set_new(json_object_get(document, "metadata"), "name", json_string("two"));
+	json_object_set_new(json_object_get(document, "spec"), "node", json_string("c"));
+	commit(pair->a, WF_STORE_PUT, "two", document);
+	lab_settle(pair->b);
+	commit(pair->a, WF_STORE_DELETE, "one", NULL);
+	lab_settle(pair->b);
+	assert_int_equal(wf_addr_parse("10.5.0.2", &addr), 0);
+	assert_string_equal(wf_ctl_remote_by_address(control, &addr)->name, "two");
+	assert_int_equal(fake_dp_remote(pair->b->dp, "10.5.0.2")->node,
+			 wf_ctl_node_find(control, "c")->number);
+	fact = wf_pool_explain(wf_ctl_network_find(control, "over")->pools[0], &addr, 0);
+	assert_int_equal(fact.state, WF_POOL_TAKEN);
+	assert_string_equal(fact.owner, "two");
+	commit(pair->a, WF_STORE_DELETE, "two", NULL);
+	lab_settle(pair->b);
+	assert_null(fake_dp_remote(pair->b->dp, "10.5.0.2"));
+	assert_null(wf_ctl_remote_by_address(control, &addr));
+}
+
+static size_t backends_of(struct lab *lab, const char *service)
+{
+	return wf_ctl_service_find(lab->control, service)->ports.items[0].backend_count;
+}
+
+/* Copies of one workload are kept as such, and found by what they have in common. */
+static void test_crowds(void **state)
+{
+	struct pair *pair = *state;
+	const struct ctl_cluster *there = &pair->b->control->cluster;
+	struct wf_addr addr;
+
+	lab_use(pair->a);
+	assert_int_equal(lab_apply(pair->a, "[{'kind':'Service','apiVersion':'v1','metadata':"
+					    "{'name':'web'},'spec':{'clusterIP':'10.96.0.10',"
+					    "'ports':[{'port':80}],'selector':{'app':'web'}}}]"),
+			 0);
+	assert_int_equal(attach(pair->a, "web1", ",'labels':{'app':'web','tier':'x'}"), 0);
+	assert_int_equal(
+		attach(pair->a, "web2", ",'ifname':'eth1','labels':{'app':'web','tier':'x'}"), 0);
+	assert_int_equal(
+		attach(pair->a, "web3", ",'ifname':'eth2','labels':{'app':'web','tier':'y'}"), 0);
+	assert_int_equal(attach(pair->a, "db", ",'ifname':'eth3','labels':{'app':'db'}"), 0);
+	settle(pair);
+	assert_int_equal(there->remotes.count, 4);
+	assert_int_equal(there->addresses.count, 4);
+	assert_int_equal(there->crowds.count, 3);
+	assert_int_equal(backends_of(pair->b, "default/web"), 3);
+	assert_non_null(wf_ctl_remote_in(pair->b->control, "over"));
+	assert_null(wf_ctl_remote_in(pair->b->control, "other"));
+	assert_int_equal(wf_addr_parse("10.5.0.4", &addr), 0);
+	assert_string_equal(wf_ctl_remote_by_address(pair->b->control, &addr)->name, "web3");
+	lab_use(pair->a);
+	assert_int_equal(lab_detach(pair->a, "web1"), 0);
+	assert_int_equal(lab_detach(pair->a, "web3"), 0);
+	settle(pair);
+	assert_int_equal(there->crowds.count, 2);
+	assert_int_equal(backends_of(pair->b, "default/web"), 1);
+	assert_null(wf_ctl_remote_by_address(pair->b->control, &addr));
+	lab_use(pair->a);
+	assert_int_equal(lab_detach(pair->a, "web2"), 0);
+	assert_int_equal(lab_detach(pair->a, "db"), 0);
+	settle(pair);
+	assert_int_equal(there->crowds.count + there->crowd_labels.count + there->addresses.count,
+			 0);
+	assert_null(wf_ctl_remote_in(pair->b->control, "over"));
+	assert_int_equal(backends_of(pair->b, "default/web"), 0);
+}
+
+/* What is right already is not written again. */
+static void test_remotes_are_compared(void **state)
+{
+	struct pair *pair = *state;
+	const struct wf_remote_value wrong = { .node = 7, .network = 7 };
+	struct wf_addr stale, right;
+	size_t few;
+
+	assert_int_equal(attach(pair->a, "one", ""), 0);
+	assert_int_equal(attach(pair->a, "two", ",'ifname':'eth1'"), 0);
+	settle(pair);
+	fake_gate_reset_calls();
+	assert_int_equal(wf_ctl_remotes_program(pair->b->control, NULL), 0);
+	few = fake_gate_calls(FAKE_DP); /* the visit, and what is not compared */
+	assert_true(few < 3);
+	assert_int_equal(wf_addr_parse("10.5.0.99", &stale), 0);
+	assert_int_equal(wf_addr_parse("10.5.0.2", &right), 0);
+	assert_int_equal(wf_dp_remote_set(pair->b->dp, &stale, &wrong, NULL), 0);
+	assert_int_equal(wf_dp_remote_set(pair->b->dp, &right, &wrong, NULL), 0);
+	fake_gate_reset_calls();
+	assert_int_equal(wf_ctl_remotes_program(pair->b->control, NULL), 0);
+	assert_int_equal(fake_gate_calls(FAKE_DP), few + 2);
+	assert_null(fake_dp_remote(pair->b->dp, "10.5.0.99"));
+	assert_int_equal(fake_dp_remote(pair->b->dp, "10.5.0.2")->node,
+			 wf_ctl_node_find(pair->b->control, "a")->number);
+}
+
 /* The address of a node's host in the network, as the other one knows it. */
 static struct wf_addr host_of(struct lab *lab, const char *node)
 {
@@ -364,6 +505,50 @@ static void test_hosts_ask_the_store(void **state)
 	here = wf_ctl_network_find(pair->a->control, "over");
 	assert_false(wf_addr_is_zero(&here->host_addrs[0]));
 	assert_false(wf_addr_equal(&here->host_addrs[0], &a));
+}
+
+/* One pass over the tables of policies, of however many turns. Whether it found them changed. */
+static bool check_policies(struct lab *lab, unsigned int *turns)
+{
+	*turns = 0;
+	do {
+		event_active(lab->control->policy.check_timer, EV_TIMEOUT, 1);
+		(void)event_base_loop(lab->loop, EVLOOP_NONBLOCK);
+		++*turns;
+	} while (lab->control->policy.check.place.is_inside);
+	return lab->control->dirty & CTL_DIRTY_POLICY;
+}
+
+/* What others write to the table of prefixes, or take out, is found, though it takes a while. */
+static void test_prefixes_are_checked(void **state)
+{
+	struct pair *pair = *state;
+	struct wf_prefix prefix = { .len = 32 };
+	uint64_t repairs;
+	unsigned int turns;
+
+	assert_int_equal(wf_addr_parse("10.5.0.4", &prefix.addr), 0);
+	for (unsigned int i = 0; i < 5; i++) {
+		char name[8], more[32];
+
+		(void)snprintf(name, sizeof(name), "e%u", i);
+		(void)snprintf(more, sizeof(more), ",'ifname':'eth%u'", i);
+		assert_int_equal(attach(pair->a, name, more), 0);
+	}
+	settle(pair);
+	repairs = pair->b->control->repairs_total;
+	assert_false(check_policies(pair->b, &turns));
+	assert_true(turns > 2);
+	assert_int_equal(wf_dp_prefix_set(pair->b->dp, &prefix, 12345, true, NULL), 0);
+	assert_true(check_policies(pair->b, &turns));
+	lab_settle(pair->b);
+	assert_int_equal(pair->b->control->repairs_total, repairs + 1);
+	assert_false(check_policies(pair->b, &turns));
+	assert_int_equal(wf_dp_prefix_set(pair->b->dp, &prefix, 0, false, NULL), 0);
+	assert_true(check_policies(pair->b, &turns));
+	lab_settle(pair->b);
+	assert_int_equal(pair->b->control->repairs_total, repairs + 2);
+	assert_false(check_policies(pair->b, &turns));
 }
 
 static enum wf_policy_verdict verdict_from(struct lab *lab, const char *addr, const char *to)
@@ -706,6 +891,11 @@ int main(void)
 		CASE(test_another_was_faster),
 		CASE(test_news_during_a_commit),
 		CASE(test_lease_of_another_stays),
+		CASE(test_what_cannot_go_is_tried_again),
+		CASE(test_address_is_told_of_twice),
+		CASE(test_crowds),
+		CASE(test_remotes_are_compared),
+		CASE(test_prefixes_are_checked),
 		CASE(test_hosts_have_addresses),
 		CASE(test_hosts_ask_the_store),
 		CASE(test_policy_sees_remote_labels),

@@ -13,6 +13,7 @@
 
 #include <cmocka.h>
 
+#include "base/json.h"
 #include "base/mem.h"
 #include "lab.h"
 
@@ -168,6 +169,120 @@ static int compare_costs(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
+/* ---- endpoints of other nodes -------------------------------------------------------------------- */
+
+/* As another node writes it, from one that this node wrote. */
+static void put_remote(struct lab *lab, const json_t *pattern, unsigned int number)
+{
+	_cleanup_json_ json_t *document = json_deep_copy(pattern);
+	struct wf_store_write write = { .op = WF_STORE_PUT,
+					.kind = "Endpoint",
+					.document = document,
+					.expected = WF_STORE_ANY };
+	char text[32];
+
+	(void)snprintf(text, sizeof(text), "10.5.%u.%u/16", 1 + number / 200, number % 200 + 1);
+	json_object_set_new(
+		json_array_get(json_object_get(json_object_get(document, "status"), "addresses"),
+			       0),
+		"address", json_string(text));
+	json_object_set_new(json_object_get(document, "spec"), "node", json_string("z"));
+	json_object_set_new(json_object_get(document, "metadata"), "labels",
+			    json_pack("{s:o}", "app", json_sprintf("a%u", number % 24)));
+	(void)snprintf(text, sizeof(text), "remote%u", number);
+	json_object_set_new(json_object_get(document, "metadata"), "name", json_string(text));
+	write.name = text;
+	assert_int_equal(wf_store_commit(lab->store, &write, 1, WF_STORE_DURABLE, NULL, NULL), 0);
+}
+
+static void drop_remote(struct lab *lab, unsigned int number)
+{
+	char name[32];
+	const struct wf_store_write write = {
+		.op = WF_STORE_DELETE, .kind = "Endpoint", .name = name, .expected = WF_STORE_ANY
+	};
+
+	(void)snprintf(name, sizeof(name), "remote%u", number);
+	assert_int_equal(wf_store_commit(lab->store, &write, 1, WF_STORE_DURABLE, NULL, NULL), 0);
+}
+
+/* A node among others that have so many endpoints; services select some, and policies. */
+static struct lab *lab_among(unsigned int remotes, json_t **ret_pattern)
+{
+	struct lab *lab = lab_join(NULL, "a", "192.0.2.1");
+
+	lab_network(lab, "over", "{'driver':'overlay','subnets':[{'cidr':'10.5.0.0/16'}]}");
+	assert_int_equal(lab_apply(lab,
+				   "[{'apiVersion':'v1','kind':'Service','metadata':{'name':'s'},"
+				   "'spec':{'ports':[{'port':80}],'selector':{'app':'a99'}}},"
+				   "{'apiVersion':'networking.k8s.io/v1','kind':'NetworkPolicy',"
+				   "'metadata':{'name':'p'},'spec':{'podSelector':{},'ingress':"
+				   "[{'from':[{'podSelector':{'matchLabels':{'app':'a1'}}}]}]}}]"),
+			 0);
+	lab_endpoint(lab, "over", "pattern", 0);
+	assert_int_equal(wf_store_get(lab->store, "Endpoint", "pattern", ret_pattern, NULL), 0);
+	for (unsigned int i = 0; i < remotes; i++)
+		put_remote(lab, *ret_pattern, i);
+	lab_settle(lab);
+	assert_int_equal(lab->control->cluster.remotes.count, remotes);
+	return lab;
+}
+
+/* The usual cost of one that comes, is looked for, and goes. */
+static uint64_t cost_of_remote(unsigned int remotes)
+{
+	_cleanup_json_ json_t *pattern = NULL;
+	struct lab *lab = lab_among(remotes, &pattern);
+	uint64_t costs[TIMES];
+	struct wf_addr addr;
+
+	assert_int_equal(wf_addr_parse("10.5.1.1", &addr), 0);
+	for (unsigned int i = 0; i < TIMES; i++) {
+		uint64_t before = blocks;
+
+		put_remote(lab, pattern, 900 + i);
+		lab_settle(lab);
+		assert_non_null(wf_ctl_remote_by_address(lab->control, &addr));
+		assert_non_null(wf_ctl_remote_in(lab->control, "over"));
+		wf_ctl_lb_touch_all(lab->control);
+		wf_ctl_lb_flush(lab->control);
+		drop_remote(lab, 900 + i);
+		lab_settle(lab);
+		costs[i] = blocks - before;
+	}
+	lab_free(&lab);
+	qsort(costs, TIMES, sizeof(costs[0]), compare_costs);
+	return costs[TIMES / 2];
+}
+
+static void test_remotes_cost_the_same(void **state)
+{
+	uint64_t few = cost_of_remote(FEW), many = cost_of_remote(MANY);
+
+	(void)state;
+	print_message("an endpoint elsewhere: %llu blocks beside %u, %llu beside %u\n",
+		      (unsigned long long)few, FEW, (unsigned long long)many, MANY);
+	assert_true(few > 100);
+	/* how full the sets are makes a difference as well, but none such as a walk */
+	assert_true(many < few + 2 * (MANY - FEW));
+}
+
+/* One walk over all of them would be seen. */
+static void test_walk_of_remotes_is_seen(void **state)
+{
+	_cleanup_json_ json_t *pattern = NULL;
+	struct lab *lab = lab_among(MANY, &pattern);
+	uint64_t before = blocks;
+	size_t at = 0, count = 0;
+
+	(void)state;
+	while (wf_ctl_remote_walk(lab->control, &at))
+		count++;
+	assert_int_equal(count, MANY);
+	assert_true(blocks - before > 2 * (MANY - FEW));
+	lab_free(&lab);
+}
+
 /* The usual cost: now and then an index grows. */
 static uint64_t cost_of(void (*change)(struct lab *lab, unsigned int time), unsigned int services)
 {
@@ -255,6 +370,8 @@ int main(void)
 		cmocka_unit_test(test_walks_are_seen),
 		cmocka_unit_test(test_changes_cost_the_same),
 		cmocka_unit_test(test_linear_from_nothing),
+		cmocka_unit_test(test_walk_of_remotes_is_seen),
+		cmocka_unit_test(test_remotes_cost_the_same),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
