@@ -64,6 +64,7 @@ struct ctl_cluster {
 	struct event *lease_timer;
 	uint64_t lease;           /* of the store, for what lives as long as this node */
 	uint64_t watch;           /* 0: none */
+	uint64_t read_from;       /* revision of the store when everything was read from it */
 	uint32_t overlay_ifindex; /* 0: no overlay */
 	uint64_t followed_total;  /* changes of others that came into force */
 	uint64_t refused_total;   /* and those that did not */

@@ -187,8 +187,9 @@ int wf_ctl_follow_start(struct wf_control *control, struct wf_err *err)
 	if (!control->cluster.news_event)
 		return wf_fail(err, -ENOMEM, "out of memory");
 	(void)event_priority_set(control->cluster.news_event, 0);
-	return wf_store_watch(control->store, NULL, wf_store_revision(control->store), on_store,
-			      control, &control->cluster.watch, err);
+	/* joining has waited for the store: what came in meanwhile was not there to be read */
+	return wf_store_watch(control->store, NULL, control->cluster.read_from, on_store, control,
+			      &control->cluster.watch, err);
 }
 
 void wf_ctl_follow_stop(struct wf_control *control)

@@ -286,6 +286,7 @@ int wf_ctl_recover(struct wf_control *control, struct wf_err *err)
 	r = wf_file_boot_id(control->boot_id);
 	if (r < 0)
 		return wf_fail(err, r, "cannot read the id of this boot");
+	control->cluster.read_from = wf_store_revision(control->store);
 	r = load_seed(control, err);
 	if (r == 0)
 		r = load_kind(control, WF_KIND_NETWORK, load_network, err);
