@@ -13,6 +13,7 @@
 #include <weft/abi/limits.h>
 
 #include "control/control.h"
+#include "control/encrypt_priv.h"
 #include "model/endpoint.h"
 #include "model/node.h"
 
@@ -31,6 +32,8 @@ struct ctl_node {
 	bool is_alive;           /* it has a lease */
 	uint64_t lost_ms;        /* since when it has none */
 	size_t remote_count;
+	struct wf_node_tunnel tunnels[WF_MAX_TUNNELS]; /* of WireGuard; the first is sent to */
+	size_t tunnel_count;
 	UT_hash_handle by_name;
 };
 
@@ -68,6 +71,7 @@ struct ctl_cluster {
 	uint32_t overlay_ifindex; /* 0: no overlay */
 	uint64_t followed_total;  /* changes of others that came into force */
 	uint64_t refused_total;   /* and those that did not */
+	struct ctl_encrypt encrypt;
 };
 
 /* ---- cluster.c: start, commit, the overlay's device ---------------------------------------- */
@@ -102,6 +106,8 @@ void wf_ctl_nodes_begin(struct wf_control *control);
 void wf_ctl_nodes_expire(struct wf_control *control);
 /* Puts this node's own documents into the store; refuses a name or an address that is in use. */
 int wf_ctl_node_publish(struct wf_control *control, struct wf_err *err);
+/* Writes its Node again: what it says has changed. */
+int wf_ctl_node_republish(struct wf_control *control, struct wf_err *err);
 
 /* node_view.c */
 void wf_ctl_node_metrics(struct wf_control *control, struct wf_str *out);

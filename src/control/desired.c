@@ -15,6 +15,11 @@ bool wf_ctl_is_overlay(const struct ctl_network *network)
 	return network->spec.driver == WF_DRIVER_OVERLAY;
 }
 
+bool wf_ctl_is_encrypted(const struct ctl_network *network)
+{
+	return wf_ctl_is_overlay(network) && network->spec.encryption == WF_ENCRYPTION_WIREGUARD;
+}
+
 struct wf_net_value wf_ctl_desired_network(const struct wf_control *control,
 					   const struct ctl_network *network)
 {
@@ -28,6 +33,8 @@ struct wf_net_value wf_ctl_desired_network(const struct wf_control *control,
 		value.flags |= WF_NET_MASQUERADE;
 	if (wf_ctl_is_overlay(network))
 		value.flags |= WF_NET_OVERLAY;
+	if (wf_ctl_is_encrypted(network))
+		value.flags |= WF_NET_ENCRYPTED;
 	for (size_t i = 0; i < network->spec.subnet_count; i++) {
 		const struct wf_prefix *prefix = &network->spec.subnets[i].prefix;
 

@@ -106,6 +106,8 @@ static int drop_node(struct wf_control *control, struct ctl_node *node, struct w
 	int r = wf_dp_node_set(control->dp, node->number, NULL, err);
 
 	node->underlay = none;
+	node->tunnel_count = 0;
+	wf_ctl_encrypt_touch(control);
 	if (r < 0 || node->remote_count)
 		return r;
 	control->cluster.by_number[node->number] = NULL;
@@ -131,6 +133,8 @@ int wf_ctl_node_learn(struct wf_control *control, const char *name, const struct
 		return wf_fail(err, -EADDRINUSE, "nodes %s and %s both say that they are at %s",
 			       name, other->name, wf_addr_format(underlay, text));
 	r = node ? 0 : make_node(control, name, underlay, &node, err);
+	if (r == 0)
+		r = wf_ctl_encrypt_learn(control, node, spec, err);
 	if (r < 0 || !underlay || wf_addr_equal(&node->underlay, underlay))
 		return r;
 	node->underlay = *underlay;
@@ -142,6 +146,7 @@ int wf_ctl_node_learn(struct wf_control *control, const char *name, const struct
 	}
 	if (control->lb.settled)
 		r = wf_dp_node_set(control->dp, node->number, underlay, err);
+	wf_ctl_encrypt_touch(control);
 	wf_log_info("node known", "node=%s address=%s", name, wf_addr_format(underlay, text));
 	return r;
 }
@@ -243,6 +248,22 @@ void wf_ctl_nodes_expire(struct wf_control *control)
 
 /* ---- this node -------------------------------------------------------------------------------- */
 
+/* Under metadata: what is in force, or nothing. */
+static void set_annotation(json_t *document, const char *name, const char *text)
+{
+	json_t *metadata = json_object_get(document, "metadata");
+	json_t *annotations = json_object_get(metadata, "annotations");
+
+	if (!annotations && *text) {
+		annotations = json_object();
+		(void)json_object_set_new(metadata, "annotations", annotations);
+	}
+	if (*text)
+		(void)wf_json_set_str(annotations, name, text);
+	else
+		(void)json_object_del(annotations, name);
+}
+
 static json_t *own_node(const struct wf_control *control, const json_t *stored)
 {
 	char text[WF_ADDR_TEXT];
@@ -255,10 +276,12 @@ static json_t *own_node(const struct wf_control *control, const json_t *stored)
 			  "address", wf_addr_format(&control->config.node_ip, text), "type",
 			  "Hostname", "address", control->config.node_name);
 	const char *zone = control->config.zone;
+	char tunnels[WF_NODE_TUNNELS_TEXT];
 	json_t *labels;
 
 	if (!document || json_object_set_new(document, "status", status) < 0)
 		return NULL;
+	set_annotation(document, WF_ANNOTATION_WIREGUARD, wf_ctl_encrypt_text(control, tunnels));
 	if (!zone || !*zone)
 		return document;
 	labels = json_object_get(json_object_get(document, "metadata"), "labels");
@@ -344,7 +367,7 @@ static bool is_outage(int r)
 	return r == -EHOSTUNREACH || r == -EAGAIN || r == -ETIMEDOUT;
 }
 
-static int publish_self(struct wf_control *control, struct wf_err *err)
+int wf_ctl_node_republish(struct wf_control *control, struct wf_err *err)
 {
 	_cleanup_json_ json_t *stored = NULL, *document = NULL;
 	struct wf_store_write write = { .op = WF_STORE_PUT,
@@ -359,6 +382,15 @@ static int publish_self(struct wf_control *control, struct wf_err *err)
 	write.document = document;
 	r = document ? wf_ctl_commit(control, &write, 1, WF_STORE_DURABLE, err)
 		     : wf_fail(err, -ENOMEM, "out of memory");
+	if (r == 0)
+		wf_ctl_encrypt_published(control);
+	return r;
+}
+
+static int publish_self(struct wf_control *control, struct wf_err *err)
+{
+	int r = wf_ctl_node_republish(control, err);
+
 	return r < 0 ? r : put_lease(control, err);
 }
 

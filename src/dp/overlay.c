@@ -7,22 +7,24 @@
 #include "base/addr.h"
 #include "dp/dp_priv.h"
 
-int wf_dp_overlay_set(struct wf_dp *dp, uint32_t ifindex, struct wf_err *err)
+static int node_get(struct wf_dp *dp, uint32_t number, struct wf_node_value *ret_value,
+		    struct wf_err *err)
 {
-	const struct wf_node_value value = { .ifindex = ifindex };
-	const uint32_t number = WF_NODE_SELF;
-
-	return wf_dp_entry_put(dp, WF_DP_MAP_NODES, &number, &value, err);
+	if (number >= WF_MAX_NODES)
+		return wf_fail(err, -ENOSPC, "more than %d nodes", WF_MAX_NODES - 1);
+	if (bpf_map_lookup_elem(dp->map_fds[WF_DP_MAP_NODES], &number, ret_value) < 0)
+		return wf_fail(err, -errno, "cannot read node %u: %s", number, strerror(errno));
+	return 0;
 }
 
-static int node_get(struct wf_dp *dp, uint32_t number, struct wf_addr *ret_underlay)
+int wf_dp_overlay_set(struct wf_dp *dp, uint32_t ifindex, struct wf_err *err)
 {
+	const uint32_t number = WF_NODE_SELF;
 	struct wf_node_value value = {};
+	int r = node_get(dp, number, &value, err);
 
-	if (bpf_map_lookup_elem(dp->map_fds[WF_DP_MAP_NODES], &number, &value) < 0)
-		return -errno;
-	*ret_underlay = value.underlay;
-	return 0;
+	value.ifindex = ifindex;
+	return r < 0 ? r : wf_dp_entry_put(dp, WF_DP_MAP_NODES, &number, &value, err);
 }
 
 int wf_dp_member_get(struct wf_dp *dp, const struct wf_addr *underlay, uint32_t *ret_number)
@@ -46,14 +48,17 @@ int wf_dp_node_set(struct wf_dp *dp, uint32_t number, const struct wf_addr *unde
 		   struct wf_err *err)
 {
 	static const struct wf_addr none;
-	struct wf_node_value value = { .underlay = underlay ? *underlay : none };
-	struct wf_addr before = none;
-	int r;
+	struct wf_node_value value = {};
+	struct wf_addr before;
+	int r = underlay ? 0 : wf_dp_node_tunnels_set(dp, number, NULL, 0, err);
 
-	if (number == WF_NODE_SELF || number >= WF_MAX_NODES)
-		return wf_fail(err, -ENOSPC, "more than %d nodes", WF_MAX_NODES - 1);
-	r = node_get(dp, number, &before);
-	if (r == 0 && !wf_addr_equal(&before, &value.underlay))
+	if (r == 0)
+		r = node_get(dp, number, &value, err);
+	if (r < 0)
+		return r;
+	before = value.underlay;
+	value.underlay = underlay ? *underlay : none;
+	if (!wf_addr_equal(&before, &value.underlay))
 		r = drop_member(dp, number, &before);
 	if (r < 0)
 		return wf_fail(err, r, "cannot change node %u: %s", number, strerror(-r));
@@ -61,6 +66,39 @@ int wf_dp_node_set(struct wf_dp *dp, uint32_t number, const struct wf_addr *unde
 	if (r < 0 || !underlay)
 		return r;
 	return wf_dp_entry_put(dp, WF_DP_MAP_MEMBERS, underlay, &number, err);
+}
+
+static bool has_tunnel(const struct wf_addr *tunnels, size_t count, const struct wf_addr *addr)
+{
+	for (size_t i = 0; i < count; i++)
+		if (wf_addr_equal(&tunnels[i], addr))
+			return true;
+	return false;
+}
+
+/* Frames are taken before they are sent there, and not any more after that. */
+int wf_dp_node_tunnels_set(struct wf_dp *dp, uint32_t number, const struct wf_addr *tunnels,
+			   size_t count, struct wf_err *err)
+{
+	struct wf_addr before[WF_MAX_TUNNELS];
+	struct wf_node_value value = {};
+	int r = node_get(dp, number, &value, err);
+
+	if (r < 0)
+		return r;
+	memcpy(before, value.tunnels, sizeof(before));
+	memset(value.tunnels, 0, sizeof(value.tunnels));
+	for (size_t i = 0; r == 0 && i < count; i++) {
+		value.tunnels[i] = tunnels[i];
+		if (number != WF_NODE_SELF)
+			r = wf_dp_entry_put(dp, WF_DP_MAP_MEMBERS, &tunnels[i], &number, err);
+	}
+	if (r == 0)
+		r = wf_dp_entry_put(dp, WF_DP_MAP_NODES, &number, &value, err);
+	for (size_t i = 0; r == 0 && i < WF_MAX_TUNNELS; i++)
+		if (!wf_addr_is_zero(&before[i]) && !has_tunnel(tunnels, count, &before[i]))
+			r = drop_member(dp, number, &before[i]);
+	return r;
 }
 
 static struct wf_addr_key key_of(const struct wf_addr *addr)

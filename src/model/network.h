@@ -23,6 +23,7 @@
  *     parent: eth0                    # macvlan, ipvlan
  *     mode: bridge | private | vepa | passthru | l2 | l3 | l3s
  *     hostAccess: true                # macvlan: the host reaches its own containers
+ *     encryption: none | wireguard    # overlay: between nodes; default: that of --encryption
  */
 #ifndef WEFT_MODEL_NETWORK_H
 #define WEFT_MODEL_NETWORK_H
@@ -60,6 +61,13 @@ enum wf_driver_mode {
 	WF_MODE_COUNT,
 };
 
+enum wf_encryption {
+	WF_ENCRYPTION_DEFAULT, /* the document does not say */
+	WF_ENCRYPTION_NONE,
+	WF_ENCRYPTION_WIREGUARD,
+	WF_ENCRYPTION_COUNT,
+};
+
 /* An inclusive run of addresses. */
 struct wf_range {
 	struct wf_addr first;
@@ -95,7 +103,8 @@ struct wf_network {
 	bool masquerade; /* bridge: default unless internal; others: false */
 	bool sticky;
 	bool host_access;
-	uint32_t mtu; /* 0: found by itself */
+	enum wf_encryption encryption; /* overlay: between nodes */
+	uint32_t mtu;                  /* 0: found by itself */
 	uint64_t cool_down_ms;
 	uint32_t number; /* node-local number, spec-less; kept in status.number; 0: none yet */
 };
@@ -122,6 +131,8 @@ const char *wf_driver_name(enum wf_driver driver);
 enum wf_driver wf_driver_from_name(const char *name);
 /* Whether containers of such a network are slots of the datapath and the host routes for them. */
 bool wf_driver_is_routed(enum wf_driver driver);
+const char *wf_encryption_name(enum wf_encryption encryption); /* "" for DEFAULT */
+enum wf_encryption wf_encryption_from_name(const char *name);
 const char *wf_mode_name(enum wf_driver_mode mode); /* "" for DEFAULT */
 enum wf_driver_mode wf_mode_from_name(const char *name);
 

@@ -31,6 +31,9 @@ struct weftd_config {
 	char *node_ports;
 	uint64_t overlay_port;
 	uint64_t node_grace_ms;
+	char *encryption;
+	uint64_t encryption_port;
+	uint64_t encryption_rotate_ms;
 	char *uplinks;
 	char *xdp;
 	char *firewall;

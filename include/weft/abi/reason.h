@@ -106,7 +106,13 @@
 	  "it passes once this node has heard of the endpoint; see 'weft get endpoints'")          \
 	X(NODE_UNKNOWN, 52, "node_unknown", error,                                                 \
 	  "the node that has the address is not known, or this one has no overlay",                \
-	  "see 'weft node ls' and the log of weftd")
+	  "see 'weft node ls' and the log of weftd")                                               \
+	X(OVERLAY_CLEAR, 53, "overlay_clear", attack,                                              \
+	  "of an encrypted network, but came in clear text",                                       \
+	  "somebody forges it, or the nodes do not agree on spec.encryption")                      \
+	X(NO_TUNNEL, 54, "no_tunnel", error,                                                       \
+	  "the network is encrypted and one of the two nodes has no WireGuard",                    \
+	  "see ENCRYPTION in 'weft node ls', and the log of weftd there")
 
 enum wf_reason {
 	WF_REASON_NONE = 0,

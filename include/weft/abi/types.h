@@ -9,6 +9,8 @@
 
 #include <linux/types.h>
 
+#include <weft/abi/limits.h>
+
 /* One address format for both families: IPv4 is held as ::ffff:a.b.c.d. Network byte order. */
 struct wf_addr {
 	union {
@@ -74,7 +76,9 @@ struct wf_remote_value {
 /* Value of wf_nodes, by number; WF_NODE_SELF is this one. All zero: there is none. */
 struct wf_node_value {
 	struct wf_addr underlay; /* where its tunnel ends */
-	__u32 ifindex;           /* WF_NODE_SELF: the device of the overlay; 0: none */
+	struct wf_addr
+		tunnels[WF_MAX_TUNNELS]; /* inside WireGuard; the first is sent to; zero: none */
+	__u32 ifindex;                   /* WF_NODE_SELF: the device of the overlay; 0: none */
 	__u32 pad[3];
 };
 
@@ -87,6 +91,7 @@ enum wf_net_flag {
 	WF_NET_IPV6 = 1 << 4,
 	WF_NET_MASQUERADE = 1 << 5, /* what leaves the host shows the host's address */
 	WF_NET_OVERLAY = 1 << 6,    /* the same network on every node; its number is the VNI */
+	WF_NET_ENCRYPTED = 1 << 7,  /* between nodes only inside WireGuard */
 };
 
 /* One subnet of a network: an address is inside when (address & mask) == base. */
@@ -177,7 +182,7 @@ _Static_assert(sizeof(struct wf_addr_key) == 24, "wf_addr_key");
 _Static_assert(sizeof(struct wf_addr_value) == 8, "wf_addr_value");
 _Static_assert(sizeof(struct wf_net_value) == 24 + 8 * 32, "wf_net_value");
 _Static_assert(sizeof(struct wf_remote_value) == 8, "wf_remote_value");
-_Static_assert(sizeof(struct wf_node_value) == 32, "wf_node_value");
+_Static_assert(sizeof(struct wf_node_value) == 64, "wf_node_value");
 _Static_assert(sizeof(struct wf_traffic_value) == 64, "wf_traffic_value");
 _Static_assert(sizeof(struct wf_config_value) == 24, "wf_config_value");
 _Static_assert(sizeof(struct wf_flow_seen) == 8, "wf_flow_seen");
