@@ -98,6 +98,8 @@ struct fake_wg {
 const struct fake_wg *fake_net_wg(const struct wf_net *net, unsigned int digit);
 /* The device that tunnel addresses lead into, 0: none; and whether there is an end to that. */
 uint32_t fake_net_wg_way(const struct wf_net *net, bool *ret_has_end);
+/* No device can be made or changed, or they can again. */
+void fake_net_wg_break(struct wf_net *net, bool on);
 /* All peers of a device have shaken hands, or none. */
 void fake_net_wg_meet(struct wf_net *net, unsigned int digit, bool on);
 

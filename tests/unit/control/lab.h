@@ -29,6 +29,7 @@ struct lab {
 	uint64_t cool_down_ms; /* for networks that do not say */
 	const char *node;      /* its name; borrowed */
 	const char *node_ip;   /* NULL: the store is its own */
+	const char *state_dir; /* for the node's key; NULL: none; borrowed */
 	bool is_guest;         /* the store is another lab's */
 };
 
