@@ -85,19 +85,24 @@ OVERLAY = [
     ("stream", "TCP stream, one CPU", "bare", None),
     ("rr", "TCP request-response", "bare", None),
     ("rr", "TCP request-response", "routes", None),
+    ("stream", "TCP stream, one CPU", "wireguard", 0.95),
+    ("rr", "TCP request-response", "wireguard", 0.95),
+    ("crr", "TCP connect-request-close", "wireguard", 0.95),
+    ("stream-split", "TCP stream, two CPUs", "wireguard", None),
 ]
 OVERLAY_NAMES = {"flannel": "kernel VXLAN and bridge", "routes": "host routes",
-                 "bare": "the bare underlay"}
+                 "bare": "the bare underlay", "wireguard": "a bare wireguard-go tunnel"}
 
 
 def overlay_rows(report):
     paths = report["paths"]
-    mine = paths.get("weft/4", {})
     for metric, name, other, least in OVERLAY:
+        mine = paths.get("weft-wg/4" if other == "wireguard" else "weft/4", {})
         theirs = paths.get(f"{other}/4", {})
         if metric not in mine or metric not in theirs:
             continue
-        title = f"overlay, {name}, of {OVERLAY_NAMES[other]}"
+        kind = "encrypted overlay" if other == "wireguard" else "overlay"
+        title = f"{kind}, {name}, of {OVERLAY_NAMES[other]}"
         more = f"({short(mine[metric]['median'])}, other {short(theirs[metric]['median'])})"
         ratio = theirs[metric]["weft_by_this"]
         yield (ratio_row(title, ratio, least, True, more) if least

@@ -9,9 +9,8 @@
 
 void wf_wg_state_done(struct wf_wg_state *state)
 {
-	explicit_bzero(state->key, sizeof(state->key));
 	free(state->peers);
-	memset(state, 0, sizeof(*state));
+	explicit_bzero(state, sizeof(*state));
 }
 
 static int compare(const void *a, const void *b)

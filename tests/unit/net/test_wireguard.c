@@ -108,6 +108,51 @@ static void test_device(void **state)
 	assert_int_equal(rmdir(run_dir), 0);
 }
 
+/* Two devices that are each other's peers say hello, over loopback. */
+static void test_handshake(void **state)
+{
+	struct lab *lab = *state;
+	char run_dir[] = "/tmp/weft-test-wg-XXXXXX", command[64];
+	struct wf_wg_peer peers[2] = { peer(1), peer(2) };
+	struct wf_wg_device devices[2];
+	uint64_t met = 0;
+	uint32_t ifindex;
+
+	(void)lab_run(-1, "ip link set lo up");
+	assert_non_null(mkdtemp(run_dir));
+	for (size_t i = 0; i < 2; i++) {
+		devices[i] = (struct wf_wg_device){ .name = i ? "weft-wg1" : NAME,
+						    .run_dir = run_dir,
+						    .port = (uint16_t)(51820 + i),
+						    .mtu = 1420,
+						    .address = peers[i].tunnel,
+						    .peers = &peers[!i],
+						    .peer_count = 1 };
+		lab_ok(lab, wf_net_wg_key_make(devices[i].key, &lab->err));
+		lab_ok(lab, wf_net_wg_key_public(devices[i].key, peers[i].key, &lab->err));
+		peers[i].endpoint = addr("127.0.0.1");
+		peers[i].port = devices[i].port;
+	}
+	peers[1].keepalive_s = 1;
+	for (size_t i = 2; i-- > 0;)
+		if (!can(lab, &devices[i], &ifindex))
+			return;
+	for (int try = 0; !met && try < 100; try++) {
+		_cleanup_(wf_wg_state_done) struct wf_wg_state now = WF_WG_STATE_INIT;
+
+		(void)usleep(100000);
+		lab_ok(lab, wf_net_wg_read(lab->net, run_dir, "weft-wg1", &now, &lab->err));
+		met = now.peers[0].handshake_s;
+	}
+	assert_int_not_equal(met, 0);
+	/* asking again changes nothing: the session stays */
+	lab_ok(lab, wf_net_wg_ensure(lab->net, &devices[1], &ifindex, &lab->err));
+	for (size_t i = 0; i < 2; i++)
+		lab_ok(lab, wf_net_wg_remove(lab->net, run_dir, devices[i].name, &lab->err));
+	(void)snprintf(command, sizeof(command), "rm -r %s", run_dir);
+	(void)lab_run(-1, "%s", command);
+}
+
 static void test_foreign_device(void **state)
 {
 	struct lab *lab = *state;
@@ -125,6 +170,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_device, lab_setup, lab_teardown),
+		cmocka_unit_test_setup_teardown(test_handshake, lab_setup, lab_teardown),
 		cmocka_unit_test_setup_teardown(test_foreign_device, lab_setup, lab_teardown),
 	};
 
