@@ -148,6 +148,21 @@ int wf_net_wg_remove(struct wf_net *net, const char *run_dir, const char *name, 
 	return wf_net_link_del(net, link.ifindex, err);
 }
 
+int wf_net_wg_possible(struct wf_net *net, bool *ret_in_kernel, struct wf_err *err)
+{
+	static const char name[] = WF_NET_WG_DEVICE "-try";
+	struct wf_net_link link;
+	char names[256];
+	int r = create_in_kernel(net, name, err);
+
+	*ret_in_kernel = r == 0;
+	if (r == -EOPNOTSUPP)
+		return wf_wg_go_find(err);
+	if (r == 0)
+		r = wf_net_link_find(net, name, 0, &link, names, err);
+	return r < 0 ? r : wf_net_link_del(net, link.ifindex, err);
+}
+
 /* ---- routes ----------------------------------------------------------------------------------- */
 
 static void put_route(struct wf_netlink_batch *batch, uint16_t type, uint16_t flags,

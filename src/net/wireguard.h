@@ -66,6 +66,12 @@ int wf_net_wg_read(struct wf_net *net, const char *run_dir, const char *name,
 int wf_net_wg_remove(struct wf_net *net, const char *run_dir, const char *name, struct wf_err *err);
 
 /*
+ * Whether such devices are possible, and whether in the kernel: a device is made there for a
+ * moment. -EOPNOTSUPP: neither; the message says what to install.
+ */
+int wf_net_wg_possible(struct wf_net *net, bool *ret_in_kernel, struct wf_err *err);
+
+/*
  * Leads a prefix into a device, from a source. Beside that there is always a route that refuses,
  * so that nothing for it ever takes another way. ifindex 0: only that one is left.
  */

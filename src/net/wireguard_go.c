@@ -24,6 +24,8 @@
 #include "net/wireguard_priv.h"
 
 #define PROGRAM        "wireguard-go"
+#define PROGRAM_PATH   "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+#define TUN_DEVICE     "/dev/net/tun"
 #define PROGRAM_FOLDER "/var/run/wireguard"
 #define MAX_ANSWER     (4U << 20)
 #define START_TRIES    400
@@ -162,7 +164,7 @@ static void become_program(const char *folder, const char *name, int pipe_fd)
 {
 	char program[] = PROGRAM, foreground[] = "-f", device[16];
 	char *argv[] = { program, foreground, device, NULL };
-	char path[] = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+	char path[] = "PATH=" PROGRAM_PATH;
 	char level[] = "LOG_LEVEL=error", quiet[] = "WG_PROCESS_FOREGROUND=1";
 	char *environment[] = { path, level, quiet, NULL };
 	sigset_t none;
@@ -214,6 +216,31 @@ static int fork_twice(const char *folder, const char *name, int pipe_fd)
 	return 0;
 }
 
+static int not_installed(struct wf_err *err)
+{
+	return wf_fail(err, -EOPNOTSUPP,
+		       "the kernel has no WireGuard and " PROGRAM
+		       " is not installed (package wireguard-go)");
+}
+
+int wf_wg_go_find(struct wf_err *err)
+{
+	for (const char *at = PROGRAM_PATH; *at;) {
+		size_t len = strcspn(at, ":");
+		char path[64];
+
+		(void)snprintf(path, sizeof(path), "%.*s/" PROGRAM, (int)len, at);
+		if (access(path, X_OK) == 0)
+			return access(TUN_DEVICE, F_OK) == 0
+				       ? 0
+				       : wf_fail(err, -EOPNOTSUPP,
+						 "the kernel has no WireGuard, and there is no " TUN_DEVICE
+						 " for " PROGRAM);
+		at += len + (at[len] == ':');
+	}
+	return not_installed(err);
+}
+
 static int launch(const char *folder, const char *name, struct wf_err *err)
 {
 	_cleanup_close_ int in = -1, out = -1;
@@ -232,9 +259,7 @@ static int launch(const char *folder, const char *name, struct wf_err *err)
 		return 0;
 	failure.step[sizeof(failure.step) - 1] = '\0';
 	if (failure.code == ENOENT && strcmp(failure.step, "exec") == 0)
-		return wf_fail(err, -EOPNOTSUPP,
-			       "the kernel has no WireGuard and " PROGRAM
-			       " is not installed (package wireguard-go)");
+		return not_installed(err);
 	return wf_fail(err, -failure.code, "cannot start " PROGRAM ": %s: %s", failure.step,
 		       strerror(failure.code));
 }
@@ -264,5 +289,5 @@ int wf_wg_go_start(const char *run_dir, const char *name, struct wf_err *err)
 	}
 	return r < 0 ? r
 		     : wf_fail(err, -ETIMEDOUT,
-			       PROGRAM " did not make %s; is there a /dev/net/tun?", name);
+			       PROGRAM " did not make %s; is there a " TUN_DEVICE "?", name);
 }

@@ -38,6 +38,8 @@ int wf_wg_text_read(const char *text, struct wf_wg_state *state);
 
 /* ---- wireguard_go.c: the program ------------------------------------------------------------- */
 
+/* Whether it is installed and has what it needs. -EOPNOTSUPP. */
+int wf_wg_go_find(struct wf_err *err);
 /* Starts it and waits until it answers. -EOPNOTSUPP: it is not installed. */
 int wf_wg_go_start(const char *run_dir, const char *name, struct wf_err *err);
 /* -ENODEV: nothing answers. */
