@@ -262,11 +262,17 @@ static int sweep(struct wf_control *control, struct wf_err *err)
 static int sync_devices(struct wf_control *control, struct wf_err *err)
 {
 	struct ctl_encrypt *encrypt = &control->cluster.encrypt;
+	struct wf_err fault = WF_ERR_INIT;
 	int r = encrypt->count ? 0 : wf_ctl_keys_load(control, err);
 
-	for (size_t i = 0; r == 0 && i < encrypt->count; i++)
-		r = sync_device(control, &encrypt->own[i],
-				i == 1 && encrypt->rotation == CTL_ROTATION_NEXT, err);
+	if (r == 0)
+		r = sync_device(control, &encrypt->own[0], false, err);
+	/* without the second one the key is not changed: nothing that works depends on it */
+	if (r == 0 && encrypt->count > 1 &&
+	    sync_device(control, &encrypt->own[1], encrypt->rotation == CTL_ROTATION_NEXT, &fault) <
+		    0)
+		wf_log_warning_rl("the device of the node's other key does not work",
+				  "error=\"%s\"", fault.message);
 	return r;
 }
 

@@ -167,6 +167,16 @@ static bool change_over(struct wf_control *control)
 	return encrypt->rotation == CTL_ROTATION_FORMER;
 }
 
+static bool give_up(struct wf_control *control, const char *silent)
+{
+	struct ctl_encrypt *encrypt = &control->cluster.encrypt;
+
+	wf_log_error("the node's key stays: another node does not answer to the next one",
+		     "node=\"%s\" port=%u", silent, encrypt->own[1].public.port);
+	encrypt->not_before_ms = wf_clock_monotonic_ms() + TRY_AGAIN_MS;
+	return finish(control);
+}
+
 static bool try_next(struct wf_control *control, uint64_t waited_ms)
 {
 	_cleanup_(wf_wg_state_done) struct wf_wg_state now = WF_WG_STATE_INIT;
@@ -174,18 +184,17 @@ static bool try_next(struct wf_control *control, uint64_t waited_ms)
 	struct ctl_encrypt *encrypt = &control->cluster.encrypt;
 	const struct ctl_node *silent;
 
-	if (waited_ms < LEAST_MS || !read_device(control, 0, &now) ||
-	    !read_device(control, 1, &next))
+	if (waited_ms < LEAST_MS || !read_device(control, 0, &now))
 		return false;
+	/* nobody has answered to what is not there */
+	if (!encrypt->own[1].ifindex || !read_device(control, 1, &next))
+		return waited_ms >= PATIENCE_MS && give_up(control, "(none: no device)");
 	silent = missing(control, &now, &next);
 	if (!silent)
 		return change_over(control);
 	if (waited_ms < PATIENCE_MS)
 		return false;
-	wf_log_error("the node's key stays: another node does not answer to the next one",
-		     "node=%s port=%u", silent->name, encrypt->own[1].public.port);
-	encrypt->not_before_ms = wf_clock_monotonic_ms() + TRY_AGAIN_MS;
-	return finish(control);
+	return give_up(control, silent->name);
 }
 
 static bool try_end(struct wf_control *control, uint64_t waited_ms)

@@ -30,7 +30,7 @@
 #define MAX_ANSWER     (4U << 20)
 #define START_TRIES    400
 #define START_WAIT_US  5000
-#define ANSWER_MS      5000
+#define ANSWER_MS      1000
 
 static int socket_path(const char *run_dir, const char *name, struct sockaddr_un *ret_addr)
 {

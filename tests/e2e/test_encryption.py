@@ -570,6 +570,23 @@ def test_an_unanswered_key_is_not_used(cluster, pair):
     assert web.ping(db4)
 
 
+def test_a_port_that_is_taken_stops_no_traffic(cluster, pair):
+    a, _ = cluster.nodes
+    (web, *_), (_, db4, _) = pair
+    assert web.ping(db4)
+    before = encryption(a)["publicKey"]
+    with a.host.socket(socket.AF_INET, socket.SOCK_DGRAM) as taken:
+        taken.bind(("0.0.0.0", 51821))
+        a.weft("node", "rotate-key")
+        for _ in range(8):
+            time.sleep(1)
+            assert web.ping(db4)
+        assert encryption(a)["publicKey"] == before
+        assert encryption(a)["state"] == "changing key"
+    wait_until(lambda: rotated(a, before), 60, 0.2, "another key")
+    assert web.ping(db4)
+
+
 def test_cleanup_takes_all_of_it(cluster, pair):
     a, _ = cluster.nodes
     (web, *_), (_, db4, _) = pair
