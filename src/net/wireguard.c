@@ -109,7 +109,7 @@ static int bring_up(struct wf_net *net, const struct wf_wg_device *device,
 int wf_net_wg_ensure(struct wf_net *net, const struct wf_wg_device *device, uint32_t *ret_ifindex,
 		     struct wf_err *err)
 {
-	struct wf_net_link link;
+	struct wf_net_link link = { 0 };
 	char names[256];
 	int r = find(net, device->name, &link, names, err);
 
@@ -128,7 +128,7 @@ int wf_net_wg_ensure(struct wf_net *net, const struct wf_wg_device *device, uint
 int wf_net_wg_read(struct wf_net *net, const char *run_dir, const char *name,
 		   struct wf_wg_state *ret_state, struct wf_err *err)
 {
-	struct wf_net_link link;
+	struct wf_net_link link = { 0 };
 	char names[256];
 	int r = find(net, name, &link, names, err);
 
@@ -151,7 +151,7 @@ int wf_net_wg_remove(struct wf_net *net, const char *run_dir, const char *name, 
 int wf_net_wg_possible(struct wf_net *net, bool *ret_in_kernel, struct wf_err *err)
 {
 	static const char name[] = WF_NET_WG_DEVICE "-try";
-	struct wf_net_link link;
+	struct wf_net_link link = { 0 };
 	char names[256];
 	int r = create_in_kernel(net, name, err);
 

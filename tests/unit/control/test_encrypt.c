@@ -26,7 +26,7 @@ static struct lab *join(struct lab *first, const char *node, const char *node_ip
 {
 	struct lab *lab = lab_beside(first, node, node_ip);
 
-	(void)strcpy(dir, "/tmp/weft-test-enc-XXXXXX");
+	(void)snprintf(dir, 32, "/tmp/weft-test-enc-XXXXXX");
 	assert_non_null(mkdtemp(dir));
 	lab->state_dir = dir;
 	assert_int_equal(lab_start(lab), 0);
