@@ -56,7 +56,7 @@ def start_to_ready(node):
         os.unlink(path)
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notify, open(node.log, "ab") as log:
         notify.bind(path)
-        notify.settimeout(30)
+        notify.settimeout(120)
         # a child of a thread that is inside: no further program between us and weftd
         with entered(node.host.path):
             start = time.monotonic()

@@ -7,6 +7,7 @@
 #include "ipv4.h"
 #include "ipv6.h"
 #include "judge_nat.h"
+#include "node.h"
 #include "translate.h"
 #include "transport.h"
 
@@ -40,14 +41,11 @@ static __always_inline int wf_parse_host_packet(struct wf_ctx *ctx, struct wf_ip
  * The answer of a backend beyond this node to a container that talks to a service shows the
  * service's address again. 1, 0 when it is no such answer, or -reason.
  */
-static __always_inline int wf_host_answer(struct wf_ctx *ctx, const struct wf_ip *ip, __u32 to)
+static __always_inline int wf_host_answer(struct wf_ctx *ctx, struct wf_work *work, __u32 to)
 {
-	struct wf_work *work = wf_work_begin(to, WF_HOOK_FROM_HOST);
 	int r;
 
-	if (!work)
-		return -WF_REASON_INTERNAL_ERROR;
-	work->ip = *ip;
+	work->slot = to;
 	work->guard.is_traced = 0;
 	if (wf_flow_read(ctx, &work->ip, WF_SITE_CONTAINER, &work->flow) < 0 ||
 	    !wf_conn_find(&work->flow.tuple, &work->hit) || work->hit.dir != WF_DIR_REPLY ||
@@ -60,7 +58,7 @@ static __always_inline int wf_host_answer(struct wf_ctx *ctx, const struct wf_ip
 }
 
 /* To an endpoint that may have it by its source. Action, WF_NEXT(), WF_TOLD() or -reason. */
-static __always_inline int wf_host_hand_over(struct wf_ctx *ctx, const struct wf_ip *ip,
+static __always_inline int wf_host_hand_over(struct wf_ctx *ctx, struct wf_work *work,
 					     const struct wf_net_value *network, __u32 to,
 					     const struct wf_ep_value *endpoint, __u32 hook)
 {
@@ -68,18 +66,18 @@ static __always_inline int wf_host_hand_over(struct wf_ctx *ctx, const struct wf
 	int r, told = 0;
 
 	if (wf_unlikely(owner && owner->calling)) {
-		told = wf_host_answer(ctx, ip, to);
+		told = wf_host_answer(ctx, work, to);
 		if (told < 0)
 			return told;
 	}
 	if (!told)
-		return wf_to_endpoint_guarded(ctx, ip, network, to, endpoint, hook);
+		return wf_to_endpoint_guarded(ctx, &work->ip, network, to, endpoint, hook);
 	r = wf_to_endpoint(ctx, WF_SLOT_HOST, network, to, endpoint);
 	return r < 0 ? r : WF_TOLD(r);
 }
 
 /* To an endpoint that is in service. Action, WF_NEXT(), WF_TOLD() or -reason. */
-static __always_inline int wf_host_to_endpoint(struct wf_ctx *ctx, const struct wf_ip *ip, __u32 to,
+static __always_inline int wf_host_to_endpoint(struct wf_ctx *ctx, struct wf_work *work, __u32 to,
 					       const struct wf_ep_value *endpoint)
 {
 	struct wf_net_value *network = wf_network_valid(endpoint->network);
@@ -87,49 +85,33 @@ static __always_inline int wf_host_to_endpoint(struct wf_ctx *ctx, const struct 
 
 	if (!network)
 		return -WF_REASON_NO_NETWORK;
-	r = wf_check_host_source(endpoint, network, ip);
-	return r < 0 ? r : wf_host_hand_over(ctx, ip, network, to, endpoint, WF_HOOK_FROM_HOST);
-}
-
-/* To an endpoint of another node. */
-static __always_inline int wf_host_to_remote(struct wf_ctx *ctx, const struct wf_ip *ip,
-					     const struct wf_remote_value *remote)
-{
-	__u32 flags = wf_host_flags();
-
-	if (wf_guard_cares(ctx, flags)) {
-		int r = wf_guard(ctx, ip, WF_SLOT_NOBODY, WF_SLOT_NOBODY,
-				 WF_GUARD_HOW(WF_WAY_REMOTE, WF_HOOK_FROM_HOST, flags));
-
-		if (r)
-			return r;
-	}
-	return wf_to_remote(ctx, WF_SLOT_HOST, remote);
+	r = wf_check_host_source(endpoint, network, &work->ip);
+	return r < 0 ? r : wf_host_hand_over(ctx, work, network, to, endpoint, WF_HOOK_FROM_HOST);
 }
 
 /* The stage's logic: action, WF_NEXT(), WF_TOLD() or -reason. */
 static __always_inline int wf_from_host(struct wf_ctx *ctx)
 {
+	struct wf_work *work = wf_work_begin(WF_SLOT_HOST, WF_HOOK_FROM_HOST);
 	struct wf_ep_value *endpoint = NULL;
 	struct wf_remote_value *remote;
 	struct wf_addr_value *value;
-	struct wf_ip ip;
-	int r = wf_parse_host_packet(ctx, &ip);
+	int r = work ? wf_parse_host_packet(ctx, &work->ip) : -WF_REASON_INTERNAL_ERROR;
 
 	if (r < 0)
 		return r;
-	value = wf_address_find(WF_NETWORK_HOST, &ip.dst);
-	remote = value ? NULL : wf_remote_find(&ip.dst);
+	value = wf_address_find(WF_NETWORK_HOST, &work->ip.dst);
+	remote = value ? NULL : wf_remote_find(&work->ip.dst);
 	if (remote)
-		return wf_host_to_remote(ctx, &ip, remote);
+		return wf_node_send(ctx, work, remote);
 	if (!value || value->flags & WF_ADDR_GATEWAY || value->slot == WF_SLOT_HOST) {
-		r = wf_classify(&ip);
+		r = wf_classify(&work->ip);
 		return r < 0 ? r : -WF_REASON_NO_SUCH_ADDRESS;
 	}
 	endpoint = wf_endpoint_ready(value->slot, &r);
 	if (!endpoint)
 		return r;
-	return wf_host_to_endpoint(ctx, &ip, value->slot, endpoint);
+	return wf_host_to_endpoint(ctx, work, value->slot, endpoint);
 }
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
 /*
  * What comes through the tunnel. Taken only from nodes that are known, only for networks of the
- * overlay, and only from addresses that the sending node's endpoints have.
+ * overlay, and only from addresses that the sending node or its endpoints have.
  */
 #ifndef WEFT_BPF_FROM_OVERLAY_H
 #define WEFT_BPF_FROM_OVERLAY_H
@@ -47,40 +47,44 @@ static __always_inline int wf_overlay_check_source(const struct wf_ip *ip, __u32
 	return remote->network == vni ? 0 : wf_check_remote(network, remote);
 }
 
-/* To the endpoint that has the address in the network. Action, WF_NEXT(), WF_TOLD() or -reason. */
-static __always_inline int wf_overlay_deliver(struct wf_ctx *ctx, const struct wf_ip *ip, __u32 vni,
+/* To whoever has the address in the network here. Action, WF_NEXT(), WF_TOLD() or -reason. */
+static __always_inline int wf_overlay_deliver(struct wf_ctx *ctx, struct wf_work *work, __u32 vni,
 					      const struct wf_net_value *network)
 {
-	struct wf_addr_value *value = wf_address_find(vni, &ip->dst);
+	struct wf_addr_value *value = wf_address_find(vni, &work->ip.dst);
 	int reason = -WF_REASON_NO_SUCH_ADDRESS;
 	struct wf_ep_value *endpoint;
 
-	if (!value || value->slot == WF_SLOT_HOST)
+	if (!value)
 		return reason;
+	if (value->slot == WF_SLOT_HOST)
+		return wf_node_receive(ctx, work);
 	endpoint = wf_endpoint_ready(value->slot, &reason);
 	if (!endpoint)
 		return reason;
-	return wf_host_hand_over(ctx, ip, network, value->slot, endpoint, WF_HOOK_FROM_OVERLAY);
+	return wf_host_hand_over(ctx, work, network, value->slot, endpoint, WF_HOOK_FROM_OVERLAY);
 }
 
 /* The program's logic: action, WF_NEXT(), WF_TOLD() or -reason. */
 static __always_inline int wf_from_overlay(struct wf_ctx *ctx)
 {
+	struct wf_work *work = wf_work_begin(WF_SLOT_HOST, WF_HOOK_FROM_OVERLAY);
 	struct wf_net_value *network;
 	__u32 vni = 0, node = 0;
-	struct wf_ip ip;
 	int sealed = 0;
 	int r = wf_overlay_origin(ctx, &vni, &node, &sealed);
 
 	if (r < 0)
 		return r;
+	if (!work)
+		return -WF_REASON_INTERNAL_ERROR;
 	network = wf_network_valid(vni);
 	if (!network || !(network->flags & WF_NET_OVERLAY))
 		return -WF_REASON_NO_NETWORK;
-	r = wf_parse_host_packet(ctx, &ip);
+	r = wf_parse_host_packet(ctx, &work->ip);
 	if (r == 0)
-		r = wf_overlay_check_source(&ip, node, vni, network, sealed);
-	return r < 0 ? r : wf_overlay_deliver(ctx, &ip, vni, network);
+		r = wf_overlay_check_source(&work->ip, node, vni, network, sealed);
+	return r < 0 ? r : wf_overlay_deliver(ctx, work, vni, network);
 }
 
 #endif

@@ -128,6 +128,9 @@ static int force_network(struct wf_control *control, const char *key, const json
 	/* with the first network the host starts to forward: its first container counts on that */
 	if (!existing && wf_ctl_uplinks_sync(control, NULL) < 0)
 		wf_ctl_dirty(control, CTL_DIRTY_UPLINKS);
+	if (r == 0)
+		r = wf_ctl_node_hosts_program(control, err);
+	wf_ctl_hosts_want(control);
 	return r;
 }
 
@@ -158,6 +161,7 @@ static void stop_network(struct wf_control *control, const char *key)
 	if (wf_ctl_policy_self_put(control, NULL) < 0)
 		wf_ctl_dirty(control, CTL_DIRTY_POLICY);
 	wf_ctl_lb_touch_network(control, key);
+	wf_ctl_hosts_want(control);
 }
 
 static void adopt_network(struct wf_control *control, const char *key, const json_t *document)

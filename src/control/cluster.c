@@ -84,7 +84,7 @@ int wf_ctl_cluster_start(struct wf_control *control, struct wf_err *err)
 	r = wf_ctl_node_publish(control, err);
 	if (r == 0)
 		r = wf_ctl_follow_start(control, err);
-	return r;
+	return r < 0 ? r : wf_ctl_hosts_start(control, err);
 }
 
 void wf_ctl_cluster_stop(struct wf_control *control)
@@ -95,9 +95,12 @@ void wf_ctl_cluster_stop(struct wf_control *control)
 	wf_ctl_encrypt_stop(control);
 	if (control->cluster.lease_timer)
 		event_free(control->cluster.lease_timer);
+	if (control->cluster.host_timer)
+		event_free(control->cluster.host_timer);
 	wf_ctl_remotes_free(control);
 	HASH_ITER(by_name, control->cluster.nodes, node, next) {
 		HASH_DELETE(by_name, control->cluster.nodes, node);
+		free(node->hosts);
 		free(node);
 	}
 }

@@ -12,12 +12,15 @@
 
 #include <weft/abi/limits.h>
 
+#include "base/index.h"
+#include "base/set.h"
 #include "control/control.h"
 #include "control/encrypt_priv.h"
 #include "model/endpoint.h"
 #include "model/node.h"
 
 struct ctl_endpoint;
+struct ctl_network;
 
 /* Kinds that are weft's own business between nodes; no user writes them. */
 #define CTL_KIND_NODE_LEASE    "NodeLease"    /* by node: it is alive as long as this is there */
@@ -27,27 +30,52 @@ struct ctl_endpoint;
 /* Another node. */
 struct ctl_node {
 	char name[WF_NAME_BYTES];
-	uint32_t number;         /* in the datapath, from 1 */
-	struct wf_addr underlay; /* where its tunnel ends; zero: not known yet */
-	bool is_alive;           /* it has a lease */
-	uint64_t lost_ms;        /* since when it has none */
+	uint32_t number;            /* in the datapath, from 1 */
+	struct wf_addr underlay;    /* where its tunnel ends; zero: not known yet */
+	bool is_alive;              /* it has a lease */
+	uint64_t lost_ms;           /* since when it has none */
+	struct ctl_remote *remotes; /* list of its endpoints */
 	size_t remote_count;
+	struct wf_node_host *hosts; /* owned: its host's addresses in networks */
+	size_t host_count;
 	struct wf_node_tunnel tunnels[WF_MAX_TUNNELS]; /* of WireGuard; the first is sent to */
 	size_t tunnel_count;
 	UT_hash_handle by_name;
 };
 
-/* An endpoint of another node, in a network that reaches it. */
-struct ctl_remote {
-	char *name;    /* owned */
-	char *network; /* owned */
-	struct ctl_node *node;
+/* That a crowd has a label. */
+struct ctl_crowd_key {
+	struct wf_index_node node;
+	struct ctl_crowd *crowd;
+};
+
+/* Endpoints of other nodes that are alike: what they have in common is kept once. */
+struct ctl_crowd {
 	struct wf_labels labels;
 	struct wf_endpoint_port *ports; /* owned */
 	size_t port_count;
-	size_t addr_count;
-	struct wf_addr addrs[WF_MAX_ENDPOINT_ADDRESSES];
-	UT_hash_handle by_name;
+	struct ctl_remote *members; /* list; never empty */
+	struct ctl_crowd_key *keys; /* owned; one for each label */
+	struct wf_index_node by_likeness;
+	struct wf_index_node by_network;
+	char network[];
+};
+
+struct ctl_remote_address {
+	struct wf_addr addr;
+	struct ctl_remote *remote;
+};
+
+/* An endpoint of another node, in a network that reaches it. There are very many. */
+struct ctl_remote {
+	char *name; /* within the same memory, behind the addresses */
+	struct ctl_crowd *crowd;
+	struct ctl_node *node;
+	struct ctl_remote *prev_alike, *next_alike; /* of the crowd */
+	struct ctl_remote *prev_there, *next_there; /* of the node */
+	uint32_t addr_count;
+	uint32_t right; /* scratch: bits of the addresses that the datapath has as they shall be */
+	struct ctl_remote_address addrs[];
 };
 
 /* A change that another node has made and that is to be followed. */
@@ -59,12 +87,17 @@ struct ctl_news {
 };
 
 struct ctl_cluster {
-	struct ctl_node *nodes;     /* hash by name */
-	struct ctl_remote *remotes; /* hash by name */
+	struct ctl_node *nodes;  /* hash by name */
+	struct wf_set remotes;   /* by name */
+	struct wf_set addresses; /* of them, as struct ctl_remote_address */
+	struct wf_index crowds;  /* by all that makes them alike */
+	struct wf_index crowd_networks;
+	struct wf_index crowd_labels; /* as keys, with the namespace */
 	struct ctl_node *by_number[WF_MAX_NODES];
 	struct ctl_news *news, **news_end; /* news_end NULL: nobody is followed */
 	struct event *news_event;
 	struct event *lease_timer;
+	struct event *host_timer; /* addresses of this node's host are to be taken or given back */
 	uint64_t lease;           /* of the store, for what lives as long as this node */
 	uint64_t watch;           /* 0: none */
 	uint64_t read_from;       /* revision of the store when everything was read from it */
@@ -109,25 +142,68 @@ int wf_ctl_node_publish(struct wf_control *control, struct wf_err *err);
 /* Writes its Node again: what it says has changed. */
 int wf_ctl_node_republish(struct wf_control *control, struct wf_err *err);
 
+/* This node's document as it shall be stored: who it is, and its addresses. NULL: no memory. */
+json_t *wf_ctl_node_document(const struct wf_control *control);
+
+/* ---- node_host.c: what hosts of other nodes have in networks -------------------------------- */
+
+/* What a node's document says, NULL: the node goes. Put into force when the start is over. */
+int wf_ctl_node_hosts_learn(struct wf_control *control, struct ctl_node *node,
+			    const struct wf_node *spec, struct wf_err *err);
+/* Into the datapath's table: at the start, and when a network is new. */
+int wf_ctl_node_hosts_program(struct wf_control *control, struct wf_err *err);
+/* Whether some other node's host has the address. */
+bool wf_ctl_node_hosts_have(const struct wf_control *control, const struct wf_addr *addr);
+/* Holds a host's address in its network's pool, or lets it go. */
+void wf_ctl_host_hold(struct wf_control *control, const char *node, const struct wf_node_host *host,
+		      bool on);
+
+/* ---- host_address.c: what this node's host has in networks ---------------------------------- */
+
+/* Those that were taken before, when networks are known. */
+void wf_ctl_hosts_load(struct wf_control *control, const struct wf_node *self);
+int wf_ctl_hosts_start(struct wf_control *control, struct wf_err *err);
+/* Soon: takes what networks lack, gives back what they have no more. */
+void wf_ctl_hosts_want(struct wf_control *control);
+/* After a change of the network: forgets what is in none of its subnets; at its end, all. */
+void wf_ctl_hosts_check(struct wf_control *control, struct ctl_network *network, bool is_end);
+/* All of them as the annotation WF_ANNOTATION_HOST_ADDRESSES has them. The caller's; or NULL. */
+char *wf_ctl_hosts_text(const struct wf_control *control);
+
 /* node_view.c */
 void wf_ctl_node_metrics(struct wf_control *control, struct wf_str *out);
 
 /* ---- remote.c ------------------------------------------------------------------------------- */
 
+void wf_ctl_remotes_init(struct wf_control *control);
+void wf_ctl_remotes_free(struct wf_control *control);
 /* Whether an Endpoint document is of another node. */
 bool wf_ctl_is_remote(const struct wf_control *control, const json_t *document);
 struct ctl_remote *wf_ctl_remote_find(struct wf_control *control, const char *name);
 int wf_ctl_remote_put(struct wf_control *control, const json_t *document, struct wf_err *err);
 void wf_ctl_remote_drop(struct wf_control *control, const char *name);
-void wf_ctl_remotes_free(struct wf_control *control);
+/* The next of all remotes, in no order: *at begins with 0; NULL ends. */
+struct ctl_remote *wf_ctl_remote_walk(const struct wf_control *control, size_t *at);
 /* Told to policies at the start, as members are. */
 int wf_ctl_remotes_judge(struct wf_control *control, struct wf_err *err);
 /* Into the datapath's tables, and out of them what is in no document. */
 int wf_ctl_remotes_program(struct wf_control *control, struct wf_err *err);
 /* The endpoint of another node that has an address; NULL: none. */
 struct ctl_remote *wf_ctl_remote_by_address(struct wf_control *control, const struct wf_addr *addr);
+/* The name of that one, for pools to ask; context: the control. */
+const char *wf_ctl_remote_owner(const struct wf_addr *addr, void *context);
 /* Some endpoint of another node in a network; NULL: there is none. */
 struct ctl_remote *wf_ctl_remote_in(struct wf_control *control, const char *network);
+
+/* ---- crowd.c -------------------------------------------------------------------------------- */
+
+/* Puts a remote among its like; labels and ports of *spec may be taken over. 0 or -ENOMEM. */
+int wf_ctl_crowd_join(struct wf_control *control, struct ctl_remote *remote,
+		      struct wf_endpoint *spec);
+/* Takes it out; the last one takes the crowd along. */
+void wf_ctl_crowd_leave(struct wf_control *control, struct ctl_remote *remote);
+/* What crowds of a network have as their hash in crowd_networks. */
+uint64_t wf_ctl_crowd_network_hash(const char *network);
 
 /* ---- lease.c: addresses that no two nodes may give out -------------------------------------- */
 

@@ -26,7 +26,8 @@ struct ctl_network {
 	uint32_t mtu;                          /* in force */
 	char parent[16];                       /* macvlan, ipvlan: in force */
 	uint32_t parent_ifindex;
-	uint32_t host_ifindex; /* macvlan: the host's own device, 0 when none */
+	uint32_t host_ifindex;        /* macvlan: the host's own device, 0 when none */
+	struct wf_addr host_addrs[2]; /* overlay: the host's own, IPv4 and IPv6; zero: none */
 	size_t endpoint_count;
 	uint64_t exhausted_total; /* attaches refused for want of an address */
 	UT_hash_handle by_name;
@@ -194,6 +195,10 @@ struct wf_pool *wf_ctl_pool_of(const struct ctl_network *network, const struct w
 struct wf_net_value wf_ctl_desired_network(const struct wf_control *control,
 					   const struct ctl_network *network);
 struct wf_ep_value wf_ctl_desired_endpoint(const struct ctl_endpoint *endpoint);
+/* What the host answers for in the network: gateways, and its own address where all nodes are. */
+#define CTL_MAX_HOST_ADDRS (WF_MAX_SUBNETS + 2)
+size_t wf_ctl_desired_host_addrs(const struct ctl_network *network,
+				 struct wf_addr addrs[CTL_MAX_HOST_ADDRS]);
 /* Whether the host itself has addresses and routes for the network. */
 bool wf_ctl_is_routed_by_host(const struct ctl_network *network);
 /* Whether the network is the same one on other nodes. */

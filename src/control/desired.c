@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/mem.h"
 #include "control/control_priv.h"
 
 bool wf_ctl_is_routed_by_host(const struct ctl_network *network)
@@ -20,6 +21,20 @@ bool wf_ctl_is_encrypted(const struct ctl_network *network)
 	return wf_ctl_is_overlay(network) && network->spec.encryption == WF_ENCRYPTION_WIREGUARD;
 }
 
+size_t wf_ctl_desired_host_addrs(const struct ctl_network *network,
+				 struct wf_addr addrs[CTL_MAX_HOST_ADDRS])
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < network->spec.subnet_count; i++)
+		if (network->spec.subnets[i].has_gateway)
+			addrs[count++] = network->spec.subnets[i].gateway;
+	for (size_t i = 0; i < WF_ARRAY_LEN(network->host_addrs); i++)
+		if (!wf_addr_is_zero(&network->host_addrs[i]))
+			addrs[count++] = network->host_addrs[i];
+	return count;
+}
+
 struct wf_net_value wf_ctl_desired_network(const struct wf_control *control,
 					   const struct ctl_network *network)
 {
@@ -35,6 +50,8 @@ struct wf_net_value wf_ctl_desired_network(const struct wf_control *control,
 		value.flags |= WF_NET_OVERLAY;
 	if (wf_ctl_is_encrypted(network))
 		value.flags |= WF_NET_ENCRYPTED;
+	value.host4 = network->host_addrs[0];
+	value.host6 = network->host_addrs[1];
 	for (size_t i = 0; i < network->spec.subnet_count; i++) {
 		const struct wf_prefix *prefix = &network->spec.subnets[i].prefix;
 

@@ -33,25 +33,46 @@ static struct wf_prefix host_prefix(const struct wf_addr *addr)
 	return (struct wf_prefix){ .addr = *addr, .len = wf_addr_bits(addr) };
 }
 
+static int plan_address(struct host_plan *plan, const struct wf_addr *addr)
+{
+	if (wf_mem_grow(&plan->addresses, sizeof(*plan->addresses), plan->address_count,
+			&plan->address_capacity) < 0)
+		return -ENOMEM;
+	plan->addresses[plan->address_count++].prefix = host_prefix(addr);
+	return 0;
+}
+
+/* What the host sends shows its own address if it has one, which other nodes know, or the gateway's. */
 static int plan_subnet(struct host_plan *plan, const struct wf_control *control,
 		       const struct ctl_network *network, const struct wf_subnet *subnet)
 {
+	const struct wf_addr *own = &network->host_addrs[!wf_addr_is_ip4(&subnet->prefix.addr)];
 	struct wf_net_route route = { .prefix = subnet->prefix,
+				      .source = subnet->gateway,
 				      .ifindex = control->weft0_ifindex,
 				      .mtu = network->mtu };
 
-	if (subnet->has_gateway) {
-		if (wf_mem_grow(&plan->addresses, sizeof(*plan->addresses), plan->address_count,
-				&plan->address_capacity) < 0)
-			return -ENOMEM;
-		plan->addresses[plan->address_count++].prefix = host_prefix(&subnet->gateway);
-		route.source = subnet->gateway;
-	}
+	if (!wf_addr_is_zero(own))
+		route.source = *own;
 	if (wf_mem_grow(&plan->routes, sizeof(*plan->routes), plan->route_count,
 			&plan->route_capacity) < 0)
 		return -ENOMEM;
 	plan->routes[plan->route_count++] = route;
 	return 0;
+}
+
+static int plan_network(struct host_plan *plan, const struct wf_control *control,
+			const struct ctl_network *network)
+{
+	struct wf_addr addrs[CTL_MAX_HOST_ADDRS];
+	size_t count = wf_ctl_desired_host_addrs(network, addrs);
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < count; i++)
+		r = plan_address(plan, &addrs[i]);
+	for (size_t i = 0; r == 0 && i < network->spec.subnet_count; i++)
+		r = plan_subnet(plan, control, network, &network->spec.subnets[i]);
+	return r;
 }
 
 /* The containers of a macvlan network that the host reaches through a device of its own. */
@@ -90,10 +111,8 @@ static int plan_make(struct host_plan *plan, struct wf_control *control, struct 
 	HASH_ITER(by_name, control->networks, network, next) {
 		if (r == 0 && network->host_ifindex)
 			r = plan_macvlan(plan, control, network, err);
-		if (!wf_ctl_is_routed_by_host(network))
-			continue;
-		for (size_t i = 0; r == 0 && i < network->spec.subnet_count; i++)
-			r = plan_subnet(plan, control, network, &network->spec.subnets[i]);
+		if (r == 0 && wf_ctl_is_routed_by_host(network))
+			r = plan_network(plan, control, network);
 	}
 	return r == -ENOMEM ? wf_fail(err, r, "out of memory for the host's routes") : r;
 }

@@ -54,16 +54,25 @@ static json_t *remote_json(const struct ctl_remote *remote)
 	char text[WF_ADDR_TEXT];
 
 	for (size_t i = 0; i < remote->addr_count; i++)
-		(void)json_array_append_new(list,
-					    json_string(wf_addr_format(&remote->addrs[i], text)));
+		(void)json_array_append_new(
+			list, json_string(wf_addr_format(&remote->addrs[i].addr, text)));
 	return json_pack("{s:o, s:s}", "addresses", list, "node", remote->node->name);
+}
+
+static void add_crowd(json_t *members, const struct ctl_crowd *crowd, const char *network)
+{
+	const struct ctl_remote *remote;
+
+	if (strcmp(crowd->network, network) != 0)
+		return;
+	for (remote = crowd->members; remote; remote = remote->next_alike)
+		(void)json_object_set_new(members, remote->name, remote_json(remote));
 }
 
 /* As `docker network inspect` lists containers: name -> what it has. */
 static json_t *members_json(struct wf_control *control, const struct ctl_network *network)
 {
 	struct ctl_endpoint *endpoint, *next;
-	struct ctl_remote *remote, *next_remote;
 	json_t *members = json_object();
 	char mac[WF_MAC_TEXT];
 
@@ -80,10 +89,24 @@ static json_t *members_json(struct wf_control *control, const struct ctl_network
 			(void)wf_json_set_str(member, "containerID", endpoint->spec.container_id);
 		(void)json_object_set_new(members, endpoint->spec.meta.name, member);
 	}
-	HASH_ITER(by_name, control->cluster.remotes, remote, next_remote)
-		if (strcmp(remote->network, network->spec.meta.name) == 0)
-			(void)json_object_set_new(members, remote->name, remote_json(remote));
+	WF_INDEX_EACH(&control->cluster.crowd_networks,
+		      wf_ctl_crowd_network_hash(network->spec.meta.name), node)
+		add_crowd(members, WF_INDEX_OBJECT(node, struct ctl_crowd, by_network),
+			  network->spec.meta.name);
 	return members;
+}
+
+/* What the host itself has in a network of all nodes. */
+static void add_host_address(json_t *status, const struct wf_addr *addr)
+{
+	char text[WF_ADDR_TEXT];
+	json_t *list = json_object_get(status, "hostAddresses");
+
+	if (wf_addr_is_zero(addr))
+		return;
+	if (!list && json_object_set_new(status, "hostAddresses", json_array()) == 0)
+		list = json_object_get(status, "hostAddresses");
+	(void)json_array_append_new(list, json_string(wf_addr_format(addr, text)));
 }
 
 static json_t *network_json(struct wf_control *control, const struct ctl_network *network)
@@ -97,6 +120,8 @@ static json_t *network_json(struct wf_control *control, const struct ctl_network
 			   members_json(control, network), "endpointCount",
 			   (json_int_t)network->endpoint_count, "mtu", (json_int_t)network->mtu);
 	(void)wf_json_set_str(status, "parent", network->parent);
+	for (size_t i = 0; i < WF_ARRAY_LEN(network->host_addrs); i++)
+		add_host_address(status, &network->host_addrs[i]);
 	if (wf_ctl_is_routed_by_host(network))
 		(void)wf_json_set_str(status, "hostInterface", WF_NET_HOST_DEVICE);
 	(void)wf_json_set(document, "status", status);

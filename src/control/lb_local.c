@@ -41,15 +41,17 @@ struct local_member wf_ctl_member_of(const struct wf_control *control,
 
 struct local_member wf_ctl_member_of_remote(const struct ctl_remote *remote)
 {
+	const struct ctl_crowd *crowd = remote->crowd;
 	struct local_member member = { .name = remote->name,
 				       .node = remote->node->name,
-				       .network = remote->network,
-				       .labels = &remote->labels,
-				       .ports = remote->ports,
-				       .port_count = remote->port_count,
+				       .network = crowd->network,
+				       .labels = &crowd->labels,
+				       .ports = crowd->ports,
+				       .port_count = crowd->port_count,
 				       .addr_count = remote->addr_count };
 
-	memcpy(member.addrs, remote->addrs, sizeof(member.addrs));
+	for (size_t i = 0; i < remote->addr_count; i++)
+		member.addrs[i] = remote->addrs[i].addr;
 	return member;
 }
 
@@ -184,21 +186,38 @@ static int add_own(struct wf_control *control, const struct ctl_service *service
 	return r;
 }
 
-/* And of other nodes that are alive. */
+/* What is selected is so with all that are alike; of them those whose node is alive. */
+static int add_crowd(const struct ctl_service *service, const struct ctl_crowd *crowd,
+		     struct local_slices *slices)
+{
+	struct local_member member = wf_ctl_member_of_remote(crowd->members);
+	const struct ctl_remote *remote;
+	int r = 0;
+
+	if (!wf_ctl_service_selects(service, &member))
+		return 0;
+	for (remote = crowd->members; r == 0 && remote; remote = remote->next_alike) {
+		if (!remote->node->is_alive)
+			continue;
+		member = wf_ctl_member_of_remote(remote);
+		r = add_selected(service, &member, slices);
+	}
+	return r;
+}
+
+/* And of other nodes. */
 static int add_remote(struct wf_control *control, const struct ctl_service *service,
 		      struct local_slices *slices)
 {
-	struct ctl_remote *remote, *next;
-	struct local_member member;
+	const struct wf_label *label = service->spec.selector.items;
+	uint64_t hash = wf_ctl_label_hash(service->spec.meta.namespace, label->key, label->value);
 	int r = 0;
 
-	HASH_ITER(by_name, control->cluster.remotes, remote, next) {
-		if (r < 0 || !remote->node->is_alive)
-			continue;
-		member = wf_ctl_member_of_remote(remote);
-		if (wf_ctl_service_selects(service, &member))
-			r = add_selected(service, &member, slices);
-	}
+	WF_INDEX_EACH(&control->cluster.crowd_labels, hash, node)
+		if (r == 0)
+			r = add_crowd(service,
+				      WF_INDEX_OBJECT(node, struct ctl_crowd_key, node)->crowd,
+				      slices);
 	return r;
 }
 

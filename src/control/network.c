@@ -289,6 +289,7 @@ static int next_pools_make(struct wf_control *control, const struct wf_network *
 		if (wf_pool_new(&next->fresh[i], &spec->subnets[i], spec->cool_down_ms) < 0)
 			return wf_fail(err, -ENOMEM, "out of memory for the pools of network %s",
 				       spec->meta.name);
+		wf_pool_ask(next->fresh[i], wf_ctl_remote_owner, control);
 		r = hold_again(control, spec, next->fresh[i], err);
 		if (r < 0)
 			return r;
@@ -354,6 +355,7 @@ int wf_ctl_network_change(struct wf_control *control, struct ctl_network *networ
 	before = network->spec;
 	network->spec = *spec;
 	memset(spec, 0, sizeof(*spec));
+	wf_ctl_hosts_check(control, network, false);
 	/* traffic goes on: first what is new, then away with what is not wanted any more */
 	r = wf_ctl_network_resolve(control, network, err);
 	if (r == 0)
@@ -369,6 +371,7 @@ void wf_ctl_network_stop(struct wf_control *control, struct ctl_network *network
 {
 	bool routed = wf_ctl_is_routed_by_host(network);
 
+	wf_ctl_hosts_check(control, network, true);
 	wf_ctl_unprogram_network(control, &network->spec, NULL);
 	if (network->host_ifindex && wf_net_link_del(control->net, network->host_ifindex, NULL) < 0)
 		wf_ctl_dirty(control, CTL_DIRTY_DEVICES);

@@ -7,6 +7,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include <utlist.h>
+
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/log.h"
@@ -103,8 +105,10 @@ static const struct ctl_node *other_at(const struct wf_control *control, const c
 static int drop_node(struct wf_control *control, struct ctl_node *node, struct wf_err *err)
 {
 	static const struct wf_addr none;
-	int r = wf_dp_node_set(control->dp, node->number, NULL, err);
+	int r = wf_ctl_node_hosts_learn(control, node, NULL, err);
 
+	if (r == 0)
+		r = wf_dp_node_set(control->dp, node->number, NULL, err);
 	node->underlay = none;
 	node->tunnel_count = 0;
 	wf_ctl_encrypt_touch(control);
@@ -135,8 +139,10 @@ int wf_ctl_node_learn(struct wf_control *control, const char *name, const struct
 	r = node ? 0 : make_node(control, name, underlay, &node, err);
 	if (r == 0)
 		r = wf_ctl_encrypt_learn(control, node, spec, err);
-	if (r < 0 || !underlay || wf_addr_equal(&node->underlay, underlay))
+	if (r < 0 || !underlay)
 		return r;
+	if (wf_addr_equal(&node->underlay, underlay))
+		return wf_ctl_node_hosts_learn(control, node, spec, err);
 	node->underlay = *underlay;
 	/* noted, so that whoever comes second does not join; no tunnel leads there */
 	if (wf_addr_equal(underlay, &control->config.node_ip)) {
@@ -147,6 +153,8 @@ int wf_ctl_node_learn(struct wf_control *control, const char *name, const struct
 	if (control->lb.settled)
 		r = wf_dp_node_set(control->dp, node->number, underlay, err);
 	wf_ctl_encrypt_touch(control);
+	if (r == 0)
+		r = wf_ctl_node_hosts_learn(control, node, spec, err);
 	wf_log_info("node known", "node=%s address=%s", name, wf_addr_format(underlay, text));
 	return r;
 }
@@ -156,9 +164,8 @@ static void touch_services(struct wf_control *control, const struct ctl_node *no
 {
 	const struct ctl_remote *remote;
 
-	for (remote = control->cluster.remotes; remote; remote = remote->by_name.next)
-		if (remote->node == node)
-			wf_ctl_lb_touch_remote(control, remote);
+	for (remote = node->remotes; remote; remote = remote->next_there)
+		wf_ctl_lb_touch_remote(control, remote);
 	wf_ctl_lb_flush(control);
 }
 
@@ -210,13 +217,11 @@ static void release_all(struct wf_control *control, const struct ctl_node *node)
 
 	wf_log_warning("endpoints of a lost node are released", "node=%s endpoints=%zu", node->name,
 		       node->remote_count);
-	HASH_ITER(by_name, control->cluster.remotes, remote, next) {
+	DL_FOREACH_SAFE2(node->remotes, remote, next, next_there)
+	{
 		struct wf_err fault = WF_ERR_INIT;
-		int r;
+		int r = release_remote(control, remote, &fault);
 
-		if (remote->node != node)
-			continue;
-		r = release_remote(control, remote, &fault);
 		if (r == 0 || r == -ENOENT)
 			wf_ctl_remote_drop(control, remote->name);
 		else
@@ -248,49 +253,47 @@ void wf_ctl_nodes_expire(struct wf_control *control)
 
 /* ---- this node -------------------------------------------------------------------------------- */
 
-/* Under metadata: what is in force, or nothing. */
-static void set_annotation(json_t *document, const char *name, const char *text)
+/* Sets a label, or (part "annotations") an annotation; value "": takes it away. */
+static int set_meta(json_t *document, const char *part, const char *key, const char *value)
 {
 	json_t *metadata = json_object_get(document, "metadata");
-	json_t *annotations = json_object_get(metadata, "annotations");
+	json_t *object = json_object_get(metadata, part);
 
-	if (!annotations && *text) {
-		annotations = json_object();
-		(void)json_object_set_new(metadata, "annotations", annotations);
+	if (!*value) {
+		(void)json_object_del(object, key);
+		return 0;
 	}
-	if (*text)
-		(void)wf_json_set_str(annotations, name, text);
-	else
-		(void)json_object_del(annotations, name);
+	if (!object && json_object_set_new(metadata, part, json_object()) == 0)
+		object = json_object_get(metadata, part);
+	return object ? wf_json_set_str(object, key, value) : -ENOMEM;
 }
 
-static json_t *own_node(const struct wf_control *control, const json_t *stored)
+json_t *wf_ctl_node_document(const struct wf_control *control)
 {
-	char text[WF_ADDR_TEXT];
-	json_t *document =
-		stored ? json_deep_copy(stored)
+	_cleanup_json_ json_t *document = NULL, *stored = NULL;
+	_cleanup_free_ char *hosts = wf_ctl_hosts_text(control);
+	const char *zone = control->config.zone;
+	char text[WF_ADDR_TEXT], tunnels[WF_NODE_TUNNELS_TEXT];
+	json_t *status;
+	int r = wf_store_get(control->store, WF_KIND_NODE, control->config.node_name, &stored,
+			     NULL);
+
+	document =
+		r == 0 ? json_deep_copy(stored)
 		       : json_pack("{s:s, s:s, s:{s:s}}", "apiVersion", WF_NODE_API_VERSION, "kind",
 				   WF_KIND_NODE, "metadata", "name", control->config.node_name);
-	json_t *status =
-		json_pack("{s:[{s:s, s:s}, {s:s, s:s}]}", "addresses", "type", "InternalIP",
-			  "address", wf_addr_format(&control->config.node_ip, text), "type",
-			  "Hostname", "address", control->config.node_name);
-	const char *zone = control->config.zone;
-	char tunnels[WF_NODE_TUNNELS_TEXT];
-	json_t *labels;
-
-	if (!document || json_object_set_new(document, "status", status) < 0)
+	status = json_pack("{s:[{s:s, s:s}, {s:s, s:s}]}", "addresses", "type", "InternalIP",
+			   "address", wf_addr_format(&control->config.node_ip, text), "type",
+			   "Hostname", "address", control->config.node_name);
+	if (!document || !hosts || json_object_set_new(document, "status", status) < 0)
 		return NULL;
-	set_annotation(document, WF_ANNOTATION_WIREGUARD, wf_ctl_encrypt_text(control, tunnels));
-	if (!zone || !*zone)
-		return document;
-	labels = json_object_get(json_object_get(document, "metadata"), "labels");
-	if (!labels) {
-		labels = json_object();
-		(void)json_object_set_new(json_object_get(document, "metadata"), "labels", labels);
-	}
-	(void)wf_json_set_str(labels, "topology.kubernetes.io/zone", zone);
-	return document;
+	r = set_meta(document, "annotations", WF_ANNOTATION_HOST_ADDRESSES, hosts);
+	if (r == 0)
+		r = set_meta(document, "annotations", WF_ANNOTATION_WIREGUARD,
+			     wf_ctl_encrypt_text(control, tunnels));
+	if (r == 0 && zone && *zone)
+		r = set_meta(document, "labels", "topology.kubernetes.io/zone", zone);
+	return r == 0 ? TAKE_PTR(document) : NULL;
 }
 
 /* Somebody else alive has the name: not this node before a restart, which has boot and address. */
@@ -369,19 +372,15 @@ static bool is_outage(int r)
 
 int wf_ctl_node_republish(struct wf_control *control, struct wf_err *err)
 {
-	_cleanup_json_ json_t *stored = NULL, *document = NULL;
-	struct wf_store_write write = { .op = WF_STORE_PUT,
-					.kind = WF_KIND_NODE,
-					.name = control->config.node_name,
-					.expected = WF_STORE_ANY };
-	int r = wf_store_get(control->store, write.kind, write.name, &stored, err);
+	_cleanup_json_ json_t *document = wf_ctl_node_document(control);
+	const struct wf_store_write write = { .op = WF_STORE_PUT,
+					      .kind = WF_KIND_NODE,
+					      .name = control->config.node_name,
+					      .document = document,
+					      .expected = WF_STORE_ANY };
+	int r = document ? wf_ctl_commit(control, &write, 1, WF_STORE_DURABLE, err)
+			 : wf_fail(err, -ENOMEM, "out of memory");
 
-	if (r < 0 && r != -ENOENT)
-		return r;
-	document = own_node(control, stored);
-	write.document = document;
-	r = document ? wf_ctl_commit(control, &write, 1, WF_STORE_DURABLE, err)
-		     : wf_fail(err, -ENOMEM, "out of memory");
 	if (r == 0)
 		wf_ctl_encrypt_published(control);
 	return r;
@@ -412,6 +411,8 @@ static void renew(evutil_socket_t fd, short what, void *context)
 				  fault.message);
 	else
 		wf_ctl_nodes_expire(control);
+	if (r == 0)
+		wf_ctl_hosts_want(control);
 	arm_lease(control);
 }
 

@@ -58,7 +58,7 @@ void wf_ctl_node_metrics(struct wf_control *control, struct wf_str *out)
 	wf_ctl_encrypt_metrics(control, out);
 	wf_ctl_metric_head(out, "weft_remote_endpoints", "gauge",
 			   "Endpoints of other nodes that are known here.");
-	wf_str_addf(out, "weft_remote_endpoints %u\n", HASH_CNT(by_name, control->cluster.remotes));
+	wf_str_addf(out, "weft_remote_endpoints %zu\n", control->cluster.remotes.count);
 	wf_ctl_metric_head(out, "weft_followed_total", "counter",
 			   "Changes of other nodes that came into force, and that did not.");
 	wf_str_addf(out,

@@ -63,20 +63,19 @@ void wf_ctl_policy_member_drop(struct wf_control *control, const struct ctl_endp
 
 /* ---- this node ---------------------------------------------------------------------------------- */
 
-static int add_gateways(const struct wf_control *control, struct wf_addr **addrs, size_t *count)
+static int add_host_addrs(const struct wf_control *control, struct wf_addr **addrs, size_t *count)
 {
 	size_t capacity = *count;
 
 	for (const struct ctl_network *network = control->networks; network;
 	     network = network->by_name.next) {
-		if (!wf_ctl_is_routed_by_host(network))
-			continue;
-		for (size_t i = 0; i < network->spec.subnet_count; i++) {
-			if (!network->spec.subnets[i].has_gateway)
-				continue;
+		struct wf_addr own[CTL_MAX_HOST_ADDRS];
+		size_t own_count = wf_ctl_desired_host_addrs(network, own);
+
+		for (size_t i = 0; wf_ctl_is_routed_by_host(network) && i < own_count; i++) {
 			if (wf_mem_grow(addrs, sizeof(**addrs), *count, &capacity) < 0)
 				return -ENOMEM;
-			(*addrs)[(*count)++] = network->spec.subnets[i].gateway;
+			(*addrs)[(*count)++] = own[i];
 		}
 	}
 	return 0;
@@ -122,7 +121,7 @@ int wf_ctl_policy_self_put(struct wf_control *control, struct wf_err *err)
 	int r = wf_net_host_addresses(control->net, &addrs, &count, err);
 
 	if (r == 0)
-		r = add_gateways(control, &addrs, &count);
+		r = add_host_addrs(control, &addrs, &count);
 	if (r == 0)
 		r = self_labels(control, &labels, err);
 	if (r < 0)

@@ -17,19 +17,17 @@ int wf_ctl_program_network(struct wf_control *control, const struct ctl_network 
 	struct wf_net_value value = wf_ctl_desired_network(control, network);
 	struct wf_addr_value gateway = { .slot = WF_SLOT_HOST, .flags = WF_ADDR_GATEWAY };
 	uint32_t number = network->spec.number;
+	struct wf_addr addrs[CTL_MAX_HOST_ADDRS];
+	size_t count = wf_ctl_desired_host_addrs(network, addrs);
 	int r = 0;
 
 	if (!wf_ctl_is_routed_by_host(network))
 		return 0;
-	for (size_t i = 0; r == 0 && i < network->spec.subnet_count; i++) {
-		const struct wf_subnet *subnet = &network->spec.subnets[i];
-
-		if (!subnet->has_gateway)
-			continue;
-		r = wf_dp_address_set(control->dp, number, &subnet->gateway, &gateway, err);
+	for (size_t i = 0; r == 0 && i < count; i++) {
+		r = wf_dp_address_set(control->dp, number, &addrs[i], &gateway, err);
 		if (r == 0)
-			r = wf_dp_address_set(control->dp, WF_NETWORK_HOST, &subnet->gateway,
-					      &gateway, err);
+			r = wf_dp_address_set(control->dp, WF_NETWORK_HOST, &addrs[i], &gateway,
+					      err);
 	}
 	if (r == 0)
 		r = wf_dp_network_set(control->dp, number, &value, err);
@@ -112,6 +110,17 @@ void wf_ctl_unprogram_endpoint(struct wf_control *control, const struct ctl_endp
 		wf_ctl_dirty(control, CTL_DIRTY_MAPS);
 }
 
+static bool is_host_addr(const struct ctl_network *network, const struct wf_addr *addr)
+{
+	struct wf_addr addrs[CTL_MAX_HOST_ADDRS];
+	size_t count = wf_ctl_desired_host_addrs(network, addrs);
+
+	for (size_t i = 0; i < count; i++)
+		if (wf_addr_equal(&addrs[i], addr))
+			return true;
+	return false;
+}
+
 /* Whether an entry of the address map is what the tables say. */
 static bool is_wanted(const struct wf_control *control, const struct wf_addr_key *key,
 		      const struct wf_addr_value *value)
@@ -125,10 +134,8 @@ static bool is_wanted(const struct wf_control *control, const struct wf_addr_key
 			if (!network || !wf_ctl_is_routed_by_host(network) ||
 			    (key->network != WF_NETWORK_HOST && key->network != number))
 				continue;
-			for (size_t i = 0; i < network->spec.subnet_count; i++)
-				if (network->spec.subnets[i].has_gateway &&
-				    wf_addr_equal(&network->spec.subnets[i].gateway, &key->addr))
-					return true;
+			if (is_host_addr(network, &key->addr))
+				return true;
 		}
 		return false;
 	}

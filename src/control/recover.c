@@ -178,7 +178,9 @@ static int load_node(struct wf_control *control, const json_t *document, struct 
 	struct wf_node spec = { 0 };
 	int r = wf_node_from_json(&spec, document, err);
 
-	if (r == 0 && strcmp(spec.meta.name, control->config.node_name) != 0)
+	if (r == 0 && strcmp(spec.meta.name, control->config.node_name) == 0)
+		wf_ctl_hosts_load(control, &spec);
+	else if (r == 0)
 		r = wf_ctl_node_learn(control, spec.meta.name, &spec, err);
 	wf_node_done(&spec);
 	return r;

@@ -7,11 +7,12 @@
 #include <stdio.h>
 #include <string.h>
 
+#include <utlist.h>
+
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "control/attach_priv.h"
 #include "control/control_priv.h"
 #include "dp/overlay.h"
 
@@ -24,138 +25,261 @@ bool wf_ctl_is_remote(const struct wf_control *control, const json_t *document)
 	return wf_ctl_is_shared(control) && *node && strcmp(node, control->config.node_name) != 0;
 }
 
-struct ctl_remote *wf_ctl_remote_find(struct wf_control *control, const char *name)
+static uint64_t hash_name(const void *object)
 {
-	struct ctl_remote *remote;
-
-	HASH_FIND(by_name, control->cluster.remotes, name, strlen(name), remote);
-	return remote;
+	return wf_hash_text(0, ((const struct ctl_remote *)object)->name);
 }
 
-static void free_remote(struct ctl_remote *remote)
+static bool has_name(const void *object, const void *key)
 {
-	wf_labels_done(&remote->labels);
-	free(remote->ports);
-	free(remote->network);
-	free(remote->name);
-	free(remote);
+	return strcmp(((const struct ctl_remote *)object)->name, key) == 0;
+}
+
+static uint64_t hash_address(const void *object)
+{
+	return wf_hash_addr(0, &((const struct ctl_remote_address *)object)->addr);
+}
+
+static bool is_address(const void *object, const void *key)
+{
+	return wf_addr_equal(&((const struct ctl_remote_address *)object)->addr, key);
+}
+
+static const struct wf_set_ops names = { hash_name, has_name };
+static const struct wf_set_ops addresses = { hash_address, is_address };
+
+void wf_ctl_remotes_init(struct wf_control *control)
+{
+	control->cluster.remotes.ops = &names;
+	control->cluster.addresses.ops = &addresses;
+}
+
+struct ctl_remote *wf_ctl_remote_find(struct wf_control *control, const char *name)
+{
+	return wf_set_find(&control->cluster.remotes, wf_hash_text(0, name), name);
+}
+
+struct ctl_remote *wf_ctl_remote_walk(const struct wf_control *control, size_t *at)
+{
+	return wf_set_walk(&control->cluster.remotes, at);
+}
+
+struct ctl_remote *wf_ctl_remote_by_address(struct wf_control *control, const struct wf_addr *addr)
+{
+	const struct ctl_remote_address *found =
+		wf_set_find(&control->cluster.addresses, wf_hash_addr(0, addr), addr);
+
+	return found ? found->remote : NULL;
+}
+
+const char *wf_ctl_remote_owner(const struct wf_addr *addr, void *context)
+{
+	const struct ctl_remote *remote = wf_ctl_remote_by_address(context, addr);
+
+	return remote ? remote->name : NULL;
+}
+
+struct ctl_remote *wf_ctl_remote_in(struct wf_control *control, const char *network)
+{
+	WF_INDEX_EACH(&control->cluster.crowd_networks, wf_ctl_crowd_network_hash(network), node) {
+		const struct ctl_crowd *crowd = WF_INDEX_OBJECT(node, struct ctl_crowd, by_network);
+
+		if (strcmp(crowd->network, network) == 0)
+			return crowd->members;
+	}
+	return NULL;
+}
+
+/* NULL: no memory. It is in no table yet. */
+static struct ctl_remote *make_remote(const struct wf_endpoint *spec, struct ctl_node *node)
+{
+	size_t bytes =
+		sizeof(struct ctl_remote) + spec->address_count * sizeof(struct ctl_remote_address);
+	size_t name_bytes = strlen(spec->meta.name) + 1;
+	struct ctl_remote *remote = calloc(1, bytes + name_bytes);
+
+	if (!remote)
+		return NULL;
+	remote->node = node;
+	remote->addr_count = (uint32_t)spec->address_count;
+	for (size_t i = 0; i < spec->address_count; i++)
+		remote->addrs[i] = (struct ctl_remote_address){
+			.addr = spec->addresses[i].prefix.addr,
+			.remote = remote,
+		};
+	remote->name = (char *)remote + bytes;
+	memcpy(remote->name, spec->meta.name, name_bytes);
+	return remote;
 }
 
 static bool has_address(const struct ctl_remote *remote, const struct wf_addr *addr)
 {
-	for (size_t i = 0; remote && i < remote->addr_count; i++)
-		if (wf_addr_equal(&remote->addrs[i], addr))
+	for (size_t i = 0; i < remote->addr_count; i++)
+		if (wf_addr_equal(&remote->addrs[i].addr, addr))
 			return true;
 	return false;
 }
 
-/* Moves what is kept out of *spec. */
-static struct ctl_remote *make_remote(struct wf_endpoint *spec, struct ctl_node *node)
-{
-	struct ctl_remote *remote = calloc(1, sizeof(*remote));
-
-	if (!remote)
-		return NULL;
-	remote->name = strdup(spec->meta.name);
-	remote->network = strdup(spec->network);
-	if (!remote->name || !remote->network) {
-		free_remote(remote);
-		return NULL;
-	}
-	remote->node = node;
-	remote->labels = spec->meta.labels;
-	memset(&spec->meta.labels, 0, sizeof(spec->meta.labels));
-	remote->ports = TAKE_PTR(spec->ports);
-	remote->port_count = spec->port_count;
-	spec->port_count = spec->port_capacity = 0;
-	for (size_t i = 0; i < spec->address_count; i++)
-		remote->addrs[remote->addr_count++] = spec->addresses[i].prefix.addr;
-	return remote;
-}
-
 static int judge(struct wf_control *control, const struct ctl_remote *remote, struct wf_err *err)
 {
+	const struct ctl_crowd *crowd = remote->crowd;
+	struct wf_addr addrs[WF_MAX_ENDPOINT_ADDRESSES];
 	const struct wf_policy_member member = {
-		.namespace = wf_ctl_namespace_of(&remote->labels),
-		.labels = &remote->labels,
-		.ports = remote->ports,
-		.port_count = remote->port_count,
-		.addrs = remote->addrs,
+		.namespace = wf_ctl_namespace_of(&crowd->labels),
+		.labels = &crowd->labels,
+		.ports = crowd->ports,
+		.port_count = crowd->port_count,
+		.addrs = addrs,
 		.addr_count = remote->addr_count,
 	};
 
+	for (size_t i = 0; i < remote->addr_count; i++)
+		addrs[i] = remote->addrs[i].addr;
 	return wf_policy_engine_remote_put(control->policy.engine, remote->name, &member, err);
 }
 
+/* What the datapath shall have at its addresses; false: nothing, its network is not there. */
+static bool value_of(struct wf_control *control, const struct ctl_remote *remote,
+		     struct wf_remote_value *ret_value)
+{
+	const struct ctl_network *network = wf_ctl_network_find(control, remote->crowd->network);
+
+	if (network)
+		*ret_value = (struct wf_remote_value){ .node = remote->node->number,
+						       .network = network->spec.number };
+	return network;
+}
+
+/* But for addresses that are noted to be right. */
 static int program(struct wf_control *control, const struct ctl_remote *remote, struct wf_err *err)
 {
-	const struct ctl_network *network = wf_ctl_network_find(control, remote->network);
-	struct wf_remote_value value = { .node = remote->node->number };
+	uint32_t all = (1U << remote->addr_count) - 1;
+	struct wf_remote_value value;
 	int r = 0;
 
-	if (!network)
+	if (remote->right == all || !value_of(control, remote, &value))
 		return 0;
-	value.network = network->spec.number;
 	for (size_t i = 0; r == 0 && i < remote->addr_count; i++)
-		r = wf_dp_remote_set(control->dp, &remote->addrs[i], &value, err);
+		if (!(remote->right & 1U << i))
+			r = wf_dp_remote_set(control->dp, &remote->addrs[i].addr, &value, err);
 	return r;
 }
 
 /* Nobody here gives the addresses out. What is taken already stays with whom it is. */
 static void hold(struct wf_control *control, const struct ctl_remote *remote, bool on)
 {
-	struct ctl_network *network = wf_ctl_network_find(control, remote->network);
+	struct ctl_network *network = wf_ctl_network_find(control, remote->crowd->network);
 	uint64_t now_ms = wf_clock_monotonic_ms();
 
 	for (size_t i = 0; network && i < remote->addr_count; i++) {
-		struct wf_pool *pool = wf_ctl_pool_of(network, &remote->addrs[i]);
+		const struct wf_addr *addr = &remote->addrs[i].addr;
+		struct wf_pool *pool = wf_ctl_pool_of(network, addr);
 
 		if (pool && on)
-			(void)wf_pool_take(pool, &remote->addrs[i], remote->name, now_ms, NULL);
+			(void)wf_pool_take_elsewhere(pool, addr, remote->name, now_ms, NULL);
 		else if (pool)
-			(void)wf_pool_release(pool, &remote->addrs[i], remote->name, now_ms, true);
+			(void)wf_pool_release(pool, addr, remote->name, now_ms, true);
 	}
 }
 
 void wf_ctl_remotes_free(struct wf_control *control)
 {
-	struct ctl_remote *remote, *next;
+	struct ctl_remote *remote;
+	size_t at = 0;
 
-	HASH_ITER(by_name, control->cluster.remotes, remote, next) {
-		HASH_DELETE(by_name, control->cluster.remotes, remote);
-		free_remote(remote);
+	while ((remote = wf_ctl_remote_walk(control, &at))) {
+		wf_ctl_crowd_leave(control, remote);
+		free(remote);
 	}
+	wf_set_done(&control->cluster.remotes);
+	wf_set_done(&control->cluster.addresses);
+	wf_index_done(&control->cluster.crowds);
+	wf_index_done(&control->cluster.crowd_networks);
+	wf_index_done(&control->cluster.crowd_labels);
 }
 
-static void take_out(struct wf_control *control, struct ctl_remote *remote)
+static void unlist_addresses(struct wf_control *control, struct ctl_remote *remote)
 {
-	HASH_DELETE(by_name, control->cluster.remotes, remote);
-	remote->node->remote_count--;
-	hold(control, remote, false);
+	for (size_t i = 0; i < remote->addr_count; i++)
+		wf_set_remove(&control->cluster.addresses, &remote->addrs[i]);
 }
 
-/* Puts it beside what was known under its name; *remote is the table's afterwards. */
+/* Into the tables; after a failure it is in none of them. */
+static int list(struct wf_control *control, struct ctl_remote *remote)
+{
+	int r = wf_set_add(&control->cluster.remotes, remote);
+
+	for (size_t i = 0; r == 0 && i < remote->addr_count; i++)
+		r = wf_set_add(&control->cluster.addresses, &remote->addrs[i]);
+	if (r < 0) {
+		unlist_addresses(control, remote);
+		wf_set_remove(&control->cluster.remotes, remote);
+		return r;
+	}
+	DL_APPEND2(remote->node->remotes, remote, prev_there, next_there);
+	remote->node->remote_count++;
+	hold(control, remote, true);
+	return 0;
+}
+
+static void unlist(struct wf_control *control, struct ctl_remote *remote)
+{
+	hold(control, remote, false);
+	unlist_addresses(control, remote);
+	wf_set_remove(&control->cluster.remotes, remote);
+	DL_DELETE2(remote->node->remotes, remote, prev_there, next_there);
+	remote->node->remote_count--;
+}
+
+/*
+ * A remote is gone that had this address. Another one may have it by now, when news do not come in
+ * the order in which it went on. What fails is tried again.
+ */
+static void withdraw(struct wf_control *control, const struct wf_addr *addr)
+{
+	const struct ctl_remote *heir = wf_ctl_remote_by_address(control, addr);
+	int r = heir ? program(control, heir, NULL) : wf_dp_remote_clear(control->dp, addr);
+
+	if (heir)
+		hold(control, heir, true);
+	if (r == 0)
+		return;
+	wf_log_warning_rl("the address of an endpoint that is gone stays for now", "error=\"%s\"",
+			  strerror(-r));
+	wf_ctl_dirty(control, CTL_DIRTY_HOST);
+}
+
+/* Out of the tables and the datapath, but for the addresses that `now` (NULL: nobody) has. */
+static void take_out(struct wf_control *control, struct ctl_remote *remote,
+		     const struct ctl_remote *now)
+{
+	wf_ctl_lb_touch_remote(control, remote);
+	unlist(control, remote);
+	for (size_t i = 0; i < remote->addr_count; i++)
+		if (!now || !has_address(now, &remote->addrs[i].addr))
+			withdraw(control, &remote->addrs[i].addr);
+}
+
+static void free_remote(struct wf_control *control, struct ctl_remote *remote)
+{
+	wf_ctl_crowd_leave(control, remote);
+	free(remote);
+}
+
+/* Puts it in place of what was known under its name; *remote is the table's afterwards. */
 static int replace(struct wf_control *control, struct ctl_remote *remote, struct wf_err *err)
 {
 	struct ctl_remote *before = wf_ctl_remote_find(control, remote->name);
-	int r = 0;
+	int r;
 
-	for (size_t i = 0; before && i < before->addr_count; i++)
-		if (!has_address(remote, &before->addrs[i]))
-			(void)wf_dp_remote_clear(control->dp, &before->addrs[i]);
 	if (before) {
-		wf_ctl_lb_touch_remote(control, before);
-		take_out(control, before);
-		free_remote(before);
+		take_out(control, before, remote);
+		free_remote(control, before);
 	}
-	HASH_ADD_KEYPTR(by_name, control->cluster.remotes, remote->name, strlen(remote->name),
-			remote);
-	if (!remote->by_name.tbl) {
-		free_remote(remote);
+	if (list(control, remote) < 0) {
+		free_remote(control, remote);
 		return wf_fail(err, -ENOMEM, "out of memory");
 	}
-	remote->node->remote_count++;
-	hold(control, remote, true);
 	if (!control->lb.settled)
 		return 0;
 	r = judge(control, remote, err);
@@ -187,7 +311,11 @@ int wf_ctl_remote_put(struct wf_control *control, const json_t *document, struct
 	if (r < 0)
 		return r;
 	remote = make_remote(&spec, node);
-	return remote ? replace(control, remote, err) : wf_fail(err, -ENOMEM, "out of memory");
+	if (!remote || wf_ctl_crowd_join(control, remote, &spec) < 0) {
+		free(remote);
+		return wf_fail(err, -ENOMEM, "out of memory");
+	}
+	return replace(control, remote, err);
 }
 
 void wf_ctl_remote_drop(struct wf_control *control, const char *name)
@@ -197,103 +325,59 @@ void wf_ctl_remote_drop(struct wf_control *control, const char *name)
 
 	if (!remote)
 		return;
-	for (size_t i = 0; i < remote->addr_count; i++)
-		(void)wf_dp_remote_clear(control->dp, &remote->addrs[i]);
-	wf_ctl_lb_touch_remote(control, remote);
-	take_out(control, remote);
+	take_out(control, remote, NULL);
 	if (wf_policy_engine_remote_drop(control->policy.engine, name, &fault) < 0)
 		wf_log_error("policies still know an endpoint that is gone",
 			     "endpoint=%s error=\"%s\"", name, fault.message);
-	free_remote(remote);
+	/* `name` may be its own */
+	free_remote(control, remote);
 }
 
 int wf_ctl_remotes_judge(struct wf_control *control, struct wf_err *err)
 {
-	struct ctl_remote *remote, *next;
+	struct ctl_remote *remote;
+	size_t at = 0;
 	int r = 0;
 
-	HASH_ITER(by_name, control->cluster.remotes, remote, next)
-		if (r == 0)
-			r = judge(control, remote, err);
+	while (r == 0 && (remote = wf_ctl_remote_walk(control, &at)))
+		r = judge(control, remote, err);
 	return r;
 }
 
-struct ctl_remote *wf_ctl_remote_by_address(struct wf_control *control, const struct wf_addr *addr)
-{
-	struct ctl_remote *remote, *next;
-
-	HASH_ITER(by_name, control->cluster.remotes, remote, next)
-		if (has_address(remote, addr))
-			return remote;
-	return NULL;
-}
-
-struct ctl_remote *wf_ctl_remote_in(struct wf_control *control, const char *network)
-{
-	struct ctl_remote *remote, *next;
-
-	HASH_ITER(by_name, control->cluster.remotes, remote, next)
-		if (strcmp(remote->network, network) == 0)
-			return remote;
-	return NULL;
-}
-
-/* Addresses that are in the table, as a hash. */
-struct wanted {
-	struct wf_addr addr;
-	UT_hash_handle hh;
-};
-
-struct stale {
+struct comparison {
 	struct wf_control *control;
-	struct wanted *wanted;
 	int result;
 };
 
-static void drop_unwanted(const struct wf_addr *addr, const struct wf_remote_value *value,
-			  void *context)
+/* What is right is noted, what nobody has goes, and the rest is written over afterwards. */
+static void compare(const struct wf_addr *addr, const struct wf_remote_value *value, void *context)
 {
-	struct stale *stale = context;
-	struct wanted *found;
+	struct comparison *comparison = context;
+	struct wf_control *control = comparison->control;
+	struct ctl_remote_address *known =
+		wf_set_find(&control->cluster.addresses, wf_hash_addr(0, addr), addr);
+	struct wf_remote_value wanted;
 
-	(void)value;
-	HASH_FIND(hh, stale->wanted, addr, sizeof(*addr), found);
-	if (!found && stale->result == 0)
-		stale->result = wf_dp_remote_clear(stale->control->dp, addr);
-}
-
-static int drop_stale(struct wf_control *control, struct wf_err *err)
-{
-	_cleanup_free_ struct wanted *items = NULL;
-	struct stale stale = { .control = control };
-	struct ctl_remote *remote, *next;
-	size_t count = 0, used = 0;
-	int r;
-
-	HASH_ITER(by_name, control->cluster.remotes, remote, next)
-		count += remote->addr_count;
-	items = calloc(count + 1, sizeof(*items));
-	if (!items)
-		return wf_fail(err, -ENOMEM, "out of memory");
-	HASH_ITER(by_name, control->cluster.remotes, remote, next)
-		for (size_t i = 0; i < remote->addr_count; i++) {
-			struct wanted *item = &items[used++];
-
-			item->addr = remote->addrs[i];
-			HASH_ADD(hh, stale.wanted, addr, sizeof(item->addr), item);
-		}
-	r = wf_dp_remote_visit(control->dp, drop_unwanted, &stale, err);
-	HASH_CLEAR(hh, stale.wanted);
-	return r < 0 ? r : stale.result;
+	if (known && value_of(control, known->remote, &wanted) &&
+	    memcmp(value, &wanted, sizeof(wanted)) == 0)
+		known->remote->right |= 1U << (known - known->remote->addrs);
+	else if (!known && comparison->result == 0 && !wf_ctl_node_hosts_have(control, addr))
+		comparison->result = wf_dp_remote_clear(control->dp, addr);
 }
 
 int wf_ctl_remotes_program(struct wf_control *control, struct wf_err *err)
 {
-	struct ctl_remote *remote, *next;
-	int r = 0;
+	struct comparison comparison = { .control = control };
+	int r = wf_dp_remote_visit(control->dp, compare, &comparison, err);
+	struct ctl_remote *remote;
+	size_t at = 0;
 
-	HASH_ITER(by_name, control->cluster.remotes, remote, next)
+	while ((remote = wf_ctl_remote_walk(control, &at))) {
 		if (r == 0)
 			r = program(control, remote, err);
-	return r < 0 ? r : drop_stale(control, err);
+		remote->right = 0;
+	}
+	if (r == 0)
+		r = wf_ctl_node_hosts_program(control, err);
+	return r < 0 ? r : comparison.result;
 }

@@ -150,6 +150,7 @@ int wf_ctl_network_insert(struct wf_control *control, struct wf_network *spec,
 			return wf_fail(err, -ENOMEM, "out of memory for the pools of network %s",
 				       spec->meta.name);
 		}
+		wf_pool_ask(network->pools[i], wf_ctl_remote_owner, control);
 	}
 	network->spec = *spec;
 	HASH_ADD_KEYPTR(by_name, control->networks, network->spec.meta.name,

@@ -17,7 +17,8 @@
 #define PAD_BITS 32
 
 /* Counters of one call. */
-#define HITS_AT_ONCE 1024
+#define PREFIXES_AT_ONCE 512
+#define HITS_AT_ONCE     1024
 
 int wf_dp_policy_memory(struct wf_dp *dp, struct wf_dp_policy_memory *ret_memory,
 			struct wf_err *err)
@@ -154,22 +155,37 @@ int wf_dp_prefix_set(struct wf_dp *dp, const struct wf_prefix *prefix, uint32_t 
 	return wf_fail(err, -errno, "cannot write to wf_policy_prefixes: %s", strerror(errno));
 }
 
+static struct wf_prefix prefix_of(const struct wf_policy_prefix_key *key)
+{
+	struct wf_prefix prefix = { .addr = key->addr,
+				    .len = (uint8_t)(key->prefixlen - PAD_BITS) };
+
+	if (wf_addr_is_ip4(&prefix.addr) && prefix.len >= MAPPED_BITS)
+		prefix.len = (uint8_t)(prefix.len - MAPPED_BITS);
+	return prefix;
+}
+
+/* Many at once: a hundred thousand by a call for each is time in which nothing else is done. */
 int wf_dp_prefix_visit(struct wf_dp *dp, wf_dp_prefix_fn visit, void *context, struct wf_err *err)
 {
 	int fd = dp->map_fds[WF_DP_MAP_POLICY_PREFIXES], r = 0;
-	struct wf_policy_prefix_key key, before, *from = NULL;
+	struct wf_policy_prefix_key keys[PREFIXES_AT_ONCE], place;
+	uint32_t values[PREFIXES_AT_ONCE];
+	bool more = true, started = false;
 
-	while (r >= 0 && bpf_map_get_next_key(fd, from, &key) == 0) {
-		struct wf_prefix prefix = { .addr = key.addr,
-					    .len = (uint8_t)(key.prefixlen - PAD_BITS) };
-		uint32_t class_id;
+	while (r >= 0 && more) {
+		uint32_t count = PREFIXES_AT_ONCE;
 
-		if (wf_addr_is_ip4(&prefix.addr) && prefix.len >= MAPPED_BITS)
-			prefix.len = (uint8_t)(prefix.len - MAPPED_BITS);
-		if (bpf_map_lookup_elem(fd, &key, &class_id) == 0)
-			r = visit(&prefix, class_id & ~WF_POLICY_CLASS_ODD, context);
-		before = key;
-		from = &before;
+		more = bpf_map_lookup_batch(fd, started ? &place : NULL, &place, keys, values,
+					    &count, NULL) == 0;
+		if (!more && errno != ENOENT)
+			r = -errno;
+		for (uint32_t i = 0; r >= 0 && i < count; i++) {
+			struct wf_prefix prefix = prefix_of(&keys[i]);
+
+			r = visit(&prefix, values[i] & ~WF_POLICY_CLASS_ODD, context);
+		}
+		started = true;
 	}
 	return r < 0 ? wf_fail(err, r, "cannot read wf_policy_prefixes: %s", strerror(-r)) : 0;
 }

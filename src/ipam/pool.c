@@ -24,10 +24,20 @@ static void count(struct wf_pool *pool, const struct wf_pool_record *record, int
 		wf_pool_tally(&pool->automatic, record, sign);
 }
 
+static void count_elsewhere(struct wf_pool *pool, uint64_t offset, int sign)
+{
+	uint64_t one = sign > 0 ? 1 : UINT64_MAX;
+
+	pool->everywhere.taken += one;
+	if (wf_intervals_contain(&pool->given, offset))
+		pool->automatic.taken += one;
+}
+
 /* The record of an offset, made if there is none; a new one is not counted yet. NULL: no memory. */
 /* NOLINTNEXTLINE(readability-function-size): what uthash expands to */
 static struct wf_pool_record *make_record(struct wf_pool *pool, uint64_t offset)
 {
+	bool was_busy = wf_bitmap_next_set(&pool->busy, offset) == offset;
 	struct wf_pool_record *record = calloc(1, sizeof(*record));
 
 	if (!record)
@@ -41,7 +51,8 @@ static struct wf_pool_record *make_record(struct wf_pool *pool, uint64_t offset)
 	return record;
 
 err_clear:
-	wf_bitmap_clear(&pool->busy, offset);
+	if (!was_busy)
+		wf_bitmap_clear(&pool->busy, offset);
 err_free:
 	free(record);
 	return NULL;
@@ -204,20 +215,37 @@ static int check_usable(const struct wf_pool *pool, const struct wf_addr *addr,
 	return 0;
 }
 
-/* Fails when the address of a record is another's. The owner itself may reserve. */
-static int check_others(const struct wf_addr *addr, const struct wf_pool_record *record,
-			const char *name, bool owner_may, struct wf_err *err)
+/* Fails when an address is another's. The owner itself may reserve. */
+static int check_others(const struct wf_pool *pool, uint64_t offset, const char *name,
+			bool owner_may, struct wf_err *err)
 {
+	const struct wf_pool_record *record = wf_pool_find(pool, offset);
+	const char *owner = record ? record->owner : NULL;
+	struct wf_addr at = wf_pool_addr(pool, offset), *addr = &at;
 	char text[WF_ADDR_TEXT];
 
-	if (!record)
-		return 0;
-	if (record->owner && !(owner_may && strcmp(record->owner, name) == 0))
+	if (wf_pool_is_elsewhere(pool, offset))
+		owner = wf_pool_elsewhere(pool, offset);
+	if (owner && !(owner_may && strcmp(owner, name) == 0))
 		return wf_fail(err, -EADDRINUSE, "%s is in use by %s", wf_addr_format(addr, text),
-			       record->owner);
-	if (record->holder && strcmp(record->holder, name) != 0)
+			       owner);
+	if (record && record->holder && strcmp(record->holder, name) != 0)
 		return wf_fail(err, -EADDRINUSE, "%s is reserved for %s",
 			       wf_addr_format(addr, text), record->holder);
+	return 0;
+}
+
+/* What is known of one who has an address elsewhere becomes a record. 0 or -ENOMEM. */
+static int make_known(struct wf_pool *pool, uint64_t offset)
+{
+	struct wf_pool_record *record;
+	_cleanup_free_ char *owner = strdup(wf_pool_elsewhere(pool, offset));
+
+	record = owner ? make_record(pool, offset) : NULL;
+	if (!record)
+		return -ENOMEM;
+	/* it is counted as taken already */
+	record->owner = TAKE_PTR(owner);
 	return 0;
 }
 
@@ -254,16 +282,68 @@ int wf_pool_take(struct wf_pool *pool, const struct wf_addr *addr, const char *o
 	if (r < 0)
 		return r;
 	expire(pool, now_ms);
-	r = check_others(addr, wf_pool_find(pool, offset), owner, false, err);
+	r = check_others(pool, offset, owner, false, err);
 	return r < 0 ? r : put_name(pool, offset, owner, true, err);
+}
+
+void wf_pool_ask(struct wf_pool *pool, wf_pool_ask_fn ask, void *context)
+{
+	pool->ask = ask;
+	pool->ask_context = context;
+}
+
+int wf_pool_take_elsewhere(struct wf_pool *pool, const struct wf_addr *addr, const char *owner,
+			   uint64_t now_ms, struct wf_err *err)
+{
+	uint64_t offset = WF_POOL_NOWHERE;
+	struct wf_pool_record *record;
+	int r = check_usable(pool, addr, &offset, err);
+
+	if (r < 0)
+		return r;
+	expire(pool, now_ms);
+	r = check_others(pool, offset, owner, false, err);
+	if (r < 0)
+		return r;
+	record = wf_pool_find(pool, offset);
+	if (record && record->holder)
+		return put_name(pool, offset, owner, true, err);
+	if (record) {
+		count(pool, record, -1);
+		stop_cooling(pool, record);
+		settle(pool, record);
+	}
+	if (wf_bitmap_set(&pool->busy, offset) < 0)
+		return wf_fail(err, -ENOMEM, "out of memory for an address of %s", owner);
+	count_elsewhere(pool, offset, 1);
+	return 0;
+}
+
+/* 1: the record that it has now is to cool down. Without memory there is no cool-down. */
+static int release_elsewhere(struct wf_pool *pool, uint64_t offset, const char *owner, bool cool)
+{
+	if (strcmp(wf_pool_elsewhere(pool, offset), owner) != 0)
+		return -ENOENT;
+	if (cool && pool->cool_down_ms && make_known(pool, offset) == 0)
+		return 1;
+	count_elsewhere(pool, offset, -1);
+	wf_bitmap_clear(&pool->busy, offset);
+	return 0;
 }
 
 int wf_pool_release(struct wf_pool *pool, const struct wf_addr *addr, const char *owner,
 		    uint64_t now_ms, bool cool)
 {
 	uint64_t offset = wf_pool_offset(pool, addr);
-	struct wf_pool_record *record = wf_pool_find(pool, offset);
+	struct wf_pool_record *record;
 
+	if (wf_pool_is_elsewhere(pool, offset)) {
+		int r = release_elsewhere(pool, offset, owner, cool);
+
+		if (r <= 0)
+			return r;
+	}
+	record = wf_pool_find(pool, offset);
 	if (!record || !record->owner || strcmp(record->owner, owner) != 0)
 		return -ENOENT;
 	count(pool, record, -1);
@@ -289,9 +369,11 @@ int wf_pool_reserve(struct wf_pool *pool, const struct wf_addr *addr, const char
 	if (r < 0)
 		return r;
 	record = wf_pool_find(pool, offset);
-	r = check_others(addr, record, holder, true, err);
+	r = check_others(pool, offset, holder, true, err);
 	if (r < 0 || (record && record->holder))
 		return r;
+	if (wf_pool_is_elsewhere(pool, offset) && make_known(pool, offset) < 0)
+		return wf_fail(err, -ENOMEM, "out of memory for an address of %s", holder);
 	return put_name(pool, offset, holder, false, err);
 }
 
@@ -312,13 +394,14 @@ int wf_pool_update(struct wf_pool *pool, const struct wf_subnet *subnet, uint64_
 	struct wf_prefix prefix = wf_prefix_network(&subnet->prefix);
 	struct wf_pool bounds = { .prefix = pool->prefix };
 	struct wf_intervals given = { 0 };
-	struct wf_pool_record *record, *next;
+	const struct wf_pool_record *record;
 
 	if (!wf_prefix_equal(&prefix, &pool->prefix))
 		return -EINVAL;
 	wf_pool_set_bounds(&bounds, subnet);
 	record = wf_pool_find(pool, bounds.gateway);
-	if (record && (record->owner || record->holder))
+	if ((record && (record->owner || record->holder)) ||
+	    wf_pool_is_elsewhere(pool, bounds.gateway))
 		return -EADDRINUSE;
 	if (wf_pool_make_given(&bounds, subnet, &given) < 0)
 		return -ENOMEM;
@@ -328,9 +411,7 @@ int wf_pool_update(struct wf_pool *pool, const struct wf_subnet *subnet, uint64_
 	pool->gateway = bounds.gateway;
 	pool->cool_down_ms = cool_down_ms;
 	pool->automatic = (struct wf_pool_counts){ 0 };
-	HASH_ITER(hh, pool->records, record, next)
-		if (wf_intervals_contain(&given, record->offset))
-			wf_pool_tally(&pool->automatic, record, 1);
+	wf_pool_tally_given(pool);
 	return 0;
 }
 

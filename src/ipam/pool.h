@@ -67,6 +67,17 @@ int wf_pool_take(struct wf_pool *pool, const struct wf_addr *addr, const char *o
 		 uint64_t now_ms, struct wf_err *err);
 
 /*
+ * The same for an owner elsewhere, of whom there may be very many: nothing is kept of it but that
+ * the address is taken, and whoever was named by wf_pool_ask() is asked for the name.
+ */
+int wf_pool_take_elsewhere(struct wf_pool *pool, const struct wf_addr *addr, const char *owner,
+			   uint64_t now_ms, struct wf_err *err);
+
+/* Who has an address that was taken so: borrowed; NULL: nobody knows. */
+typedef const char *(*wf_pool_ask_fn)(const struct wf_addr *addr, void *context);
+void wf_pool_ask(struct wf_pool *pool, wf_pool_ask_fn ask, void *context);
+
+/*
  * Takes an address back if owner has it (a stale release changes nothing and returns -ENOENT).
  * cool: start the cool-down; false for an ADD that failed before the address was used.
  */

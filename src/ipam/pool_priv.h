@@ -2,8 +2,8 @@
 /*
  * Inside of a pool, for the pool_*.c files only. Addresses are offsets from the subnet's first
  * address. Invariants:
- *   - a record exists for exactly the offsets that are taken, reserved or cooling, and `busy`
- *     holds exactly the offsets that have a record;
+ *   - a record exists for exactly the offsets that are taken here, reserved or cooling; `busy`
+ *     holds exactly the offsets that have a record, and those that are taken elsewhere;
  *   - `cooling` lists the cooling records by time of release, which is the order they get due in;
  *   - `everywhere` and `automatic` count the records by state; every change of a record is
  *     bracketed by wf_pool_uncount() and wf_pool_count().
@@ -50,6 +50,8 @@ struct wf_pool {
 	struct wf_intervals given;  /* what may be given out automatically */
 	uint64_t given_size;
 	struct wf_bitmap busy;
+	wf_pool_ask_fn ask; /* NULL: nobody to ask */
+	void *ask_context;
 	struct wf_pool_record *records; /* owned; hash by offset */
 	struct wf_pool_record *cooling; /* borrowed from records; oldest first */
 	struct wf_pool_counts everywhere;
@@ -76,6 +78,11 @@ int wf_pool_add_ranges(const struct wf_pool *pool, const struct wf_ranges *range
 
 struct wf_pool_record *wf_pool_find(const struct wf_pool *pool, uint64_t offset);
 
+/* Whether somebody elsewhere has it: it is busy and has no record. */
+bool wf_pool_is_elsewhere(const struct wf_pool *pool, uint64_t offset);
+/* Who that is; never NULL. */
+const char *wf_pool_elsewhere(const struct wf_pool *pool, uint64_t offset);
+
 /* State of a record at a time; FREE when its cool-down is over. */
 enum wf_pool_state wf_pool_record_state(const struct wf_pool *pool,
 					const struct wf_pool_record *record, uint64_t now_ms);
@@ -85,6 +92,9 @@ uint64_t wf_pool_due_ms(const struct wf_pool *pool, const struct wf_pool_record 
 
 /* Adds a record to, or takes it from, a count; `sign` is +1 or -1. */
 void wf_pool_tally(struct wf_pool_counts *counts, const struct wf_pool_record *record, int sign);
+
+/* Counts all that lie in `given` into `automatic`, which is zero. */
+void wf_pool_tally_given(struct wf_pool *pool);
 
 /* Why nothing can be given out; returns -ENOSPC. narrow: the narrowed choice, NULL for all. */
 int wf_pool_fail_full(const struct wf_pool *pool, const struct wf_intervals *narrow,

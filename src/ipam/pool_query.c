@@ -41,6 +41,35 @@ void wf_pool_tally(struct wf_pool_counts *counts, const struct wf_pool_record *r
 		counts->cooling += one;
 }
 
+bool wf_pool_is_elsewhere(const struct wf_pool *pool, uint64_t offset)
+{
+	return offset != WF_POOL_NOWHERE && wf_bitmap_next_set(&pool->busy, offset) == offset &&
+	       !wf_pool_find(pool, offset);
+}
+
+const char *wf_pool_elsewhere(const struct wf_pool *pool, uint64_t offset)
+{
+	struct wf_addr addr = wf_pool_addr(pool, offset);
+	const char *owner = pool->ask ? pool->ask(&addr, pool->ask_context) : NULL;
+
+	return owner ? owner : "an endpoint elsewhere";
+}
+
+void wf_pool_tally_given(struct wf_pool *pool)
+{
+	uint64_t at = 0;
+
+	while ((at = wf_bitmap_next_set(&pool->busy, at)) != WF_POOL_NOWHERE) {
+		const struct wf_pool_record *record = wf_pool_find(pool, at);
+
+		if (record && wf_intervals_contain(&pool->given, at))
+			wf_pool_tally(&pool->automatic, record, 1);
+		else if (wf_intervals_contain(&pool->given, at))
+			pool->automatic.taken++;
+		at++;
+	}
+}
+
 struct wf_pool_fact wf_pool_explain(const struct wf_pool *pool, const struct wf_addr *addr,
 				    uint64_t now_ms)
 {
@@ -50,6 +79,11 @@ struct wf_pool_fact wf_pool_explain(const struct wf_pool *pool, const struct wf_
 
 	if (!wf_prefix_contains(&pool->prefix, addr))
 		return fact;
+	if (wf_pool_is_elsewhere(pool, offset)) {
+		fact.state = WF_POOL_TAKEN;
+		fact.owner = wf_pool_elsewhere(pool, offset);
+		return fact;
+	}
 	record = wf_pool_find(pool, offset);
 	fact.state = record ? wf_pool_record_state(pool, record, now_ms) : WF_POOL_FREE;
 	if (fact.state == WF_POOL_COOLING)
@@ -135,11 +169,15 @@ static struct obstacles survey_narrow(const struct wf_pool *pool, const struct w
 	       WF_POOL_NOWHERE) {
 		const struct wf_pool_record *record = wf_pool_find(pool, at);
 
-		if (!wf_intervals_contain(narrow, at) || !record)
+		if (!wf_intervals_contain(narrow, at) ||
+		    (!record && !wf_pool_is_elsewhere(pool, at)))
 			continue;
 		found.size++;
-		wf_pool_tally(&found.counts, record, 1);
-		if (!record->owner && !record->holder &&
+		if (record)
+			wf_pool_tally(&found.counts, record, 1);
+		else
+			found.counts.taken++;
+		if (record && !record->owner && !record->holder &&
 		    wf_pool_due_ms(pool, record) < found.next_due_ms)
 			found.next_due_ms = wf_pool_due_ms(pool, record);
 		at++;

@@ -14,30 +14,38 @@
 
 void wf_node_done(struct wf_node *node)
 {
+	free(node->hosts);
 	free(node->addrs);
 	wf_meta_done(&node->meta);
 	memset(node, 0, sizeof(*node));
+}
+
+static int keep_address(struct wf_node *node, const struct wf_addr *addr, struct wf_err *err)
+{
+	for (size_t i = 0; i < node->addr_count; i++)
+		if (wf_addr_equal(&node->addrs[i], addr))
+			return 0;
+	if (wf_mem_grow(&node->addrs, sizeof(*node->addrs), node->addr_count,
+			&node->addr_capacity) < 0)
+		return wf_fail(err, -ENOMEM, "out of memory");
+	node->addrs[node->addr_count++] = *addr;
+	return 0;
 }
 
 static int add_address(struct wf_node *node, const char *text, const char *path, struct wf_err *err)
 {
 	char excerpt[WF_FIELD_EXCERPT_BYTES];
 	struct wf_addr addr;
+	int r;
 
 	if (wf_addr_parse(text, &addr) < 0 || !wf_addr_is_usable(&addr))
 		return wf_field_fail(err, path, "\"%s\" is not an address that a node can have",
 				     wf_field_excerpt(text, excerpt));
-	for (size_t i = 0; i < node->addr_count; i++)
-		if (wf_addr_equal(&node->addrs[i], &addr))
-			return 0;
-	if (node->addr_count == WF_NODE_MAX_ADDRESSES)
-		return wf_field_fail(err, path, "is one address too many, the limit is %d",
-				     WF_NODE_MAX_ADDRESSES);
-	if (wf_mem_grow(&node->addrs, sizeof(*node->addrs), node->addr_count,
-			&node->addr_capacity) < 0)
-		return wf_fail(err, -ENOMEM, "out of memory");
-	node->addrs[node->addr_count++] = addr;
-	return 0;
+	r = keep_address(node, &addr, err);
+	return r < 0 || node->addr_count <= WF_NODE_MAX_ADDRESSES
+		       ? r
+		       : wf_field_fail(err, path, "is one address too many, the limit is %d",
+				       WF_NODE_MAX_ADDRESSES);
 }
 
 static int read_status(struct wf_node *node, const json_t *document, struct wf_err *err)
@@ -63,18 +71,45 @@ static int read_status(struct wf_node *node, const json_t *document, struct wf_e
 	return 0;
 }
 
-static int read_annotation(struct wf_node *node, struct wf_err *err)
+/* NETWORK/ADDRESS. How many there may be follows from the networks. */
+static int add_host(struct wf_node *node, const char *text, const char *path, struct wf_err *err)
 {
-	const char *text = wf_labels_get(&node->meta.annotations, WF_ANNOTATION_ADDRESSES);
+	const char *slash = strchr(text, '/');
+	char excerpt[WF_FIELD_EXCERPT_BYTES];
+	struct wf_node_host host = { .network = "" };
+	int r;
 
+	if (!slash || slash == text || (size_t)(slash - text) >= sizeof(host.network) ||
+	    wf_addr_parse(slash + 1, &host.addr) < 0 || !wf_addr_is_usable(&host.addr))
+		return wf_field_fail(err, path, "\"%s\" must be NETWORK/ADDRESS",
+				     wf_field_excerpt(text, excerpt));
+	memcpy(host.network, text, (size_t)(slash - text));
+	r = keep_address(node, &host.addr, err);
+	if (r < 0)
+		return r;
+	if (wf_mem_grow(&node->hosts, sizeof(*node->hosts), node->host_count,
+			&node->host_capacity) < 0)
+		return wf_fail(err, -ENOMEM, "out of memory");
+	node->hosts[node->host_count++] = host;
+	return 0;
+}
+
+typedef int (*add_fn)(struct wf_node *node, const char *text, const char *path, struct wf_err *err);
+
+/* Each word of an annotation. */
+static int read_annotation(struct wf_node *node, const char *key, add_fn add, struct wf_err *err)
+{
+	const char *text = wf_labels_get(&node->meta.annotations, key);
+	struct wf_field_path at = { .len = 0 };
+
+	(void)wf_field_push_key(&at, "metadata.annotations");
+	(void)wf_field_push_key(&at, key);
 	while (text && *(text += strspn(text, SEPARATORS))) {
 		size_t len = strcspn(text, SEPARATORS);
 		_cleanup_free_ char *word = strndup(text, len);
-		int r;
+		int r = word ? add(node, word, at.text, err)
+			     : wf_fail(err, -ENOMEM, "out of memory");
 
-		if (!word)
-			return wf_fail(err, -ENOMEM, "out of memory");
-		r = add_address(node, word, "metadata.annotations." WF_ANNOTATION_ADDRESSES, err);
 		if (r < 0)
 			return r;
 		text += len;
@@ -100,7 +135,9 @@ int wf_node_from_json(struct wf_node *node, const json_t *document, struct wf_er
 	if (r == 0)
 		r = read_status(&fresh, document, err);
 	if (r == 0)
-		r = read_annotation(&fresh, err);
+		r = read_annotation(&fresh, WF_ANNOTATION_ADDRESSES, add_address, err);
+	if (r == 0)
+		r = read_annotation(&fresh, WF_ANNOTATION_HOST_ADDRESSES, add_host, err);
 	if (r == 0)
 		r = read_tunnels(&fresh, err);
 	if (r < 0)

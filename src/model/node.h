@@ -17,6 +17,9 @@
 /* WireGuard keys (base64) and UDP ports of the node, the one in use first: "KEY PORT, KEY PORT". */
 #define WF_ANNOTATION_WIREGUARD "weft.dev/wireguard"
 
+/* What its host has in networks of all nodes, each as NETWORK/ADDRESS; weft writes it. */
+#define WF_ANNOTATION_HOST_ADDRESSES "weft.dev/host-addresses"
+
 #define WF_NODE_MAX_ADDRESSES 64
 #define WF_NODE_KEY_BYTES     32
 /* Enough for wf_node_tunnels_format(), NUL included. */
@@ -28,10 +31,18 @@ struct wf_node_tunnel {
 	uint16_t port;
 };
 
+/* An address of the node's host in a network. */
+struct wf_node_host {
+	char network[WF_NAME_BYTES];
+	struct wf_addr addr;
+};
+
 struct wf_node {
 	struct wf_meta meta;   /* its labels have WF_LABEL_NODE_NAME only if the document has */
-	struct wf_addr *addrs; /* owned; each once */
+	struct wf_addr *addrs; /* owned; each once; those of hosts come last */
 	size_t addr_count, addr_capacity;
+	struct wf_node_host *hosts; /* owned */
+	size_t host_count, host_capacity;
 	struct wf_node_tunnel tunnels[WF_MAX_TUNNELS];
 	size_t tunnel_count;
 };
@@ -40,7 +51,7 @@ void wf_node_done(struct wf_node *node);
 
 /*
  * Reads a document that passed wf_document_check(). *node must be zeroed; untouched on failure.
- * Addresses are those of the status (InternalIP, ExternalIP) and those of the annotation.
+ * Addresses are those of the status (InternalIP, ExternalIP) and those of the annotations.
  */
 int wf_node_from_json(struct wf_node *node, const json_t *document, struct wf_err *err);
 

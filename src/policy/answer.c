@@ -9,14 +9,14 @@
 static const struct wf_prefix_record *longest(const struct wf_policy_engine *engine,
 					      const struct wf_addr *addr)
 {
-	if (!engine->prefixes)
+	if (!engine->prefixes.count)
 		return NULL;
 	for (int len = wf_addr_bits(addr); len >= 0; len--) {
 		struct wf_prefix prefix = { .addr = *addr, .len = (uint8_t)len };
-		struct wf_prefix_record *record;
+		const struct wf_prefix_record *record;
 
 		prefix = wf_prefix_network(&prefix);
-		HASH_FIND(hh, engine->prefixes, &prefix, WF_PREFIX_KEY_BYTES, record);
+		record = wf_prefix_find(engine, &prefix);
 		if (record && record->is_there)
 			return record;
 	}
@@ -248,8 +248,13 @@ static size_t memory_of(const struct wf_policy_engine *engine, const struct wf_p
 {
 	size_t bytes = sizeof(*engine) + engine->slot_count * sizeof(struct wf_slot) +
 		       use->members * sizeof(struct wf_member) +
-		       HASH_COUNT(engine->objects.places) * sizeof(struct wf_place) +
-		       HASH_COUNT(engine->prefixes) * sizeof(struct wf_prefix_record) +
+		       engine->objects.places.count * sizeof(struct wf_place) +
+		       engine->prefixes.count * sizeof(struct wf_prefix_record) +
+		       engine->remotes.nodes.count *
+			       (sizeof(struct wf_node) + sizeof(struct wf_node_addr)) +
+		       (engine->objects.places.slot_count + engine->prefixes.slot_count +
+			engine->remotes.nodes.slot_count) *
+			       sizeof(void *) +
 		       engine->laws.number_count * sizeof(struct wf_law_number) +
 		       engine->laws.rule_count * sizeof(struct wf_law_rule) +
 		       HASH_COUNT(engine->runs.by_content) * sizeof(struct wf_run);
@@ -284,14 +289,15 @@ void wf_policy_engine_use(const struct wf_policy_engine *engine, struct wf_polic
 		.rules_max = engine->runs.rule_count,
 		.profiles_max = engine->profiles.count,
 	};
+	const struct wf_prefix_record *record;
+	size_t at = 0;
 
 	for (size_t i = 0; i < engine->policies.count; i++)
 		use.policies += engine->policies.items[i]->now != NULL;
 	for (const struct wf_profile *profile = engine->profiles.by_key; profile;
 	     profile = profile->hh.next)
 		use.pairs += profile->pair_count;
-	for (const struct wf_prefix_record *record = engine->prefixes; record;
-	     record = record->hh.next)
+	while ((record = wf_set_walk(&engine->prefixes, &at)))
 		use.prefixes += record->is_there;
 	if (engine->laws.number_count)
 		use.rule_numbers = engine->laws.number_count - 1 - engine->laws.unused.count;

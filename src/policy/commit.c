@@ -325,7 +325,7 @@ static void finish(struct wf_policy_engine *engine)
 	wf_book_settle(&engine->policies);
 	wf_book_settle(&engine->namespaces);
 	wf_book_settle(&engine->nodes);
-	wf_book_settle(&engine->remotes);
+	wf_remotes_settle(engine);
 	wf_book_settle(&engine->services);
 	wf_slots_settle(engine);
 	engine->has_loose = false;
@@ -337,7 +337,7 @@ void wf_engine_restore(struct wf_policy_engine *engine)
 {
 	wf_slots_restore(engine);
 	wf_book_restore(&engine->services);
-	wf_book_restore(&engine->remotes);
+	wf_remotes_restore(engine);
 	wf_book_restore(&engine->nodes);
 	wf_book_restore(&engine->namespaces);
 	wf_book_restore(&engine->policies);

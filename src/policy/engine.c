@@ -126,8 +126,10 @@ static int init(struct wf_policy_engine *engine, const struct wf_policy_failsafe
 	engine->policies = (struct wf_book){ .ops = &policy_ops, .context = engine };
 	engine->namespaces = (struct wf_book){ .ops = &namespace_ops, .context = engine };
 	engine->nodes = (struct wf_book){ .ops = &node_ops, .context = engine };
-	engine->remotes = (struct wf_book){ .ops = &node_ops, .context = engine };
 	engine->services = (struct wf_book){ .ops = &service_ops, .context = engine };
+	wf_objects_init(&engine->objects);
+	wf_prefixes_init(engine);
+	wf_remotes_init(engine);
 	engine->has_adopted = true;
 	engine->slots = calloc(engine->slot_count, sizeof(*engine->slots));
 	engine->failsafes = calloc(failsafe_count + 1, sizeof(*engine->failsafes));
@@ -166,16 +168,6 @@ int wf_policy_engine_new(struct wf_policy_engine **ret_engine,
 	return 0;
 }
 
-static void free_prefixes(struct wf_policy_engine *engine)
-{
-	struct wf_prefix_record *record, *next;
-
-	HASH_ITER(hh, engine->prefixes, record, next) {
-		HASH_DEL(engine->prefixes, record);
-		free(record);
-	}
-}
-
 void wf_policy_engine_free(struct wf_policy_engine **engine)
 {
 	struct wf_policy_engine *gone = *engine;
@@ -191,7 +183,7 @@ void wf_policy_engine_free(struct wf_policy_engine **engine)
 	wf_profiles_done(&gone->profiles, &gone->laws);
 	wf_book_done(&gone->policies);
 	wf_book_done(&gone->nodes);
-	wf_book_done(&gone->remotes);
+	wf_remotes_done(gone);
 	wf_book_done(&gone->services);
 	wf_book_done(&gone->namespaces);
 	wf_places_clear(&gone->objects);
@@ -201,7 +193,7 @@ void wf_policy_engine_free(struct wf_policy_engine **engine)
 	wf_laws_done(&gone->laws);
 	wf_atoms_done(&gone->atoms);
 	wf_judge_done(&gone->judge);
-	free_prefixes(gone);
+	wf_prefixes_done(gone);
 	free(gone->adopted_pairs);
 	free(gone->failsafes);
 	free(gone->slots);
@@ -477,8 +469,8 @@ int wf_policy_engine_node_put(struct wf_policy_engine *engine, const char *name,
 	struct wf_node *node;
 
 	if (node_labels(&all, name, labels) < 0 ||
-	    wf_node_new(&engine->objects, &spec, is_self ? WF_WHO_HOST : WF_WHO_REMOTE_NODE, addrs,
-			addr_count, &node) < 0)
+	    wf_node_new(&engine->objects, &spec, is_self ? WF_WHO_HOST : WF_WHO_REMOTE_NODE, name,
+			addrs, addr_count, &node) < 0)
 		return no_memory(err);
 	if (wf_book_set(&engine->nodes, name, node) < 0) {
 		wf_node_free(&engine->objects, node);

@@ -47,15 +47,14 @@ struct wf_slot {
 	struct wf_force force;
 };
 
-/* A prefix that has, or is to have, an entry. */
+/* A prefix that has, or is to have, an entry. There are very many. */
 struct wf_prefix_record {
 	struct wf_prefix prefix;
-	uint32_t bounds;        /* CIDR atoms it is an edge of */
-	bool is_there;          /* has an entry */
-	bool is_marked;         /* scratch: in the plan's list */
+	uint32_t bounds : 30;   /* CIDR atoms it is an edge of */
+	uint32_t is_there : 1;  /* has an entry */
+	uint32_t is_marked : 1; /* scratch: in the plan's list */
+	uint32_t adopted_id;    /* of the class when that is NULL */
 	struct wf_class *class; /* of the entry; NULL: not of this engine */
-	uint32_t adopted_id;    /* then it is this one */
-	UT_hash_handle hh;
 };
 
 struct wf_flip {
@@ -101,6 +100,18 @@ struct wf_plan {
 	bool pairs_written;
 };
 
+/* One change of an endpoint of another node: to what it is now, from what it was. */
+struct wf_remote_change {
+	struct wf_node *now, *before; /* before is owned; NULL: there is, or was, none */
+};
+
+/* Endpoints of other nodes by name: a book for very many. */
+struct wf_remotes {
+	struct wf_set nodes;              /* those in force; owned */
+	struct wf_remote_change *changes; /* owned; of the change in hand, in order */
+	size_t change_count, change_capacity;
+};
+
 struct wf_policy_engine {
 	struct wf_policy_memory memory;
 	struct wf_policy_effects effects;
@@ -115,8 +126,9 @@ struct wf_policy_engine {
 	struct wf_runs runs;
 	struct wf_profiles profiles;
 	struct wf_judge judge;
-	struct wf_book policies, namespaces, nodes, remotes, services;
-	struct wf_prefix_record *prefixes;
+	struct wf_book policies, namespaces, nodes, services;
+	struct wf_remotes remotes;
+	struct wf_set prefixes; /* records */
 	struct wf_plan plan;
 	struct wf_policy_pair_key *adopted_pairs; /* owned */
 	size_t adopted_count, adopted_capacity;
@@ -138,10 +150,7 @@ void wf_slots_restore(struct wf_policy_engine *engine);
 
 /* Endpoints of other nodes, made anew for another version of their namespace. */
 struct wf_remade {
-	struct wf_remade_item {
-		const char *name; /* of the record: borrowed */
-		struct wf_node *node;
-	} * items; /* owned */
+	struct wf_node **nodes; /* owned, and the list of them */
 	size_t count;
 };
 /* 0 or -ENOMEM: then nothing is left of it. */
@@ -150,6 +159,22 @@ int wf_remotes_remake(struct wf_policy_engine *engine, const char *name,
 /* Takes them over as part of the change in hand; cannot fail. */
 void wf_remotes_set(struct wf_policy_engine *engine, struct wf_remade *remade);
 void wf_remotes_free(struct wf_policy_engine *engine, struct wf_remade *remade);
+void wf_remotes_init(struct wf_policy_engine *engine);
+void wf_remotes_done(struct wf_policy_engine *engine); /* unlinks and frees all */
+/* The end of a change, as with books. */
+void wf_remotes_settle(struct wf_policy_engine *engine);
+void wf_remotes_restore(struct wf_policy_engine *engine);
+
+/* ---- prefix.c: records of prefixes -------------------------------------------------------- */
+
+void wf_prefixes_init(struct wf_policy_engine *engine);
+void wf_prefixes_done(struct wf_policy_engine *engine);
+struct wf_prefix_record *wf_prefix_find(const struct wf_policy_engine *engine,
+					const struct wf_prefix *prefix); /* NULL: none */
+/* A new one, zero but for the prefix; NULL: no memory. */
+struct wf_prefix_record *wf_prefix_add(struct wf_policy_engine *engine,
+				       const struct wf_prefix *prefix);
+void wf_prefix_drop(struct wf_policy_engine *engine, struct wf_prefix_record *record);
 
 /* ---- plan ---------------------------------------------------------------------------------- */
 

@@ -5,11 +5,30 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/index.h"
 #include "base/mem.h"
+
+static uint64_t hash_place(const void *object)
+{
+	return wf_hash_addr(0, &((const struct wf_place *)object)->addr);
+}
+
+static bool is_place(const void *object, const void *key)
+{
+	return wf_addr_equal(&((const struct wf_place *)object)->addr, key);
+}
+
+void wf_objects_init(struct wf_objects *objects)
+{
+	static const struct wf_set_ops ops = { hash_place, is_place };
+
+	objects->places.ops = &ops;
+}
 
 void wf_objects_done(struct wf_objects *objects)
 {
 	/* all elements are held by members, nodes and services, which are gone by now */
+	wf_set_done(&objects->places);
 	memset(objects, 0, sizeof(*objects));
 }
 
@@ -131,10 +150,7 @@ static int get_group(struct wf_objects *objects, const struct wf_group_spec *spe
 
 struct wf_place *wf_place_find(const struct wf_objects *objects, const struct wf_addr *addr)
 {
-	struct wf_place *place;
-
-	HASH_FIND(hh, objects->places, addr, sizeof(*addr), place);
-	return place;
+	return wf_set_find(&objects->places, wf_hash_addr(0, addr), addr);
 }
 
 static struct wf_place *get_place(struct wf_objects *objects, const struct wf_addr *addr)
@@ -146,8 +162,7 @@ static struct wf_place *get_place(struct wf_objects *objects, const struct wf_ad
 		if (!place)
 			return NULL;
 		place->addr = *addr;
-		HASH_ADD(hh, objects->places, addr, sizeof(*addr), place);
-		if (!place->hh.tbl) {
+		if (wf_set_add(&objects->places, place) < 0) {
 			free(place);
 			return NULL;
 		}
@@ -171,8 +186,7 @@ static void unref_place(struct wf_objects *objects, struct wf_place *place)
 {
 	if (!place || --place->refs)
 		return;
-	/* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): what is deleted is in the table */
-	HASH_DEL(objects->places, place);
+	wf_set_remove(&objects->places, place);
 	free(place);
 }
 
@@ -224,12 +238,15 @@ void wf_member_free(struct wf_objects *objects, struct wf_member *member)
 }
 
 int wf_node_new(struct wf_objects *objects, const struct wf_group_spec *spec, enum wf_who who,
-		const struct wf_addr *addrs, size_t addr_count, struct wf_node **ret_node)
+		const char *name, const struct wf_addr *addrs, size_t addr_count,
+		struct wf_node **ret_node)
 {
-	struct wf_node *node = calloc(1, sizeof(*node) + addr_count * sizeof(struct wf_node_addr));
+	size_t bytes = sizeof(struct wf_node) + addr_count * sizeof(struct wf_node_addr);
+	struct wf_node *node = calloc(1, bytes + strlen(name) + 1);
 
 	if (!node)
 		return -ENOMEM;
+	memcpy((char *)node + bytes, name, strlen(name) + 1);
 	node->who = who;
 	if (get_group(objects, spec, &node->group) < 0)
 		goto err_node;
@@ -258,15 +275,17 @@ void wf_node_free(struct wf_objects *objects, struct wf_node *node)
 	free(node);
 }
 
+const char *wf_node_name(const struct wf_node *node)
+{
+	return (const char *)&node->addrs[node->addr_count];
+}
+
 void wf_node_link(struct wf_objects *objects, struct wf_node *node)
 {
 	for (size_t i = 0; i < node->addr_count; i++) {
 		struct wf_node_addr *addr = &node->addrs[i];
 
 		addr->next = addr->place->nodes;
-		addr->prev = &addr->place->nodes;
-		if (addr->next)
-			addr->next->prev = &addr->next;
 		addr->place->nodes = addr;
 		wf_place_mark(objects, addr->place);
 	}
@@ -275,12 +294,12 @@ void wf_node_link(struct wf_objects *objects, struct wf_node *node)
 void wf_node_unlink(struct wf_objects *objects, struct wf_node *node)
 {
 	for (size_t i = 0; i < node->addr_count; i++) {
-		struct wf_node_addr *addr = &node->addrs[i];
+		struct wf_node_addr *addr = &node->addrs[i], **at = &addr->place->nodes;
 
-		*addr->prev = addr->next;
-		if (addr->next)
-			addr->next->prev = addr->prev;
-		addr->prev = NULL;
+		/* one has it, or two on its way from one to the other */
+		while (*at != addr)
+			at = &(*at)->next;
+		*at = addr->next;
 		wf_place_mark(objects, addr->place);
 	}
 }

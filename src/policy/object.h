@@ -10,6 +10,7 @@
 
 #include "policy/atom.h"
 
+#include "base/set.h"
 #include "model/endpoint.h"
 
 struct wf_class;
@@ -43,17 +44,16 @@ struct wf_group {
 	UT_hash_handle hh;
 };
 
-/* An address that somebody has. */
+/* An address that somebody has. There are very many. */
 struct wf_place {
 	struct wf_addr addr;
 	uint32_t refs;
 	uint32_t slot;    /* of the endpoint that has it; 0: none */
 	uint32_t holders; /* how many endpoints say so: networks may overlap */
+	bool is_dirty;    /* in the list of those */
 	struct wf_node_addr *nodes;
 	struct wf_backend *backends;
 	struct wf_place *next_dirty;
-	bool is_dirty; /* in the list of those */
-	UT_hash_handle hh;
 };
 
 struct wf_member {
@@ -66,15 +66,19 @@ struct wf_member {
 struct wf_node_addr {
 	struct wf_place *place; /* a reference */
 	struct wf_node *node;
-	struct wf_node_addr *next, **prev; /* of the place; prev NULL: not in force */
+	struct wf_node_addr *next; /* of the place, while in force */
 };
 
-/* Somebody known by addresses alone: a node, or (WF_WHO_ENDPOINT) an endpoint of another one. */
+/*
+ * Somebody known by addresses alone: a node, or (WF_WHO_ENDPOINT) an endpoint of another one, of
+ * which there are very many.
+ */
 struct wf_node {
 	struct wf_group *group; /* a reference */
 	enum wf_who who;
-	size_t addr_count;
+	uint32_t addr_count;
 	struct wf_node_addr addrs[];
+	/* and the name */
 };
 
 struct wf_backend {
@@ -92,10 +96,11 @@ struct wf_service {
 
 struct wf_objects {
 	struct wf_group *groups;
-	struct wf_place *places;
+	struct wf_set places;
 	struct wf_place *dirty;
 };
 
+void wf_objects_init(struct wf_objects *objects);
 void wf_objects_done(struct wf_objects *objects);
 
 int wf_namespace_new(struct wf_namespace **ret_namespace, const struct wf_labels *labels,
@@ -115,8 +120,10 @@ int wf_member_new(struct wf_objects *objects, const struct wf_group_spec *spec, 
 		  const struct wf_addr *addrs, size_t addr_count, struct wf_member **ret_member);
 void wf_member_free(struct wf_objects *objects, struct wf_member *member);
 int wf_node_new(struct wf_objects *objects, const struct wf_group_spec *spec, enum wf_who who,
-		const struct wf_addr *addrs, size_t addr_count, struct wf_node **ret_node);
+		const char *name, const struct wf_addr *addrs, size_t addr_count,
+		struct wf_node **ret_node);
 void wf_node_free(struct wf_objects *objects, struct wf_node *node);
+const char *wf_node_name(const struct wf_node *node);
 int wf_service_new(struct wf_objects *objects, const char *namespace, const char *name,
 		   const struct wf_labels *labels, const struct wf_addr *addrs, size_t addr_count,
 		   struct wf_service **ret_service);

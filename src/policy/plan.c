@@ -92,9 +92,7 @@ static void forget_prefixes(struct wf_policy_engine *engine)
 			plan->marked[kept++] = record;
 			continue;
 		}
-		/* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): what is deleted is in the table */
-		HASH_DEL(engine->prefixes, record);
-		free(record);
+		wf_prefix_drop(engine, record);
 	}
 	plan->marked_count = kept;
 }

@@ -140,7 +140,7 @@ void wf_atom_count_bounds(struct wf_policy_engine *engine, struct wf_atom *atom,
 	struct wf_prefix prefix;
 
 	for (size_t i = 0; i < bounds_of(atom, i, &prefix); i++) {
-		HASH_FIND(hh, engine->prefixes, &prefix, WF_PREFIX_KEY_BYTES, record);
+		record = wf_prefix_find(engine, &prefix);
 		if (record)
 			record->bounds += up ? 1 : -1U;
 	}
@@ -155,12 +155,15 @@ static bool is_inside(const struct wf_prefix *prefix, const struct wf_prefix *wi
 /* cidr NULL: everywhere. */
 static int mark_inside(struct wf_policy_engine *engine, const struct wf_prefix *cidr)
 {
-	struct wf_prefix_record *record;
+	const struct wf_prefix_record *record;
+	struct wf_place *place;
+	size_t at = 0;
 
-	for (struct wf_place *place = engine->objects.places; place; place = place->hh.next)
+	while ((place = wf_set_walk(&engine->objects.places, &at)))
 		if (!cidr || wf_prefix_contains(cidr, &place->addr))
 			wf_place_mark(&engine->objects, place);
-	for (record = engine->prefixes; record; record = record->hh.next)
+	at = 0;
+	while ((record = wf_set_walk(&engine->prefixes, &at)))
 		if ((!cidr || is_inside(&record->prefix, cidr)) &&
 		    wf_plan_mark_prefix(engine, &record->prefix, false, NULL) < 0)
 			return -ENOMEM;
@@ -201,14 +204,21 @@ static int meet_places(struct wf_policy_engine *engine)
 }
 
 /* What nodes and endpoints elsewhere are is looked up by their addresses. */
-static void mark_nodes(struct wf_policy_engine *engine, const struct wf_book *book)
+static void mark_node(struct wf_policy_engine *engine, const struct wf_node *node)
 {
-	for (size_t i = 0; i < book->count; i++) {
-		struct wf_node *node = book->items[i]->now;
+	for (size_t i = 0; node && node->group->is_dirty && i < node->addr_count; i++)
+		wf_place_mark(&engine->objects, node->addrs[i].place);
+}
 
-		for (size_t j = 0; node && node->group->is_dirty && j < node->addr_count; j++)
-			wf_place_mark(&engine->objects, node->addrs[j].place);
-	}
+static void mark_nodes(struct wf_policy_engine *engine)
+{
+	const struct wf_node *remote;
+	size_t at = 0;
+
+	for (size_t i = 0; i < engine->nodes.count; i++)
+		mark_node(engine, engine->nodes.items[i]->now);
+	while ((remote = wf_set_walk(&engine->remotes.nodes, &at)))
+		mark_node(engine, remote);
 }
 
 int wf_plan_atoms(struct wf_policy_engine *engine)
@@ -222,9 +232,7 @@ int wf_plan_atoms(struct wf_policy_engine *engine)
 		     group = group->hh.next)
 			r = meet_group(engine, group);
 	(void)mark_laws(engine, false);
-	if (r == 0 && engine->plan.has_looked) {
-		mark_nodes(engine, &engine->nodes);
-		mark_nodes(engine, &engine->remotes);
-	}
+	if (r == 0 && engine->plan.has_looked)
+		mark_nodes(engine);
 	return r == 0 ? meet_places(engine) : r;
 }

@@ -57,7 +57,7 @@ static int mark_place(struct wf_policy_engine *engine, const struct wf_force *wi
 {
 	struct wf_prefix prefix = { .addr = place->addr, .len = wf_addr_bits(&place->addr) };
 
-	if (!engine->prefixes && !will->is_odd[0] && !will->is_odd[1])
+	if (!engine->prefixes.count && !will->is_odd[0] && !will->is_odd[1])
 		return 0;
 	return wf_plan_mark_prefix(engine, &prefix, will->is_odd[!wf_addr_is_ip4(&place->addr)],
 				   NULL);
@@ -201,23 +201,16 @@ int wf_plan_mark_prefix(struct wf_policy_engine *engine, const struct wf_prefix 
 	struct wf_plan *plan = &engine->plan;
 	struct wf_prefix_record *record;
 
-	HASH_FIND(hh, engine->prefixes, prefix, WF_PREFIX_KEY_BYTES, record);
+	record = wf_prefix_find(engine, prefix);
 	if (!record && !make)
 		return 0;
 	if (wf_mem_grow(&plan->marked, sizeof(void *), plan->marked_count, &plan->marked_capacity) <
 	    0)
 		return -ENOMEM;
-	if (!record) {
-		record = calloc(1, sizeof(*record));
-		if (!record)
-			return -ENOMEM;
-		record->prefix = *prefix;
-		HASH_ADD(hh, engine->prefixes, prefix, WF_PREFIX_KEY_BYTES, record);
-		if (!record->hh.tbl) {
-			free(record);
-			return -ENOMEM;
-		}
-	}
+	if (!record)
+		record = wf_prefix_add(engine, prefix);
+	if (!record)
+		return -ENOMEM;
 	if (!record->is_marked)
 		plan->marked[plan->marked_count++] = record;
 	record->is_marked = true;
@@ -229,7 +222,8 @@ int wf_plan_mark_prefix(struct wf_policy_engine *engine, const struct wf_prefix 
 /* Prefixes of addresses that are dirty, and of all that may have to go. */
 static int mark_prefixes(struct wf_policy_engine *engine)
 {
-	struct wf_prefix_record *record;
+	const struct wf_prefix_record *record;
+	size_t at = 0;
 	int r = 0;
 
 	for (const struct wf_place *place = engine->objects.dirty; r == 0 && place;
@@ -243,7 +237,7 @@ static int mark_prefixes(struct wf_policy_engine *engine)
 	}
 	if (!engine->has_loose && !engine->has_adopted && !engine->classes.unkeyed)
 		return r;
-	for (record = engine->prefixes; r == 0 && record; record = record->hh.next)
+	while (r == 0 && (record = wf_set_walk(&engine->prefixes, &at)))
 		if (!record->class || !record->bounds || !record->class->is_keyed)
 			r = wf_plan_mark_prefix(engine, &record->prefix, false, NULL);
 	return r;

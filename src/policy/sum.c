@@ -38,14 +38,15 @@ static void add_pairs(struct wf_policy_sum *sum, const struct wf_profile *profil
 void wf_policy_engine_sum(const struct wf_policy_engine *engine, struct wf_policy_sum *ret_sum)
 {
 	const struct wf_profile *profile = engine->profiles.by_key;
+	const struct wf_prefix_record *record;
+	size_t at = 0;
 
 	*ret_sum = (struct wf_policy_sum){ 0 };
 	for (; profile; profile = profile->hh.next)
 		add_pairs(ret_sum, profile);
 	for (profile = engine->profiles.dead; profile; profile = profile->next_dead)
 		add_pairs(ret_sum, profile);
-	for (const struct wf_prefix_record *record = engine->prefixes; record;
-	     record = record->hh.next)
+	while ((record = wf_set_walk(&engine->prefixes, &at)))
 		if (record->is_there)
 			wf_policy_sum_prefix(ret_sum, &record->prefix,
 					     wf_engine_prefix_class(record));

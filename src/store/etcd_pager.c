@@ -9,16 +9,28 @@
 #include "base/mem.h"
 #include "store/etcd_priv.h"
 
-/* A page is dealt with in one turn of the owner's loop: some tens of milliseconds at most. */
-#define FIRST_PAGE       128
-#define LARGEST_PAGE     512
-#define PAGE_TIMEOUT_MS  10000
-#define WELL_BELOW_BYTES ((size_t)512 << 10)
+#define FIRST_PAGE      128
+#define PAGE_TIMEOUT_MS 10000
+
+/*
+ * A page is dealt with in one turn of the owner's loop: some tens of milliseconds at most, and more
+ * only while the store is being opened, when there is no loop yet. Small pages are dear for etcd,
+ * which counts all keys behind each of them: many nodes that list a large store at once keep it busy.
+ */
+struct bounds {
+	size_t limit;       /* largest page */
+	size_t small_bytes; /* pages grow below, and get smaller beyond three times as much */
+};
+static const struct bounds bounds_documents = { 512, (size_t)512 << 10 };
+static const struct bounds bounds_keys = { 2048, (size_t)512 << 10 };
+static const struct bounds bounds_opening = { 4096, (size_t)1 << 20 };
 
 int wf_etcd_pager_init(struct wf_etcd_pager *pager, const struct wf_etcd *etcd, bool keys_only,
 		       struct wf_err *err)
 {
-	*pager = (struct wf_etcd_pager){ .limit = FIRST_PAGE, .keys_only = keys_only };
+	*pager = (struct wf_etcd_pager){ .limit = FIRST_PAGE,
+					 .keys_only = keys_only,
+					 .is_opening = !etcd->store.watchers };
 	pager->next = strdup(etcd->first);
 	pager->next_len = strlen(etcd->first);
 	return pager->next ? 0 : wf_fail(err, -ENOMEM, "out of memory listing etcd");
@@ -48,16 +60,19 @@ int wf_etcd_pager_start(const struct wf_etcd_pager *pager, struct wf_etcd *etcd,
 	return wf_etcd_call_start(&etcd->net, "kv/range", &body, PAGE_TIMEOUT_MS, ret_call, err);
 }
 
-/* Pages grow while they are small: each costs etcd a count of all keys. */
+/* Pages grow while they are small. */
 static void grow(struct wf_etcd_pager *pager, const struct wf_etcd_answer *answer)
 {
+	const struct bounds *bounds = pager->is_opening  ? &bounds_opening
+				      : pager->keys_only ? &bounds_keys
+							 : &bounds_documents;
 	size_t bytes = 0;
 
 	for (size_t i = 0; i < answer->kv_count; i++)
 		bytes += answer->kvs[i].key_len + answer->kvs[i].value_len;
-	if (bytes < WELL_BELOW_BYTES && pager->limit < LARGEST_PAGE)
+	if (bytes < bounds->small_bytes && pager->limit < bounds->limit)
 		pager->limit *= 2;
-	else if (bytes > 3 * WELL_BELOW_BYTES && pager->limit > 1)
+	else if (bytes > 3 * bounds->small_bytes && pager->limit > 1)
 		pager->limit /= 2;
 }
 

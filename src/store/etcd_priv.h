@@ -161,6 +161,7 @@ struct wf_etcd_pager {
 	size_t limit;
 	uint64_t revision; /* of the list; 0 before the first page */
 	bool keys_only;
+	bool is_opening; /* nobody waits for anything else */
 	bool is_done;
 };
 int wf_etcd_pager_init(struct wf_etcd_pager *pager, const struct wf_etcd *etcd, bool keys_only,

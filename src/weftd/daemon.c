@@ -44,6 +44,7 @@ struct daemon {
 	struct event *signals[SIGNALS];
 	struct event *knock; /* another weftd asks who holds the namespace */
 	struct weftd_store store;
+	uint64_t store_ms; /* what opening it took */
 	struct wf_dp *dp;
 	struct wf_net *net;
 	struct wf_control *control;
@@ -156,6 +157,16 @@ static enum wf_policy_log policy_log(const char *text)
 	return strcmp(text, "denied") == 0 ? WF_POLICY_LOG_DENIED : WF_POLICY_LOG_NONE;
 }
 
+/* With a store in etcd this ends when all has been listed. */
+static int open_store(struct daemon *daemon, struct wf_err *err)
+{
+	uint64_t before_ms = wf_clock_monotonic_ms();
+	int r = weftd_store_open(daemon->config, &daemon->store, err);
+
+	daemon->store_ms = wf_clock_monotonic_ms() - before_ms;
+	return r;
+}
+
 static int open_parts(struct daemon *daemon, struct wf_err *err)
 {
 	const struct weftd_config *config = daemon->config;
@@ -195,7 +206,7 @@ static int open_parts(struct daemon *daemon, struct wf_err *err)
 	if (r == 0)
 		r = lock_namespace(daemon, err);
 	if (r == 0)
-		r = weftd_store_open(config, &daemon->store, err);
+		r = open_store(daemon, err);
 	if (r == 0)
 		r = wf_dp_open(config->bpf_dir, &sizes, &daemon->dp, err);
 	if (r == 0)
@@ -270,10 +281,12 @@ int weftd_run(struct weftd_config *config, int argc, char **argv, struct wf_err 
 		r = serve(&daemon, err);
 	if (r == 0) {
 		(void)malloc_trim(0);
-		wf_log_info("ready", "version=%s node=%s store=%s socket=%s adopted=%s ms=%llu",
+		wf_log_info("ready",
+			    "version=%s node=%s store=%s socket=%s adopted=%s ms=%llu storeMs=%llu",
 			    WEFT_VERSION, config->node_name, wf_store_describe(daemon.store.store),
 			    daemon.socket_path, wf_dp_adopted(daemon.dp) ? "yes" : "no",
-			    (unsigned long long)(wf_clock_monotonic_ms() - started_ms));
+			    (unsigned long long)(wf_clock_monotonic_ms() - started_ms),
+			    (unsigned long long)daemon.store_ms);
 		weftd_notify("READY=1");
 		(void)event_base_dispatch(daemon.loop);
 	}

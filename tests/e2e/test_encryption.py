@@ -609,8 +609,10 @@ def test_nothing_is_there_without_an_encrypted_network(cluster, pair):
     a.api("DELETE", "/v1/documents/Network/over")
     for node in (a, b):
         wait_until(lambda n=node: not programs(n), 10, 0.02, "the program is gone")
-        assert "fd77:6566:7400" not in node.run("ip -6 route show table all").stdout
-    assert "weft.dev/wireguard" not in str(b.api("GET", "/v1/documents/Node/a"))
+        wait_until(lambda n=node: "fd77:6566:7400" not in
+                   n.run("ip -6 route show table all").stdout, 5, 0.02, "the routes are gone")
+    wait_until(lambda: "weft.dev/wireguard" not in str(b.api("GET", "/v1/documents/Node/a")), 5,
+               0.02, "the key is gone from the store")
     cluster.network("again", V4, V6, encryption="wireguard")
     wait_on(cluster)
     (web, *_), (_, db4, _) = ends(cluster, "again")

@@ -82,7 +82,7 @@
 	  "every port of the host is in use towards that destination",                             \
 	  "give the host another address, or turn masquerade off and route the network")           \
 	X(NAT_NO_ADDRESS, 42, "nat_no_address", error,                                             \
-	  "the device that leads out has no address of that family",                               \
+	  "the device that leads out, or the host in the network, has no such address",            \
 	  "give it one, or turn masquerade off for the network")                                   \
 	X(NAT_FRAGMENT, 43, "nat_fragment", noise,                                                 \
 	  "a later fragment whose first fragment was not seen", "")                                \

@@ -107,6 +107,7 @@ struct wf_net_value {
 	__u8 gateway_mac[6]; /* what ARP and ND answer for the gateway */
 	__u8 pad[2];
 	__u32 pad2;
+	struct wf_addr host4, host6; /* this node's own in a network of all nodes; zero: none */
 	struct wf_subnet_value subnets[8];
 };
 
@@ -180,7 +181,7 @@ _Static_assert(sizeof(struct wf_addr) == 16, "wf_addr");
 _Static_assert(sizeof(struct wf_ep_value) == 56, "wf_ep_value");
 _Static_assert(sizeof(struct wf_addr_key) == 24, "wf_addr_key");
 _Static_assert(sizeof(struct wf_addr_value) == 8, "wf_addr_value");
-_Static_assert(sizeof(struct wf_net_value) == 24 + 8 * 32, "wf_net_value");
+_Static_assert(sizeof(struct wf_net_value) == 56 + 8 * 32, "wf_net_value");
 _Static_assert(sizeof(struct wf_remote_value) == 8, "wf_remote_value");
 _Static_assert(sizeof(struct wf_node_value) == 64, "wf_node_value");
 _Static_assert(sizeof(struct wf_traffic_value) == 64, "wf_traffic_value");

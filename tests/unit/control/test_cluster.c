@@ -60,6 +60,21 @@ static int attach(struct lab *lab, const char *name, const char *more)
 	return r;
 }
 
+/* How many addresses in the store are endpoints'; those of the nodes' hosts are not. */
+static size_t leased(const struct lab *lab)
+{
+	_cleanup_json_ json_t *list = NULL;
+	uint64_t revision;
+	size_t count = 0, i;
+	json_t *lease;
+
+	assert_int_equal(wf_store_list(lab->store, CTL_KIND_ADDRESS_LEASE, &list, &revision, NULL),
+			 0);
+	json_array_foreach(list, i, lease)
+		count += json_object_get(json_object_get(lease, "spec"), "endpoint") != NULL;
+	return count;
+}
+
 static void test_network_is_everywhere(void **state)
 {
 	struct pair *pair = *state;
@@ -88,7 +103,8 @@ static void test_endpoint_is_known_to_others(void **state)
 	remote = fake_dp_remote(pair->b->dp, "10.5.0.2");
 	assert_non_null(remote);
 	assert_int_equal(remote->node, wf_ctl_node_find(pair->b->control, "a")->number);
-	assert_int_equal(fake_dp_remote_count(pair->a->dp), 0);
+	/* of b only its host is known */
+	assert_int_equal(fake_dp_remote_count(pair->a->dp), 1);
 	/* the next address is another one, and the name is taken */
 	assert_int_equal(attach(pair->b, "db", ""), 0);
 	assert_string_equal(lab_address(pair->b), "10.5.0.3");
@@ -96,7 +112,7 @@ static void test_endpoint_is_known_to_others(void **state)
 	lab_assert_refused(pair->b, attach(pair->b, "web", ",'ifname':'eth1'"), -EEXIST, "name",
 			   "on node a");
 	settle(pair);
-	assert_int_equal(fake_dp_remote_count(pair->a->dp), 1);
+	assert_int_equal(fake_dp_remote_count(pair->a->dp), 2);
 	lab_use(pair->a);
 	assert_int_equal(lab_detach(pair->a, "web"), 0);
 	settle(pair);
@@ -126,14 +142,13 @@ static void test_another_was_faster(void **state)
 {
 	struct pair *pair = *state;
 	_cleanup_json_ json_t *lease = lab_json("{'apiVersion':'weft.dev/v1','kind':'AddressLease',"
-						"'metadata':{'name':'over/10.5.0.2'},'spec':{}}");
+						"'metadata':{'name':'over/10.5.0.2'},"
+						"'spec':{'endpoint':'x'}}");
 	struct wf_store_write write = { .op = WF_STORE_PUT,
 					.kind = CTL_KIND_ADDRESS_LEASE,
 					.name = "over/10.5.0.2",
 					.document = lease,
 					.expected = WF_STORE_ABSENT };
-	_cleanup_json_ json_t *left = NULL;
-	uint64_t revision;
 
 	assert_int_equal(wf_store_commit(pair->a->store, &write, 1, WF_STORE_DURABLE, NULL, NULL),
 			 0);
@@ -146,9 +161,7 @@ static void test_another_was_faster(void **state)
 			   -ESTALE, "", "10.5.0.2 was given out");
 	lab_settle(pair->a);
 	assert_int_equal(lab_detach(pair->a, "one"), 0);
-	assert_int_equal(
-		wf_store_list(pair->a->store, CTL_KIND_ADDRESS_LEASE, &left, &revision, NULL), 0);
-	assert_int_equal(json_array_size(left), 1);
+	assert_int_equal(leased(pair->a), 1);
 }
 
 /* Somebody who changes a service as soon as he hears of it, while it is still being committed. */
@@ -256,6 +269,102 @@ static void test_restart_knows_all(void **state)
 	assert_null(fake_dp_remote(pair->b->dp, "10.5.0.2"));
 }
 
+/* The address of a node's host in the network, as the other one knows it. */
+static struct wf_addr host_of(struct lab *lab, const char *node)
+{
+	static const struct wf_addr none;
+	const struct ctl_node *found = wf_ctl_node_find(lab->control, node);
+
+	assert_non_null(found);
+	return found->host_count ? found->hosts[0].addr : none;
+}
+
+static const struct wf_remote_value *remote_of(struct lab *lab, const struct wf_addr *addr)
+{
+	char text[WF_ADDR_TEXT];
+
+	return fake_dp_remote(lab->dp, wf_addr_format(addr, text));
+}
+
+static void test_hosts_have_addresses(void **state)
+{
+	struct pair *pair = *state;
+	struct ctl_network *here = wf_ctl_network_find(pair->a->control, "over");
+	struct ctl_network *there = wf_ctl_network_find(pair->b->control, "over");
+	_cleanup_json_ json_t *left = NULL;
+	struct wf_addr a, b;
+	uint64_t revision;
+
+	settle(pair);
+	a = host_of(pair->b, "a");
+	b = host_of(pair->a, "b");
+	/* each has its own, which the other knows, sends to and gives to nobody */
+	assert_true(wf_addr_equal(&a, &here->host_addrs[0]));
+	assert_true(wf_addr_equal(&b, &there->host_addrs[0]));
+	assert_false(wf_addr_equal(&a, &b));
+	assert_int_equal(remote_of(pair->b, &a)->network, there->spec.number);
+	assert_int_equal(fake_dp_network(pair->a->dp, here->spec.number).host4.words[3],
+			 a.words[3]);
+	assert_int_equal(wf_pool_explain(there->pools[0], &a, 0).state, WF_POOL_TAKEN);
+	/* the same after a restart */
+	lab_use(pair->a);
+	lab_restart(pair->a);
+	here = wf_ctl_network_find(pair->a->control, "over");
+	assert_true(wf_addr_equal(&a, &here->host_addrs[0]));
+	assert_non_null(remote_of(pair->a, &b));
+	/* they end with the network, of which nobody has anything then */
+	assert_int_equal(lab_delete(pair->a, "Network", "over"), 0);
+	for (int i = 0; i < 3; i++)
+		settle(pair);
+	assert_null(remote_of(pair->a, &b));
+	assert_null(remote_of(pair->b, &a));
+	assert_int_equal(wf_ctl_node_find(pair->a->control, "b")->host_count, 0);
+	assert_int_equal(
+		wf_store_list(pair->a->store, CTL_KIND_ADDRESS_LEASE, &left, &revision, NULL), 0);
+	assert_int_equal(json_array_size(left), 0);
+}
+
+/* Two that have not heard of each other want the same one. */
+static void test_hosts_ask_the_store(void **state)
+{
+	struct pair *pair = *state;
+	struct ctl_network *here = wf_ctl_network_find(pair->a->control, "over");
+	struct wf_addr a;
+	char text[WF_ADDR_TEXT];
+	_cleanup_str_ struct wf_str name = WF_STR_INIT;
+	struct wf_store_write write = { .op = WF_STORE_PUT,
+					.kind = CTL_KIND_ADDRESS_LEASE,
+					.expected = WF_STORE_ANY };
+	_cleanup_json_ json_t *lease = NULL;
+
+	settle(pair);
+	a = here->host_addrs[0];
+	/* another node, of which nothing is known yet, had it before */
+	lab_use(pair->a);
+	lab_stop(pair->a);
+	wf_str_addf(&name, "over/%s", wf_addr_format(&a, text));
+	lease = lab_json("{'apiVersion':'weft.dev/v1','kind':'AddressLease','metadata':{'name':"
+			 "'x'},'spec':{'node':'c'}}");
+	json_object_set_new(json_object_get(lease, "metadata"), "name",
+			    json_string(wf_str_text(&name)));
+	write.name = wf_str_text(&name);
+	write.document = lease;
+	lab_use(pair->b);
+	assert_int_equal(wf_store_commit(pair->b->store, &write, 1, WF_STORE_DURABLE, NULL, NULL),
+			 0);
+	write = (struct wf_store_write){
+		.op = WF_STORE_DELETE, .kind = WF_KIND_NODE, .name = "a", .expected = WF_STORE_ANY
+	};
+	assert_int_equal(wf_store_commit(pair->b->store, &write, 1, WF_STORE_DURABLE, NULL, NULL),
+			 0);
+	lab_use(pair->a);
+	assert_int_equal(lab_start(pair->a), 0);
+	settle(pair);
+	here = wf_ctl_network_find(pair->a->control, "over");
+	assert_false(wf_addr_is_zero(&here->host_addrs[0]));
+	assert_false(wf_addr_equal(&here->host_addrs[0], &a));
+}
+
 static enum wf_policy_verdict verdict_from(struct lab *lab, const char *addr, const char *to)
 {
 	const struct ctl_endpoint *endpoint = wf_ctl_endpoint_find(lab->control, to);
@@ -357,8 +466,6 @@ static void test_lost_node(void **state)
 					     .kind = CTL_KIND_NODE_LEASE,
 					     .name = "b",
 					     .expected = WF_STORE_ANY };
-	_cleanup_json_ json_t *left = NULL;
-	uint64_t revision;
 
 	assert_int_equal(attach(pair->b, "db", ""), 0);
 	lab_stop(pair->b);
@@ -374,9 +481,7 @@ static void test_lost_node(void **state)
 	fake_clock_advance_ms(2000);
 	wf_ctl_nodes_expire(pair->a->control);
 	assert_null(fake_dp_remote(pair->a->dp, "10.5.0.2"));
-	assert_int_equal(
-		wf_store_list(pair->a->store, CTL_KIND_ADDRESS_LEASE, &left, &revision, NULL), 0);
-	assert_int_equal(json_array_size(left), 0);
+	assert_int_equal(leased(pair->a), 0);
 	/* it comes back, and takes its own endpoint out as well */
 	lab_use(pair->b);
 	assert_int_equal(lab_start(pair->b), 0);
@@ -394,6 +499,8 @@ int main(void)
 		CASE(test_another_was_faster),
 		CASE(test_news_during_a_commit),
 		CASE(test_lease_of_another_stays),
+		CASE(test_hosts_have_addresses),
+		CASE(test_hosts_ask_the_store),
 		CASE(test_policy_sees_remote_labels),
 		CASE(test_names_and_addresses_of_nodes),
 		CASE(test_networks_take_turns),

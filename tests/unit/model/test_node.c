@@ -27,14 +27,15 @@ static json_t *parse(const char *rest)
 
 static const char full[] =
 	"metadata: {name: n1.example.org, labels: {role: edge}, annotations: {weft.dev/addresses:"
-	" ' 192.0.2.9,2001:db8::1 ,192.0.2.1'}}, spec: {podCIDRs: [10.1.0.0/24]}, status: {phase: x,"
+	" ' 192.0.2.9,2001:db8::1 ,192.0.2.1', weft.dev/host-addresses: 'over/10.5.0.14,"
+	"over/fd05::e'}}, spec: {podCIDRs: [10.1.0.0/24]}, status: {phase: x,"
 	" addresses: [{type: InternalIP, address: 192.0.2.1}, {type: ExternalIP, address:"
 	" 203.0.113.1}, {type: Hostname, address: n1}, {type: InternalDNS, address: a.b}]}";
 
 static void test_everything(void **state)
 {
-	static const char *const want[] = { "192.0.2.1", "203.0.113.1", "192.0.2.9",
-					    "2001:db8::1" };
+	static const char *const want[] = { "192.0.2.1",   "203.0.113.1", "192.0.2.9",
+					    "2001:db8::1", "10.5.0.14",   "fd05::e" };
 	_cleanup_(wf_node_done) struct wf_node node = { .addr_count = 0 };
 	_cleanup_json_ json_t *in = parse(full);
 	char text[WF_ADDR_TEXT];
@@ -45,6 +46,9 @@ static void test_everything(void **state)
 	assert_int_equal(node.addr_count, WF_ARRAY_LEN(want));
 	for (size_t i = 0; i < WF_ARRAY_LEN(want); i++)
 		assert_string_equal(wf_addr_format(&node.addrs[i], text), want[i]);
+	assert_int_equal(node.host_count, 2);
+	assert_string_equal(node.hosts[1].network, "over");
+	assert_string_equal(wf_addr_format(&node.hosts[1].addr, text), "fd05::e");
 }
 
 static void test_least(void **state)
@@ -72,6 +76,10 @@ static void test_refusals(void **state)
 		  "status.addresses[0].type" },
 		{ "metadata: {name: n, annotations: {weft.dev/addresses: '192.0.2.1/24'}}",
 		  "metadata.annotations.weft.dev/addresses" },
+		{ "metadata: {name: n, annotations: {weft.dev/host-addresses: '10.5.0.14'}}",
+		  "metadata.annotations.weft.dev/host-addresses" },
+		{ "metadata: {name: n, annotations: {weft.dev/host-addresses: 'over/10.5.0.0/16'}}",
+		  "metadata.annotations.weft.dev/host-addresses" },
 		{ "metadata: {name: n, namespace: x}", "metadata.namespace" },
 	};
 

@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Addresses that hosts of other nodes have in networks, as their Node documents say: reached like
+ * endpoints, and given to nobody here. This node's own are the business of host_address.c.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "control/control_priv.h"
+#include "dp/overlay.h"
+
+typedef char owner_name[WF_NAME_BYTES + sizeof("node:")];
+
+static const char *owner_of(owner_name buffer, const char *node)
+{
+	(void)snprintf(buffer, sizeof(owner_name), "node:%s", node);
+	return buffer;
+}
+
+void wf_ctl_host_hold(struct wf_control *control, const char *node, const struct wf_node_host *host,
+		      bool on)
+{
+	const struct ctl_network *network = wf_ctl_network_find(control, host->network);
+	struct wf_pool *pool = network ? wf_ctl_pool_of(network, &host->addr) : NULL;
+	uint64_t now_ms = wf_clock_monotonic_ms();
+	owner_name owner;
+
+	if (pool && on)
+		(void)wf_pool_take(pool, &host->addr, owner_of(owner, node), now_ms, NULL);
+	else if (pool)
+		(void)wf_pool_release(pool, &host->addr, owner_of(owner, node), now_ms, true);
+}
+
+static bool has_host(const struct wf_node_host *hosts, size_t count,
+		     const struct wf_node_host *host)
+{
+	for (size_t i = 0; i < count; i++)
+		if (wf_addr_equal(&hosts[i].addr, &host->addr) &&
+		    strcmp(hosts[i].network, host->network) == 0)
+			return true;
+	return false;
+}
+
+static int program(struct wf_control *control, const struct ctl_node *node,
+		   const struct wf_node_host *host, struct wf_err *err)
+{
+	const struct ctl_network *network = wf_ctl_network_find(control, host->network);
+	struct wf_remote_value value = { .node = node->number };
+
+	if (!network || !wf_ctl_is_overlay(network))
+		return 0;
+	value.network = network->spec.number;
+	return wf_dp_remote_set(control->dp, &host->addr, &value, err);
+}
+
+static void forget(struct wf_control *control, const struct ctl_node *node,
+		   const struct wf_node_host *host)
+{
+	if (wf_dp_remote_clear(control->dp, &host->addr) < 0)
+		wf_ctl_dirty(control, CTL_DIRTY_HOST);
+	wf_ctl_host_hold(control, node->name, host, false);
+}
+
+int wf_ctl_node_hosts_learn(struct wf_control *control, struct ctl_node *node,
+			    const struct wf_node *spec, struct wf_err *err)
+{
+	const size_t count = spec ? spec->host_count : 0;
+	struct wf_node_host *before = node->hosts;
+	const size_t count_before = node->host_count;
+	int r = 0;
+
+	node->hosts = NULL;
+	node->host_count = 0;
+	for (size_t i = 0; i < count_before; i++)
+		if (!has_host(spec ? spec->hosts : NULL, count, &before[i]))
+			forget(control, node, &before[i]);
+	free(before);
+	if (!count)
+		return 0;
+	node->hosts = calloc(count, sizeof(*spec->hosts));
+	if (!node->hosts)
+		return wf_fail(err, -ENOMEM, "out of memory for node %s", node->name);
+	memcpy(node->hosts, spec->hosts, count * sizeof(*spec->hosts));
+	node->host_count = count;
+	for (size_t i = 0; i < count; i++) {
+		wf_ctl_host_hold(control, node->name, &node->hosts[i], true);
+		if (r == 0 && control->lb.settled)
+			r = program(control, node, &node->hosts[i], err);
+	}
+	return r;
+}
+
+int wf_ctl_node_hosts_program(struct wf_control *control, struct wf_err *err)
+{
+	int r = 0;
+
+	for (const struct ctl_node *node = control->cluster.nodes; node; node = node->by_name.next)
+		for (size_t i = 0; r == 0 && i < node->host_count; i++)
+			r = program(control, node, &node->hosts[i], err);
+	return r;
+}
+
+bool wf_ctl_node_hosts_have(const struct wf_control *control, const struct wf_addr *addr)
+{
+	for (const struct ctl_node *node = control->cluster.nodes; node; node = node->by_name.next)
+		for (size_t i = 0; i < node->host_count; i++)
+			if (wf_addr_equal(&node->hosts[i].addr, addr))
+				return true;
+	return false;
+}
