@@ -238,6 +238,26 @@ def test_containers_talk_and_nobody_reads_it(cluster, pair):
     assert cluster.nodes[0].inspect("over")["spec"]["encryption"] == "wireguard"
 
 
+def test_hosts_reach_containers_and_nobody_reads_it(cluster, pair):
+    """From a node's host itself to a container of the other one, and what that answers."""
+    a, _ = cluster.nodes
+    _, (db, db4, db6) = pair
+    wait_until(lambda: a.host.ping(db4) and a.host.ping(db6), 10, 0.1, "the way from the host")
+    echo = db.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    echo.bind((db4, PORT))
+    echo.settimeout(2)
+    asks = a.host.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    asks.settimeout(2)
+    with Tap(cluster.underlay.ns) as tap, echo, asks:
+        for _ in range(20):
+            asks.sendto(MARKER, (db4, PORT))
+            data, peer = echo.recvfrom(100)
+            echo.sendto(data, peer)
+            assert asks.recv(100) == MARKER
+        time.sleep(0.2)
+        assert tap.wireguard >= 40 and tap.clear == 0
+
+
 def test_only_overlay_can(node):
     with pytest.raises(ApiError) as refused:
         node.network("blue", driver="bridge", encryption="wireguard")
