@@ -9,10 +9,16 @@
    flannel   kernel VXLAN and a bridge on each node, as Flannel's backend vxlan makes them
    routes    no encapsulation, a route to each node's block, as Flannel's host-gw makes them
    bare      from node to node, without containers
+   weft-wg   as weft, and the network is encrypted
+   wireguard from node to node through one wireguard-go tunnel, as weft-wg's has it
 
-The paths take turns as in samehost.py, which also says what the values are. Needs root and etcd.
+The paths take turns as in samehost.py, which also says what the values are. Needs root and etcd; the
+last two wireguard-go, or a kernel with WireGuard for weft-wg alone.
 """
+import os
 import shutil
+import socket
+import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -50,7 +56,7 @@ def start_etcd(stack, ns):
     return etcd
 
 
-def weft(stack, complaints, name="weft", driver="overlay"):
+def weft(stack, complaints, name="weft", driver="overlay", **spec):
     nodes = [Node(name) for name in "ab"]
     for node in nodes:
         stack.callback(lambda node=node: complaints.extend(node.close()))
@@ -58,7 +64,8 @@ def weft(stack, complaints, name="weft", driver="overlay"):
     etcd = start_etcd(stack, nodes[0].host)
     for number, node in enumerate(nodes, 1):
         node.start_daemon("--store", etcd.url(), "--node-ip", f"10.9.1.{number}")
-    nodes[0].network("bench", driver=driver, subnets=[{"cidr": "10.60.0.0/16"}])
+    nodes[0].network("bench", driver=driver, subnets=[{"cidr": "10.60.0.0/16"}],
+                     **spec)
     nodes[0].apply(allow_from("bench", {"app": "server"}, {"app": "client"}))
     wait_until(lambda: nodes[1].api("GET", "/v1/networks")["items"], 10, what="the network")
     client, _, _ = nodes[0].container("bench", name="client", labels={"app": "client"})
@@ -69,6 +76,10 @@ def weft(stack, complaints, name="weft", driver="overlay"):
 
 def weft_routed(stack, complaints):
     return weft(stack, complaints, "weft-routed", "routed")
+
+
+def encrypted(stack, complaints):
+    return weft(stack, complaints, "weft-wg", encryption="wireguard")
 
 
 def containers(stack, hosts, mtu, bridge):
@@ -123,7 +134,46 @@ def bare(stack, _):
     return ways.Path("bare", client, server, {4: "10.9.1.2"})
 
 
-MAKERS = {"weft": weft, "weft-routed": weft_routed, "flannel": flannel, "routes": routes, "bare": bare}
+def x25519():
+    """(private, public) in hexadecimal."""
+    private = subprocess.run(["openssl", "genpkey", "-algorithm", "X25519", "-outform", "DER"],
+                             check=True, capture_output=True).stdout
+    public = subprocess.run(["openssl", "pkey", "-inform", "DER", "-pubout", "-outform", "DER"],
+                            check=True, capture_output=True, input=private).stdout
+    return private[-32:].hex(), public[-32:].hex()
+
+
+def set_up(device, text):
+    """Tells a wireguard-go, which must have just been started."""
+    path = f"/var/run/wireguard/{device}.sock"
+    wait_until(lambda: os.path.exists(path), 5, 0.02, "wireguard-go serves")
+    with socket.socket(socket.AF_UNIX) as uapi:
+        uapi.connect(path)
+        uapi.sendall(f"set=1\n{text}\n".encode())
+        answer = uapi.recv(1000).decode()
+    assert answer == "errno=0\n\n", answer
+
+
+def wireguard(stack, _):
+    hosts = underlay(stack)
+    keys = [x25519() for _ in hosts]
+    for number, host in enumerate(hosts, 1):
+        # its sockets are in one folder for all namespaces
+        device = f"wb{os.getpid()}x{number}"
+        host.popen(["wireguard-go", "-f", device], env=dict(os.environ, LOG_LEVEL="error"))
+        other = 3 - number
+        set_up(device, f"private_key={keys[number - 1][0]}\nlisten_port=51820\n"
+                       f"public_key={keys[other - 1][1]}\nendpoint=10.9.1.{other}:51820\n"
+                       f"allowed_ip=10.62.0.{other}/32\n")
+        host.run(f"ip link set {device} mtu 1440 up")
+        host.run(f"ip addr add 10.62.0.{number}/24 dev {device}")
+    client, server = hosts
+    wait_until(lambda: client.ping("10.62.0.2"), 10, what="the tunnel")
+    return ways.Path("wireguard", client, server, {4: "10.62.0.2"})
+
+
+MAKERS = {"weft": weft, "weft-routed": weft_routed, "flannel": flannel, "routes": routes,
+          "bare": bare, "weft-wg": encrypted, "wireguard": wireguard}
 
 
 if __name__ == "__main__":

@@ -86,6 +86,10 @@ OVERLAY = [
     ("stream", "TCP stream, one CPU", "bare", None),
     ("rr", "TCP request-response", "bare", None),
     ("rr", "TCP request-response", "routes", None),
+    ("stream", "TCP stream, one CPU", "wireguard", 0.95),
+    ("rr", "TCP request-response", "wireguard", 0.95),
+    ("crr", "TCP connect-request-close", "wireguard", 0.95),
+    ("stream-split", "TCP stream, two CPUs", "wireguard", None),
 ]
 # The same of the driver routed.
 ROUTED = [
@@ -97,7 +101,7 @@ ROUTED = [
     ("udp", "UDP packets received", "bare", None),
 ]
 OVERLAY_NAMES = {"flannel": "kernel VXLAN and bridge", "routes": "host routes",
-                 "bare": "the bare underlay"}
+                 "bare": "the bare underlay", "wireguard": "a bare wireguard-go tunnel"}
 
 
 def node_rows(report, wanted, path, driver, member):

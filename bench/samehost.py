@@ -60,10 +60,20 @@ def measure(pairs, args):
     return values
 
 
+# Paths that another of weft's is held against than the one that is called so.
+RIVALS = {"wireguard": "weft-wg"}
+
+
+def rival(name):
+    """The path of weft that a path/family is held against."""
+    path, family = name.split("/")
+    return f"{RIVALS.get(path, 'weft')}/{family}"
+
+
 def summary(values):
     """Spreads of every value, and the ratios of weft's ways to every path of the same family."""
     return {name: {metric: {**spread(row[metric]),
-                            "weft_by_this": better(values, f"weft/{name[-1]}", name, metric),
+                            "weft_by_this": better(values, rival(name), name, metric),
                             "routed_by_this": better(values, f"weft-routed/{name[-1]}", name,
                                                      metric)}
                    for metric in row}

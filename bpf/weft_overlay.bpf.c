@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
-/* Filter of the overlay's device, ingress: what other nodes send to containers of this one. */
+/* Filters of the overlay's device and of WireGuard's, ingress: what other nodes send. */
 #include "lib/from_overlay.h"
 
 #include "end.h"
@@ -12,4 +12,12 @@ int weft_from_overlay(struct __sk_buff *skb)
 
 	return wf_end(skb, work, &subject, wf_from_overlay(skb),
 		      WF_OBSERVE_DROPS | WF_OBSERVE_FIRST);
+}
+
+/* What WireGuard has let through is known by its mark until it comes out of the overlay's device. */
+SEC("tc")
+int weft_from_tunnel(struct __sk_buff *skb)
+{
+	skb->mark |= WF_MARK_SEALED;
+	return TC_ACT_OK;
 }

@@ -84,7 +84,7 @@ struct {
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__uint(max_entries, WF_MAX_NODES);
+	__uint(max_entries, WF_MAX_MEMBERS);
 	__type(key, struct wf_addr);
 	__type(value, __u32);
 } wf_members __weak SEC(".maps");

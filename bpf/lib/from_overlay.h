@@ -8,13 +8,23 @@
 
 #include "from_host.h"
 
-/* The network that the packet is in, and the number of the node that sent it: 0 or -reason. */
-static __always_inline int wf_overlay_origin(struct wf_ctx *ctx, __u32 *ret_vni, __u32 *ret_node)
+/*
+ * The network that the packet is in, the number of the node that sent it, and whether it came
+ * through WireGuard, which says so by the mark: 0 or -reason.
+ */
+static __always_inline int wf_overlay_origin(struct wf_ctx *ctx, __u32 *ret_vni, __u32 *ret_node,
+					     int *ret_sealed)
 {
+	__u32 mark = wf_ctx_mark(ctx);
 	struct wf_addr outer;
 	__u32 *node;
 
+	*ret_sealed = !!(mark & WF_MARK_SEALED);
+	if (*ret_sealed)
+		wf_ctx_set_mark(ctx, mark & ~(__u32)WF_MARK_SEALED);
 	if (wf_tunnel_get(ctx, ret_vni, &outer) < 0)
+		return -WF_REASON_OVERLAY_FOREIGN;
+	if (wf_is_tunnel_address(&outer) != *ret_sealed)
 		return -WF_REASON_OVERLAY_FOREIGN;
 	node = wf_map_member(&outer);
 	if (!node)
@@ -25,12 +35,15 @@ static __always_inline int wf_overlay_origin(struct wf_ctx *ctx, __u32 *ret_vni,
 
 /* Whether the sending node may send from that address to that network: 0 or -reason. */
 static __always_inline int wf_overlay_check_source(const struct wf_ip *ip, __u32 node, __u32 vni,
-						   const struct wf_net_value *network)
+						   const struct wf_net_value *network, int sealed)
 {
 	struct wf_remote_value *remote = wf_remote_find(&ip->src);
 
 	if (!remote || remote->node != node)
 		return -WF_REASON_OVERLAY_SPOOFED;
+	if (!sealed && (network->flags & WF_NET_ENCRYPTED ||
+			(remote->network != vni && wf_network_is_sealed(remote->network))))
+		return -WF_REASON_OVERLAY_CLEAR;
 	return remote->network == vni ? 0 : wf_check_remote(network, remote);
 }
 
@@ -57,7 +70,7 @@ static __always_inline int wf_overlay_deliver(struct wf_ctx *ctx, struct wf_work
  * or -reason.
  */
 static __always_inline int wf_overlay_enter(struct wf_ctx *ctx, struct wf_work *work, __u32 vni,
-					    __u32 node, __u32 hook)
+					    __u32 node, int sealed, __u32 hook)
 {
 	struct wf_net_value *network = wf_network_valid(vni);
 	int r;
@@ -66,7 +79,7 @@ static __always_inline int wf_overlay_enter(struct wf_ctx *ctx, struct wf_work *
 		return -WF_REASON_NO_NETWORK;
 	r = wf_parse_host_packet(ctx, &work->ip);
 	if (r == 0)
-		r = wf_overlay_check_source(&work->ip, node, vni, network);
+		r = wf_overlay_check_source(&work->ip, node, vni, network, sealed);
 	return r < 0 ? r : wf_overlay_deliver(ctx, work, vni, network, hook);
 }
 
@@ -75,11 +88,12 @@ static __always_inline int wf_from_overlay(struct wf_ctx *ctx)
 {
 	struct wf_work *work = wf_work_begin(WF_SLOT_HOST, WF_HOOK_FROM_OVERLAY);
 	__u32 vni = 0, node = 0;
-	int r = wf_overlay_origin(ctx, &vni, &node);
+	int sealed = 0;
+	int r = wf_overlay_origin(ctx, &vni, &node, &sealed);
 
 	if (!work)
 		return -WF_REASON_INTERNAL_ERROR;
-	return r < 0 ? r : wf_overlay_enter(ctx, work, vni, node, WF_HOOK_FROM_OVERLAY);
+	return r < 0 ? r : wf_overlay_enter(ctx, work, vni, node, sealed, WF_HOOK_FROM_OVERLAY);
 }
 
 #endif

@@ -19,6 +19,46 @@ static __always_inline struct wf_remote_value *wf_remote_find(const struct wf_ad
 	return wf_unlikely(self && self->ifindex) ? wf_map_remote(&key) : NULL;
 }
 
+/* Whether a network's packets may go from node to node only inside WireGuard. */
+static __always_inline int wf_network_is_sealed(__u32 number)
+{
+	const struct wf_net_value *network = wf_network_valid(number);
+
+	return network && network->flags & WF_NET_ENCRYPTED;
+}
+
+/* The same of a packet, by the networks of both its ends. */
+static __always_inline int wf_remote_is_sealed(__u32 from, const struct wf_remote_value *remote)
+{
+	const struct wf_ep_value *sender = wf_map_endpoint(from);
+
+	return wf_network_is_sealed(remote->network) ||
+	       (sender && sender->network != remote->network &&
+		wf_network_is_sealed(sender->network));
+}
+
+/* Whether an outer address is one that only WireGuard delivers from. */
+static __always_inline int wf_is_tunnel_address(const struct wf_addr *addr)
+{
+	return addr->words[0] == bpf_htonl(WF_TUNNEL_PREFIX_WORD0) &&
+	       !((addr->words[1] ^ bpf_htonl(WF_TUNNEL_PREFIX_WORD1)) & bpf_htonl(0xffff0000));
+}
+
+static __always_inline int wf_has_addr(const struct wf_addr *addr)
+{
+	return (addr->halves[0] | addr->halves[1]) != 0;
+}
+
+/* Where the outer header of a packet leads that may not be seen: 0 or -reason. */
+static __always_inline int wf_sealed_end(const struct wf_node_value *self,
+					 const struct wf_node_value *node, struct wf_addr *ret_end)
+{
+	if (!wf_has_addr(&self->tunnels[0]) || !wf_has_addr(&node->tunnels[0]))
+		return -WF_REASON_NO_TUNNEL;
+	*ret_end = node->tunnels[0];
+	return 0;
+}
+
 /* Whether what the sender sends to such a network may be seen on the wire: both are routed. */
 static __always_inline int wf_may_be_plain(__u32 from, __u32 number,
 					   const struct wf_net_value *network)
@@ -60,6 +100,22 @@ WF_GLOBAL int wf_to_near(struct wf_ctx *ctx, __u32 from, __u32 number)
 	return wf_redirect_hop(&hop);
 }
 
+/* By the ways that anybody on the wire may see: the action, 0: the device has to, or -reason. */
+static __always_inline int wf_to_clear(struct wf_ctx *ctx, __u32 from,
+				       const struct wf_net_value *network,
+				       const struct wf_remote_value *remote)
+{
+	int r = wf_may_be_plain(from, remote->network, network)
+			? wf_to_near(ctx, from, remote->node)
+			: 0;
+
+	if (r)
+		return r;
+	if (network->flags & WF_NET_PLAIN)
+		return -WF_REASON_NODE_BEHIND_ROUTER;
+	return wf_to_tunnel(ctx, from, remote->node, remote->network);
+}
+
 /*
  * Sends to the node of an endpoint that was found; judged already. Which way is decided here and
  * nowhere else. Action or -reason.
@@ -70,23 +126,22 @@ static __always_inline int wf_to_remote(struct wf_ctx *ctx, __u32 from,
 	const struct wf_net_value *network = wf_network_valid(remote->network);
 	const struct wf_node_value *self = wf_map_node(WF_NODE_SELF);
 	const struct wf_node_value *node = wf_map_node(remote->node);
+	struct wf_addr end;
 	int r;
 
-	if (!self || !self->ifindex || !node ||
-	    !(node->underlay.halves[0] | node->underlay.halves[1]))
+	if (!self || !self->ifindex || !node || !wf_has_addr(&node->underlay))
 		return -WF_REASON_NODE_UNKNOWN;
 	if (!network)
 		return -WF_REASON_NO_NETWORK;
-	r = wf_may_be_plain(from, remote->network, network) ? wf_to_near(ctx, from, remote->node)
-							    : 0;
+	if (wf_remote_is_sealed(from, remote)) {
+		r = wf_sealed_end(self, node, &end);
+	} else {
+		end = node->underlay;
+		r = wf_to_clear(ctx, from, network, remote);
+	}
 	if (r)
 		return r;
-	if (network->flags & WF_NET_PLAIN)
-		return -WF_REASON_NODE_BEHIND_ROUTER;
-	r = wf_to_tunnel(ctx, from, remote->node, remote->network);
-	if (r)
-		return r;
-	if (wf_tunnel_set(ctx, remote->network, &node->underlay) < 0)
+	if (wf_tunnel_set(ctx, remote->network, &end) < 0)
 		return -WF_REASON_INTERNAL_ERROR;
 	wf_traffic_count(from, WF_SLOT_NOBODY, wf_ctx_len(ctx));
 	return wf_redirect(self->ifindex);

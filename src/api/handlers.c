@@ -197,6 +197,11 @@ static int get_nodes(struct api_request *request, json_t **ret_answer, struct wf
 	return nothing_or(wf_control_node_list(request->server->control), ret_answer, err);
 }
 
+static int post_rotate_key(struct api_request *request, json_t **ret_answer, struct wf_err *err)
+{
+	return wf_control_node_rotate_key(request->server->control, ret_answer, err);
+}
+
 static int get_services(struct api_request *request, json_t **ret_answer, struct wf_err *err)
 {
 	return nothing_or(wf_control_service_list(request->server->control), ret_answer, err);
@@ -330,6 +335,7 @@ const struct api_route wf_api_routes[] = {
 	{ EVHTTP_REQ_GET, "/v1/addresses", get_addresses, NULL },
 	{ EVHTTP_REQ_GET, "/v1/addresses/*", get_address, NULL },
 	{ EVHTTP_REQ_GET, "/v1/nodes", get_nodes, NULL },
+	{ EVHTTP_REQ_POST, "/v1/nodes/rotate-key", post_rotate_key, NULL },
 	{ EVHTTP_REQ_GET, "/v1/services", get_services, NULL },
 	{ EVHTTP_REQ_GET, "/v1/services/*/*", get_service, NULL },
 	{ EVHTTP_REQ_GET, "/v1/ports", get_ports, NULL },

@@ -18,6 +18,8 @@ static const char *const encapsulations[] = { "across-subnets", "never", NULL };
 static const char *const modes[] = { "bridge", "private", "vepa", "passthru",
 				     "l2",     "l3",      "l3s",  NULL };
 
+static const char *const encryptions[] = { "none", "wireguard", NULL };
+
 #define OPTION(member) .offset = offsetof(struct wf_cli_network_options, member)
 
 static const struct wf_option create_options[] = {
@@ -112,6 +114,13 @@ static const struct wf_option create_options[] = {
 	  .value = "WHEN",
 	  .help = "routed: what becomes of packets to nodes behind a router; default: "
 		  "across-subnets, they take the tunnel" },
+	{ .name = "encryption",
+	  .type = WF_OPTION_CHOICE,
+	  OPTION(encryption),
+	  .choices = encryptions,
+	  .value = "HOW",
+	  .help = "overlay: whether what goes from node to node is encrypted; default: what weftd "
+		  "was told" },
 	{ .name = "if-not-exists",
 	  .type = WF_OPTION_BOOL,
 	  OPTION(if_not_exists),

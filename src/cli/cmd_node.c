@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* weft node: ls. */
+/* weft node: ls, rotate-key. */
 #include <string.h>
 
 #include "base/json.h"
@@ -52,6 +52,8 @@ static const struct wf_cli_column columns[] = {
 	{ .header = "RTT", .format = format_rtt },
 	{ .header = "LOSS", .format = format_loss },
 	{ .header = "MTU", .format = format_mtu },
+	{ .header = "ENCRYPTION", .path = "encryption.state" },
+	{ .header = "HANDSHAKE", .path = "encryption.handshakeSeconds", .wide = true },
 	{ .header = NULL },
 };
 
@@ -66,6 +68,17 @@ static int list(struct wf_cli *cli, struct wf_err *err)
 	return r < 0 ? r : wf_cli_print(cli, &view, answer, err);
 }
 
+static int rotate_key(struct wf_cli *cli, struct wf_err *err)
+{
+	static const struct wf_cli_column line[] = { { .header = "NODE", .path = "node" },
+						     { .header = NULL } };
+	static const struct wf_cli_view view = { .shape = WF_CLI_LINES, .columns = line };
+	_cleanup_json_ json_t *answer = NULL;
+	int r = wf_cli_call(cli, "POST", "/v1/nodes/rotate-key", NULL, &answer, err);
+
+	return r < 0 ? r : wf_cli_print(cli, &view, answer, err);
+}
+
 const struct wf_cli_command wf_cli_node_commands[] = {
 	{ .name = "node ls",
 	  .run = list,
@@ -75,12 +88,22 @@ const struct wf_cli_command wf_cli_node_commands[] = {
 		  "half a minute. A node that answers no echo requests is unreachable beside "
 		  "that. ADDRESS is where its tunnel ends; WAY is segment where both nodes are on "
 		  "one, and routed networks need no tunnel, otherwise router; ENDPOINTS counts "
-		  "those that are reached from here.\n\n"
+		  "those that are reached from here. ENCRYPTION is on when this node and the other "
+		  "have shaken hands in the last three minutes, idle when they had no reason to, "
+		  "off where no network is encrypted.\n\n"
 		  "RTT is the smoothed round-trip time, LOSS that of the last ten echo requests, "
 		  "MTU the largest packet that gets there whole; '1400 of 1500': although the "
 		  "device here takes 1500. --node-probe-interval of weftd(8) says how often "
 		  "nodes are asked.",
 	  .examples = "weft node ls\n"
 		      "weft node ls -o json" },
+	{ .name = "node rotate-key",
+	  .run = rotate_key,
+	  .summary = "change the WireGuard key of this node",
+	  .description =
+		  "Begins and returns: the other nodes are told the new key, and when all have "
+		  "answered to it the node goes over to it. No packet is lost. 'weft node ls' "
+		  "says \"changing key\" meanwhile; the log of weftd says when it is done.",
+	  .examples = "weft node rotate-key" },
 	{ .name = NULL },
 };

@@ -197,6 +197,8 @@ static int add_settings(json_t *spec, const struct wf_cli_network_options *optio
 		r |= wf_json_set(spec, "masquerade", json_false());
 	if (options->sticky)
 		r |= wf_json_set(spec, "sticky", json_true());
+	if (options->encryption)
+		r |= wf_json_set_str(spec, "encryption", options->encryption);
 	if (!options->host_access)
 		r |= wf_json_set(spec, "hostAccess", json_false());
 	return r ? wf_fail(err, -ENOMEM, "out of memory") : 0;

@@ -24,6 +24,7 @@ struct wf_cli_network_options {
 	char *cool_down;
 	bool sticky;
 	bool host_access;
+	char *encryption;
 	bool if_not_exists;
 	bool dry_run;
 };

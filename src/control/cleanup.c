@@ -141,6 +141,21 @@ static int restore_forwarding(const char *run_dir, struct wf_net *net, struct wf
 	return r;
 }
 
+/* The devices of encrypted networks, the programs behind them, and the way that led there. */
+static int remove_tunnels(struct wf_net *net, const char *run_dir, struct wf_err *err)
+{
+	const struct wf_prefix prefix = wf_node_tunnel_prefix();
+	int r = 0;
+
+	for (uint32_t digit = 0; r == 0 && digit < WF_MAX_TUNNELS; digit++) {
+		const struct ctl_tunnel tunnel = { .digit = digit };
+		char name[16];
+
+		r = wf_net_wg_remove(net, run_dir, wf_ctl_tunnel_name(&tunnel, name), err);
+	}
+	return r < 0 ? r : wf_net_wg_unroute(net, &prefix, err);
+}
+
 static int clean_links(const char *run_dir, const char *state_dir, struct wf_str *report,
 		       struct wf_err *err)
 {
@@ -155,7 +170,9 @@ static int clean_links(const char *run_dir, const char *state_dir, struct wf_str
 	found.endpoints += bury_known(net, state_dir, "weft.db");
 	found.endpoints += bury_known(net, state_dir, "mirror.db");
 	found.net = net;
-	r = wf_net_link_dump(net, see_link, &found, err);
+	r = remove_tunnels(net, run_dir, err);
+	if (r == 0)
+		r = wf_net_link_dump(net, see_link, &found, err);
 	if (r == 0)
 		r = wf_net_host_sync_routes(net, NULL, 0, err);
 	if (r == 0)
@@ -188,13 +205,14 @@ static int remove_files(const char *dir, const char *const *names, struct wf_str
 	return 0;
 }
 
-static void remove_spool(const char *run_dir)
+/* A folder of plain files. */
+static void remove_folder(const char *run_dir, const char *name)
 {
 	_cleanup_free_ char *path = NULL;
 	const struct dirent *entry;
 	DIR *dir;
 
-	if (asprintf(&path, "%s/spool", run_dir) < 0)
+	if (asprintf(&path, "%s/%s", run_dir, name) < 0)
 		return;
 	dir = opendir(path);
 	while (dir && (entry = readdir(dir)))
@@ -209,22 +227,17 @@ static void remove_spool(const char *run_dir)
 static int remove_state(const char *run_dir, const char *state_dir, struct wf_str *report,
 			struct wf_err *err)
 {
-	static const char *const state_files[] = { "weft.db",
-						   "weft.db-wal",
-						   "weft.db-shm",
-						   "weft.db-journal",
-						   "weft.db.lock",
-						   "mirror.db",
-						   "mirror.db-wal",
-						   "mirror.db-shm",
-						   "mirror.db-journal",
-						   "mirror.db.lock",
-						   NULL };
+	static const char *const state_files[] = {
+		"weft.db",           "weft.db-wal",    "weft.db-shm",   "weft.db-journal",
+		"weft.db.lock",      "mirror.db",      "mirror.db-wal", "mirror.db-shm",
+		"mirror.db-journal", "mirror.db.lock", CTL_KEY_FILE,    NULL
+	};
 	static const char *const run_files[] = { "weft.sock", "weftd.lock", WF_CTL_FORWARDING_FILE,
 						 NULL };
 	int r;
 
-	remove_spool(run_dir);
+	remove_folder(run_dir, "spool");
+	remove_folder(run_dir, WF_NET_WG_FOLDER);
 	r = remove_files(state_dir, state_files, report, err);
 	return r < 0 ? r : remove_files(run_dir, run_files, report, err);
 }

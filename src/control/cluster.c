@@ -97,6 +97,8 @@ int wf_ctl_cluster_sync(struct wf_control *control, struct wf_err *err)
 		if (r == 0 && !wf_addr_is_zero(&node->underlay) &&
 		    !wf_addr_equal(&node->underlay, &control->config.node_ip))
 			r = wf_ctl_node_program(control, node, err);
+	if (r == 0)
+		wf_ctl_encrypt_sync(control);
 	return r < 0 ? r : wf_ctl_remotes_program(control, err);
 }
 
@@ -116,6 +118,7 @@ void wf_ctl_cluster_stop(struct wf_control *control)
 	struct ctl_node *node, *next;
 
 	wf_ctl_follow_stop(control);
+	wf_ctl_encrypt_stop(control);
 	if (control->cluster.lease_timer)
 		event_free(control->cluster.lease_timer);
 	if (control->cluster.renewed_event)

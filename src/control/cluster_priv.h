@@ -15,6 +15,7 @@
 #include "base/index.h"
 #include "base/set.h"
 #include "control/control.h"
+#include "control/encrypt_priv.h"
 #include "control/probe.h"
 #include "model/endpoint.h"
 #include "model/node.h"
@@ -51,6 +52,8 @@ struct ctl_node {
 	struct ctl_probe *probe;    /* owned; NULL: it is not asked whether it is reached */
 	struct wf_node_host *hosts; /* owned: its host's addresses in networks */
 	size_t host_count;
+	struct wf_node_tunnel tunnels[WF_MAX_TUNNELS]; /* of WireGuard; the first is sent to */
+	size_t tunnel_count;
 	UT_hash_handle by_name;
 };
 
@@ -121,6 +124,7 @@ struct ctl_cluster {
 	uint64_t refused_total;    /* and those that did not */
 	struct wf_echo *echo[2];   /* owned; of IPv6 and IPv4; NULL: nobody is asked */
 	struct event *echo_event[2];
+	struct ctl_encrypt encrypt;
 };
 
 /* ---- cluster.c: start, commit, the overlay's device ---------------------------------------- */

@@ -21,6 +21,7 @@
 #include "base/err.h"
 #include "base/str.h"
 #include "dp/dp.h"
+#include "model/network.h"
 #include "net/net.h"
 #include "policy/engine.h"
 #include "store/store.h"
@@ -45,6 +46,10 @@ struct wf_control_config {
 	uint16_t overlay_port;  /* UDP; of every node the same */
 	uint64_t node_grace_ms; /* what a lost node's endpoints have until they go; 0: for ever */
 	uint64_t node_probe_ms; /* between two echo requests to another node; 0: none */
+	enum wf_encryption encryption; /* of new overlay networks that do not say */
+	uint16_t encryption_port;      /* UDP; and the one after it */
+	uint64_t encryption_rotate_ms; /* age of a key that is changed; 0: none is by itself */
+	const char *state_dir;         /* for the node's own key; NULL: none is made */
 	const char *run_dir;    /* for what lasts until the next boot; NULL: nothing is noted */
 	uint32_t gso_max_bytes; /* BIG TCP limit for endpoints; 0: leave the kernel's */
 	uint64_t cool_down_ms;  /* for networks that do not say */
@@ -160,6 +165,11 @@ json_t *wf_control_endpoint_list(struct wf_control *control);
 
 /* This node and those that share its store: {items: [{name, state, address, endpoints}]}. */
 json_t *wf_control_node_list(struct wf_control *control);
+/*
+ * Begins to change this node's WireGuard key; that takes some seconds. *ret_answer: {node}.
+ * -ENODEV: it has none, or it does not work; -EBUSY: it is being changed.
+ */
+int wf_control_node_rotate_key(struct wf_control *control, json_t **ret_answer, struct wf_err *err);
 
 /* ---- services and ports -------------------------------------------------------------------- */
 

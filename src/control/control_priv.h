@@ -206,6 +206,8 @@ bool wf_ctl_is_routed_by_host(const struct ctl_network *network);
 bool wf_ctl_is_overlay(const struct ctl_network *network);
 /* Whether nothing of it may be encapsulated. */
 bool wf_ctl_is_plain(const struct ctl_network *network);
+/* Whether its packets go from node to node inside WireGuard alone. */
+bool wf_ctl_is_encrypted(const struct ctl_network *network);
 /* The host side's name and the alias that tells people what it is. */
 void wf_ctl_desired_names(const struct ctl_endpoint *endpoint, char host_name[16], char alias[256]);
 /* Fills what net needs to make the interface. routes: room for 2 * WF_MAX_ENDPOINT_ADDRESSES. */

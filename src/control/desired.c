@@ -22,6 +22,11 @@ bool wf_ctl_is_plain(const struct ctl_network *network)
 	       network->spec.encapsulation == WF_ENCAPSULATION_NEVER;
 }
 
+bool wf_ctl_is_encrypted(const struct ctl_network *network)
+{
+	return wf_ctl_is_overlay(network) && network->spec.encryption == WF_ENCRYPTION_WIREGUARD;
+}
+
 size_t wf_ctl_desired_host_addrs(const struct ctl_network *network,
 				 struct wf_addr addrs[CTL_MAX_HOST_ADDRS])
 {
@@ -53,6 +58,8 @@ struct wf_net_value wf_ctl_desired_network(const struct wf_control *control,
 		value.flags |= WF_NET_ROUTED;
 	if (wf_ctl_is_plain(network))
 		value.flags |= WF_NET_PLAIN;
+	if (wf_ctl_is_encrypted(network))
+		value.flags |= WF_NET_ENCRYPTED;
 	value.host4 = network->host_addrs[0];
 	value.host6 = network->host_addrs[1];
 	for (size_t i = 0; i < network->spec.subnet_count; i++) {

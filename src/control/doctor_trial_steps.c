@@ -8,6 +8,7 @@
 
 #include "base/mem.h"
 #include "control/doctor_priv.h"
+#include "net/wireguard.h"
 
 #define MTU           1500
 #define GSO_MAX_BYTES (192 * 1024)
@@ -194,6 +195,20 @@ static int try_ipvlan(struct doctor_trial *trial, struct doctor_result *result, 
 	return r;
 }
 
+static int try_wireguard(struct doctor_trial *trial, struct doctor_result *result,
+			 struct wf_err *err)
+{
+	bool in_kernel = false;
+	int r = need_net(trial, err);
+
+	if (r == 0)
+		r = wf_net_wg_possible(trial->net, &in_kernel, err);
+	if (r == 0)
+		wf_doctor_say(result, DOCTOR_OK, "networks can be encrypted between nodes, by %s",
+			      in_kernel ? "the kernel" : "wireguard-go");
+	return r;
+}
+
 /* Compound literals outside functions live as long as the program. */
 #define TRIAL(id, title, run, failure, advice)                                  \
 	{                                                                       \
@@ -227,6 +242,8 @@ const struct doctor_check wf_doctor_trial_checks[] = {
 	      "Only networks with driver macvlan need it: modprobe macvlan."),
 	TRIAL("kernel.ipvlan", "ipvlan", try_ipvlan, DOCTOR_NOTE,
 	      "Only networks with driver ipvlan need it: modprobe ipvlan."),
+	TRIAL("kernel.wireguard", "WireGuard", try_wireguard, DOCTOR_NOTE,
+	      "Only encrypted networks need it: modprobe wireguard, or: apt install wireguard-go."),
 	TRIAL("weft.store", "contents of the store", wf_doctor_try_store, DOCTOR_ERROR,
 	      "Put back a copy of weft.db, or begin anew: weft cleanup."),
 	DOCTOR_CHECKS_END,

@@ -121,6 +121,8 @@ static int commit(struct wf_control *control, const struct wf_node_host *host, b
 	if (!self || (!is_end && !lease))
 		return wf_fail(err, -ENOMEM, "out of memory");
 	r = wf_ctl_commit(control, writes, 2, WF_STORE_DURABLE, err);
+	if (r == 0)
+		wf_ctl_encrypt_published(control);
 	/* somebody else has taken the lease away */
 	return is_end && r == -ENOENT ? wf_ctl_commit(control, writes, 1, WF_STORE_DURABLE, err)
 				      : r;

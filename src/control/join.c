@@ -156,9 +156,11 @@ static int write_self(struct wf_control *control, const struct claims *claims, s
 	}
 	if (r == 0)
 		r = wf_ctl_commit(control, writes, WF_ARRAY_LEN(writes), WF_STORE_DURABLE, err);
-	if (r == 0)
-		control->cluster.lease = lease;
-	return r;
+	if (r < 0)
+		return r;
+	control->cluster.lease = lease;
+	wf_ctl_encrypt_published(control);
+	return 0;
 }
 
 /* Lets the store hear of what was before this node was here. */

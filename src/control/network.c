@@ -160,6 +160,15 @@ static bool same_families(const struct wf_network *network, const struct wf_netw
 	return ip4 == network->want_ip4 && ip6 == network->want_ip6;
 }
 
+/* Said once and for all, in the document: nodes that are told different things agree. */
+static void complete_encryption(const struct wf_control *control, struct wf_network *network,
+				const struct wf_network *before)
+{
+	if (network->driver != WF_DRIVER_OVERLAY || network->encryption != WF_ENCRYPTION_DEFAULT)
+		return;
+	network->encryption = before ? before->encryption : control->config.encryption;
+}
+
 int wf_ctl_network_complete(struct wf_control *control, struct wf_network *network,
 			    const struct wf_network *before, struct wf_err *err)
 {
@@ -171,6 +180,7 @@ int wf_ctl_network_complete(struct wf_control *control, struct wf_network *netwo
 			return wf_fail(err, -ENOSPC, "all %d network numbers of the node are taken",
 				       WF_MAX_NETWORKS - 1);
 	}
+	complete_encryption(control, network, before);
 	if (!takes_subnets(network->driver) || network->subnet_count)
 		return 0;
 	if (before && same_families(network, before))
@@ -228,6 +238,7 @@ int wf_ctl_network_start(struct wf_control *control, struct wf_network *spec, st
 		r = wf_ctl_host_sync(control, err);
 	if (r < 0)
 		wf_ctl_network_stop(control, network);
+	wf_ctl_encrypt_touch(control);
 	return r;
 }
 
@@ -352,6 +363,7 @@ int wf_ctl_network_change(struct wf_control *control, struct ctl_network *networ
 	wf_ctl_unprogram_network(control, &before, &network->spec);
 	if (r == 0)
 		r = wf_ctl_host_sync(control, err);
+	wf_ctl_encrypt_touch(control);
 	return r;
 }
 
@@ -364,6 +376,7 @@ void wf_ctl_network_stop(struct wf_control *control, struct ctl_network *network
 	if (network->host_ifindex && wf_net_link_del(control->net, network->host_ifindex, NULL) < 0)
 		wf_ctl_dirty(control, CTL_DIRTY_DEVICES);
 	wf_ctl_network_remove(control, network);
+	wf_ctl_encrypt_touch(control);
 	if (routed && wf_ctl_host_sync(control, NULL) < 0)
 		wf_ctl_dirty(control, CTL_DIRTY_HOST);
 }

@@ -109,6 +109,8 @@ static int drop_node(struct wf_control *control, struct ctl_node *node, struct w
 	node->underlay = none;
 	memset(&node->way, 0, sizeof(node->way));
 	wf_ctl_probe_stop(node);
+	node->tunnel_count = 0;
+	wf_ctl_encrypt_touch(control);
 	if (r < 0 || node->remote_count)
 		return r;
 	control->cluster.by_number[node->number] = NULL;
@@ -134,6 +136,8 @@ int wf_ctl_node_learn(struct wf_control *control, const char *name, const struct
 		return wf_fail(err, -EADDRINUSE, "nodes %s and %s both say that they are at %s",
 			       name, other->name, wf_addr_format(underlay, text));
 	r = node ? 0 : make_node(control, name, underlay, &node, err);
+	if (r == 0)
+		r = wf_ctl_encrypt_learn(control, node, spec, err);
 	if (r < 0 || !underlay)
 		return r;
 	if (wf_addr_equal(&node->underlay, underlay) &&
@@ -150,6 +154,7 @@ int wf_ctl_node_learn(struct wf_control *control, const char *name, const struct
 	wf_ctl_probe_start(control, node);
 	if (control->lb.settled)
 		r = wf_ctl_node_program(control, node, err);
+	wf_ctl_encrypt_touch(control);
 	if (r == 0)
 		r = wf_ctl_node_hosts_learn(control, node, spec, err);
 	wf_log_info("node known", "node=%s address=%s", name, wf_addr_format(underlay, text));
@@ -283,7 +288,7 @@ json_t *wf_ctl_node_document(struct wf_control *control)
 	_cleanup_json_ json_t *document = NULL, *stored = NULL;
 	_cleanup_free_ char *hosts = wf_ctl_hosts_text(control);
 	const char *zone = control->config.zone;
-	char text[WF_ADDR_TEXT];
+	char text[WF_ADDR_TEXT], tunnels[WF_NODE_TUNNELS_TEXT];
 	json_t *status;
 	int r = wf_store_get(control->store, WF_KIND_NODE, control->config.node_name, &stored,
 			     NULL);
@@ -299,6 +304,9 @@ json_t *wf_ctl_node_document(struct wf_control *control)
 		return NULL;
 	add_link_local(control, status);
 	r = set_meta(document, "annotations", WF_ANNOTATION_HOST_ADDRESSES, hosts);
+	if (r == 0)
+		r = set_meta(document, "annotations", WF_ANNOTATION_WIREGUARD,
+			     wf_ctl_encrypt_text(control, tunnels));
 	if (r == 0 && zone && *zone)
 		r = set_meta(document, "labels", "topology.kubernetes.io/zone", zone);
 	return r == 0 ? TAKE_PTR(document) : NULL;
@@ -313,6 +321,10 @@ int wf_ctl_node_put(struct wf_control *control, struct wf_err *err)
 					      .document = document,
 					      .expected = WF_STORE_ANY };
 
-	return document ? wf_ctl_commit(control, &write, 1, WF_STORE_DURABLE, err)
-			: wf_fail(err, -ENOMEM, "out of memory");
+	int r = document ? wf_ctl_commit(control, &write, 1, WF_STORE_DURABLE, err)
+			 : wf_fail(err, -ENOMEM, "out of memory");
+
+	if (r == 0)
+		wf_ctl_encrypt_published(control);
+	return r;
 }

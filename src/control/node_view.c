@@ -45,6 +45,7 @@ json_t *wf_control_node_list(struct wf_control *control)
 	(void)json_array_append_new(items, self_json(control));
 	HASH_ITER(by_name, control->cluster.nodes, node, next)
 		(void)json_array_append_new(items, node_json(node));
+	wf_ctl_encrypt_view(control, items);
 	return json_pack("{s:o}", "items", items);
 }
 
@@ -60,6 +61,7 @@ void wf_ctl_node_metrics(struct wf_control *control, struct wf_str *out)
 	wf_str_addf(out, "weft_nodes{state=\"alive\"} %zu\nweft_nodes{state=\"lost\"} %zu\n", alive,
 		    lost);
 	wf_ctl_probe_metrics(control, out);
+	wf_ctl_encrypt_metrics(control, out);
 	wf_ctl_metric_head(out, "weft_remote_endpoints", "gauge",
 			   "Endpoints of other nodes that are known here.");
 	wf_str_addf(out, "weft_remote_endpoints %zu\n", control->cluster.remotes.count);

@@ -148,6 +148,7 @@ static int force_node(struct wf_control *control, const char *name, const json_t
 			return wf_fail(err, -ENOMEM, "out of memory");
 		json_decref(control->policy.self);
 		control->policy.self = copy;
+		wf_ctl_encrypt_learn_self(control, document);
 		return wf_ctl_policy_self_put(control, err);
 	}
 	r = wf_node_from_json(&spec, document, err);

@@ -25,9 +25,11 @@ static bool is_ours(uint32_t ifindex)
 	return ifindex >= WF_IFINDEX_BASE && ifindex < WF_IFINDEX_BASE + WF_MAX_SLOTS;
 }
 
+/* The overlay's, or one that it is encrypted by. */
 static bool is_overlay(const struct wf_control *control, uint32_t ifindex)
 {
-	return ifindex && ifindex == control->cluster.overlay_ifindex;
+	return ifindex && (ifindex == control->cluster.overlay_ifindex ||
+			   wf_ctl_encrypt_has(control, ifindex));
 }
 
 void wf_ctl_dirty(struct wf_control *control, uint32_t dirty)
@@ -175,7 +177,8 @@ static bool is_own_destination(const struct wf_control *control, const struct wf
 
 static void on_route(struct wf_control *control, const struct wf_net_event *event)
 {
-	const bool is_own = event->protocol == WF_NET_ROUTE_PROTOCOL;
+	const bool is_own = event->protocol == WF_NET_ROUTE_PROTOCOL ||
+			    event->protocol == WF_NET_TUNNEL_PROTOCOL;
 	char text[WF_ADDR_TEXT];
 
 	if (event->type == WF_NET_EVENT_ROUTE_DEL && is_own)
@@ -194,7 +197,8 @@ static void on_addr(struct wf_control *control, const struct wf_net_event *event
 {
 	if (event->ifindex != control->weft0_ifindex)
 		wf_ctl_dirty(control, CTL_DIRTY_UPLINKS);
-	if ((event->type == WF_NET_EVENT_ADDR_DEL && event->ifindex == control->weft0_ifindex) ||
+	if ((event->type == WF_NET_EVENT_ADDR_DEL &&
+	     (event->ifindex == control->weft0_ifindex || is_overlay(control, event->ifindex))) ||
 	    is_macvlan_parent(control, event->ifindex))
 		wf_ctl_dirty(control, CTL_DIRTY_HOST);
 }

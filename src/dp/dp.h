@@ -27,6 +27,7 @@ enum wf_dp_program {
 	WF_DP_FROM_UPLINK,    /* filter of a device that leads outside, ingress */
 	WF_DP_TO_UPLINK,      /* the same, egress */
 	WF_DP_FROM_OVERLAY,   /* filter of the overlay's device, ingress */
+	WF_DP_FROM_TUNNEL,    /* filter of the WireGuard device, ingress */
 	WF_DP_PROGRAM_COUNT,
 };
 

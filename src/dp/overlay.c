@@ -8,25 +8,27 @@
 #include "base/addr.h"
 #include "dp/dp_priv.h"
 
+static int node_get(struct wf_dp *dp, uint32_t number, struct wf_node_value *ret_value,
+		    struct wf_err *err)
+{
+	if (number >= WF_MAX_NODES)
+		return wf_fail(err, -ENOSPC, "more than %d nodes", WF_MAX_NODES - 1);
+	if (bpf_map_lookup_elem(dp->map_fds[WF_DP_MAP_NODES], &number, ret_value) < 0)
+		return wf_fail(err, -errno, "cannot read node %u: %s", number, strerror(errno));
+	return 0;
+}
+
 int wf_dp_overlay_set(struct wf_dp *dp, uint32_t ifindex, const struct wf_addr *underlay,
 		      uint16_t port, struct wf_err *err)
 {
-	const struct wf_node_value value = { .ifindex = ifindex,
-					     .underlay = *underlay,
-					     .port = htons(port) };
 	const uint32_t number = WF_NODE_SELF;
-
-	return wf_dp_entry_put(dp, WF_DP_MAP_NODES, &number, &value, err);
-}
-
-static int node_get(struct wf_dp *dp, uint32_t number, struct wf_addr *ret_underlay)
-{
 	struct wf_node_value value = {};
+	int r = node_get(dp, number, &value, err);
 
-	if (bpf_map_lookup_elem(dp->map_fds[WF_DP_MAP_NODES], &number, &value) < 0)
-		return -errno;
-	*ret_underlay = value.underlay;
-	return 0;
+	value.ifindex = ifindex;
+	value.underlay = *underlay;
+	value.port = htons(port);
+	return r < 0 ? r : wf_dp_entry_put(dp, WF_DP_MAP_NODES, &number, &value, err);
 }
 
 int wf_dp_member_get(struct wf_dp *dp, const struct wf_addr *underlay, uint32_t *ret_number)
@@ -49,22 +51,60 @@ static int drop_member(struct wf_dp *dp, uint32_t number, const struct wf_addr *
 int wf_dp_node_set(struct wf_dp *dp, uint32_t number, const struct wf_node_value *value,
 		   struct wf_err *err)
 {
-	static const struct wf_node_value none;
-	const struct wf_node_value *now = value ? value : &none;
-	struct wf_addr before = none.underlay;
+	struct wf_node_value before = {}, now = {};
 	int r;
 
-	if (number == WF_NODE_SELF || number >= WF_MAX_NODES)
-		return wf_fail(err, -ENOSPC, "more than %d nodes", WF_MAX_NODES - 1);
-	r = node_get(dp, number, &before);
-	if (r == 0 && !wf_addr_equal(&before, &now->underlay))
-		r = drop_member(dp, number, &before);
+	if (number == WF_NODE_SELF)
+		return wf_fail(err, -EINVAL, "node %u is this one", number);
+	r = value ? 0 : wf_dp_node_tunnels_set(dp, number, NULL, 0, err);
+	if (r == 0)
+		r = node_get(dp, number, &before, err);
+	if (r < 0)
+		return r;
+	if (value)
+		now = *value;
+	memcpy(now.tunnels, before.tunnels, sizeof(now.tunnels));
+	if (!wf_addr_equal(&before.underlay, &now.underlay))
+		r = drop_member(dp, number, &before.underlay);
 	if (r < 0)
 		return wf_fail(err, r, "cannot change node %u: %s", number, strerror(-r));
-	r = wf_dp_entry_put(dp, WF_DP_MAP_NODES, &number, now, err);
+	r = wf_dp_entry_put(dp, WF_DP_MAP_NODES, &number, &now, err);
 	if (r < 0 || !value)
 		return r;
 	return wf_dp_entry_put(dp, WF_DP_MAP_MEMBERS, &value->underlay, &number, err);
+}
+
+static bool has_tunnel(const struct wf_addr *tunnels, size_t count, const struct wf_addr *addr)
+{
+	for (size_t i = 0; i < count; i++)
+		if (wf_addr_equal(&tunnels[i], addr))
+			return true;
+	return false;
+}
+
+/* Frames are taken before they are sent there, and not any more after that. */
+int wf_dp_node_tunnels_set(struct wf_dp *dp, uint32_t number, const struct wf_addr *tunnels,
+			   size_t count, struct wf_err *err)
+{
+	struct wf_addr before[WF_MAX_TUNNELS];
+	struct wf_node_value value = {};
+	int r = node_get(dp, number, &value, err);
+
+	if (r < 0)
+		return r;
+	memcpy(before, value.tunnels, sizeof(before));
+	memset(value.tunnels, 0, sizeof(value.tunnels));
+	for (size_t i = 0; r == 0 && i < count; i++) {
+		value.tunnels[i] = tunnels[i];
+		if (number != WF_NODE_SELF)
+			r = wf_dp_entry_put(dp, WF_DP_MAP_MEMBERS, &tunnels[i], &number, err);
+	}
+	if (r == 0)
+		r = wf_dp_entry_put(dp, WF_DP_MAP_NODES, &number, &value, err);
+	for (size_t i = 0; r == 0 && i < WF_MAX_TUNNELS; i++)
+		if (!wf_addr_is_zero(&before[i]) && !has_tunnel(tunnels, count, &before[i]))
+			r = drop_member(dp, number, &before[i]);
+	return r;
 }
 
 static struct wf_addr_key key_of(const struct wf_addr *addr)

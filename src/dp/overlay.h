@@ -22,6 +22,13 @@ int wf_dp_overlay_set(struct wf_dp *dp, uint32_t ifindex, const struct wf_addr *
 int wf_dp_node_set(struct wf_dp *dp, uint32_t number, const struct wf_node_value *value,
 		   struct wf_err *err);
 
+/*
+ * A node's addresses inside WireGuard (WF_NODE_SELF: this one's own): frames from there are taken
+ * for encrypted networks, and sent to the first. None: packets of such networks are dropped.
+ */
+int wf_dp_node_tunnels_set(struct wf_dp *dp, uint32_t number, const struct wf_addr *tunnels,
+			   size_t count, struct wf_err *err);
+
 /* The number of the node whose tunnel ends there. -ENOENT. */
 int wf_dp_member_get(struct wf_dp *dp, const struct wf_addr *underlay, uint32_t *ret_number);
 

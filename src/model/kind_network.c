@@ -10,6 +10,7 @@ static const char *const drivers[] = { "bridge", "overlay", "routed", "host",
 static const char *const encapsulations[] = { "across-subnets", "never", NULL };
 static const char *const modes[] = { "bridge", "private", "vepa", "passthru",
 				     "l2",     "l3",      "l3s",  NULL };
+static const char *const encryptions[] = { "none", "wireguard", NULL };
 static const char *const families[] = { "IPv4", "IPv6", NULL };
 
 static const struct wf_schema family = { .type = WF_SCHEMA_STRING, .choices = families };
@@ -114,6 +115,11 @@ static const struct wf_schema spec_fields[] = {
 	  .choices = modes,
 	  .help = "macvlan: `bridge` (default), `private`, `vepa`, `passthru`. ipvlan: `l2` "
 		  "(default), `l3`, `l3s`." },
+	{ .name = "encryption",
+	  .type = WF_SCHEMA_STRING,
+	  .choices = encryptions,
+	  .help = "overlay: `wireguard` encrypts what goes from node to node, `none` does not. "
+		  "Default: what `--encryption` of weftd says when the network is made." },
 	{ .name = "hostAccess",
 	  .type = WF_SCHEMA_BOOL,
 	  .help = "macvlan: the host reaches its own containers. Default: true." },

@@ -93,6 +93,26 @@ enum wf_driver_mode wf_mode_from_name(const char *name)
 	return (enum wf_driver_mode)mode;
 }
 
+static const char *const encryptions[WF_ENCRYPTION_COUNT] = {
+	[WF_ENCRYPTION_DEFAULT] = "",
+	[WF_ENCRYPTION_NONE] = "none",
+	[WF_ENCRYPTION_WIREGUARD] = "wireguard",
+};
+
+const char *wf_encryption_name(enum wf_encryption encryption)
+{
+	return encryption < WF_ENCRYPTION_COUNT ? encryptions[encryption] : "";
+}
+
+enum wf_encryption wf_encryption_from_name(const char *name)
+{
+	unsigned int encryption = 0;
+
+	while (encryption < WF_ENCRYPTION_COUNT && strcmp(encryptions[encryption], name) != 0)
+		encryption++;
+	return (enum wf_encryption)encryption;
+}
+
 bool wf_driver_has_subnets(enum wf_driver driver)
 {
 	return drivers[driver].has_subnets;
@@ -274,6 +294,10 @@ static int write_spec(json_t *spec, const struct wf_network *network)
 	    json_object_set_new(spec, "coolDown", json_string(cool_down)) < 0 ||
 	    json_object_set_new(spec, "sticky", json_boolean(network->sticky)) < 0)
 		return -ENOMEM;
+	if (network->encryption != WF_ENCRYPTION_DEFAULT &&
+	    json_object_set_new(spec, "encryption",
+				json_string(wf_encryption_name(network->encryption))) < 0)
+		return -ENOMEM;
 	return write_parent(spec, network);
 }
 
@@ -329,6 +353,8 @@ int wf_network_check_change(const struct wf_network *from, const struct wf_netwo
 		return BUSY(err, "spec.parent", "the parent cannot change");
 	if (from->internal != to->internal)
 		return BUSY(err, "spec.internal", "cannot change");
+	if (from->encryption != to->encryption)
+		return BUSY(err, "spec.encryption", "the encryption cannot change");
 	if (from->mtu != to->mtu)
 		return BUSY(err, "spec.mtu", "the MTU cannot change");
 	for (size_t i = 0; i < from->subnet_count; i++) {

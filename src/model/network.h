@@ -24,6 +24,7 @@
  *     mode: bridge | private | vepa | passthru | l2 | l3 | l3s
  *     hostAccess: true                # macvlan: the host reaches its own containers
  *     encapsulation: across-subnets | never   # routed: to nodes that are behind a router
+ *     encryption: none | wireguard    # overlay: between nodes; default: that of --encryption
  */
 #ifndef WEFT_MODEL_NETWORK_H
 #define WEFT_MODEL_NETWORK_H
@@ -69,6 +70,13 @@ enum wf_encapsulation {
 	WF_ENCAPSULATION_COUNT,
 };
 
+enum wf_encryption {
+	WF_ENCRYPTION_DEFAULT, /* the document does not say */
+	WF_ENCRYPTION_NONE,
+	WF_ENCRYPTION_WIREGUARD,
+	WF_ENCRYPTION_COUNT,
+};
+
 /* An inclusive run of addresses. */
 struct wf_range {
 	struct wf_addr first;
@@ -105,7 +113,8 @@ struct wf_network {
 	enum wf_encapsulation encapsulation;
 	bool sticky;
 	bool host_access;
-	uint32_t mtu; /* 0: found by itself */
+	enum wf_encryption encryption; /* overlay: between nodes */
+	uint32_t mtu;                  /* 0: found by itself */
 	uint64_t cool_down_ms;
 	uint32_t number; /* node-local number, spec-less; kept in status.number; 0: none yet */
 };
@@ -136,6 +145,8 @@ bool wf_driver_is_routed(enum wf_driver driver);
 bool wf_driver_is_shared(enum wf_driver driver);
 const char *wf_encapsulation_name(enum wf_encapsulation encapsulation);
 enum wf_encapsulation wf_encapsulation_from_name(const char *name);
+const char *wf_encryption_name(enum wf_encryption encryption); /* "" for DEFAULT */
+enum wf_encryption wf_encryption_from_name(const char *name);
 const char *wf_mode_name(enum wf_driver_mode mode); /* "" for DEFAULT */
 enum wf_driver_mode wf_mode_from_name(const char *name);
 

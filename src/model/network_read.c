@@ -203,6 +203,24 @@ static int read_flags(struct wf_network *network, const json_t *spec, struct wf_
 	return 0;
 }
 
+static int read_encryption(struct wf_network *network, const json_t *spec, struct wf_err *err)
+{
+	const char *text = wf_json_str(spec, "encryption", "");
+	char excerpt[WF_FIELD_EXCERPT_BYTES];
+
+	network->encryption = wf_encryption_from_name(text);
+	if (network->encryption == WF_ENCRYPTION_COUNT)
+		return wf_field_fail(err, "spec.encryption",
+				     "\"%s\" is no encryption (none, wireguard)",
+				     wf_field_excerpt(text, excerpt));
+	if (network->encryption == WF_ENCRYPTION_WIREGUARD && network->driver != WF_DRIVER_OVERLAY)
+		return wf_field_fail(err, "spec.encryption",
+				     "wireguard is for overlay only, not for %s: other networks do "
+				     "not go from node to node",
+				     wf_driver_name(network->driver));
+	return 0;
+}
+
 static int read_number(struct wf_network *network, const json_t *document, struct wf_err *err)
 {
 	int64_t number = wf_json_int(json_object_get(document, "status"), "number", 0);
@@ -219,7 +237,7 @@ static int read_network(struct wf_network *network, const json_t *document, stru
 	const json_t *spec = json_object_get(document, "spec");
 	static int (*const steps[])(struct wf_network *, const json_t *, struct wf_err *) = {
 		read_driver,     read_parent, read_encapsulation, read_families,
-		wf_subnets_read, read_flags,  read_cool_down,
+		wf_subnets_read, read_flags,  read_cool_down,     read_encryption,
 	};
 	int r = wf_meta_from_json(&network->meta, document, err);
 

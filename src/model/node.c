@@ -135,6 +135,16 @@ static int read_annotation(struct wf_node *node, const char *key, add_fn add, st
 	return 0;
 }
 
+static int read_tunnels(struct wf_node *node, struct wf_err *err)
+{
+	const char *text = wf_labels_get(&node->meta.annotations, WF_ANNOTATION_WIREGUARD);
+
+	if (!text || wf_node_tunnels_parse(text, node->tunnels, &node->tunnel_count) == 0)
+		return 0;
+	return wf_field_fail(err, "metadata.annotations." WF_ANNOTATION_WIREGUARD,
+			     "is not \"KEY PORT\", or two of them with a comma between");
+}
+
 int wf_node_from_json(struct wf_node *node, const json_t *document, struct wf_err *err)
 {
 	_cleanup_(wf_node_done) struct wf_node fresh = { .addr_count = 0 };
@@ -146,6 +156,8 @@ int wf_node_from_json(struct wf_node *node, const json_t *document, struct wf_er
 		r = read_annotation(&fresh, WF_ANNOTATION_ADDRESSES, add_address, err);
 	if (r == 0)
 		r = read_annotation(&fresh, WF_ANNOTATION_HOST_ADDRESSES, add_host, err);
+	if (r == 0)
+		r = read_tunnels(&fresh, err);
 	if (r < 0)
 		return wf_field_name_object(r, document, err);
 	*node = fresh;

@@ -3,6 +3,8 @@
 #ifndef WEFT_MODEL_NODE_H
 #define WEFT_MODEL_NODE_H
 
+#include <weft/abi/limits.h>
+
 #include "base/addr.h"
 #include "model/meta.h"
 
@@ -12,10 +14,22 @@
 /* Its addresses where nobody writes a status: "192.0.2.1, 2001:db8::1". */
 #define WF_ANNOTATION_ADDRESSES "weft.dev/addresses"
 
+/* WireGuard keys (base64) and UDP ports of the node, the one in use first: "KEY PORT, KEY PORT". */
+#define WF_ANNOTATION_WIREGUARD "weft.dev/wireguard"
+
 /* What its host has in networks of all nodes, each as NETWORK/ADDRESS; weft writes it. */
 #define WF_ANNOTATION_HOST_ADDRESSES "weft.dev/host-addresses"
 
 #define WF_NODE_MAX_ADDRESSES 64
+#define WF_NODE_KEY_BYTES     32
+/* Enough for wf_node_tunnels_format(), NUL included. */
+#define WF_NODE_TUNNELS_TEXT 128
+
+/* Where a node takes WireGuard packets, as whom. */
+struct wf_node_tunnel {
+	uint8_t key[WF_NODE_KEY_BYTES]; /* public */
+	uint16_t port;
+};
 
 /* An address of the node's host in a network. */
 struct wf_node_host {
@@ -31,6 +45,8 @@ struct wf_node {
 	size_t host_count, host_capacity;
 	/* Neighbours of its segment send IPv6 there; zero: not known. Not among the addresses. */
 	struct wf_addr link_local;
+	struct wf_node_tunnel tunnels[WF_MAX_TUNNELS];
+	size_t tunnel_count;
 };
 
 void wf_node_done(struct wf_node *node);
@@ -41,5 +57,17 @@ void wf_node_done(struct wf_node *node);
  * status' LinkLocalIP stands apart.
  */
 int wf_node_from_json(struct wf_node *node, const json_t *document, struct wf_err *err);
+
+/* The annotation's text; "" for none. Returns buf, of WF_NODE_TUNNELS_TEXT bytes. */
+char *wf_node_tunnels_format(const struct wf_node_tunnel *tunnels, size_t count, char *buf);
+/* The other way. -EINVAL. */
+int wf_node_tunnels_parse(const char *text, struct wf_node_tunnel *ret_tunnels, size_t *ret_count);
+/*
+ * The address that a tunnel's owner has inside of it: it follows from the key, so that nobody can
+ * claim another node's.
+ */
+struct wf_addr wf_node_tunnel_address(const struct wf_node_tunnel *tunnel);
+/* The prefix that all of them have. */
+struct wf_prefix wf_node_tunnel_prefix(void);
 
 #endif

@@ -21,6 +21,8 @@ struct wf_net;
 
 /* rtm_protocol of every route that weft makes, so that it finds its own again. */
 #define WF_NET_ROUTE_PROTOCOL 119
+/* The same of the two routes for tunnels of encrypted networks (net/wireguard.h). */
+#define WF_NET_TUNNEL_PROTOCOL 120
 /* Interface groups: live endpoint devices, and those waiting to be deleted. */
 #define WF_NET_GROUP_LIVE 0x77660001
 #define WF_NET_GROUP_DEAD 0x77660002

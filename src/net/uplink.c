@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Which devices of the host lead outside, and the host's addresses. */
 #include "net/uplink.h"
+#include "net/wireguard.h"
 
 #include <errno.h>
 #include <linux/if_addr.h>
@@ -43,6 +44,7 @@ static bool is_own(const struct wf_net_link *link)
 	       link->group == WF_NET_GROUP_DEAD || strcmp(link->name, WF_NET_HOST_DEVICE) == 0 ||
 	       strcmp(link->name, WF_NET_HOST_PEER) == 0 ||
 	       strcmp(link->name, WF_NET_OVERLAY_DEVICE) == 0 ||
+	       strncmp(link->name, WF_NET_WG_DEVICE, strlen(WF_NET_WG_DEVICE)) == 0 ||
 	       (strcmp(link->kind, "macvlan") == 0 &&
 		sscanf(link->name, "wfm%u%c", &number, &rest) == 1);
 }

@@ -26,10 +26,13 @@
 #define MAX_NODE_GRACE_MS 2592000000ULL
 #define MIN_NODE_PROBE_MS 1000
 #define MAX_NODE_PROBE_MS 3600000
+#define MAX_ROTATE_MS     31536000000ULL
 
 static const char *const formats[] = { "table", "json", NULL };
 static const char *const xdp_modes[] = { "off", "auto", "native", NULL };
 static const char *const firewall_modes[] = { "respect", "bypass", NULL };
+
+static const char *const encryptions[] = { "none", "wireguard", NULL };
 
 static const char *const policy_logs[] = { "none", "denied", "all", NULL };
 
@@ -235,6 +238,30 @@ const struct wf_option weftd_options[] = {
 	  .max = UINT16_MAX,
 	  .value = "PORT",
 	  .help = "UDP port of networks that reach other nodes (VXLAN); on every node the same" },
+	{ .name = "encryption",
+	  .type = WF_OPTION_CHOICE,
+	  .offset = MEMBER(encryption),
+	  .fallback = "none",
+	  .choices = encryptions,
+	  .value = "HOW",
+	  .help = "whether new overlay networks that do not say are encrypted between nodes" },
+	{ .name = "encryption-port",
+	  .type = WF_OPTION_U64,
+	  .offset = MEMBER(encryption_port),
+	  .fallback = "51820",
+	  .min = 1,
+	  .max = UINT16_MAX - 1,
+	  .value = "PORT",
+	  .help = "UDP port of WireGuard between nodes; the next one is used as well, while the "
+		  "key is changed" },
+	{ .name = "encryption-rotate",
+	  .type = WF_OPTION_DURATION,
+	  .offset = MEMBER(encryption_rotate_ms),
+	  .fallback = "0",
+	  .max = MAX_ROTATE_MS,
+	  .value = "TIME",
+	  .help = "age at which this node's WireGuard key is changed for a new one; 0: only when "
+		  "asked to ('weft node rotate-key')" },
 	{ .name = "node-grace",
 	  .type = WF_OPTION_DURATION,
 	  .offset = MEMBER(node_grace_ms),

@@ -32,6 +32,9 @@ struct weftd_config {
 	uint64_t overlay_port;
 	uint64_t node_grace_ms;
 	uint64_t node_probe_ms;
+	char *encryption;
+	uint64_t encryption_port;
+	uint64_t encryption_rotate_ms;
 	char *uplinks;
 	char *xdp;
 	char *firewall;

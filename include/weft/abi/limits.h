@@ -7,7 +7,7 @@
 #define WEFT_ABI_LIMITS_H
 
 /* Part of the name of the pin directory: a daemon never opens maps of another layout. */
-#define WF_ABI_VERSION 5
+#define WF_ABI_VERSION 6
 
 /* Slots of the endpoint table. Slot 0 is the host itself, so WF_MAX_SLOTS - 1 endpoints. */
 #define WF_MAX_SLOTS 16384
@@ -117,6 +117,24 @@
  * lets it pass at once. Nobody else sees a packet between the two.
  */
 #define WF_MARK_NEAR 0x77664e01
+
+/*
+ * Bit of the mark of what came out of the node's WireGuard device, from there to the device of the
+ * overlay: that its outer source is who it says was proved by the peer's key. To be left alone too.
+ */
+#define WF_MARK_SEALED 0x04000000
+
+/*
+ * Tunnel addresses: of this prefix, fd77:6566:7400::/48, followed by the first bytes of the key.
+ * On every node the same; nothing else may have addresses of it.
+ */
+#define WF_TUNNEL_PREFIX_WORD0 0xfd776566
+#define WF_TUNNEL_PREFIX_WORD1 0x74000000 /* the upper half */
+#define WF_TUNNEL_PREFIX_BITS  48
+/* Tunnels of a node: two while its key is being changed. */
+#define WF_MAX_TUNNELS 2
+/* Outer addresses that frames are taken from. */
+#define WF_MAX_MEMBERS ((1 + WF_MAX_TUNNELS) * WF_MAX_NODES)
 
 /* Priority and handle of weft's filters on uplinks, beside those of others. */
 #define WF_UPLINK_PRIORITY 0x7746

@@ -109,7 +109,13 @@
 	  "see 'weft node ls' and the log of weftd")                                               \
 	X(NODE_BEHIND_ROUTER, 53, "node_behind_router", policy,                                    \
 	  "the node is on no shared segment, and nothing may be encapsulated",                     \
-	  "see 'weft node ls'; spec.encapsulation: across-subnets would let it pass")
+	  "see 'weft node ls'; spec.encapsulation: across-subnets would let it pass")              \
+	X(OVERLAY_CLEAR, 54, "overlay_clear", attack,                                              \
+	  "of an encrypted network, but came in clear text",                                       \
+	  "somebody forges it, or the nodes do not agree on spec.encryption")                      \
+	X(NO_TUNNEL, 55, "no_tunnel", error,                                                       \
+	  "the network is encrypted and one of the two nodes has no WireGuard",                    \
+	  "see ENCRYPTION in 'weft node ls', and the log of weftd there")
 
 enum wf_reason {
 	WF_REASON_NONE = 0,

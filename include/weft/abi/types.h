@@ -9,6 +9,8 @@
 
 #include <linux/types.h>
 
+#include <weft/abi/limits.h>
+
 /* One address format for both families: IPv4 is held as ::ffff:a.b.c.d. Network byte order. */
 struct wf_addr {
 	union {
@@ -76,6 +78,8 @@ struct wf_node_value {
 	struct wf_addr underlay; /* where its tunnel ends */
 	struct wf_addr next_hop; /* for IPv6 where the underlay is IPv4; zero: there is none */
 	struct wf_addr router; /* who is sent what is encapsulated: the node itself, or a router */
+	struct wf_addr
+		tunnels[WF_MAX_TUNNELS]; /* inside WireGuard; the first is sent to; zero: none */
 	/*
 	 * WF_NODE_SELF: the device of the overlay; 0: none. Others: the device whose segment the node
 	 * is on as well; 0: it is behind a router.
@@ -98,6 +102,7 @@ enum wf_net_flag {
 	WF_NET_OVERLAY = 1 << 6,    /* the same network on every node; its number is the VNI */
 	WF_NET_ROUTED = 1 << 7,     /* beside that: no tunnel to nodes on a shared segment */
 	WF_NET_PLAIN = 1 << 8,      /* beside that: and none to others */
+	WF_NET_ENCRYPTED = 1 << 9,  /* between nodes only inside WireGuard */
 };
 
 /* One subnet of a network: an address is inside when (address & mask) == base. */
@@ -189,7 +194,7 @@ _Static_assert(sizeof(struct wf_addr_key) == 24, "wf_addr_key");
 _Static_assert(sizeof(struct wf_addr_value) == 8, "wf_addr_value");
 _Static_assert(sizeof(struct wf_net_value) == 56 + 8 * 32, "wf_net_value");
 _Static_assert(sizeof(struct wf_remote_value) == 8, "wf_remote_value");
-_Static_assert(sizeof(struct wf_node_value) == 64, "wf_node_value");
+_Static_assert(sizeof(struct wf_node_value) == 96, "wf_node_value");
 _Static_assert(sizeof(struct wf_traffic_value) == 64, "wf_traffic_value");
 _Static_assert(sizeof(struct wf_config_value) == 24, "wf_config_value");
 _Static_assert(sizeof(struct wf_flow_seen) == 8, "wf_flow_seen");

@@ -80,9 +80,14 @@ static inline __u32 *wf_map_member(const struct wf_addr *underlay)
 {
 	static __thread __u32 number;
 
-	for (number = 1; number < NATIVE_NODES; number++)
-		if (memcmp(&native.nodes[number].underlay, underlay, sizeof(*underlay)) == 0)
+	for (number = 1; number < NATIVE_NODES; number++) {
+		const struct wf_node_value *node = &native.nodes[number];
+
+		if (memcmp(&node->underlay, underlay, sizeof(*underlay)) == 0 ||
+		    memcmp(&node->tunnels[0], underlay, sizeof(*underlay)) == 0 ||
+		    memcmp(&node->tunnels[1], underlay, sizeof(*underlay)) == 0)
 			return &number;
+	}
 	return NULL;
 }
 

@@ -49,6 +49,8 @@ bool fake_dp_source(const struct wf_dp *dp, uint32_t service, const char *prefix
 const char *fake_dp_cgroup(const struct wf_dp *dp); /* "": the socket hooks are nowhere */
 enum wf_dp_xdp_mode fake_dp_xdp(const struct wf_dp *dp, uint32_t ifindex);
 
+/* WF_MAX_TUNNELS addresses of a node inside WireGuard; zero: none. */
+const struct wf_addr *fake_dp_tunnels(const struct wf_dp *dp, uint32_t number);
 /* What is in the tables of the overlay; NULL: nothing. */
 const struct wf_remote_value *fake_dp_remote(struct wf_dp *dp, const char *addr);
 /* Of the tunnel that programs open; 0: the device alone does. */

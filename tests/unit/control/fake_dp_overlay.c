@@ -22,6 +22,7 @@ struct fake_overlay {
 	uint32_t ifindex;
 	uint16_t port;
 	struct wf_node_value nodes[NODES]; /* zero: none */
+	struct wf_addr tunnels[NODES][WF_MAX_TUNNELS];
 	struct remote remotes[REMOTES];
 	size_t count;
 };
@@ -60,7 +61,26 @@ int wf_dp_node_set(struct wf_dp *dp, uint32_t number, const struct wf_node_value
 	if (number == WF_NODE_SELF || number >= NODES)
 		abort();
 	dp->overlay->nodes[number] = value ? *value : none;
+	if (!value)
+		memset(dp->overlay->tunnels[number], 0, sizeof(dp->overlay->tunnels[number]));
 	return 0;
+}
+
+int wf_dp_node_tunnels_set(struct wf_dp *dp, uint32_t number, const struct wf_addr *tunnels,
+			   size_t count, struct wf_err *err)
+{
+	PASS(FAKE_DP, err);
+	if (number >= NODES || count > WF_MAX_TUNNELS)
+		abort();
+	memset(dp->overlay->tunnels[number], 0, sizeof(dp->overlay->tunnels[number]));
+	for (size_t i = 0; i < count; i++)
+		dp->overlay->tunnels[number][i] = tunnels[i];
+	return 0;
+}
+
+const struct wf_addr *fake_dp_tunnels(const struct wf_dp *dp, uint32_t number)
+{
+	return dp->overlay->tunnels[number];
 }
 
 int wf_dp_member_get(struct wf_dp *dp, const struct wf_addr *underlay, uint32_t *ret_number)

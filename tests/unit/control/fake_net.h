@@ -9,6 +9,7 @@
 
 #include "base/str.h"
 #include "net/net.h"
+#include "net/wireguard.h"
 
 /* fake_net_echo.c: how echo requests fare, of all nodes; to be set by tests. */
 struct fake_echo {
@@ -97,5 +98,22 @@ bool fake_net_is_busy(const struct wf_net *net);
  * "block ...", "uplink ...", "inside ...". Buried ones are left out.
  */
 void fake_net_dump(const struct wf_net *net, struct wf_str *out);
+
+/* A WireGuard device as it was set up. */
+#define FAKE_WG_PEERS 16
+struct fake_wg {
+	uint8_t key[WF_WG_KEY_BYTES];
+	uint16_t port;
+	struct wf_wg_peer peers[FAKE_WG_PEERS];
+	size_t peer_count;
+	bool has_met_all;
+};
+const struct fake_wg *fake_net_wg(const struct wf_net *net, unsigned int digit);
+/* The device that tunnel addresses lead into, 0: none; and whether there is an end to that. */
+uint32_t fake_net_wg_way(const struct wf_net *net, bool *ret_has_end);
+/* No device can be made or changed, or they can again. */
+void fake_net_wg_break(struct wf_net *net, bool on);
+/* All peers of a device have shaken hands, or none. */
+void fake_net_wg_meet(struct wf_net *net, unsigned int digit, bool on);
 
 #endif

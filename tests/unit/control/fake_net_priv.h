@@ -119,6 +119,10 @@ struct wf_net {
 	size_t event_count;
 	int event_fd;
 	uint32_t next_ifindex;
+	struct fake_wg wg[2];
+	bool wg_broken;  /* none can be made */
+	uint32_t wg_way; /* device that tunnel addresses lead into; 0: none */
+	bool wg_has_end; /* without one they are refused */
 	uint64_t next_inode;
 	int32_t next_nsid;
 	size_t fds[MAX_FDS]; /* descriptor -> namespace + 1 */

@@ -13,6 +13,7 @@
 /* As fake_dp.c gives them; all programs have one descriptor there. */
 #define FROM_UPLINK_ID 702
 #define OVERLAY_ID     704
+#define TUNNEL_ID      705
 #define TO_UPLINK_ID   703
 #define HOST_COOKIE    1
 
@@ -103,7 +104,9 @@ int wf_net_uplink_attach(struct wf_net *net, uint32_t ifindex, int ingress_fd, i
 		return wf_fail(err, -ENODEV, "there is no interface with index %u", ifindex);
 	if (link->is_foreign)
 		return wf_fail(err, -EBUSY, "%s has shared blocks that are not weft's", link->name);
-	link->from_uplink = strcmp(link->kind, "vxlan") == 0 ? OVERLAY_ID : FROM_UPLINK_ID;
+	link->from_uplink = strcmp(link->kind, "vxlan") == 0       ? OVERLAY_ID
+			    : strcmp(link->kind, "wireguard") == 0 ? TUNNEL_ID
+								   : FROM_UPLINK_ID;
 	if (ingress_fd < 0)
 		link->from_uplink = 0;
 	link->to_uplink = egress_fd < 0 ? 0 : TO_UPLINK_ID;

@@ -101,6 +101,9 @@ int lab_start(struct lab *lab)
 					    .node_grace_ms = 60000,
 					    .node_probe_ms = lab->probe_ms,
 					    .run_dir = "/nonexistent",
+					    .state_dir = lab->state_dir,
+					    .encryption = WF_ENCRYPTION_NONE,
+					    .encryption_port = 51820,
 					    .cool_down_ms = lab->cool_down_ms,
 					    .uplinks = "auto",
 					    .xdp = "off",
@@ -190,7 +193,7 @@ struct lab *lab_join(struct lab *first, const char *node, const char *node_ip)
 
 struct lab *lab_beside(struct lab *first, const char *node, const char *node_ip)
 {
-	return make(first->store, node, node_ip);
+	return make(first ? first->store : NULL, node, node_ip);
 }
 
 void lab_use(const struct lab *lab)

@@ -30,6 +30,7 @@ struct lab {
 	const char *node;      /* its name; borrowed */
 	const char *node_ip;   /* NULL: the store is its own */
 	uint64_t probe_ms;     /* how often it asks whether others are reached; 0: never */
+	const char *state_dir; /* for the node's key; NULL: none; borrowed */
 	bool is_guest;         /* the store is another lab's */
 };
 

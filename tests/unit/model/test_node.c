@@ -132,9 +132,63 @@ static void test_allocation_failures(void **state)
 	}
 }
 
+#define KEY_A "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="
+#define KEY_B "//////////////////////////////////////////8="
+
+static void test_tunnels(void **state)
+{
+	_cleanup_(wf_node_done) struct wf_node node = { .addr_count = 0 };
+	_cleanup_json_ json_t *in =
+		parse("metadata: {name: n, annotations: {weft.dev/wireguard: '" KEY_A
+		      " 51820, " KEY_B " 1'}}");
+	char text[WF_NODE_TUNNELS_TEXT], addr_text[WF_ADDR_TEXT];
+	struct wf_prefix prefix = wf_node_tunnel_prefix();
+	struct wf_addr addr;
+
+	assert_int_equal(wf_node_from_json(&node, in, NULL), 0);
+	assert_int_equal(node.tunnel_count, 2);
+	assert_int_equal(node.tunnels[0].key[31], 31);
+	assert_int_equal(node.tunnels[1].port, 1);
+	assert_string_equal(wf_node_tunnels_format(node.tunnels, 2, text),
+			    KEY_A " 51820, " KEY_B " 1");
+	assert_string_equal(wf_node_tunnels_format(node.tunnels, 0, text), "");
+	addr = wf_node_tunnel_address(&node.tunnels[0]);
+	assert_string_equal(wf_addr_format(&addr, addr_text), "fd77:6566:7400:1:203:405:607:809");
+	assert_true(wf_prefix_contains(&prefix, &addr));
+	addr = wf_node_tunnel_address(&node.tunnels[1]);
+	assert_true(wf_prefix_contains(&prefix, &addr));
+}
+
+static void test_tunnel_refusals(void **state)
+{
+	static const char *const rows[] = {
+		"x",
+		KEY_A,
+		KEY_A " ",
+		KEY_A " 0",
+		KEY_A " 65536",
+		KEY_A " 51820x",
+		KEY_A "  1",
+		KEY_A " 1,",
+		KEY_A " 1, " KEY_A " 2",
+		KEY_A " 1, " KEY_B " 2, " KEY_B " 3",
+		"AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh== 51820",
+	};
+
+	for (size_t i = 0; i < WF_ARRAY_LEN(rows); i++) {
+		struct wf_node_tunnel tunnels[WF_MAX_TUNNELS];
+		size_t count = 7;
+
+		if (wf_node_tunnels_parse(rows[i], tunnels, &count) != -EINVAL || count != 7)
+			fail_msg("\"%s\" is taken", rows[i]);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_tunnels),
+		cmocka_unit_test(test_tunnel_refusals),
 		cmocka_unit_test(test_everything),
 		cmocka_unit_test(test_least),
 		cmocka_unit_test(test_refusals),

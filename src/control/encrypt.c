@@ -1,0 +1,420 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Encryption between nodes: devices, peers, the route that leads there, what others are told. */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/json.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "control/control_priv.h"
+#include "dp/overlay.h"
+#include "net/uplink.h"
+
+WF_LOG_MODULE(encrypt);
+
+/* WireGuard: outer IP header, UDP, its own header and its tag. */
+#define WIREGUARD_BYTES_IP4 (20 + 8 + 16 + 16)
+#define WIREGUARD_BYTES_IP6 (40 + 8 + 16 + 16)
+/* Beside what the overlay costs already: its outer header is always IPv6. */
+#define MORE_BYTES_IP4 (WIREGUARD_BYTES_IP4 + 20)
+#define MORE_BYTES_IP6 WIREGUARD_BYTES_IP6
+
+#define RETRY_MS    1000
+#define KEEPALIVE_S 5
+
+static bool is_ip4(const struct wf_control *control)
+{
+	return wf_addr_is_ip4(&control->config.node_ip);
+}
+
+uint32_t wf_ctl_encrypt_bytes(const struct wf_control *control)
+{
+	return is_ip4(control) ? MORE_BYTES_IP4 : MORE_BYTES_IP6;
+}
+
+char *wf_ctl_tunnel_name(const struct ctl_tunnel *tunnel, char buf[16])
+{
+	(void)snprintf(buf, 16, WF_NET_WG_DEVICE "%u", tunnel->digit & 1);
+	return buf;
+}
+
+bool wf_ctl_encrypt_has(const struct wf_control *control, uint32_t ifindex)
+{
+	const struct ctl_encrypt *encrypt = &control->cluster.encrypt;
+
+	for (size_t i = 0; i < encrypt->count; i++)
+		if (ifindex && encrypt->own[i].ifindex == ifindex)
+			return true;
+	return false;
+}
+
+/* Nodes without an encrypted network have no key, no device and nothing to say of it. */
+static bool is_wanted(const struct wf_control *control)
+{
+	const struct ctl_network *network;
+
+	if (control->config.encryption == WF_ENCRYPTION_WIREGUARD)
+		return true;
+	for (network = control->networks; network; network = network->by_name.next)
+		if (wf_ctl_is_encrypted(network))
+			return true;
+	return false;
+}
+
+/* ---- what others are told --------------------------------------------------------------------- */
+
+const char *wf_ctl_encrypt_text(const struct wf_control *control, char buf[WF_NODE_TUNNELS_TEXT])
+{
+	const struct ctl_encrypt *encrypt = &control->cluster.encrypt;
+	struct wf_node_tunnel tunnels[WF_MAX_TUNNELS];
+	size_t count = is_wanted(control) ? encrypt->count : 0;
+
+	for (size_t i = 0; i < count; i++)
+		tunnels[i] = encrypt->own[i].public;
+	return wf_node_tunnels_format(tunnels, count, buf);
+}
+
+void wf_ctl_encrypt_published(struct wf_control *control)
+{
+	(void)wf_ctl_encrypt_text(control, control->cluster.encrypt.published);
+}
+
+static int publish(struct wf_control *control, struct wf_err *err)
+{
+	struct ctl_encrypt *encrypt = &control->cluster.encrypt;
+	char text[WF_NODE_TUNNELS_TEXT];
+
+	/* before it joins its document is not written for this alone */
+	if (!control->cluster.lease ||
+	    strcmp(wf_ctl_encrypt_text(control, text), encrypt->published) == 0)
+		return 0;
+	return wf_ctl_node_put(control, err);
+}
+
+void wf_ctl_encrypt_learn_self(struct wf_control *control, const json_t *document)
+{
+	const json_t *annotations =
+		json_object_get(json_object_get(document, "metadata"), "annotations");
+
+	(void)snprintf(control->cluster.encrypt.published,
+		       sizeof(control->cluster.encrypt.published), "%s",
+		       wf_json_str(annotations, WF_ANNOTATION_WIREGUARD, ""));
+	wf_ctl_encrypt_touch(control);
+}
+
+/* ---- others ----------------------------------------------------------------------------------- */
+
+static bool has_key(const struct ctl_node *node, const struct wf_node_tunnel *tunnel)
+{
+	for (size_t i = 0; i < node->tunnel_count; i++)
+		if (memcmp(node->tunnels[i].key, tunnel->key, sizeof(tunnel->key)) == 0)
+			return true;
+	return false;
+}
+
+static const struct ctl_node *other_with(const struct wf_control *control,
+					 const struct ctl_node *node, const struct wf_node *spec)
+{
+	const struct ctl_node *other;
+
+	for (other = control->cluster.nodes; other; other = other->by_name.next)
+		for (size_t i = 0; i < spec->tunnel_count; i++)
+			if (other != node && has_key(other, &spec->tunnels[i]))
+				return other;
+	return NULL;
+}
+
+/* What of a node is sent to and taken from, in the programs. */
+static int program(struct wf_control *control, const struct ctl_node *node, struct wf_err *err)
+{
+	struct wf_addr addrs[WF_MAX_TUNNELS];
+	size_t count = is_wanted(control) ? node->tunnel_count : 0;
+
+	for (size_t i = 0; i < count; i++)
+		addrs[i] = wf_node_tunnel_address(&node->tunnels[i]);
+	return wf_dp_node_tunnels_set(control->dp, node->number, addrs, count, err);
+}
+
+int wf_ctl_encrypt_learn(struct wf_control *control, struct ctl_node *node,
+			 const struct wf_node *spec, struct wf_err *err)
+{
+	const struct ctl_node *other = other_with(control, node, spec);
+	bool is_same = node->tunnel_count == spec->tunnel_count;
+
+	if (other)
+		return wf_fail(err, -EADDRINUSE, "nodes %s and %s both say that they have a key",
+			       node->name, other->name);
+	for (size_t i = 0; is_same && i < spec->tunnel_count; i++)
+		is_same = node->tunnels[i].port == spec->tunnels[i].port &&
+			  memcmp(node->tunnels[i].key, spec->tunnels[i].key,
+				 sizeof(spec->tunnels[i].key)) == 0;
+	if (is_same)
+		return 0;
+	memcpy(node->tunnels, spec->tunnels, sizeof(node->tunnels));
+	node->tunnel_count = spec->tunnel_count;
+	wf_ctl_encrypt_touch(control);
+	/* taken before the other's first packet can come */
+	return control->lb.settled ? program(control, node, err) : 0;
+}
+
+static bool is_peer(const struct wf_control *control, const struct ctl_node *node)
+{
+	return !wf_addr_is_zero(&node->underlay) &&
+	       !wf_addr_equal(&node->underlay, &control->config.node_ip);
+}
+
+/*
+ * Two nodes that change their keys at the same time must not greet each other's next ones at once:
+ * crossing handshakes both fail. The first by name does.
+ */
+static bool greets(const struct wf_control *control, const struct ctl_node *node, size_t tunnel)
+{
+	return tunnel == 0 || strcmp(control->config.node_name, node->name) < 0;
+}
+
+/* All tunnels of all others; *ret_peers is the caller's. */
+static int list_peers(const struct wf_control *control, uint16_t keepalive_s,
+		      struct wf_wg_peer **ret_peers, size_t *ret_count, struct wf_err *err)
+{
+	size_t room = WF_MAX_TUNNELS * HASH_CNT(by_name, control->cluster.nodes) + 1, count = 0;
+	struct wf_wg_peer *peers = calloc(room, sizeof(*peers));
+
+	if (!peers)
+		return wf_fail(err, -ENOMEM, "out of memory");
+	for (const struct ctl_node *node = control->cluster.nodes; node; node = node->by_name.next)
+		for (size_t i = 0; is_peer(control, node) && i < node->tunnel_count; i++) {
+			struct wf_wg_peer *peer = &peers[count++];
+
+			memcpy(peer->key, node->tunnels[i].key, sizeof(peer->key));
+			peer->tunnel = wf_node_tunnel_address(&node->tunnels[i]);
+			peer->endpoint = node->underlay;
+			peer->port = node->tunnels[i].port;
+			peer->keepalive_s = greets(control, node, i) ? keepalive_s : 0;
+		}
+	*ret_peers = peers;
+	*ret_count = count;
+	return 0;
+}
+
+/* ---- this node's devices ---------------------------------------------------------------------- */
+
+/* Marks what comes out of it: the overlay believes nothing else. */
+static int put_filter(struct wf_control *control, uint32_t ifindex, struct wf_err *err)
+{
+	uint32_t ingress = 0, egress = 0;
+	int r = wf_net_uplink_get(control->net, ifindex, &ingress, &egress, err);
+
+	if (r < 0 || ingress == wf_dp_program_id(control->dp, WF_DP_FROM_TUNNEL))
+		return r;
+	return wf_net_uplink_attach(control->net, ifindex,
+				    wf_dp_program_fd(control->dp, WF_DP_FROM_TUNNEL), -1, err);
+}
+
+static int sync_device(struct wf_control *control, struct ctl_tunnel *tunnel, bool is_next,
+		       struct wf_err *err)
+{
+	_cleanup_free_ struct wf_wg_peer *peers = NULL;
+	char name[16];
+	struct wf_wg_device device = {
+		.name = wf_ctl_tunnel_name(tunnel, name),
+		.run_dir = control->config.run_dir,
+		.port = tunnel->public.port,
+		.mtu = wf_ctl_default_mtu(control) -
+		       (is_ip4(control) ? WIREGUARD_BYTES_IP4 : WIREGUARD_BYTES_IP6),
+		.address = wf_node_tunnel_address(&tunnel->public),
+	};
+	/* with the next key everybody is greeted: who answers knows it */
+	int r = list_peers(control, is_next ? KEEPALIVE_S : 0, &peers, &device.peer_count, err);
+
+	tunnel->ifindex = 0;
+	if (r < 0)
+		return r;
+	device.peers = peers;
+	memcpy(device.key, tunnel->key, sizeof(device.key));
+	r = wf_net_wg_ensure(control->net, &device, &tunnel->ifindex, err);
+	explicit_bzero(device.key, sizeof(device.key));
+	return r < 0 ? r : put_filter(control, tunnel->ifindex, err);
+}
+
+/* Devices of keys that are no more. */
+static int sweep(struct wf_control *control, struct wf_err *err)
+{
+	struct ctl_encrypt *encrypt = &control->cluster.encrypt;
+	int r = 0;
+
+	for (uint32_t digit = 0; r == 0 && !encrypt->is_swept && digit < WF_MAX_TUNNELS; digit++) {
+		struct ctl_tunnel nobody = { .digit = digit };
+		bool is_used = false;
+		char name[16];
+
+		for (size_t i = 0; i < encrypt->count && is_wanted(control); i++)
+			is_used |= encrypt->own[i].digit == digit;
+		if (!is_used)
+			r = wf_net_wg_remove(control->net, control->config.run_dir,
+					     wf_ctl_tunnel_name(&nobody, name), err);
+	}
+	encrypt->is_swept = r == 0;
+	return r;
+}
+
+static int sync_devices(struct wf_control *control, struct wf_err *err)
+{
+	struct ctl_encrypt *encrypt = &control->cluster.encrypt;
+	struct wf_err fault = WF_ERR_INIT;
+	int r = encrypt->count ? 0 : wf_ctl_keys_load(control, err);
+
+	if (r == 0)
+		r = sync_device(control, &encrypt->own[0], false, err);
+	/* without the second one the key is not changed: nothing that works depends on it */
+	if (r == 0 && encrypt->count > 1 &&
+	    sync_device(control, &encrypt->own[1], encrypt->rotation == CTL_ROTATION_NEXT, &fault) <
+		    0)
+		wf_log_warning_rl("the device of the node's other key does not work",
+				  "error=\"%s\"", fault.message);
+	return r;
+}
+
+/* Where the way leads, and that there is one; without a device it ends. */
+static int lead(struct wf_control *control, bool works, struct wf_err *err)
+{
+	const struct ctl_tunnel *tunnel = &control->cluster.encrypt.own[0];
+	const struct wf_prefix prefix = wf_node_tunnel_prefix();
+	struct wf_addr address = wf_node_tunnel_address(&tunnel->public);
+	int r = works ? 0 : wf_dp_node_tunnels_set(control->dp, WF_NODE_SELF, NULL, 0, err);
+
+	if (r == 0)
+		r = wf_net_wg_route(control->net, &prefix, works ? tunnel->ifindex : 0, &address,
+				    err);
+	if (r == 0 && works)
+		r = wf_dp_node_tunnels_set(control->dp, WF_NODE_SELF, &address, 1, err);
+	return r;
+}
+
+static int program_all(struct wf_control *control, struct wf_err *err)
+{
+	struct ctl_node *node, *next;
+	int r = 0;
+
+	HASH_ITER(by_name, control->cluster.nodes, node, next)
+		if (r == 0 && is_peer(control, node))
+			r = program(control, node, err);
+	return r;
+}
+
+static int turn_off(struct wf_control *control, struct wf_err *err)
+{
+	const struct wf_prefix prefix = wf_node_tunnel_prefix();
+	struct ctl_encrypt *encrypt = &control->cluster.encrypt;
+	int r;
+
+	if (encrypt->is_swept && !encrypt->is_on && !encrypt->count)
+		return 0;
+	encrypt->is_swept = false;
+	r = wf_dp_node_tunnels_set(control->dp, WF_NODE_SELF, NULL, 0, err);
+	if (r == 0)
+		r = program_all(control, err);
+	if (r == 0)
+		r = sweep(control, err);
+	if (r == 0)
+		r = wf_net_wg_unroute(control->net, &prefix, err);
+	if (r < 0)
+		return r;
+	explicit_bzero(encrypt->own, sizeof(encrypt->own));
+	encrypt->count = 0;
+	encrypt->rotation = CTL_ROTATION_NONE;
+	return 0;
+}
+
+static int turn_on(struct wf_control *control, struct wf_err *err)
+{
+	struct ctl_encrypt *encrypt = &control->cluster.encrypt;
+	struct wf_err fault = WF_ERR_INIT;
+	int r = program_all(control, err);
+
+	if (r == 0)
+		r = sync_devices(control, err);
+	if (lead(control, r == 0, r == 0 ? err : &fault) < 0 && r == 0)
+		r = -EIO;
+	if (r == 0)
+		r = sweep(control, err);
+	if (r == 0 && !encrypt->is_on) {
+		char key[WF_NODE_TUNNELS_TEXT];
+
+		wf_log_info("encryption between nodes works", "key=\"%s\"",
+			    wf_node_tunnels_format(&encrypt->own[0].public, 1, key));
+	}
+	return r;
+}
+
+void wf_ctl_encrypt_sync(struct wf_control *control)
+{
+	struct ctl_encrypt *encrypt = &control->cluster.encrypt;
+	struct wf_err fault = WF_ERR_INIT;
+	bool wanted = is_wanted(control);
+	int r;
+
+	if (!wf_ctl_is_shared(control))
+		return;
+	r = wanted ? turn_on(control, &fault) : turn_off(control, &fault);
+	encrypt->is_on = wanted && r == 0;
+	if (r == 0)
+		r = publish(control, &fault);
+	(void)snprintf(encrypt->problem, sizeof(encrypt->problem), "%s",
+		       r < 0 ? fault.message : "");
+	if (r < 0) {
+		wf_log_warning_rl("encryption between nodes does not work", "error=\"%s\"",
+				  fault.message);
+		wf_ctl_encrypt_wake(control, RETRY_MS);
+	} else if (wanted && wf_ctl_encrypt_next(control)) {
+		wf_ctl_encrypt_wake(control, wf_ctl_encrypt_next(control));
+	}
+}
+
+/* ---- when ------------------------------------------------------------------------------------- */
+
+static void on_timer(evutil_socket_t fd, short what, void *context)
+{
+	struct wf_control *control = context;
+
+	(void)fd;
+	(void)what;
+	if (control->cluster.encrypt.is_on)
+		(void)wf_ctl_encrypt_step(control);
+	wf_ctl_encrypt_sync(control);
+}
+
+void wf_ctl_encrypt_wake(struct wf_control *control, uint64_t ms)
+{
+	struct ctl_encrypt *encrypt = &control->cluster.encrypt;
+	struct timeval wait = { .tv_sec = (time_t)(ms / 1000),
+				.tv_usec = (suseconds_t)(ms % 1000) * 1000 };
+	struct timeval due, now, left;
+
+	if (!encrypt->timer)
+		encrypt->timer = evtimer_new(control->loop, on_timer, control);
+	if (!encrypt->timer)
+		return;
+	/* what is due sooner stays */
+	if (evtimer_pending(encrypt->timer, &due)) {
+		(void)evutil_gettimeofday(&now, NULL);
+		evutil_timersub(&due, &now, &left);
+		if (evutil_timercmp(&left, &wait, <))
+			return;
+	}
+	(void)evtimer_add(encrypt->timer, &wait);
+}
+
+void wf_ctl_encrypt_touch(struct wf_control *control)
+{
+	if (wf_ctl_is_shared(control) && control->lb.settled)
+		wf_ctl_encrypt_wake(control, 0);
+}
+
+void wf_ctl_encrypt_stop(struct wf_control *control)
+{
+	if (control->cluster.encrypt.timer)
+		event_free(control->cluster.encrypt.timer);
+	explicit_bzero(&control->cluster.encrypt, sizeof(control->cluster.encrypt));
+}

@@ -1,0 +1,651 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Encryption between nodes: WireGuard below the overlay, and nothing in clear beside it.
+
+      web -- [ node a ] ---- wire, on which the test listens ---- [ node b ] -- db
+"""
+import contextlib
+import os
+import shutil
+import socket
+import stat
+import threading
+import time
+
+import pytest
+
+from lib.answer import Answerer, Session, ask_tcp, try_tcp, try_udp
+from lib.cluster import Underlay
+from lib.netns import wait_until
+from lib.node import ApiError
+from lib.wire import IP, UDP, Ether, IPv6
+from scapy.layers.vxlan import VXLAN
+
+pytestmark = [
+    pytest.mark.skipif(not shutil.which("etcd"), reason="etcd is not installed"),
+    pytest.mark.skipif(not shutil.which("wireguard-go"), reason="wireguard-go is not installed"),
+]
+
+V4, V6 = "10.50.0.0/24", "fd50::/64"
+MARKER = b"weft-clear-text-marker"
+PORT = 9999
+SO_RCVBUFFORCE = 33
+
+
+class Tap:
+    """Everything that passes the wire, and how much of it has the marker in it."""
+
+    def __init__(self, ns, device="wire"):
+        ns.run(f"ip link set {device} promisc on")
+        self.socket = ns.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(3))
+        self.socket.bind((device, 3))
+        self.socket.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, 32 << 20)
+        self.socket.settimeout(0.1)
+        self.frames = self.clear = self.wireguard = 0
+        self.stopped = False
+        self.thread = threading.Thread(target=self.read, daemon=True)
+        self.thread.start()
+
+    def read(self):
+        while not self.stopped:
+            try:
+                frame = self.socket.recv(65536)
+            except TimeoutError:
+                continue
+            self.frames += 1
+            self.clear += MARKER in frame
+            self.wireguard += is_wireguard(frame)
+
+    def close(self):
+        self.stopped = True
+        self.thread.join(5)
+        self.socket.close()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+
+def is_wireguard(frame):
+    """UDP over IPv4 to one of the two ports of WireGuard."""
+    return (frame[12:14] == b"\x08\x00" and frame[23] == 17 and
+            int.from_bytes(frame[36:38], "big") in (51820, 51821))
+
+
+class Shouter:
+    """Sends the marker from a container, all the time, whatever becomes of it."""
+
+    def __init__(self, ns, *addresses):
+        self.targets = [(self.open(ns, address), address) for address in addresses]
+        self.stopped = False
+        self.sent = 0
+        self.thread = threading.Thread(target=self.run, daemon=True)
+        self.thread.start()
+
+    @staticmethod
+    def open(ns, address):
+        return ns.socket(socket.AF_INET6 if ":" in address else socket.AF_INET,
+                         socket.SOCK_DGRAM)
+
+    def run(self):
+        while not self.stopped:
+            for sock, address in self.targets:
+                try:
+                    sock.sendto(MARKER * 4, (address, PORT))
+                    self.sent += 1
+                except OSError:
+                    pass
+            time.sleep(0.002)
+
+    def close(self):
+        self.stopped = True
+        self.thread.join(5)
+        for sock, _ in self.targets:
+            sock.close()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+
+class Cluster:
+    def __init__(self, nodes, underlay, ip6):
+        self.nodes = nodes
+        self.underlay = underlay
+        self.ip6 = ip6
+
+    def start(self, node, *extra):
+        node.start_daemon("--store", self.underlay.etcd.url(), "--node-ip", node.wire_address,
+                          *extra)
+
+    def network(self, name, v4, v6, **spec):
+        self.nodes[0].network(name, driver="overlay",
+                              subnets=[{"cidr": v4}, {"cidr": v6}], **spec)
+        for node in self.nodes[1:]:
+            wait_until(lambda n=node: knows(n, f"/v1/networks/{name}"), 5, what="the network")
+
+
+def knows(node, path):
+    try:
+        return node.api("GET", path)
+    except ApiError:
+        return None
+
+
+def encryption(node, name=None):
+    """What a node says of its own encryption, or of another node's."""
+    items = {item["name"]: item for item in node.api("GET", "/v1/nodes")["items"]}
+    return items.get(name or node.name, {}).get("encryption", {})
+
+
+def wait_on(cluster):
+    """Every node has its device and knows the keys of the others."""
+    for node in cluster.nodes:
+        wait_until(lambda n=node: encryption(n).get("state") == "on", 10, 0.02,
+                   f"{node.name} encrypts")
+        for other in cluster.nodes:
+            if other is not node:
+                wait_until(lambda n=node, o=other: encryption(n, o.name).get("publicKey"), 10, 0.02,
+                           f"{node.name} knows the key of {other.name}")
+
+
+@pytest.fixture
+def cluster(new_node, tmp_path, request):
+    count, ip6 = getattr(request, "param", (2, False))
+    underlay = Underlay(tmp_path)
+    try:
+        underlay.etcd.start()
+        nodes = [new_node(name) for name in "abc"[:count]]
+        for number, node in enumerate(nodes, 1):
+            node.wire_address = underlay.join(node)
+            if ip6:
+                node.wire_address = f"fd09::{number}"
+        made = Cluster(nodes, underlay, ip6)
+        for node in nodes:
+            made.start(node)
+        yield made
+        for node in nodes:
+            if node.daemon and node.daemon.poll() is None:
+                node.stop_daemon()
+    finally:
+        underlay.close()
+
+
+def ends(cluster, network):
+    """A container on each of two nodes, which know each other: (namespace, IPv4, IPv6) twice."""
+    made = []
+    for node, name in zip(cluster.nodes, (f"web-{network}", f"db-{network}")):
+        ns, v4, endpoint = node.container(network, name=name)
+        made.append((ns, v4, node.address_of(endpoint, 6)))
+    for node, name in zip(cluster.nodes, (f"db-{network}", f"web-{network}")):
+        wait_until(lambda n=node, m=name: m in n.inspect(network)["status"]["endpoints"], 5, 0.01,
+                   f"{name} is known")
+    return made
+
+
+@pytest.fixture
+def pair(cluster):
+    cluster.network("over", V4, V6, encryption="wireguard")
+    wait_on(cluster)
+    return ends(cluster, "over")
+
+
+def programs(node):
+    """Process ids of wireguard-go in a node's namespace."""
+    found = []
+    own = os.stat(node.host.path).st_ino
+    for entry in os.listdir("/proc"):
+        try:
+            if (entry.isdigit() and os.stat(f"/proc/{entry}/ns/net").st_ino == own and
+                    open(f"/proc/{entry}/comm", encoding="ascii").read().strip() == "wireguard-go"):
+                found.append(int(entry))
+        except OSError:
+            continue
+    return found
+
+
+@pytest.mark.parametrize("cluster", [(2, False), (2, True)], indirect=True)
+def test_containers_talk_and_nobody_reads_it(cluster, pair):
+    (web, *_), (db, db4, db6) = pair
+    cluster.network("plain", "10.51.0.0/24", "fd51::/64")
+    (open_web, *_), (_, open4, open6) = ends(cluster, "plain")
+    with Tap(cluster.underlay.ns) as tap:
+        # the probe sees the marker where it is in clear
+        with Shouter(open_web, open4, open6):
+            wait_until(lambda: tap.clear > 10, 5, what="clear text of the other network")
+        time.sleep(0.2)
+        tap.clear = tap.wireguard = 0
+        for address in (db4, db6):
+            assert web.ping(address), address
+        with Shouter(web, db4, db6) as shouter:
+            wait_until(lambda: shouter.sent > 200, 5, what="packets")
+        time.sleep(0.2)
+        assert tap.clear == 0
+        assert cluster.ip6 or tap.wireguard > 200
+    server = Answerer(db, "db")
+    try:
+        for address in (db4, db6):
+            assert ask_tcp(web, address).name == "db"
+            assert try_udp(web, address) == "db"
+        assert web.ping(db4, extra=("-s", "4000"))
+    finally:
+        server.close()
+    mtu = 1500 - (80 if cluster.ip6 else 60) - 70
+    assert f" mtu {mtu} " in web.run("ip link show eth0").stdout
+    assert cluster.nodes[0].inspect("over")["spec"]["encryption"] == "wireguard"
+
+
+def test_hosts_reach_containers_and_nobody_reads_it(cluster, pair):
+    """From a node's host itself to a container of the other one, and what that answers."""
+    a, _ = cluster.nodes
+    _, (db, db4, db6) = pair
+    wait_until(lambda: a.host.ping(db4) and a.host.ping(db6), 10, 0.1, "the way from the host")
+    echo = db.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    echo.bind((db4, PORT))
+    echo.settimeout(2)
+    asks = a.host.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    asks.settimeout(2)
+    with Tap(cluster.underlay.ns) as tap, echo, asks:
+        for _ in range(20):
+            asks.sendto(MARKER, (db4, PORT))
+            data, peer = echo.recvfrom(100)
+            echo.sendto(data, peer)
+            assert asks.recv(100) == MARKER
+        time.sleep(0.2)
+        assert tap.wireguard >= 40 and tap.clear == 0
+
+
+def test_only_overlay_can(node):
+    with pytest.raises(ApiError) as refused:
+        node.network("blue", driver="bridge", encryption="wireguard")
+    assert "spec.encryption" in str(refused.value.error) and "overlay only" in refused.value.message
+
+
+def test_the_key_stays_on_the_node(cluster, pair):
+    for node in cluster.nodes:
+        path = node.state_dir / "wireguard.keys"
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+        key = path.read_text().split()[3]
+        assert len(key) == 44
+        assert key not in node.log_text()
+        everything = cluster.underlay.etcd.ctl("get", "--prefix", "/weft/").stdout
+        assert encryption(node)["publicKey"] in everything and key not in everything
+
+
+class Watch:
+    """Shouts from end to end in both families and directions while something happens."""
+
+    def __init__(self, cluster, pair):
+        (web, web4, web6), (db, db4, db6) = pair
+        self.tap = Tap(cluster.underlay.ns)
+        self.shouters = [Shouter(web, db4, db6), Shouter(db, web4, web6)]
+
+    def __enter__(self):
+        return self
+
+    def quiet(self):
+        """Nothing was readable so far, and something was said."""
+        assert all(shouter.sent for shouter in self.shouters)
+        assert self.tap.clear == 0, f"{self.tap.clear} of {self.tap.frames} frames in clear"
+
+    def __exit__(self, *_):
+        for shouter in self.shouters:
+            shouter.close()
+        time.sleep(0.1)
+        self.tap.close()
+        self.quiet()
+
+
+def test_program_killed(cluster, pair):
+    """It is started again; until then packets are dropped, by name or by the route that refuses."""
+    a, b = cluster.nodes
+    (web, *_), (_, db4, _) = pair
+    assert web.ping(db4)
+    with Watch(cluster, pair):
+        before = programs(a)
+        assert len(before) == 1 and len(programs(b)) == 1
+        for _ in range(3):
+            os.kill(programs(a)[0], 9)
+            wait_until(lambda: not set(programs(a)) & set(before), 5, 0.002, "it is gone")
+            before += wait_until(lambda: programs(a), 10, 0.01, "it is back")
+            wait_until(lambda: web.ping(db4), 10, 0.05, "traffic is back")
+        # while nobody is there to start it
+        a.kill_daemon()
+        os.kill(programs(a)[0], 9)
+        wait_until(lambda: not programs(a), 5, 0.002, "it is gone")
+        time.sleep(1)
+        assert not web.ping(db4)
+        cluster.start(a)
+        wait_until(lambda: web.ping(db4), 10, 0.05, "traffic is back")
+
+
+def test_program_missing(cluster, pair):
+    """A node that cannot encrypt drops under a name, and says why."""
+    a, _ = cluster.nodes
+    (web, *_), (_, db4, db6) = pair
+    assert web.ping(db4)
+    a.stop_daemon()
+    os.kill(programs(a)[0], 9)
+    with Watch(cluster, pair):
+        a.spawn_daemon("--store", cluster.underlay.etcd.url(), "--node-ip", a.wire_address,
+                       "--encryption-port", "4789")  # the overlay's own: it cannot be had
+        a.wait_ready()
+        wait_until(lambda: encryption(a).get("state") == "failed", 10, 0.1, "it says so")
+        before = a.drops("no_tunnel")
+        assert not web.ping(db4) and not web.ping(db6)
+        assert a.drops("no_tunnel") > before
+        assert a.metric("weft_encryption_up") == 0
+        a.stop_daemon()
+        cluster.start(a)
+        wait_until(lambda: web.ping(db4), 15, 0.1, "traffic is back")
+    assert a.metric("weft_encryption_up") == 1
+
+
+def test_device_and_routes_taken_away(cluster, pair):
+    a, _ = cluster.nodes
+    (web, *_), (_, db4, _) = pair
+    assert web.ping(db4)
+    with Watch(cluster, pair):
+        for command in ("ip link del weft-wg0", "ip link set weft-wg0 down",
+                        "tc qdisc del dev weft-wg0 clsact",
+                        "ip -6 route flush table main proto 120",
+                        "ip -6 addr flush dev weft-wg0 scope global"):
+            a.run(command)
+            wait_until(lambda: web.ping(db4), 10, 0.05, f"traffic after {command}")
+
+
+def test_peer_down(cluster, pair):
+    a, b = cluster.nodes
+    (web, *_), (_, db4, _) = pair
+    assert web.ping(db4)
+    with Watch(cluster, pair):
+        cluster.underlay.cut(b)
+        time.sleep(2)
+        cluster.underlay.cut(b, False)
+        wait_until(lambda: web.ping(db4), 20, 0.1, "traffic is back")
+        b.kill_daemon()
+        os.kill(programs(b)[0], 9)
+        time.sleep(1)
+        cluster.start(b)
+        wait_until(lambda: web.ping(db4), 20, 0.1, "traffic is back")
+
+
+def test_restart_interrupts_nothing(cluster, pair):
+    (web, *_), (db, db4, _) = pair
+    server = Answerer(db, "db")
+    session = Session(web, db4)
+    try:
+        with Watch(cluster, pair):
+            for node in cluster.nodes:
+                kept = programs(node)
+                node.kill_daemon()
+                assert session.works()
+                cluster.start(node)
+                assert session.works()
+                assert programs(node) == kept
+                assert try_tcp(web, db4) == "db"
+    finally:
+        session.sock.close()
+        server.close()
+
+
+def test_nothing_in_clear_before_the_peer_is_known(cluster):
+    """From the moment that the network is there; one node comes much later than the other."""
+    a, b = cluster.nodes
+    cluster.network("over", V4, V6, encryption="wireguard")
+    pair = ends(cluster, "over")
+    with Watch(cluster, pair):
+        for node in (a, b):
+            node.stop_daemon()
+            os.kill(programs(node)[0], 9)
+            (node.state_dir / "wireguard.keys").unlink()
+        # a starts, with another key, while b still has the old one and no program
+        cluster.start(a)
+        time.sleep(1)
+        cluster.start(b)
+        wait_until(lambda: pair[0][0].ping(pair[1][1]), 20, 0.1, "traffic")
+
+
+def vxlan(vni, inner, source, target):
+    outer = (IPv6 if ":" in source else IP)(src=source, dst=target)
+    return (outer / UDP(sport=50000, dport=4789) / VXLAN(vni=vni, flags="Instance") /
+            Ether(dst="02:00:00:00:00:01", src="02:00:00:00:00:02") / inner)
+
+
+def send(ns, packet):
+    """From a raw socket of a namespace, by its routes."""
+    family = socket.AF_INET6 if packet.version == 6 else socket.AF_INET
+    with ns.socket(family, socket.SOCK_RAW, socket.IPPROTO_RAW) as raw:
+        raw.sendto(bytes(packet), (packet.dst, 0))
+
+
+def test_forged_frames_are_refused(cluster, pair):
+    a, b = cluster.nodes
+    (_, web4, _), (db, db4, _) = pair
+    cluster.network("plain", "10.51.0.0/24", "fd51::/64")
+    (_, open4, _), (open_db, open_db4, _) = ends(cluster, "plain")
+    tunnel = encryption(a)["address"]
+    far = cluster.underlay.ns
+
+    def listen(ns):
+        sock = ns.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        sock.bind(("0.0.0.0", PORT))
+        sock.settimeout(0.5)
+        return sock
+
+    def inner(source, target):
+        return IP(src=source, dst=target) / UDP(sport=9, dport=PORT) / b"forged"
+
+    def vni(name):
+        return b.inspect(name)["status"]["number"]
+
+    with listen(db) as sealed, listen(open_db) as clear:
+        # the probes see what may come: in clear for the one, through WireGuard for the other
+        send(a.host, vxlan(vni("plain"), inner(open4, open_db4), "10.9.0.1", "10.9.0.2"))
+        assert clear.recv(100) == b"forged"
+        send(a.host, vxlan(vni("over"), inner(web4, db4), tunnel, encryption(b)["address"]))
+        assert sealed.recv(100) == b"forged"
+        # from the node's own plain address, or with its tunnel address beside the tunnel
+        for sender, source, target, reason in (
+                (a.host, "10.9.0.1", "10.9.0.2", "overlay_clear"),
+                (far, tunnel, "fd09::2", "overlay_foreign")):
+            before = b.drops(reason)
+            send(sender, vxlan(vni("over"), inner(web4, db4), source, target))
+            with pytest.raises(TimeoutError):
+                sealed.recv(100)
+            assert b.drops(reason) == before + 1, reason
+
+
+class Stream:
+    """Numbered packets from one container to another; which of them did not come."""
+
+    def __init__(self, sender, receiver, address, every=0.001):
+        self.every = every
+        self.sink = receiver.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.sink.bind((address, PORT + 1))
+        self.sink.settimeout(0.2)
+        self.sink.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, 8 << 20)
+        self.source = sender.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.source.connect((address, PORT + 1))
+        self.sent, self.seen, self.stopped = 0, set(), False
+        self.threads = [threading.Thread(target=run, daemon=True)
+                        for run in (self.receive, self.send)]
+        for thread in self.threads:
+            thread.start()
+
+    def send(self):
+        while not self.stopped:
+            with contextlib.suppress(OSError):
+                self.source.send(self.sent.to_bytes(4, "big") + MARKER)
+            self.sent += 1
+            time.sleep(self.every)
+
+    def receive(self):
+        while True:
+            try:
+                self.seen.add(int.from_bytes(self.sink.recv(100)[:4], "big"))
+            except TimeoutError:
+                if self.stopped:
+                    return
+
+    def finish(self):
+        """The numbers that are missing."""
+        self.stopped = True
+        for thread in reversed(self.threads):
+            thread.join(5)
+        self.source.close()
+        self.sink.close()
+        return [number for number in range(self.sent) if number not in self.seen]
+
+
+def rotated(node, before):
+    now = encryption(node)
+    return now.get("state") == "on" and now["publicKey"] != before
+
+
+def test_key_is_changed_without_loss(cluster, pair):
+    """First of one node, then of both at the same time."""
+    a, b = cluster.nodes
+    (web, web4, _), (db, db4, _) = pair
+    assert web.ping(db4)
+    # the meter sees what is lost
+    control = Stream(web, db, db4)
+    time.sleep(0.3)
+    cluster.underlay.cut(b)
+    time.sleep(0.1)
+    cluster.underlay.cut(b, False)
+    wait_until(lambda: web.ping(db4), 10, 0.05, "traffic")
+    assert control.finish()
+    streams = [Stream(web, db, db4), Stream(db, web, web4)]
+    with Tap(cluster.underlay.ns) as tap:
+        for nodes in ((a,), (a, b)):
+            before = {node.name: encryption(node)["publicKey"] for node in nodes}
+            for node in nodes:
+                node.weft("node", "rotate-key")
+            for node in nodes:
+                wait_until(lambda n=node: rotated(n, before[n.name]), 60, 0.2,
+                           f"{node.name} has another key")
+        assert tap.clear == 0
+    for stream in streams:
+        lost = stream.finish()
+        assert stream.sent > 10000 and not lost, (len(lost), stream.sent, lost[:10])
+    for node in (a, b):
+        wait_until(lambda n=node: len(programs(n)) == 1, 5, 0.02, "the former program is gone")
+        assert len((node.state_dir / "wireguard.keys").read_text().splitlines()) == 1
+        assert stat.S_IMODE((node.state_dir / "wireguard.keys").stat().st_mode) == 0o600
+
+
+def test_key_change_goes_on_after_a_restart(cluster, pair):
+    a, b = cluster.nodes
+    (web, *_), (_, db4, _) = pair
+    assert web.ping(db4)
+    before = encryption(a)["publicKey"]
+    a.weft("node", "rotate-key")
+    wait_until(lambda: encryption(a)["state"] == "changing key", 5, 0.01, "it has begun")
+    with pytest.raises(ApiError) as refused:
+        a.api("POST", "/v1/nodes/rotate-key")
+    assert refused.value.code == "EBUSY"
+    a.kill_daemon()
+    assert web.ping(db4)
+    cluster.start(a)
+    assert web.ping(db4)
+    wait_until(lambda: rotated(a, before), 60, 0.2, "another key")
+    assert web.ping(db4)
+    wait_until(lambda: len(programs(a)) == 1, 5, 0.02, "the former program is gone")
+
+
+def test_key_is_changed_by_age(cluster, pair):
+    a, b = cluster.nodes
+    (web, *_), (_, db4, _) = pair
+    assert web.ping(db4)
+    before = encryption(a)["publicKey"]
+    a.stop_daemon()
+    cluster.start(a, "--encryption-rotate", "2s")
+    wait_until(lambda: encryption(a).get("publicKey") not in (None, before), 40, 0.2,
+               "another key")
+    assert web.ping(db4)
+
+
+def test_an_unanswered_key_is_not_used(cluster, pair):
+    """Where the second port is closed the first key stays, and traffic goes on."""
+    a, b = cluster.nodes
+    (web, *_), (_, db4, _) = pair
+    assert web.ping(db4)
+    b.run("nft add table inet shut")
+    b.run("nft add chain inet shut in { type filter hook input priority 0 ; }")
+    b.run("nft add chain inet shut out { type filter hook output priority 0 ; }")
+    b.run("nft add rule inet shut in udp sport 51821 drop")
+    b.run("nft add rule inet shut out udp dport 51821 drop")
+    before = encryption(a)["publicKey"]
+    a.weft("node", "rotate-key")
+    for _ in range(15):
+        time.sleep(1)
+        assert web.ping(db4)
+    assert encryption(a)["publicKey"] == before
+    b.run("nft delete table inet shut")
+    wait_until(lambda: rotated(a, before), 60, 0.2, "another key")
+    assert web.ping(db4)
+
+
+def test_a_port_that_is_taken_stops_no_traffic(cluster, pair):
+    a, _ = cluster.nodes
+    (web, *_), (_, db4, _) = pair
+    assert web.ping(db4)
+    before = encryption(a)["publicKey"]
+    with a.host.socket(socket.AF_INET, socket.SOCK_DGRAM) as taken:
+        taken.bind(("0.0.0.0", 51821))
+        a.weft("node", "rotate-key")
+        for _ in range(8):
+            time.sleep(1)
+            assert web.ping(db4)
+        assert encryption(a)["publicKey"] == before
+        assert encryption(a)["state"] == "changing key"
+    wait_until(lambda: rotated(a, before), 60, 0.2, "another key")
+    assert web.ping(db4)
+
+
+def test_cleanup_takes_all_of_it(cluster, pair):
+    a, _ = cluster.nodes
+    (web, *_), (_, db4, _) = pair
+    assert web.ping(db4) and programs(a)
+    a.stop_daemon()
+    assert programs(a)
+    a.weft(*a.cleanup_command())
+    wait_until(lambda: not programs(a), 5, 0.02, "the program is gone")
+    assert "weft-wg" not in a.run("ip link").stdout
+    assert "fd77:6566:7400" not in a.run("ip -6 route show table all").stdout
+    assert not (a.state_dir / "wireguard.keys").exists()
+    assert not (a.run_dir / "wireguard").exists()
+
+
+def test_nothing_is_there_without_an_encrypted_network(cluster, pair):
+    a, b = cluster.nodes
+    for node, name in ((a, "web-over"), (b, "db-over")):
+        node.detach(name)
+    wait_until(lambda: not a.inspect("over")["status"]["endpoints"], 5, 0.02, "nobody")
+    a.api("DELETE", "/v1/documents/Network/over")
+    for node in (a, b):
+        wait_until(lambda n=node: not programs(n), 10, 0.02, "the program is gone")
+        wait_until(lambda n=node: "fd77:6566:7400" not in
+                   n.run("ip -6 route show table all").stdout, 5, 0.02, "the routes are gone")
+    wait_until(lambda: "weft.dev/wireguard" not in str(b.api("GET", "/v1/documents/Node/a")), 5,
+               0.02, "the key is gone from the store")
+    cluster.network("again", V4, V6, encryption="wireguard")
+    wait_on(cluster)
+    (web, *_), (_, db4, _) = ends(cluster, "again")
+    assert wait_until(lambda: web.ping(db4), 5, 0.05, "traffic")
+
+
+def test_default_of_the_option(cluster):
+    a, b = cluster.nodes
+    a.stop_daemon()
+    cluster.start(a, "--encryption", "wireguard")
+    cluster.network("quiet", V4, V6)
+    cluster.network("loud", "10.51.0.0/24", "fd51::/64", encryption="none")
+    for node in (a, b):
+        assert node.inspect("quiet")["spec"]["encryption"] == "wireguard"
+        assert node.inspect("loud")["spec"]["encryption"] == "none"
+    assert a.network("local")["spec"].get("encryption") is None

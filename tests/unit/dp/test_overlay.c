@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* To other nodes and from them: where packets of encrypted networks may go, and come from. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#include "lib/from_overlay.h"
+
+#include "native.h"
+
+/* Networks by number. */
+enum {
+	PLAIN = 1,
+	SEALED = 2
+};
+#define SENDER_PLAIN  1
+#define SENDER_SEALED 2
+#define PEER          3
+#define DEVICE        77
+
+static struct wf_addr addr4(__u8 last)
+{
+	struct wf_addr addr = { .words = { 0, 0, bpf_htonl(0xffff),
+					   bpf_htonl(0x0a090000 | last) } };
+
+	return addr;
+}
+
+/* Inside WireGuard. */
+static struct wf_addr tunnel(__u8 last)
+{
+	struct wf_addr addr = { .words = { bpf_htonl(WF_TUNNEL_PREFIX_WORD0),
+					   bpf_htonl(WF_TUNNEL_PREFIX_WORD1), 0,
+					   bpf_htonl(last) } };
+
+	return addr;
+}
+
+static int setup(void **state)
+{
+	(void)state;
+	memset(&native, 0, sizeof(native));
+	native.networks[PLAIN].flags = WF_NET_VALID | WF_NET_OVERLAY;
+	native.networks[SEALED].flags = WF_NET_VALID | WF_NET_OVERLAY | WF_NET_ENCRYPTED;
+	native.endpoints[SENDER_PLAIN].network = PLAIN;
+	native.endpoints[SENDER_SEALED].network = SEALED;
+	native.nodes[WF_NODE_SELF].ifindex = DEVICE;
+	native.nodes[WF_NODE_SELF].tunnels[0] = tunnel(1);
+	native.nodes[PEER].underlay = addr4(9);
+	native.nodes[PEER].tunnels[0] = tunnel(9);
+	native.nodes[PEER].tunnels[1] = tunnel(10);
+	return 0;
+}
+
+static int send(__u32 slot, __u32 network)
+{
+	struct wf_remote_value remote = { .node = PEER, .network = network };
+	struct wf_ctx ctx = { .len = 100 };
+
+	memset(&native.tunnel_peer, 0, sizeof(native.tunnel_peer));
+	return wf_to_remote(&ctx, slot, &remote);
+}
+
+static void assert_sent_to(const struct wf_addr want)
+{
+	assert_memory_equal(&native.tunnel_peer, &want, sizeof(want));
+}
+
+static void test_where_to(void **state)
+{
+	(void)state;
+	assert_int_equal(send(SENDER_PLAIN, PLAIN), TC_ACT_REDIRECT);
+	assert_sent_to(addr4(9));
+	assert_int_equal(send(SENDER_SEALED, SEALED), TC_ACT_REDIRECT);
+	assert_sent_to(tunnel(9));
+	/* between the two, and from the host */
+	assert_int_equal(send(SENDER_SEALED, PLAIN), TC_ACT_REDIRECT);
+	assert_sent_to(tunnel(9));
+	assert_int_equal(send(SENDER_PLAIN, SEALED), TC_ACT_REDIRECT);
+	assert_sent_to(tunnel(9));
+	assert_int_equal(send(WF_SLOT_HOST, SEALED), TC_ACT_REDIRECT);
+	assert_sent_to(tunnel(9));
+	assert_int_equal(send(WF_SLOT_HOST, PLAIN), TC_ACT_REDIRECT);
+	assert_sent_to(addr4(9));
+}
+
+static void test_without_a_tunnel(void **state)
+{
+	static const struct wf_addr none;
+
+	(void)state;
+	native.nodes[PEER].tunnels[0] = none;
+	assert_int_equal(send(SENDER_SEALED, SEALED), -WF_REASON_NO_TUNNEL);
+	assert_int_equal(send(SENDER_SEALED, PLAIN), -WF_REASON_NO_TUNNEL);
+	assert_sent_to(none);
+	assert_int_equal(send(SENDER_PLAIN, PLAIN), TC_ACT_REDIRECT);
+	native.nodes[PEER].tunnels[0] = tunnel(9);
+	native.nodes[WF_NODE_SELF].tunnels[0] = none;
+	assert_int_equal(send(SENDER_SEALED, SEALED), -WF_REASON_NO_TUNNEL);
+	assert_sent_to(none);
+	native.nodes[PEER].underlay = none;
+	assert_int_equal(send(SENDER_PLAIN, PLAIN), -WF_REASON_NODE_UNKNOWN);
+	native.nodes[WF_NODE_SELF].ifindex = 0;
+	assert_int_equal(send(SENDER_SEALED, SEALED), -WF_REASON_NODE_UNKNOWN);
+}
+
+/* What comes of a frame by its outer source, its mark, its network and its inner source's. */
+static int receive(struct wf_addr outer, __u32 mark, __u32 vni, __u32 source_network)
+{
+	struct wf_addr inner = addr4(200);
+	struct wf_ip ip = { .src = inner };
+	struct wf_ctx ctx = { .len = 100, .mark = mark };
+	__u32 got_vni = 0, node = 0;
+	int sealed = 0, r;
+
+	native.remotes[0].key = (struct wf_addr_key){ .network = WF_NETWORK_HOST, .addr = inner };
+	native.remotes[0].value = (struct wf_remote_value){ PEER, source_network };
+	native.remote_count = 1;
+	native.tunnel_peer = outer;
+	native.tunnel_vni = vni;
+	r = wf_overlay_origin(&ctx, &got_vni, &node, &sealed);
+	/* nobody else sees the mark; other bits are left alone */
+	assert_int_equal(ctx.mark, mark & ~(__u32)WF_MARK_SEALED);
+	if (r < 0)
+		return r;
+	assert_int_equal(got_vni, vni);
+	assert_int_equal(node, PEER);
+	return wf_overlay_check_source(&ip, node, vni, &native.networks[vni], sealed);
+}
+
+static void test_where_from(void **state)
+{
+	const __u32 sealed = WF_MARK_SEALED | 5;
+
+	(void)state;
+	assert_int_equal(receive(addr4(9), 5, PLAIN, PLAIN), 0);
+	assert_int_equal(receive(tunnel(9), sealed, SEALED, SEALED), 0);
+	/* while its key is being changed */
+	assert_int_equal(receive(tunnel(10), sealed, SEALED, SEALED), 0);
+	assert_int_equal(receive(tunnel(9), sealed, PLAIN, SEALED), 0);
+	assert_int_equal(receive(tunnel(9), sealed, SEALED, PLAIN), 0);
+	assert_int_equal(receive(addr4(9), 5, SEALED, SEALED), -WF_REASON_OVERLAY_CLEAR);
+	assert_int_equal(receive(addr4(9), 0, SEALED, PLAIN), -WF_REASON_OVERLAY_CLEAR);
+	assert_int_equal(receive(addr4(9), 0, PLAIN, SEALED), -WF_REASON_OVERLAY_CLEAR);
+	/* an address inside without WireGuard, WireGuard without one, and nobody's */
+	assert_int_equal(receive(tunnel(9), 5, SEALED, SEALED), -WF_REASON_OVERLAY_FOREIGN);
+	assert_int_equal(receive(addr4(9), sealed, SEALED, SEALED), -WF_REASON_OVERLAY_FOREIGN);
+	assert_int_equal(receive(tunnel(8), sealed, SEALED, SEALED), -WF_REASON_OVERLAY_FOREIGN);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup(test_where_to, setup),
+		cmocka_unit_test_setup(test_without_a_tunnel, setup),
+		cmocka_unit_test_setup(test_where_from, setup),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
