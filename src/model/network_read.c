@@ -215,8 +215,8 @@ static int read_encryption(struct wf_network *network, const json_t *spec, struc
 				     wf_field_excerpt(text, excerpt));
 	if (network->encryption == WF_ENCRYPTION_WIREGUARD && network->driver != WF_DRIVER_OVERLAY)
 		return wf_field_fail(err, "spec.encryption",
-				     "wireguard is for overlay only, not for %s: other networks do "
-				     "not go from node to node",
+				     "wireguard is for overlay only, not for %s: other networks "
+				     "stay on their node, or have no tunnel",
 				     wf_driver_name(network->driver));
 	return 0;
 }
