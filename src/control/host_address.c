@@ -92,6 +92,19 @@ static json_t *lease_of(const struct wf_control *control, const struct wf_node_h
 			 host->network, "node", control->config.node_name);
 }
 
+/* Whether a lease is this host's: it may be somebody else's by now. */
+static bool is_own_lease(struct wf_control *control, const char *name)
+{
+	_cleanup_json_ json_t *lease = NULL;
+	const json_t *spec;
+
+	if (wf_store_get(control->store, CTL_KIND_ADDRESS_LEASE, name, &lease, NULL) < 0)
+		return false;
+	spec = json_object_get(lease, "spec");
+	return !json_object_get(spec, "endpoint") &&
+	       strcmp(wf_json_str(spec, "node", ""), control->config.node_name) == 0;
+}
+
 /*
  * Takes the lease and shows the address, or gives it back (is_end); network->host_addrs are as they
  * shall be. -EEXIST: another node has it, which this one has not heard of yet.
@@ -120,12 +133,11 @@ static int commit(struct wf_control *control, const struct wf_node_host *host, b
 	writes[1].document = lease;
 	if (!self || (!is_end && !lease))
 		return wf_fail(err, -ENOMEM, "out of memory");
-	r = wf_ctl_commit(control, writes, 2, WF_STORE_DURABLE, err);
+	r = wf_ctl_commit(control, writes, is_end && !is_own_lease(control, name) ? 1 : 2,
+			  WF_STORE_DURABLE, err);
 	if (r == 0)
 		wf_ctl_encrypt_published(control);
-	/* somebody else has taken the lease away */
-	return is_end && r == -ENOENT ? wf_ctl_commit(control, writes, 1, WF_STORE_DURABLE, err)
-				      : r;
+	return r;
 }
 
 static bool has_room(const struct wf_pool *pool)
