@@ -23,16 +23,33 @@ static __always_inline const struct wf_addr *wf_node_addr(const struct wf_net_va
 static __always_inline int wf_node_check(const struct wf_ip *ip, const struct wf_net_value *network)
 {
 	__u32 slot = wf_address_owner(&ip->src);
+	struct wf_remote_value *remote;
 	struct wf_ep_value *sender;
 	struct wf_net_value *other;
 
 	if (slot == WF_SLOT_HOST)
 		return 0;
-	if (slot == WF_SLOT_NOBODY)
+	if (slot == WF_SLOT_NOBODY) {
+		remote = wf_remote_find(&ip->src);
+		if (remote)
+			return wf_check_remote(network, remote);
 		return network->flags & WF_NET_INTERNAL ? -WF_REASON_NETWORK_INTERNAL : 0;
+	}
 	sender = wf_map_endpoint(slot);
 	other = sender ? wf_network_valid(sender->network) : NULL;
 	return other ? wf_check_networks(other, network) : -WF_REASON_NO_NETWORK;
+}
+
+/*
+ * In whose name it goes: the host's, but for a container whose network is encrypted, which is so on
+ * every way.
+ */
+static __always_inline __u32 wf_node_sender(const struct wf_ip *ip)
+{
+	__u32 slot = wf_address_owner(&ip->src);
+	struct wf_ep_value *sender = slot == WF_SLOT_NOBODY ? NULL : wf_map_endpoint(slot);
+
+	return sender && wf_network_is_sealed(sender->network) ? slot : WF_SLOT_HOST;
 }
 
 /* Sends what shows the host's address already. Action, WF_NEXT() or -reason. */
@@ -63,8 +80,15 @@ static __always_inline int wf_node_hide(struct wf_ctx *ctx, struct wf_work *work
 {
 	int r = 0;
 
-	if (!wf_conn_find(&work->flow.tuple, &work->hit) || work->hit.dir != WF_DIR_ORIGINAL ||
-	    !(work->hit.flags & WF_CONN_MASQUERADE)) {
+	int known = wf_conn_find(&work->flow.tuple, &work->hit) &&
+		    work->hit.dir == WF_DIR_ORIGINAL && work->hit.flags & WF_CONN_MASQUERADE;
+
+	/* the host has another address by now */
+	if (known && !wf_addr_same(&work->hit.to.src, own)) {
+		wf_conn_remove(work->hit.index);
+		known = 0;
+	}
+	if (!known) {
 		work->fresh.flags = WF_CONN_MASQUERADE;
 		work->fresh.owner = WF_SLOT_HOST;
 		r = wf_masquerade_begin(ctx, work, own);
@@ -82,6 +106,7 @@ static __always_inline int wf_node_send(struct wf_ctx *ctx, struct wf_work *work
 	struct wf_net_value *network = wf_network_valid(remote->network);
 	const struct wf_ip *ip = &work->ip;
 	const struct wf_addr *own;
+	__u32 sender;
 	int r;
 
 	if (!network)
@@ -93,11 +118,12 @@ static __always_inline int wf_node_send(struct wf_ctx *ctx, struct wf_work *work
 	if (r < 0)
 		return r;
 	work->guard.is_traced = 0;
+	sender = wf_node_sender(ip);
 	r = wf_flow_read(ctx, ip, WF_SITE_EDGE, &work->flow);
 	if (r == 0)
 		r = wf_node_hide(ctx, work, own);
 	if (r == 0)
-		r = wf_to_remote(ctx, WF_SLOT_HOST, remote);
+		r = wf_to_remote(ctx, sender, remote);
 	return r < 0 ? r : WF_TOLD(r);
 }
 

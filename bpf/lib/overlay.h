@@ -134,7 +134,8 @@ static __always_inline int wf_to_remote(struct wf_ctx *ctx, __u32 from,
 	if (!network)
 		return -WF_REASON_NO_NETWORK;
 	if (wf_remote_is_sealed(from, remote)) {
-		r = wf_sealed_end(self, node, &end);
+		r = network->flags & WF_NET_PLAIN ? -WF_REASON_NODE_BEHIND_ROUTER
+						  : wf_sealed_end(self, node, &end);
 	} else {
 		end = node->underlay;
 		r = wf_to_clear(ctx, from, network, remote);

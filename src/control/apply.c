@@ -456,7 +456,9 @@ static int apply(struct wf_control *control, const json_t *documents, bool dry_r
 	if (json_array_size(documents) > WF_DOCUMENTS_MAX)
 		return wf_fail(err, -E2BIG, "more than %d documents at once", WF_DOCUMENTS_MAX);
 	wf_ctl_follow(control);
-	r = wf_ctl_turn_begin(control, &turn, err);
+	r = wf_ctl_check_joined(control, err);
+	if (r == 0)
+		r = wf_ctl_turn_begin(control, &turn, err);
 	if (r == 0)
 		r = plan_make(control, &plan, documents, err);
 	if (r == 0 && !(results = plan_results(&plan)))

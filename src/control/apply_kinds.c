@@ -156,6 +156,9 @@ static void stop_network(struct wf_control *control, const char *key)
 {
 	struct ctl_network *network = wf_ctl_network_find(control, key);
 
+	/* what hosts of other nodes have there goes with it */
+	if (network && wf_ctl_is_overlay(network))
+		wf_ctl_dirty(control, CTL_DIRTY_HOST);
 	if (network)
 		wf_ctl_network_stop(control, network);
 	if (wf_ctl_policy_self_put(control, NULL) < 0)

@@ -94,8 +94,7 @@ int wf_ctl_cluster_sync(struct wf_control *control, struct wf_err *err)
 		return 0;
 	r = sync_device(control, err);
 	HASH_ITER(by_name, control->cluster.nodes, node, next)
-		if (r == 0 && !wf_addr_is_zero(&node->underlay) &&
-		    !wf_addr_equal(&node->underlay, &control->config.node_ip))
+		if (r == 0 && wf_ctl_is_peer(control, node))
 			r = wf_ctl_node_program(control, node, err);
 	if (r == 0)
 		wf_ctl_encrypt_sync(control);

@@ -113,6 +113,7 @@ struct ctl_cluster {
 	struct event *lease_timer;
 	struct event *renewed_event;
 	struct wf_err renewed;     /* what came of the last renewal */
+	bool is_refused;           /* another node has its name or address: it has not joined */
 	bool is_silent;            /* others could not be told that this node is alive */
 	struct event *host_timer;  /* addresses of this node's host are to be taken or given back */
 	uint64_t lease;            /* of the store, for what lives as long as this node */
@@ -173,6 +174,8 @@ void wf_ctl_node_lives(struct wf_control *control, const char *name, bool lives)
 void wf_ctl_nodes_begin(struct wf_control *control);
 /* Releases the endpoints of nodes that were lost for too long, if it is this node's turn. */
 void wf_ctl_nodes_expire(struct wf_control *control);
+/* Whether frames go to it and come from it: its address is known, and is not this one's. */
+bool wf_ctl_is_peer(const struct wf_control *control, const struct ctl_node *node);
 /* Another node than that one that is known to be at an address; NULL: none. */
 const struct ctl_node *wf_ctl_node_at(const struct wf_control *control, const char *name,
 				      const struct wf_addr *underlay);
@@ -185,6 +188,10 @@ json_t *wf_ctl_node_document(struct wf_control *control);
 
 /* Puts this node's own documents into the store; refuses a name or an address that is in use. */
 int wf_ctl_node_publish(struct wf_control *control, struct wf_err *err);
+/* -EADDRINUSE while another node has this one's name or address. */
+int wf_ctl_check_joined(const struct wf_control *control, struct wf_err *err);
+/* Whether this node has joined, and what it says of itself can be stored now, without waiting. */
+bool wf_ctl_can_tell(const struct wf_control *control);
 /* Somebody deleted one of these documents: they are written again. */
 void wf_ctl_node_missed(struct wf_control *control, const char *kind);
 
@@ -205,7 +212,7 @@ int wf_ctl_node_hosts_learn(struct wf_control *control, struct ctl_node *node,
 /* Into the datapath's table: at the start, and when a network is new. */
 int wf_ctl_node_hosts_program(struct wf_control *control, struct wf_err *err);
 /* Whether some other node's host has the address. */
-bool wf_ctl_node_hosts_have(const struct wf_control *control, const struct wf_addr *addr);
+bool wf_ctl_node_hosts_have(struct wf_control *control, const struct wf_addr *addr);
 /* Holds a host's address in its network's pool, or lets it go. */
 void wf_ctl_host_hold(struct wf_control *control, const char *node, const struct wf_node_host *host,
 		      bool on);

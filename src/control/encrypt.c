@@ -87,7 +87,7 @@ static int publish(struct wf_control *control, struct wf_err *err)
 	char text[WF_NODE_TUNNELS_TEXT];
 
 	/* before it joins its document is not written for this alone */
-	if (!control->cluster.lease ||
+	if (!wf_ctl_can_tell(control) ||
 	    strcmp(wf_ctl_encrypt_text(control, text), encrypt->published) == 0)
 		return 0;
 	return wf_ctl_node_put(control, err);
@@ -159,12 +159,6 @@ int wf_ctl_encrypt_learn(struct wf_control *control, struct ctl_node *node,
 	return control->lb.settled ? program(control, node, err) : 0;
 }
 
-static bool is_peer(const struct wf_control *control, const struct ctl_node *node)
-{
-	return !wf_addr_is_zero(&node->underlay) &&
-	       !wf_addr_equal(&node->underlay, &control->config.node_ip);
-}
-
 /*
  * Two nodes that change their keys at the same time must not greet each other's next ones at once:
  * crossing handshakes both fail. The first by name does.
@@ -184,7 +178,7 @@ static int list_peers(const struct wf_control *control, uint16_t keepalive_s,
 	if (!peers)
 		return wf_fail(err, -ENOMEM, "out of memory");
 	for (const struct ctl_node *node = control->cluster.nodes; node; node = node->by_name.next)
-		for (size_t i = 0; is_peer(control, node) && i < node->tunnel_count; i++) {
+		for (size_t i = 0; wf_ctl_is_peer(control, node) && i < node->tunnel_count; i++) {
 			struct wf_wg_peer *peer = &peers[count++];
 
 			memcpy(peer->key, node->tunnels[i].key, sizeof(peer->key));
@@ -298,7 +292,7 @@ static int program_all(struct wf_control *control, struct wf_err *err)
 	int r = 0;
 
 	HASH_ITER(by_name, control->cluster.nodes, node, next)
-		if (r == 0 && is_peer(control, node))
+		if (r == 0 && wf_ctl_is_peer(control, node))
 			r = program(control, node, err);
 	return r;
 }

@@ -293,7 +293,7 @@ static void on_time(evutil_socket_t fd, short what, void *context)
 	(void)fd;
 	(void)what;
 	/* who has not joined has nothing; it is tried again when the node says that it is alive */
-	if (control->cluster.lease && sync_all(control, &fault) < 0)
+	if (wf_ctl_can_tell(control) && sync_all(control, &fault) < 0)
 		wf_log_warning_rl("the host has no address in a network yet", "error=\"%s\"",
 				  fault.message);
 }

@@ -211,6 +211,7 @@ static void conclude(struct wf_control *control, int r, const struct wf_err *fau
 		wf_log_info("others are told again that this node is alive", "node=%s",
 			    control->config.node_name);
 	control->cluster.is_silent = r < 0;
+	control->cluster.is_refused = r == -EADDRINUSE;
 	if (r == 0) {
 		wf_ctl_nodes_expire(control);
 		wf_ctl_hosts_want(control);
@@ -269,6 +270,24 @@ static void renew(evutil_socket_t fd, short what, void *context)
 					   control);
 	else
 		join_again(control);
+}
+
+bool wf_ctl_can_tell(const struct wf_control *control)
+{
+	struct wf_store_state state;
+
+	wf_store_state(control->store, &state);
+	return control->cluster.lease && state.is_connected;
+}
+
+int wf_ctl_check_joined(const struct wf_control *control, struct wf_err *err)
+{
+	return control->cluster.is_refused
+		       ? wf_fail(err, -EADDRINUSE,
+				 "another node is alive as %s, or has this one's address; give this one "
+				 "another --node-name or --node-ip",
+				 control->config.node_name)
+		       : 0;
 }
 
 void wf_ctl_node_missed(struct wf_control *control, const char *kind)

@@ -166,7 +166,9 @@ static void complete_encryption(const struct wf_control *control, struct wf_netw
 {
 	if (network->driver != WF_DRIVER_OVERLAY || network->encryption != WF_ENCRYPTION_DEFAULT)
 		return;
-	network->encryption = before ? before->encryption : control->config.encryption;
+	network->encryption = before && before->driver == WF_DRIVER_OVERLAY
+				      ? before->encryption
+				      : control->config.encryption;
 }
 
 int wf_ctl_network_complete(struct wf_control *control, struct wf_network *network,

@@ -90,6 +90,12 @@ static const struct wf_addr *underlay_of(const struct wf_control *control,
 	return NULL;
 }
 
+bool wf_ctl_is_peer(const struct wf_control *control, const struct ctl_node *node)
+{
+	return !wf_addr_is_zero(&node->underlay) &&
+	       !wf_addr_equal(&node->underlay, &control->config.node_ip);
+}
+
 const struct ctl_node *wf_ctl_node_at(const struct wf_control *control, const char *name,
 				      const struct wf_addr *underlay)
 {

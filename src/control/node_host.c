@@ -44,14 +44,27 @@ static bool has_host(const struct wf_node_host *hosts, size_t count,
 	return false;
 }
 
+/* The network that the address is in; NULL: it is not here, or is another one by now. */
+static const struct ctl_network *network_of(struct wf_control *control,
+					    const struct wf_node_host *host)
+{
+	const struct ctl_network *network = wf_ctl_network_find(control, host->network);
+
+	return network && wf_ctl_is_overlay(network) && wf_ctl_pool_of(network, &host->addr)
+		       ? network
+		       : NULL;
+}
+
 static int program(struct wf_control *control, const struct ctl_node *node,
 		   const struct wf_node_host *host, struct wf_err *err)
 {
-	const struct ctl_network *network = wf_ctl_network_find(control, host->network);
+	const struct ctl_network *network = network_of(control, host);
 	struct wf_remote_value value = { .node = node->number };
 
-	if (!network || !wf_ctl_is_overlay(network))
+	if (!network)
 		return 0;
+	/* a network that is new here knows nobody yet */
+	wf_ctl_host_hold(control, node->name, host, true);
 	value.network = network->spec.number;
 	return wf_dp_remote_set(control->dp, &host->addr, &value, err);
 }
@@ -59,7 +72,10 @@ static int program(struct wf_control *control, const struct ctl_node *node,
 static void forget(struct wf_control *control, const struct ctl_node *node,
 		   const struct wf_node_host *host)
 {
-	if (wf_dp_remote_clear(control->dp, &host->addr) < 0)
+	/* who has it by now is written again */
+	if (wf_dp_remote_clear(control->dp, &host->addr) < 0 ||
+	    wf_ctl_remote_by_address(control, &host->addr) ||
+	    wf_ctl_node_hosts_have(control, &host->addr))
 		wf_ctl_dirty(control, CTL_DIRTY_HOST);
 	wf_ctl_host_hold(control, node->name, host, false);
 }
@@ -103,11 +119,12 @@ int wf_ctl_node_hosts_program(struct wf_control *control, struct wf_err *err)
 	return r;
 }
 
-bool wf_ctl_node_hosts_have(const struct wf_control *control, const struct wf_addr *addr)
+bool wf_ctl_node_hosts_have(struct wf_control *control, const struct wf_addr *addr)
 {
 	for (const struct ctl_node *node = control->cluster.nodes; node; node = node->by_name.next)
 		for (size_t i = 0; i < node->host_count; i++)
-			if (wf_addr_equal(&node->hosts[i].addr, addr))
+			if (wf_addr_equal(&node->hosts[i].addr, addr) &&
+			    network_of(control, &node->hosts[i]))
 				return true;
 	return false;
 }

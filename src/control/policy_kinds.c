@@ -116,17 +116,42 @@ static int stop_namespace(struct wf_control *control, const char *kind, const ch
 
 /* ---- nodes ----------------------------------------------------------------------------------------- */
 
+/* What nodes say of themselves stays, whoever applies labels. */
+static void keep_own(json_t *document, const json_t *before)
+{
+	static const char *const annotations[] = { WF_ANNOTATION_HOST_ADDRESSES,
+						   WF_ANNOTATION_WIREGUARD };
+	const json_t *was = json_object_get(json_object_get(before, "metadata"), "annotations");
+	json_t *metadata = json_object_get(document, "metadata");
+	json_t *status = json_object_get(before, "status");
+
+	if (status && !json_object_get(document, "status"))
+		(void)json_object_set(document, "status", status);
+	for (size_t i = 0; i < WF_ARRAY_LEN(annotations); i++) {
+		json_t *value = json_object_get(was, annotations[i]);
+
+		if (value && !json_object_get(metadata, "annotations"))
+			(void)json_object_set_new(metadata, "annotations", json_object());
+		if (value)
+			(void)json_object_set(json_object_get(metadata, "annotations"),
+					      annotations[i], value);
+	}
+}
+
 static int plan_node(struct wf_control *control, struct ctl_change *change, const json_t *document,
 		     struct wf_err *err)
 {
+	_cleanup_json_ json_t *before = NULL;
 	struct wf_node spec = { 0 };
 	int r = wf_node_from_json(&spec, document, err);
 
-	(void)control;
 	wf_node_done(&spec);
 	/* a node's status is where its addresses are */
 	if (r == 0)
 		change->document = json_deep_copy(document);
+	if (change->document &&
+	    wf_store_get(control->store, WF_KIND_NODE, change->name, &before, NULL) == 0)
+		keep_own(change->document, before);
 	return r < 0 || change->document ? r : wf_fail(err, -ENOMEM, "out of memory");
 }
 

@@ -68,12 +68,6 @@ static bool is_same(const struct ctl_way *a, const struct ctl_way *b)
 	       wf_addr_equal(&a->router, &b->router);
 }
 
-static bool is_programmed(const struct wf_control *control, const struct ctl_node *node)
-{
-	return !wf_addr_is_zero(&node->underlay) &&
-	       !wf_addr_equal(&node->underlay, &control->config.node_ip);
-}
-
 static int program(struct wf_control *control, const struct ctl_node *node, struct wf_err *err)
 {
 	const struct wf_node_value value = { .underlay = node->underlay,
@@ -90,7 +84,7 @@ int wf_ctl_node_program(struct wf_control *control, struct ctl_node *node, struc
 {
 	struct segments segments = { .count = 0 };
 
-	if (!is_programmed(control, node))
+	if (!wf_ctl_is_peer(control, node))
 		return 0;
 	(void)wf_dp_uplink_visit(control->dp, see_uplink, &segments);
 	node->way = way_of(control, &segments, node);
@@ -115,7 +109,8 @@ uint32_t wf_ctl_shared_mtu(const struct wf_control *control, const struct ctl_ne
 	     node = node->by_name.next) {
 		if (node->way.ifindex && node->way.mtu < mtu)
 			mtu = node->way.mtu;
-		if (!node->way.ifindex && is_programmed(control, node) && !wf_ctl_is_plain(network))
+		if (!node->way.ifindex && wf_ctl_is_peer(control, node) &&
+		    !wf_ctl_is_plain(network))
 			mtu = mtu < tunnel_mtu ? mtu : tunnel_mtu;
 	}
 	return mtu;
@@ -129,7 +124,7 @@ json_t *wf_ctl_ways_missing(const struct wf_control *control, const struct ctl_n
 		return NULL;
 	names = json_array();
 	for (const struct ctl_node *node = control->cluster.nodes; node; node = node->by_name.next)
-		if (!node->way.ifindex && is_programmed(control, node))
+		if (!node->way.ifindex && wf_ctl_is_peer(control, node))
 			(void)json_array_append_new(names, json_string(node->name));
 	return names;
 }
@@ -137,7 +132,7 @@ json_t *wf_ctl_ways_missing(const struct wf_control *control, const struct ctl_n
 bool wf_ctl_is_way(const struct wf_control *control, const struct wf_prefix *prefix)
 {
 	for (const struct ctl_node *node = control->cluster.nodes; node; node = node->by_name.next)
-		if (is_programmed(control, node) && wf_prefix_contains(prefix, &node->underlay))
+		if (wf_ctl_is_peer(control, node) && wf_prefix_contains(prefix, &node->underlay))
 			return true;
 	return false;
 }
@@ -196,7 +191,7 @@ static void sync_link_local(struct wf_control *control)
 	struct wf_addr now;
 
 	/* who has not joined says nothing of itself */
-	if (!control->cluster.lease ||
+	if (!wf_ctl_can_tell(control) ||
 	    wf_net_link_local_find(control->net, &control->config.node_ip, &now, NULL) < 0 ||
 	    wf_addr_equal(&now, &control->cluster.link_local))
 		return;
@@ -215,7 +210,7 @@ int wf_ctl_ways_sync(struct wf_control *control, struct wf_err *err)
 		return 0;
 	(void)wf_dp_uplink_visit(control->dp, see_uplink, &segments);
 	HASH_ITER(by_name, control->cluster.nodes, node, next)
-		if (r >= 0 && is_programmed(control, node))
+		if (r >= 0 && wf_ctl_is_peer(control, node))
 			r = sync_node(control, &segments, node, err);
 	if (r >= 0)
 		r = sync_networks(control, err);

@@ -329,13 +329,13 @@ static void sort_event(const struct wf_event *event, void *context)
 	reading->found = true;
 }
 
-/* A mark that nobody else uses, as far as chance goes; weft's own bit stays 0. */
+/* A mark that nobody else uses, as far as chance goes; weft's own bits stay 0. */
 static uint32_t choose_mark(void)
 {
 	uint32_t mark = 0;
 
 	(void)!getentropy(&mark, sizeof(mark));
-	return (mark & ~(uint32_t)WF_MARK_MASQUERADE) | 1;
+	return (mark & ~(uint32_t)(WF_MARK_MASQUERADE | WF_MARK_SEALED)) | 1;
 }
 
 int wf_dp_trace(struct wf_dp *dp, const struct wf_dp_packet *packet, struct wf_event *ret_event,

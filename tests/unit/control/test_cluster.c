@@ -466,6 +466,37 @@ static void test_hosts_have_addresses(void **state)
 	assert_int_equal(json_array_size(left), 0);
 }
 
+/* Labels that somebody applies take nothing away that a node says of itself. */
+static void test_labels_leave_the_rest(void **state)
+{
+	struct pair *pair = *state;
+	struct wf_addr host;
+	_cleanup_json_ json_t *stored = NULL;
+
+	settle(pair);
+	host = host_of(pair->a, "b");
+	for (size_t i = 0; i < 2; i++) {
+		const char *const names[] = { "a", "b" };
+
+		lab_use(pair->a);
+		assert_int_equal(lab_apply(pair->a,
+					   "[{'apiVersion':'v1','kind':'Node','metadata':{'name':"
+					   "'%s','labels':{'role':'edge'}}}]",
+					   names[i]),
+				 0);
+		settle(pair);
+	}
+	assert_int_equal(wf_ctl_node_find(pair->a->control, "b")->host_count, 1);
+	assert_true(wf_addr_equal(&wf_ctl_node_find(pair->a->control, "b")->hosts[0].addr, &host));
+	assert_int_equal(wf_ctl_node_find(pair->b->control, "a")->host_count, 1);
+	assert_int_equal(wf_store_get(pair->a->store, WF_KIND_NODE, "a", &stored, NULL), 0);
+	assert_non_null(json_object_get(json_object_get(stored, "status"), "addresses"));
+	assert_string_equal(
+		wf_json_str(json_object_get(json_object_get(stored, "metadata"), "labels"), "role",
+			    ""),
+		"edge");
+}
+
 /* Two that have not heard of each other want the same one. */
 static void test_hosts_ask_the_store(void **state)
 {
@@ -903,6 +934,7 @@ int main(void)
 		CASE(test_networks_take_turns),
 		CASE(test_lost_node),
 		CASE(test_ways),
+		CASE(test_labels_leave_the_rest),
 		CASE(test_own_documents_come_back),
 		CASE(test_a_node_that_is_alive_stays),
 		CASE(test_a_lost_node_is_forgotten),
