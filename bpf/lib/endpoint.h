@@ -39,6 +39,12 @@ static __always_inline struct wf_net_value *wf_network_valid(__u32 number)
 	return network && network->flags & WF_NET_VALID ? network : NULL;
 }
 
+/* Whether a network's packets may come through the tunnel; NULL: there is none. */
+static __always_inline int wf_network_is_tunnelled(const struct wf_net_value *network)
+{
+	return network && (network->flags & (WF_NET_OVERLAY | WF_NET_PLAIN)) == WF_NET_OVERLAY;
+}
+
 /* The slot that has an address, WF_SLOT_NOBODY: neither an endpoint nor the host. */
 static __always_inline __u32 wf_address_owner(const struct wf_addr *addr)
 {

@@ -50,11 +50,12 @@ static __always_inline int wf_from_near(struct wf_ctx *ctx, struct wf_work *work
 static __always_inline int wf_near_to_host(struct wf_ctx *ctx, struct wf_work *work,
 					   const struct wf_remote_value *remote)
 {
-	struct wf_addr_value *value = wf_address_find(remote->network, &work->ip.dst);
 	int r = wf_near_check_source(ctx, remote);
+	struct wf_addr_value *value;
 
 	if (r < 0)
 		return r;
+	value = wf_address_find(remote->network, &work->ip.dst);
 	return value && value->slot == WF_SLOT_HOST
 		       ? wf_node_receive(ctx, work, WF_HOOK_FROM_UPLINK)
 		       : -WF_REASON_SPOOFED_IP;

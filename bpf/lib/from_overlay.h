@@ -75,7 +75,7 @@ static __always_inline int wf_overlay_enter(struct wf_ctx *ctx, struct wf_work *
 	struct wf_net_value *network = wf_network_valid(vni);
 	int r;
 
-	if (!network || (network->flags & (WF_NET_OVERLAY | WF_NET_PLAIN)) != WF_NET_OVERLAY)
+	if (!wf_network_is_tunnelled(network))
 		return -WF_REASON_NO_NETWORK;
 	r = wf_parse_host_packet(ctx, &work->ip);
 	if (r == 0)

@@ -275,10 +275,12 @@ static __always_inline int wf_uplink_receive(struct wf_ctx *ctx,
 static __always_inline int wf_uplink_inner(struct wf_ctx *ctx, const struct wf_uplink_value *uplink,
 					   struct wf_work *work, __u32 interest)
 {
-	const struct wf_remote_value *remote = wf_remote_find(&work->ip.src);
+	const struct wf_remote_value *remote;
 
-	if ((!remote && wf_address_owner(&work->ip.src) == WF_SLOT_NOBODY) ||
-	    wf_ctx_is_for_others(ctx))
+	if (wf_ctx_is_for_others(ctx))
+		return 0;
+	remote = wf_remote_find(&work->ip.src);
+	if (!remote && wf_address_owner(&work->ip.src) == WF_SLOT_NOBODY)
 		return 0;
 	if (remote && interest == WF_INTEREST_ROUTED && uplink->l2_bytes)
 		return wf_from_near(ctx, work, remote, work->slot);

@@ -19,10 +19,13 @@ static __always_inline const struct wf_addr *wf_node_addr(const struct wf_net_va
 	return ip->version == 4 ? &network->host4 : &network->host6;
 }
 
-/* Whether whoever sends by the host's routes may send into the network: 0 or -reason. */
-static __always_inline int wf_node_check(const struct wf_ip *ip, const struct wf_net_value *network)
+/*
+ * Whether whoever sends by the host's routes may send into the network: 0 or -reason. slot: of the
+ * source.
+ */
+static __always_inline int wf_node_check(__u32 slot, const struct wf_ip *ip,
+					 const struct wf_net_value *network)
 {
-	__u32 slot = wf_address_owner(&ip->src);
 	struct wf_remote_value *remote;
 	struct wf_ep_value *sender;
 	struct wf_net_value *other;
@@ -44,9 +47,8 @@ static __always_inline int wf_node_check(const struct wf_ip *ip, const struct wf
  * In whose name it goes: the host's, but for a container whose network is encrypted, which is so on
  * every way.
  */
-static __always_inline __u32 wf_node_sender(const struct wf_ip *ip)
+static __always_inline __u32 wf_node_sender(__u32 slot)
 {
-	__u32 slot = wf_address_owner(&ip->src);
 	struct wf_ep_value *sender = slot == WF_SLOT_NOBODY ? NULL : wf_map_endpoint(slot);
 
 	return sender && wf_network_is_sealed(sender->network) ? slot : WF_SLOT_HOST;
@@ -106,7 +108,7 @@ static __always_inline int wf_node_send(struct wf_ctx *ctx, struct wf_work *work
 	struct wf_net_value *network = wf_network_valid(remote->network);
 	const struct wf_ip *ip = &work->ip;
 	const struct wf_addr *own;
-	__u32 sender;
+	__u32 slot;
 	int r;
 
 	if (!network)
@@ -114,16 +116,17 @@ static __always_inline int wf_node_send(struct wf_ctx *ctx, struct wf_work *work
 	own = wf_node_addr(network, ip);
 	if (wf_addr_same(own, &ip->src) || wf_is_traced(ctx))
 		return wf_node_plain(ctx, ip, remote);
-	r = wf_node_check(ip, network);
+	slot = wf_address_owner(&ip->src);
+	r = wf_node_check(slot, ip, network);
 	if (r < 0)
 		return r;
 	work->guard.is_traced = 0;
-	sender = wf_node_sender(ip);
+	slot = wf_node_sender(slot);
 	r = wf_flow_read(ctx, ip, WF_SITE_EDGE, &work->flow);
 	if (r == 0)
 		r = wf_node_hide(ctx, work, own);
 	if (r == 0)
-		r = wf_to_remote(ctx, sender, remote);
+		r = wf_to_remote(ctx, slot, remote);
 	return r < 0 ? r : WF_TOLD(r);
 }
 

@@ -27,14 +27,17 @@ static __always_inline int wf_network_is_sealed(__u32 number)
 	return network && network->flags & WF_NET_ENCRYPTED;
 }
 
-/* The same of a packet, by the networks of both its ends. */
-static __always_inline int wf_remote_is_sealed(__u32 from, const struct wf_remote_value *remote)
+/* The same of a packet, by the networks of both its ends; network: the remote's. */
+static __always_inline int wf_remote_is_sealed(__u32 from, const struct wf_net_value *network,
+					       const struct wf_remote_value *remote)
 {
-	const struct wf_ep_value *sender = wf_map_endpoint(from);
+	const struct wf_ep_value *sender;
 
-	return wf_network_is_sealed(remote->network) ||
-	       (sender && sender->network != remote->network &&
-		wf_network_is_sealed(sender->network));
+	if (network->flags & WF_NET_ENCRYPTED)
+		return 1;
+	sender = wf_map_endpoint(from);
+	return sender && sender->network != remote->network &&
+	       wf_network_is_sealed(sender->network);
 }
 
 /* Whether an outer address is one that only WireGuard delivers from. */
@@ -133,7 +136,7 @@ static __always_inline int wf_to_remote(struct wf_ctx *ctx, __u32 from,
 		return -WF_REASON_NODE_UNKNOWN;
 	if (!network)
 		return -WF_REASON_NO_NETWORK;
-	if (wf_remote_is_sealed(from, remote)) {
+	if (wf_remote_is_sealed(from, network, remote)) {
 		r = network->flags & WF_NET_PLAIN ? -WF_REASON_NODE_BEHIND_ROUTER
 						  : wf_sealed_end(self, node, &end);
 	} else {

@@ -146,8 +146,7 @@ WF_GLOBAL int wf_tunnel_open(struct wf_ctx *ctx, const struct wf_ip *ip, __u32 *
 	network = wf_network_valid(vni);
 	node = wf_map_member(&ip->src);
 	__builtin_memcpy(&proto, vxlan.eth + 2 * ETH_ALEN, sizeof(proto));
-	if (!node || !network ||
-	    (network->flags & (WF_NET_OVERLAY | WF_NET_PLAIN)) != WF_NET_OVERLAY ||
+	if (!node || !wf_network_is_tunnelled(network) ||
 	    (proto != bpf_htons(ETH_P_IP) && proto != bpf_htons(ETH_P_IPV6)))
 		return 0;
 	*ret_node = *node;

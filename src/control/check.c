@@ -46,8 +46,7 @@ static void check_free(struct ctl_check *check)
 
 static void wait_for_next(struct ctl_check *check)
 {
-	uint32_t ms = check->service->spec.check.interval_ms;
-	const struct timeval wait = { .tv_sec = ms / 1000, .tv_usec = ms % 1000 * 1000L };
+	const struct timeval wait = wf_ctl_timeval(check->service->spec.check.interval_ms);
 
 	(void)evtimer_add(check->timer, &wait);
 }

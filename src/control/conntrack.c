@@ -70,8 +70,7 @@ static void on_sweep(evutil_socket_t fd, short what, void *context)
 	    (control->lb.config_flags & WF_CONFIG_SERVICES || control->endpoint_count))
 		wait_ms = SWEEP_IDLE_MS;
 	if (wait_ms != UINT64_MAX) {
-		const struct timeval wait = { .tv_sec = (time_t)(wait_ms / 1000),
-					      .tv_usec = (suseconds_t)(wait_ms % 1000 * 1000) };
+		const struct timeval wait = wf_ctl_timeval(wait_ms);
 
 		(void)evtimer_add(control->lb.sweep_timer, &wait);
 	}

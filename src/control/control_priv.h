@@ -293,6 +293,13 @@ void wf_ctl_endpoint_unserve(struct wf_control *control, const struct ctl_endpoi
 int wf_ctl_endpoint_release(struct wf_control *control, struct ctl_endpoint *endpoint,
 			    const char *why, struct wf_err *err);
 
+/* What event timers take. */
+static inline struct timeval wf_ctl_timeval(uint64_t ms)
+{
+	return (struct timeval){ .tv_sec = (time_t)(ms / 1000),
+				 .tv_usec = (suseconds_t)(ms % 1000 * 1000) };
+}
+
 /* Randomness for choices that need not be secret. */
 uint32_t wf_ctl_random(struct wf_control *control);
 

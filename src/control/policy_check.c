@@ -22,28 +22,9 @@ static int sum_pair(const struct wf_policy_pair_key *key, const struct wf_policy
 	return 0;
 }
 
-static int sum_prefix(const struct wf_prefix *prefix, uint32_t class_id, void *context)
-{
-	wf_policy_sum_prefix(context, prefix, class_id);
-	return 0;
-}
-
-bool wf_ctl_policy_is_whole(struct wf_control *control)
-{
-	const struct wf_policy_engine *engine = control->policy.engine;
-	struct wf_policy_sum found = { 0 }, wanted;
-
-	wf_policy_engine_sum(engine, &wanted);
-	return wf_policy_engine_is_intact(engine) &&
-	       wf_dp_pair_visit(control->dp, sum_pair, &found, NULL) == 0 &&
-	       wf_dp_prefix_visit(control->dp, sum_prefix, &found, NULL) == 0 &&
-	       found.entries == wanted.entries && found.value == wanted.value;
-}
-
 static void arm(struct wf_control *control, uint64_t ms)
 {
-	const struct timeval wait = { .tv_sec = (time_t)(ms / 1000),
-				      .tv_usec = (suseconds_t)(ms % 1000 * 1000) };
+	const struct timeval wait = wf_ctl_timeval(ms);
 
 	(void)evtimer_add(control->policy.check_timer, &wait);
 }
@@ -54,7 +35,7 @@ static bool are_others_whole(struct wf_control *control)
 	const struct wf_policy_engine *engine = control->policy.engine;
 	struct wf_policy_sum found = { 0 }, wanted;
 
-	wf_policy_engine_sum_pairs(engine, &wanted);
+	wf_policy_engine_sum(engine, &wanted);
 	return wf_policy_engine_is_intact(engine) &&
 	       wf_dp_pair_visit(control->dp, sum_pair, &found, NULL) == 0 &&
 	       found.entries == wanted.entries && found.value == wanted.value;
@@ -86,6 +67,20 @@ static bool are_counted(const struct wf_control *control)
 	size_t apart = wanted > check->seen ? wanted - check->seen : check->seen - wanted;
 
 	return apart <= control->policy.prefix_writes - check->writes;
+}
+
+/* All at once; a pass in hand begins anew. */
+bool wf_ctl_policy_is_whole(struct wf_control *control)
+{
+	struct ctl_policy_check *check = &control->policy.check;
+	bool is_whole;
+
+	begin_pass(control);
+	is_whole = !check->is_wrong &&
+		   wf_dp_prefix_visit(control->dp, check_prefix, control, NULL) == 0 &&
+		   !check->is_wrong && are_counted(control);
+	*check = (struct ctl_policy_check){ .seen = 0 };
+	return is_whole;
 }
 
 /* A few prefixes a turn, so that nothing waits for all of them. Whether there is more. */

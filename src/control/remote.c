@@ -64,10 +64,15 @@ struct ctl_remote *wf_ctl_remote_walk(const struct wf_control *control, size_t *
 	return wf_set_walk(&control->cluster.remotes, at);
 }
 
+static struct ctl_remote_address *find_address(struct wf_control *control,
+					       const struct wf_addr *addr)
+{
+	return wf_set_find(&control->cluster.addresses, wf_hash_addr(0, addr), addr);
+}
+
 struct ctl_remote *wf_ctl_remote_by_address(struct wf_control *control, const struct wf_addr *addr)
 {
-	const struct ctl_remote_address *found =
-		wf_set_find(&control->cluster.addresses, wf_hash_addr(0, addr), addr);
+	const struct ctl_remote_address *found = find_address(control, addr);
 
 	return found ? found->remote : NULL;
 }
@@ -182,15 +187,19 @@ static void hold(struct wf_control *control, const struct ctl_remote *remote, bo
 	}
 }
 
+static void free_remote(struct wf_control *control, struct ctl_remote *remote)
+{
+	wf_ctl_crowd_leave(control, remote);
+	free(remote);
+}
+
 void wf_ctl_remotes_free(struct wf_control *control)
 {
 	struct ctl_remote *remote;
 	size_t at = 0;
 
-	while ((remote = wf_ctl_remote_walk(control, &at))) {
-		wf_ctl_crowd_leave(control, remote);
-		free(remote);
-	}
+	while ((remote = wf_ctl_remote_walk(control, &at)))
+		free_remote(control, remote);
 	wf_set_done(&control->cluster.remotes);
 	wf_set_done(&control->cluster.addresses);
 	wf_index_done(&control->cluster.crowds);
@@ -258,12 +267,6 @@ static void take_out(struct wf_control *control, struct ctl_remote *remote,
 	for (size_t i = 0; i < remote->addr_count; i++)
 		if (!now || !has_address(now, &remote->addrs[i].addr))
 			withdraw(control, &remote->addrs[i].addr);
-}
-
-static void free_remote(struct wf_control *control, struct ctl_remote *remote)
-{
-	wf_ctl_crowd_leave(control, remote);
-	free(remote);
 }
 
 /* Puts it in place of what was known under its name; *remote is the table's afterwards. */
@@ -354,8 +357,7 @@ static void compare(const struct wf_addr *addr, const struct wf_remote_value *va
 {
 	struct comparison *comparison = context;
 	struct wf_control *control = comparison->control;
-	struct ctl_remote_address *known =
-		wf_set_find(&control->cluster.addresses, wf_hash_addr(0, addr), addr);
+	struct ctl_remote_address *known = find_address(control, addr);
 	struct wf_remote_value wanted;
 
 	if (known && value_of(control, known->remote, &wanted) &&

@@ -6,15 +6,6 @@
 #include "base/mem.h"
 #include "dp/dp_priv.h"
 
-static int write_entry(struct wf_dp *dp, enum wf_dp_map map, const void *key, const void *value,
-		       struct wf_err *err)
-{
-	if (bpf_map_update_elem(dp->map_fds[map], key, value, BPF_ANY) < 0)
-		return wf_fail(err, -errno, "cannot write to %s: %s", wf_dp_map_specs[map].name,
-			       strerror(errno));
-	return 0;
-}
-
 int wf_dp_entry_put(struct wf_dp *dp, enum wf_dp_map map, const void *key, const void *value,
 		    struct wf_err *err)
 {
@@ -57,15 +48,15 @@ int wf_dp_endpoint_set(struct wf_dp *dp, uint32_t slot, const struct wf_ep_value
 	final.flags = (value->flags & ~(uint32_t)WF_EP_GUARDED) | guard;
 	/* the kernel copies a value word by word: only flags and class may change under traffic */
 	if (is_one_write(&current, &final))
-		return write_entry(dp, WF_DP_MAP_ENDPOINTS, &slot, &final, err);
+		return wf_dp_entry_put(dp, WF_DP_MAP_ENDPOINTS, &slot, &final, err);
 	if (current.flags & WF_EP_READY) {
 		current.flags = guard;
-		r = write_entry(dp, WF_DP_MAP_ENDPOINTS, &slot, &current, err);
+		r = wf_dp_entry_put(dp, WF_DP_MAP_ENDPOINTS, &slot, &current, err);
 	}
 	fenced.flags = guard;
 	if (r == 0)
-		r = write_entry(dp, WF_DP_MAP_ENDPOINTS, &slot, &fenced, err);
-	return r < 0 ? r : write_entry(dp, WF_DP_MAP_ENDPOINTS, &slot, &final, err);
+		r = wf_dp_entry_put(dp, WF_DP_MAP_ENDPOINTS, &slot, &fenced, err);
+	return r < 0 ? r : wf_dp_entry_put(dp, WF_DP_MAP_ENDPOINTS, &slot, &final, err);
 }
 
 int wf_dp_endpoint_clear(struct wf_dp *dp, uint32_t slot, struct wf_err *err)
@@ -78,10 +69,10 @@ int wf_dp_endpoint_clear(struct wf_dp *dp, uint32_t slot, struct wf_err *err)
 		return wf_fail(err, r, "cannot read slot %u: %s", slot, strerror(-r));
 	guard = value.flags & WF_EP_GUARDED;
 	value.flags = guard;
-	r = write_entry(dp, WF_DP_MAP_ENDPOINTS, &slot, &value, err);
+	r = wf_dp_entry_put(dp, WF_DP_MAP_ENDPOINTS, &slot, &value, err);
 	memset(&value, 0, sizeof(value));
 	value.flags = guard;
-	return r < 0 ? r : write_entry(dp, WF_DP_MAP_ENDPOINTS, &slot, &value, err);
+	return r < 0 ? r : wf_dp_entry_put(dp, WF_DP_MAP_ENDPOINTS, &slot, &value, err);
 }
 
 int wf_dp_endpoint_get(struct wf_dp *dp, uint32_t slot, struct wf_ep_value *ret_value)
@@ -129,9 +120,9 @@ int wf_dp_address_set(struct wf_dp *dp, uint32_t network, const struct wf_addr *
 		      const struct wf_addr_value *value, struct wf_err *err)
 {
 	struct wf_addr_key key = { .network = network, .addr = *addr };
-	int r = write_entry(dp, WF_DP_MAP_ADDRESSES, &key, value, err);
+	int r = wf_dp_entry_put(dp, WF_DP_MAP_ADDRESSES, &key, value, err);
 
-	if (r == -E2BIG)
+	if (r == -ENOSPC)
 		return wf_fail(
 			err, -ENOSPC,
 			"the address table is full: it holds at most %u addresses; more "
@@ -144,9 +135,7 @@ int wf_dp_address_clear(struct wf_dp *dp, uint32_t network, const struct wf_addr
 {
 	struct wf_addr_key key = { .network = network, .addr = *addr };
 
-	if (bpf_map_delete_elem(dp->map_fds[WF_DP_MAP_ADDRESSES], &key) < 0 && errno != ENOENT)
-		return -errno;
-	return 0;
+	return wf_dp_entry_put(dp, WF_DP_MAP_ADDRESSES, &key, NULL, NULL);
 }
 
 int wf_dp_address_get(struct wf_dp *dp, uint32_t network, const struct wf_addr *addr,
@@ -183,7 +172,7 @@ int wf_dp_network_set(struct wf_dp *dp, uint32_t number, const struct wf_net_val
 {
 	static const struct wf_net_value none;
 
-	return write_entry(dp, WF_DP_MAP_NETWORKS, &number, value ? value : &none, err);
+	return wf_dp_entry_put(dp, WF_DP_MAP_NETWORKS, &number, value ? value : &none, err);
 }
 
 int wf_dp_network_get(struct wf_dp *dp, uint32_t number, struct wf_net_value *ret_value)
@@ -201,7 +190,7 @@ int wf_dp_config_set(struct wf_dp *dp, const struct wf_config_value *value, stru
 	config.ranges = dp->config.ranges;
 	config.revision = dp->config.revision;
 	config.trace = dp->config.trace;
-	r = write_entry(dp, WF_DP_MAP_CONFIG, &zero, &config, err);
+	r = wf_dp_entry_put(dp, WF_DP_MAP_CONFIG, &zero, &config, err);
 	if (r < 0)
 		return r;
 	dp->config = config;

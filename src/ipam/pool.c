@@ -202,17 +202,17 @@ static int check_usable(const struct wf_pool *pool, const struct wf_addr *addr,
 {
 	char text[WF_ADDR_TEXT], subnet[WF_ADDR_TEXT];
 	uint64_t offset = wf_pool_offset(pool, addr);
-	const char *why;
+	bool is_inside = wf_prefix_contains(&pool->prefix, addr);
+	const char *why = is_inside ? wf_pool_unusable(pool, offset) : NULL;
 
+	if (is_inside && !why) {
+		*ret_offset = offset;
+		return 0;
+	}
 	(void)wf_addr_format(addr, text);
 	(void)wf_prefix_format(&pool->prefix, subnet);
-	if (!wf_prefix_contains(&pool->prefix, addr))
-		return wf_fail(err, -EADDRNOTAVAIL, "%s is not in %s", text, subnet);
-	why = wf_pool_unusable(pool, offset);
-	if (why)
-		return wf_fail(err, -EADDRNOTAVAIL, "%s is %s of %s", text, why, subnet);
-	*ret_offset = offset;
-	return 0;
+	return is_inside ? wf_fail(err, -EADDRNOTAVAIL, "%s is %s of %s", text, why, subnet)
+			 : wf_fail(err, -EADDRNOTAVAIL, "%s is not in %s", text, subnet);
 }
 
 /* Fails when an address is another's. The owner itself may reserve. */
@@ -224,7 +224,7 @@ static int check_others(const struct wf_pool *pool, uint64_t offset, const char 
 	struct wf_addr at = wf_pool_addr(pool, offset), *addr = &at;
 	char text[WF_ADDR_TEXT];
 
-	if (wf_pool_is_elsewhere(pool, offset))
+	if (!record && wf_pool_is_elsewhere(pool, offset))
 		owner = wf_pool_elsewhere(pool, offset);
 	if (owner && !(owner_may && strcmp(owner, name) == 0))
 		return wf_fail(err, -EADDRINUSE, "%s is in use by %s", wf_addr_format(addr, text),
@@ -372,7 +372,7 @@ int wf_pool_reserve(struct wf_pool *pool, const struct wf_addr *addr, const char
 	r = check_others(pool, offset, holder, true, err);
 	if (r < 0 || (record && record->holder))
 		return r;
-	if (wf_pool_is_elsewhere(pool, offset) && make_known(pool, offset) < 0)
+	if (!record && wf_pool_is_elsewhere(pool, offset) && make_known(pool, offset) < 0)
 		return wf_fail(err, -ENOMEM, "out of memory for an address of %s", holder);
 	return put_name(pool, offset, holder, false, err);
 }

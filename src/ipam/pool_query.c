@@ -169,8 +169,7 @@ static struct obstacles survey_narrow(const struct wf_pool *pool, const struct w
 	       WF_POOL_NOWHERE) {
 		const struct wf_pool_record *record = wf_pool_find(pool, at);
 
-		if (!wf_intervals_contain(narrow, at) ||
-		    (!record && !wf_pool_is_elsewhere(pool, at)))
+		if (!wf_intervals_contain(narrow, at))
 			continue;
 		found.size++;
 		if (record)

@@ -93,26 +93,17 @@ static int set_int(int fd, int level, int option, int value)
 /* Of all answers that the host gets, those with our id. */
 static int set_filter(const struct wf_echo *echo)
 {
-	struct sock_filter ip4[] = {
-		BPF_STMT(BPF_LDX | BPF_B | BPF_MSH, 0),
+	struct sock_filter code[] = {
+		/* X: where the ICMP header begins; of IPv6 the other one is gone already */
+		BPF_STMT(echo->is_ip4 ? BPF_LDX | BPF_B | BPF_MSH : BPF_LDX | BPF_W | BPF_IMM, 0),
 		BPF_STMT(BPF_LD | BPF_B | BPF_IND, offsetof(struct icmphdr, type)),
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, ICMP_ECHOREPLY, 0, 3),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, family_of(echo)->answer, 0, 3),
 		BPF_STMT(BPF_LD | BPF_H | BPF_IND, offsetof(struct icmphdr, un.echo.id)),
 		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, echo->id, 0, 1),
 		BPF_STMT(BPF_RET | BPF_K, UINT32_MAX),
 		BPF_STMT(BPF_RET | BPF_K, 0),
 	};
-	struct sock_filter ip6[] = {
-		BPF_STMT(BPF_LD | BPF_B | BPF_ABS, offsetof(struct icmphdr, type)),
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, ICMP6_ECHO_REPLY, 0, 3),
-		BPF_STMT(BPF_LD | BPF_H | BPF_ABS, offsetof(struct icmphdr, un.echo.id)),
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, echo->id, 0, 1),
-		BPF_STMT(BPF_RET | BPF_K, UINT32_MAX),
-		BPF_STMT(BPF_RET | BPF_K, 0),
-	};
-	const struct sock_fprog program = { .filter = echo->is_ip4 ? ip4 : ip6,
-					    .len = echo->is_ip4 ? WF_ARRAY_LEN(ip4)
-								: WF_ARRAY_LEN(ip6) };
+	const struct sock_fprog program = { .filter = code, .len = WF_ARRAY_LEN(code) };
 
 	return setsockopt(echo->fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof(program)) < 0
 		       ? -errno
@@ -144,6 +135,7 @@ int wf_echo_open(const struct wf_addr *source, struct wf_echo **ret_echo, struct
 
 	if (!echo)
 		return wf_fail(err, -ENOMEM, "out of memory");
+	echo->fd = -1;
 	echo->is_ip4 = wf_addr_is_ip4(source);
 	if (getrandom(&echo->id, sizeof(echo->id), 0) < 0 ||
 	    getrandom(echo->cookie, sizeof(echo->cookie), 0) < 0)

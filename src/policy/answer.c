@@ -289,16 +289,13 @@ void wf_policy_engine_use(const struct wf_policy_engine *engine, struct wf_polic
 		.rules_max = engine->runs.rule_count,
 		.profiles_max = engine->profiles.count,
 	};
-	const struct wf_prefix_record *record;
-	size_t at = 0;
 
 	for (size_t i = 0; i < engine->policies.count; i++)
 		use.policies += engine->policies.items[i]->now != NULL;
 	for (const struct wf_profile *profile = engine->profiles.by_key; profile;
 	     profile = profile->hh.next)
 		use.pairs += profile->pair_count;
-	while ((record = wf_set_walk(&engine->prefixes, &at)))
-		use.prefixes += record->is_there;
+	use.prefixes = wf_policy_engine_prefix_count(engine);
 	if (engine->laws.number_count)
 		use.rule_numbers = engine->laws.number_count - 1 - engine->laws.unused.count;
 	use.memory_bytes = memory_of(engine, &use);

@@ -175,19 +175,15 @@ int wf_policy_engine_service_drop(struct wf_policy_engine *engine, const char *n
 
 /* ---- whether the tables are what was written ------------------------------------------------ */
 
-/* Of entries of wf_policy_pairs and wf_policy_prefixes, in any order. */
+/* Of entries of wf_policy_pairs, in any order. */
 struct wf_policy_sum {
 	size_t entries;
 	uint64_t value;
 };
 void wf_policy_sum_pair(struct wf_policy_sum *sum, const struct wf_policy_pair_key *key,
 			const struct wf_policy_run *run);
-void wf_policy_sum_prefix(struct wf_policy_sum *sum, const struct wf_prefix *prefix,
-			  uint32_t class_id);
-/* What they come to as the engine has written them; of pairs alone. */
+/* What they come to as the engine has written them. */
 void wf_policy_engine_sum(const struct wf_policy_engine *engine, struct wf_policy_sum *ret_sum);
-void wf_policy_engine_sum_pairs(const struct wf_policy_engine *engine,
-				struct wf_policy_sum *ret_sum);
 /* Whether the engine has written that a prefix has a class; and how many prefixes it has written. */
 bool wf_policy_engine_prefix_is(const struct wf_policy_engine *engine,
 				const struct wf_prefix *prefix, uint32_t class_id);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What is in the tables, as sums to compare: of entries in any order, and of arrays as they were
- * written. Nobody but the engine writes them; whoever does anyway is found by this.
+ * What is in the tables, to compare: pairs as a sum, in any order; prefixes each for itself; and
+ * arrays as they were written. Nobody but the engine writes them; whoever does anyway is found.
  */
 #include "base/index.h"
 #include "policy/engine_priv.h"
@@ -16,16 +16,6 @@ void wf_policy_sum_pair(struct wf_policy_sum *sum, const struct wf_policy_pair_k
 	sum->value += wf_hash_number(wf_hash_number(0, who), what);
 }
 
-void wf_policy_sum_prefix(struct wf_policy_sum *sum, const struct wf_prefix *prefix,
-			  uint32_t class_id)
-{
-	const struct wf_prefix network = wf_prefix_network(prefix);
-	uint64_t what = (uint64_t)network.len << 32 | class_id;
-
-	sum->entries++;
-	sum->value += wf_hash_number(wf_hash_addr(0, &network.addr), what);
-}
-
 static void add_pairs(struct wf_policy_sum *sum, const struct wf_profile *profile)
 {
 	for (size_t i = 0; i < profile->pair_count; i++) {
@@ -35,8 +25,7 @@ static void add_pairs(struct wf_policy_sum *sum, const struct wf_profile *profil
 	}
 }
 
-void wf_policy_engine_sum_pairs(const struct wf_policy_engine *engine,
-				struct wf_policy_sum *ret_sum)
+void wf_policy_engine_sum(const struct wf_policy_engine *engine, struct wf_policy_sum *ret_sum)
 {
 	const struct wf_profile *profile = engine->profiles.by_key;
 
@@ -64,18 +53,6 @@ size_t wf_policy_engine_prefix_count(const struct wf_policy_engine *engine)
 	while ((record = wf_set_walk(&engine->prefixes, &at)))
 		count += record->is_there;
 	return count;
-}
-
-void wf_policy_engine_sum(const struct wf_policy_engine *engine, struct wf_policy_sum *ret_sum)
-{
-	const struct wf_prefix_record *record;
-	size_t at = 0;
-
-	wf_policy_engine_sum_pairs(engine, ret_sum);
-	while ((record = wf_set_walk(&engine->prefixes, &at)))
-		if (record->is_there)
-			wf_policy_sum_prefix(ret_sum, &record->prefix,
-					     wf_engine_prefix_class(record));
 }
 
 /* The key of a run is its content: uthash has kept the hash of what was written. */
