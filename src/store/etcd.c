@@ -155,7 +155,6 @@ static const struct wf_store_ops etcd_ops = {
 	.history = etcd_history,
 	.compact = etcd_compact,
 	.lease_grant = wf_etcd_lease_grant,
-	.lease_renew = wf_etcd_lease_renew,
 	.lease_revoke = wf_etcd_lease_revoke,
 	.lease_expire = wf_etcd_lease_expire,
 	.lease_renew_later = wf_etcd_lease_renew_later,

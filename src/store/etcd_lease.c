@@ -57,16 +57,6 @@ static int fail_ended(uint64_t lease, struct wf_err *err)
 	return wf_fail(err, -ENOENT, "lease %" PRIu64 " has ended", lease);
 }
 
-int wf_etcd_lease_renew(struct wf_store *store, uint64_t lease, struct wf_err *err)
-{
-	_cleanup_(wf_etcd_answer_done) struct wf_etcd_answer answer = { 0 };
-	int r = ask((struct wf_etcd *)store, "lease/keepalive", "ID", lease, &answer, err);
-
-	if (r == -ENOENT || (r == 0 && answer.ttl_s == 0))
-		return fail_ended(lease, err);
-	return r;
-}
-
 static int start_renewal(struct wf_etcd *etcd, struct wf_err *err)
 {
 	struct wf_str body = WF_STR_INIT;

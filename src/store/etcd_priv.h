@@ -226,7 +226,6 @@ int wf_etcd_judge_answer(struct wf_etcd *etcd, const struct wf_etcd_call *call,
 /* lease */
 int wf_etcd_lease_grant(struct wf_store *store, uint64_t ttl_ms, uint64_t *ret_lease,
 			struct wf_err *err);
-int wf_etcd_lease_renew(struct wf_store *store, uint64_t lease, struct wf_err *err);
 void wf_etcd_lease_renew_later(struct wf_store *store, uint64_t lease, wf_store_done_fn done,
 			       void *context);
 /* Once a turn: whether a renewal that nobody waits for has its answer. */

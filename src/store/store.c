@@ -216,11 +216,6 @@ int wf_store_lease_grant(struct wf_store *store, uint64_t ttl_ms, uint64_t *ret_
 	return store->ops->lease_grant(store, ttl_ms, ret_lease, err);
 }
 
-int wf_store_lease_renew(struct wf_store *store, uint64_t lease, struct wf_err *err)
-{
-	return store->ops->lease_renew(store, lease, err);
-}
-
 void wf_store_lease_renew_later(struct wf_store *store, uint64_t lease, wf_store_done_fn done,
 				void *context)
 {

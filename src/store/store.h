@@ -144,9 +144,8 @@ uint64_t wf_store_revision(const struct wf_store *store);
  */
 int wf_store_lease_grant(struct wf_store *store, uint64_t ttl_ms, uint64_t *ret_lease,
 			 struct wf_err *err);
-int wf_store_lease_renew(struct wf_store *store, uint64_t lease, struct wf_err *err);
 /*
- * The same without waiting: done is called with the result once, before this returns or by a later
+ * Renews a lease without waiting: done is called with the result once, before this returns or by a later
  * call of the store, but for wf_store_close(). It must not call the store. A second one before that
  * takes the place of the first.
  */

@@ -41,6 +41,7 @@ struct wf_store_ops {
 	int (*compact)(struct wf_store *store, uint64_t before, struct wf_err *err);
 	int (*lease_grant)(struct wf_store *store, uint64_t ttl_ms, uint64_t *ret_lease,
 			   struct wf_err *err);
+	/* Of stores on this host, where nothing waits; NULL: lease_renew_later() is there. */
 	int (*lease_renew)(struct wf_store *store, uint64_t lease, struct wf_err *err);
 	int (*lease_revoke)(struct wf_store *store, uint64_t lease, struct wf_err *err);
 	int (*lease_expire)(struct wf_store *store, uint64_t *ret_next_ms, struct wf_err *err);

@@ -2,6 +2,7 @@
 #include "store_fixture.h"
 
 #include <dirent.h>
+#include <poll.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -118,6 +119,26 @@ char *dump_store(struct wf_store *store, const char *const *kinds)
 				    metadata_text(document, "resourceVersion"), value_of(document));
 	}
 	return text.data ? text.data : strdup("");
+}
+
+static void note_result(int result, const struct wf_err *err, void *context)
+{
+	(void)err;
+	*(int *)context = result;
+}
+
+int renew(struct wf_store *store, uint64_t lease)
+{
+	int result = 1;
+
+	wf_store_lease_renew_later(store, lease, note_result, &result);
+	for (int i = 0; result == 1 && i < 500; i++) {
+		struct pollfd news = { .fd = wf_store_fd(store), .events = POLLIN };
+
+		(void)poll(&news, 1, 10);
+		wf_store_process(store);
+	}
+	return result;
 }
 
 uint64_t roll(uint64_t *seed, uint64_t below)

@@ -43,6 +43,9 @@ int stored_value(struct wf_store *store, const char *kind, const char *name);
 /* Everything of the given kinds as text, for comparisons; the caller frees it. NULL: not readable. */
 char *dump_store(struct wf_store *store, const char *const *kinds);
 
+/* Renews a lease and waits for what comes of it, for some seconds. */
+int renew(struct wf_store *store, uint64_t lease);
+
 /* A small generator of repeatable randomness. */
 uint64_t roll(uint64_t *seed, uint64_t below);
 

@@ -133,14 +133,14 @@ static void test_leases(void **state)
 	assert_int_equal(put_leased(b.store, "never", 12345, &err), -ENOENT);
 	assert_int_equal(wf_store_lease_expire(a.store, &next_ms, &err), 0);
 	assert_int_equal(next_ms, UINT64_MAX);
-	assert_int_equal(wf_store_lease_renew(a.store, lease, &err), 0);
+	assert_int_equal(renew(a.store, lease), 0);
 	/* b says no more: etcd takes its documents away, and a hears of it */
 	dying = (struct named){ a.store, "dying" };
 	drive_for(a.store, 200);
 	assert_int_equal(stored_value(a.store, "K", "dying"), 1);
 	assert_true(drive(stores, 10000, is_gone, &dying));
 	assert_int_equal(stored_value(a.store, "K", "mine"), 1);
-	assert_int_equal(wf_store_lease_renew(b.store, other, &err), -ENOENT);
+	assert_int_equal(renew(b.store, other), -ENOENT);
 	assert_int_equal(wf_store_lease_revoke(a.store, lease, &err), 0);
 	assert_int_equal(stored_value(a.store, "K", "mine"), -1);
 	assert_int_equal(wf_store_lease_revoke(a.store, lease, &err), -ENOENT);

@@ -49,14 +49,14 @@ static void test_leases(void **state)
 	assert_int_equal(wf_store_revision(setup->store), 5);
 	assert_int_equal(wf_store_watch(setup->store, NULL, 5, note, &log, &id, NULL), 0);
 	fake_ms = 1400;
-	assert_int_equal(wf_store_lease_renew(setup->store, first, NULL), 0);
+	assert_int_equal(renew(setup->store, first), 0);
 	assert_int_equal(wf_store_lease_expire(setup->store, &next, NULL), 0);
 	assert_int_equal(next, 400);
 	fake_ms = 1800;
 	assert_int_equal(wf_store_lease_expire(setup->store, &next, NULL), 0);
 	assert_int_equal(next, 100);
 	assert_string_equal(log.text, "-L/c@6 ");
-	assert_int_equal(wf_store_lease_renew(setup->store, second, NULL), -ENOENT);
+	assert_int_equal(renew(setup->store, second), -ENOENT);
 	assert_int_equal(wf_store_lease_revoke(setup->store, first, NULL), 0);
 	assert_string_equal(log.text, "-L/c@6 -L/a@7 -L/b@7 ");
 	assert_int_equal(wf_store_lease_revoke(setup->store, first, NULL), -ENOENT);
@@ -82,7 +82,7 @@ static void test_leases_outlive_restart(void **state)
 	assert_int_equal(wf_store_lease_expire(setup->store, &next, NULL), 0);
 	assert_int_equal(stored_value(setup->store, "L", "a"), -1);
 	reopen(setup);
-	assert_int_equal(wf_store_lease_renew(setup->store, lease, NULL), -ENOENT);
+	assert_int_equal(renew(setup->store, lease), -ENOENT);
 	/* ids are never used twice */
 	assert_int_equal(wf_store_lease_grant(setup->store, 500, &other, NULL), 0);
 	assert_true(other > lease);
