@@ -76,6 +76,11 @@ bool wf_mac_is_unicast(const struct wf_mac *mac)
 	return !wf_mac_is_zero(mac) && !(mac->bytes[0] & 1);
 }
 
+bool wf_addr_is_link_local(const struct wf_addr *addr)
+{
+	return addr->bytes[0] == 0xfe && (addr->bytes[1] & 0xc0) == 0x80;
+}
+
 bool wf_addr_is_usable(const struct wf_addr *addr)
 {
 	const uint8_t *b = addr->bytes;
@@ -84,7 +89,7 @@ bool wf_addr_is_usable(const struct wf_addr *addr)
 		return false;
 	if (wf_addr_is_ip4(addr))
 		return b[12] != 0 && b[12] != 127 && b[12] < 224 && !(b[12] == 169 && b[13] == 254);
-	if (b[0] == 0xff || (b[0] == 0xfe && (b[1] & 0xc0) == 0x80))
+	if (b[0] == 0xff || wf_addr_is_link_local(addr))
 		return false;
 	/* ::/8 holds loopback, mapped and translated forms; none is an interface address */
 	return b[0] != 0;

@@ -63,6 +63,8 @@ int wf_addr_compare(const struct wf_addr *a, const struct wf_addr *b); /* as mem
 bool wf_mac_is_zero(const struct wf_mac *mac);
 bool wf_mac_is_unicast(const struct wf_mac *mac); /* and not zero */
 
+bool wf_addr_is_link_local(const struct wf_addr *addr); /* fe80::/10 */
+
 /* Whether the address can be an endpoint's: not zero, multicast, loopback, link-local, broadcast. */
 bool wf_addr_is_usable(const struct wf_addr *addr);
 

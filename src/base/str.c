@@ -15,6 +15,13 @@ void wf_str_done(struct wf_str *str)
 	memset(str, 0, sizeof(*str));
 }
 
+void wf_str_wipe(struct wf_str *str)
+{
+	if (str->data)
+		explicit_bzero(str->data, str->capacity);
+	wf_str_done(str);
+}
+
 static bool reserve(struct wf_str *str, size_t more)
 {
 	size_t wanted = str->capacity ? str->capacity : 64;
@@ -219,6 +226,15 @@ void wf_str_add_escaped(struct wf_str *str, const char *text)
 			wf_str_add_bytes(str, at, len);
 		at += len ? len : 1;
 	}
+}
+
+size_t wf_str_place(const char *const *texts, size_t count, const char *text)
+{
+	size_t place = 0;
+
+	while (place < count && strcmp(texts[place], text) != 0)
+		place++;
+	return place;
 }
 
 size_t wf_str_distance(const char *a, const char *b)

@@ -24,6 +24,8 @@ struct wf_str {
 
 /* Frees the contents; the object may be used again. */
 void wf_str_done(struct wf_str *str);
+/* The same, and overwrites them first: secrets. */
+void wf_str_wipe(struct wf_str *str);
 
 void wf_str_add(struct wf_str *str, const char *text);
 void wf_str_add_bytes(struct wf_str *str, const void *bytes, size_t len);
@@ -57,6 +59,9 @@ bool wf_str_is_ifname(const char *text);
 
 /* Appends text with control characters and invalid UTF-8 escaped as \xNN, safe for a terminal. */
 void wf_str_add_escaped(struct wf_str *str, const char *text);
+
+/* The place of a text among others; count: it is none of them. */
+size_t wf_str_place(const char *const *texts, size_t count, const char *text);
 
 /* Small edit distance for "did you mean"; SIZE_MAX when either string is longer than 64. */
 size_t wf_str_distance(const char *a, const char *b);

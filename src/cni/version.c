@@ -19,13 +19,9 @@ const char *wf_cni_version_name(enum wf_cni_version version)
 
 enum wf_cni_version wf_cni_version_from_name(const char *name)
 {
-	int version = WF_CNI_0_1_0;
-
 	if (!*name)
 		return WF_CNI_0_1_0;
-	while (version < WF_CNI_VERSION_COUNT && strcmp(names[version], name) != 0)
-		version++;
-	return (enum wf_cni_version)version;
+	return (enum wf_cni_version)wf_str_place(names, WF_CNI_VERSION_COUNT, name);
 }
 
 void wf_cni_version_list(struct wf_str *text)

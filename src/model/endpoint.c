@@ -133,15 +133,13 @@ static int read_phase(struct wf_endpoint *endpoint, const json_t *status, struct
 {
 	const char *text = wf_json_str(status, "phase", phases[WF_ENDPOINT_PENDING]);
 	char excerpt[WF_FIELD_EXCERPT_BYTES];
+	size_t place = wf_str_place(phases, WF_ENDPOINT_COUNT, text);
 
-	for (unsigned int i = 0; i < WF_ENDPOINT_COUNT; i++) {
-		if (strcmp(phases[i], text) != 0)
-			continue;
-		endpoint->phase = (enum wf_endpoint_phase)i;
-		return 0;
-	}
-	return wf_field_fail(err, "status.phase", "\"%s\" is not a phase",
-			     wf_field_excerpt(text, excerpt));
+	if (place == WF_ENDPOINT_COUNT)
+		return wf_field_fail(err, "status.phase", "\"%s\" is not a phase",
+				     wf_field_excerpt(text, excerpt));
+	endpoint->phase = (enum wf_endpoint_phase)place;
+	return 0;
 }
 
 static int read_status(struct wf_endpoint *endpoint, const json_t *status, struct wf_err *err)

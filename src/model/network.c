@@ -10,6 +10,7 @@
 
 #include "base/json.h"
 #include "base/mem.h"
+#include "base/str.h"
 #include "model/field_priv.h"
 #include "model/network_priv.h"
 
@@ -71,12 +72,7 @@ const char *wf_encapsulation_name(enum wf_encapsulation encapsulation)
 
 enum wf_encapsulation wf_encapsulation_from_name(const char *name)
 {
-	unsigned int encapsulation = 0;
-
-	while (encapsulation < WF_ENCAPSULATION_COUNT &&
-	       strcmp(encapsulations[encapsulation], name) != 0)
-		encapsulation++;
-	return (enum wf_encapsulation)encapsulation;
+	return (enum wf_encapsulation)wf_str_place(encapsulations, WF_ENCAPSULATION_COUNT, name);
 }
 
 const char *wf_mode_name(enum wf_driver_mode mode)
@@ -86,11 +82,7 @@ const char *wf_mode_name(enum wf_driver_mode mode)
 
 enum wf_driver_mode wf_mode_from_name(const char *name)
 {
-	unsigned int mode = 0;
-
-	while (mode < WF_MODE_COUNT && strcmp(modes[mode], name) != 0)
-		mode++;
-	return (enum wf_driver_mode)mode;
+	return (enum wf_driver_mode)wf_str_place(modes, WF_MODE_COUNT, name);
 }
 
 static const char *const encryptions[WF_ENCRYPTION_COUNT] = {
@@ -106,11 +98,7 @@ const char *wf_encryption_name(enum wf_encryption encryption)
 
 enum wf_encryption wf_encryption_from_name(const char *name)
 {
-	unsigned int encryption = 0;
-
-	while (encryption < WF_ENCRYPTION_COUNT && strcmp(encryptions[encryption], name) != 0)
-		encryption++;
-	return (enum wf_encryption)encryption;
+	return (enum wf_encryption)wf_str_place(encryptions, WF_ENCRYPTION_COUNT, name);
 }
 
 bool wf_driver_has_subnets(enum wf_driver driver)
@@ -290,13 +278,10 @@ static int write_spec(json_t *spec, const struct wf_network *network)
 	    (network->driver == WF_DRIVER_ROUTED &&
 	     wf_json_set_str(spec, "encapsulation", wf_encapsulation_name(network->encapsulation)) <
 		     0) ||
+	    wf_json_set_str(spec, "encryption", wf_encryption_name(network->encryption)) < 0 ||
 	    json_object_set_new(spec, "mtu", json_integer(network->mtu)) < 0 ||
 	    json_object_set_new(spec, "coolDown", json_string(cool_down)) < 0 ||
 	    json_object_set_new(spec, "sticky", json_boolean(network->sticky)) < 0)
-		return -ENOMEM;
-	if (network->encryption != WF_ENCRYPTION_DEFAULT &&
-	    json_object_set_new(spec, "encryption",
-				json_string(wf_encryption_name(network->encryption))) < 0)
 		return -ENOMEM;
 	return write_parent(spec, network);
 }

@@ -48,17 +48,12 @@ static int add_address(struct wf_node *node, const char *text, const char *path,
 				       WF_NODE_MAX_ADDRESSES);
 }
 
-static bool is_link_local(const struct wf_addr *addr)
-{
-	return addr->bytes[0] == 0xfe && (addr->bytes[1] & 0xc0) == 0x80;
-}
-
 static int read_link_local(struct wf_node *node, const char *text, const char *path,
 			   struct wf_err *err)
 {
 	char excerpt[WF_FIELD_EXCERPT_BYTES];
 
-	if (wf_addr_parse(text, &node->link_local) == 0 && is_link_local(&node->link_local))
+	if (wf_addr_parse(text, &node->link_local) == 0 && wf_addr_is_link_local(&node->link_local))
 		return 0;
 	return wf_field_fail(err, path, "\"%s\" is no link-local IPv6 address",
 			     wf_field_excerpt(text, excerpt));
@@ -89,19 +84,28 @@ static int read_status(struct wf_node *node, const json_t *document, struct wf_e
 	return 0;
 }
 
-/* NETWORK/ADDRESS. How many there may be follows from the networks. */
-static int add_host(struct wf_node *node, const char *text, const char *path, struct wf_err *err)
+int wf_node_host_parse(const char *text, struct wf_node_host *ret_host)
 {
 	const char *slash = strchr(text, '/');
+
+	memset(ret_host, 0, sizeof(*ret_host));
+	if (!slash || slash == text || (size_t)(slash - text) >= sizeof(ret_host->network) ||
+	    wf_addr_parse(slash + 1, &ret_host->addr) < 0 || !wf_addr_is_usable(&ret_host->addr))
+		return -EINVAL;
+	memcpy(ret_host->network, text, (size_t)(slash - text));
+	return 0;
+}
+
+/* How many there may be follows from the networks. */
+static int add_host(struct wf_node *node, const char *text, const char *path, struct wf_err *err)
+{
 	char excerpt[WF_FIELD_EXCERPT_BYTES];
-	struct wf_node_host host = { .network = "" };
+	struct wf_node_host host;
 	int r;
 
-	if (!slash || slash == text || (size_t)(slash - text) >= sizeof(host.network) ||
-	    wf_addr_parse(slash + 1, &host.addr) < 0 || !wf_addr_is_usable(&host.addr))
+	if (wf_node_host_parse(text, &host) < 0)
 		return wf_field_fail(err, path, "\"%s\" must be NETWORK/ADDRESS",
 				     wf_field_excerpt(text, excerpt));
-	memcpy(host.network, text, (size_t)(slash - text));
 	r = keep_address(node, &host.addr, err);
 	if (r < 0)
 		return r;

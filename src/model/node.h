@@ -51,6 +51,9 @@ struct wf_node {
 
 void wf_node_done(struct wf_node *node);
 
+/* NETWORK/ADDRESS, as the annotation and the names of leases have it. -EINVAL. */
+int wf_node_host_parse(const char *text, struct wf_node_host *ret_host);
+
 /*
  * Reads a document that passed wf_document_check(). *node must be zeroed; untouched on failure.
  * Addresses are those of the status (InternalIP, ExternalIP) and those of the annotations; the

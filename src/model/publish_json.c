@@ -7,6 +7,7 @@
 
 #include "base/json.h"
 #include "base/mem.h"
+#include "base/str.h"
 #include "model/field_priv.h"
 #include "model/protocol.h"
 #include "model/publish.h"
@@ -118,11 +119,7 @@ static int check_keys(struct wf_field_path *at, const json_t *object, struct wf_
 	const json_t *value;
 
 	json_object_foreach((json_t *)object, key, value) {
-		size_t i = 0;
-
-		while (i < WF_ARRAY_LEN(known) && strcmp(known[i], key) != 0)
-			i++;
-		if (i < WF_ARRAY_LEN(known))
+		if (wf_str_place(known, WF_ARRAY_LEN(known), key) < WF_ARRAY_LEN(known))
 			continue;
 		nearest = wf_field_nearest(key, WF_ARRAY_LEN(known), known_at, known);
 		(void)wf_field_push_key(at, key);

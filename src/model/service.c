@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/str.h"
+
 static const char *const types[WF_SERVICE_TYPE_COUNT] = {
 	[WF_SERVICE_CLUSTER_IP] = "ClusterIP",
 	[WF_SERVICE_NODE_PORT] = "NodePort",
@@ -31,11 +33,7 @@ const char *wf_lb_algorithm_name(enum wf_lb_algorithm algorithm)
 
 enum wf_lb_algorithm wf_lb_algorithm_from_name(const char *name)
 {
-	unsigned int algorithm = 0;
-
-	while (algorithm < WF_LB_ALGORITHM_COUNT && strcmp(algorithms[algorithm], name) != 0)
-		algorithm++;
-	return (enum wf_lb_algorithm)algorithm;
+	return (enum wf_lb_algorithm)wf_str_place(algorithms, WF_LB_ALGORITHM_COUNT, name);
 }
 
 void wf_service_done(struct wf_service *service)

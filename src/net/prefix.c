@@ -54,8 +54,7 @@ static const char *device_name(const struct prefixes *all, uint32_t ifindex)
 /* What every IPv6 device has and no subnet can be: link-local and multicast. */
 static bool is_everywhere(const struct wf_addr *addr)
 {
-	return addr->bytes[0] == 0xff ||
-	       (addr->bytes[0] == 0xfe && (addr->bytes[1] & 0xc0) == 0x80);
+	return addr->bytes[0] == 0xff || wf_addr_is_link_local(addr);
 }
 
 static void pass_route(const struct wf_net_kernel_route *route, void *context)

@@ -95,17 +95,10 @@ static int receive_text(int fd, struct wf_str *text)
 	}
 }
 
-static void wipe(struct wf_str *text)
-{
-	if (text->data)
-		explicit_bzero(text->data, text->capacity);
-	wf_str_done(text);
-}
-
 static int ask(const char *run_dir, const char *name, const struct wf_str *request,
 	       struct wf_wg_state *state, struct wf_err *err)
 {
-	_cleanup_(wipe) struct wf_str answer = WF_STR_INIT;
+	_cleanup_(wf_str_wipe) struct wf_str answer = WF_STR_INIT;
 	_cleanup_close_ int fd = connect_to(run_dir, name);
 	int r = request->failed ? -ENOMEM : fd < 0 ? fd : send_text(fd, request);
 
@@ -119,7 +112,7 @@ static int ask(const char *run_dir, const char *name, const struct wf_str *reque
 int wf_wg_go_read(const char *run_dir, const char *name, struct wf_wg_state *state,
 		  struct wf_err *err)
 {
-	_cleanup_(wipe) struct wf_str request = WF_STR_INIT;
+	_cleanup_(wf_str_wipe) struct wf_str request = WF_STR_INIT;
 
 	wf_str_add(&request, "get=1\n\n");
 	return ask(run_dir, name, &request, state, err);
@@ -129,7 +122,7 @@ int wf_wg_go_set(const char *run_dir, const char *name, const struct wf_wg_plan 
 		 struct wf_err *err)
 {
 	_cleanup_(wf_wg_state_done) struct wf_wg_state none = WF_WG_STATE_INIT;
-	_cleanup_(wipe) struct wf_str request = WF_STR_INIT;
+	_cleanup_(wf_str_wipe) struct wf_str request = WF_STR_INIT;
 
 	wf_wg_text_set(&request, plan);
 	return ask(run_dir, name, &request, &none, err);

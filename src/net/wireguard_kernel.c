@@ -172,11 +172,6 @@ int wf_wg_kernel_read(struct wf_net *net, const char *name, struct wf_wg_state *
 
 /* ---- writing ---------------------------------------------------------------------------------- */
 
-static void put_u16(struct wf_netlink_batch *batch, uint16_t type, uint16_t value)
-{
-	wf_netlink_put_u16(batch, type, value);
-}
-
 static void put_endpoint(struct wf_netlink_batch *batch, const struct wf_wg_peer *peer)
 {
 	struct sockaddr_in four = { .sin_family = AF_INET, .sin_port = htons(peer->port) };
@@ -198,7 +193,7 @@ static void put_allowed(struct wf_netlink_batch *batch, const struct wf_addr *tu
 	wf_netlink_nest list = wf_netlink_nest_begin(batch, WGPEER_A_ALLOWEDIPS);
 	wf_netlink_nest item = wf_netlink_nest_begin(batch, 0);
 
-	put_u16(batch, WGALLOWEDIP_A_FAMILY, AF_INET6);
+	wf_netlink_put_u16(batch, WGALLOWEDIP_A_FAMILY, AF_INET6);
 	wf_netlink_put(batch, WGALLOWEDIP_A_IPADDR, tunnel->bytes, sizeof(tunnel->bytes));
 	wf_netlink_put_u8(batch, WGALLOWEDIP_A_CIDR_MASK, 128);
 	wf_netlink_nest_end(batch, item);
@@ -218,7 +213,8 @@ static void put_change(struct wf_netlink_batch *batch, const struct wf_wg_change
 					      : 0);
 	if (!change->is_removal) {
 		put_endpoint(batch, peer);
-		put_u16(batch, WGPEER_A_PERSISTENT_KEEPALIVE_INTERVAL, peer->keepalive_s);
+		wf_netlink_put_u16(batch, WGPEER_A_PERSISTENT_KEEPALIVE_INTERVAL,
+				   peer->keepalive_s);
 		if (change->is_moved)
 			put_allowed(batch, &peer->tunnel);
 	}
@@ -249,7 +245,7 @@ int wf_wg_kernel_set(struct wf_net *net, const char *name, const struct wf_wg_pl
 	if (plan->key)
 		wf_netlink_put(batch, WGDEVICE_A_PRIVATE_KEY, plan->key, WF_WG_KEY_BYTES);
 	if (plan->port)
-		put_u16(batch, WGDEVICE_A_LISTEN_PORT, plan->port);
+		wf_netlink_put_u16(batch, WGDEVICE_A_LISTEN_PORT, plan->port);
 	for (size_t i = 0; i < plan->count; i++) {
 		begin(batch, family, name);
 		put_change(batch, &plan->changes[i]);

@@ -161,9 +161,9 @@ static int read_errno(const char *value)
 	return -(int)code;
 }
 
-int wf_wg_text_read(const char *text, struct wf_wg_state *state)
+/* line: room for one, which may hold a key. */
+static int read_lines(const char *text, char line[LINE_BYTES], struct wf_wg_state *state)
 {
-	char line[LINE_BYTES];
 	bool is_seen = false;
 	int r = 0;
 
@@ -171,7 +171,7 @@ int wf_wg_text_read(const char *text, struct wf_wg_state *state)
 		size_t len = strcspn(text, "\n");
 		char *equals;
 
-		if (!text[len] || len >= sizeof(line))
+		if (!text[len] || len >= LINE_BYTES)
 			return -EBADMSG;
 		memcpy(line, text, len);
 		line[len] = '\0';
@@ -186,6 +186,14 @@ int wf_wg_text_read(const char *text, struct wf_wg_state *state)
 		}
 		r = read_line(line, equals + 1, state, &is_seen);
 	}
-	explicit_bzero(line, sizeof(line));
 	return r < 0 ? r : -EBADMSG;
+}
+
+int wf_wg_text_read(const char *text, struct wf_wg_state *state)
+{
+	char line[LINE_BYTES];
+	int r = read_lines(text, line, state);
+
+	explicit_bzero(line, sizeof(line));
+	return r;
 }

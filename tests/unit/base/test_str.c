@@ -231,6 +231,16 @@ static void test_distance(void **state)
 	assert_true(wf_str_distance("", longest) == SIZE_MAX);
 }
 
+static void test_place(void **state)
+{
+	static const char *const texts[] = { "", "one", "two" };
+
+	assert_int_equal(wf_str_place(texts, 3, ""), 0);
+	assert_int_equal(wf_str_place(texts, 3, "two"), 2);
+	assert_int_equal(wf_str_place(texts, 2, "two"), 2);
+	assert_int_equal(wf_str_place(texts, 3, "tw"), 3);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -243,6 +253,7 @@ int main(void)
 		cmocka_unit_test(test_names),
 		cmocka_unit_test(test_ifnames),
 		cmocka_unit_test(test_escape),
+		cmocka_unit_test(test_place),
 		cmocka_unit_test(test_distance),
 	};
 
