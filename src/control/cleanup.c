@@ -148,10 +148,9 @@ static int remove_tunnels(struct wf_net *net, const char *run_dir, struct wf_err
 	int r = 0;
 
 	for (uint32_t digit = 0; r == 0 && digit < WF_MAX_TUNNELS; digit++) {
-		const struct ctl_tunnel tunnel = { .digit = digit };
 		char name[16];
 
-		r = wf_net_wg_remove(net, run_dir, wf_ctl_tunnel_name(&tunnel, name), err);
+		r = wf_net_wg_remove(net, run_dir, wf_ctl_tunnel_name(digit, name), err);
 	}
 	return r < 0 ? r : wf_net_wg_unroute(net, &prefix, err);
 }

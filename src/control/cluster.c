@@ -65,20 +65,28 @@ int wf_ctl_tunnel_sync(struct wf_control *control, struct wf_err *err)
 				 &control->config.node_ip, port, err);
 }
 
+int wf_ctl_ingress_put(struct wf_control *control, uint32_t ifindex, enum wf_dp_program program,
+		       struct wf_err *err)
+{
+	uint32_t ingress = 0, egress = 0;
+	int r = wf_net_uplink_get(control->net, ifindex, &ingress, &egress, err);
+
+	if (r < 0 || ingress == wf_dp_program_id(control->dp, program))
+		return r;
+	return wf_net_uplink_attach(control->net, ifindex, wf_dp_program_fd(control->dp, program),
+				    -1, err);
+}
+
 /* A network of one node has its own MTU; the tunnel's is what is left of the underlay's. */
 static int sync_device(struct wf_control *control, struct wf_err *err)
 {
-	uint32_t ifindex = 0, ingress = 0, egress = 0;
 	uint32_t mtu = wf_ctl_default_mtu(control) - wf_ctl_overlay_bytes(control);
+	uint32_t ifindex = 0;
 	int r = wf_net_overlay_ensure(control->net, control->config.overlay_port, mtu, &ifindex,
 				      err);
 
 	if (r == 0)
-		r = wf_net_uplink_get(control->net, ifindex, &ingress, &egress, err);
-	if (r == 0 && ingress != wf_dp_program_id(control->dp, WF_DP_FROM_OVERLAY))
-		r = wf_net_uplink_attach(control->net, ifindex,
-					 wf_dp_program_fd(control->dp, WF_DP_FROM_OVERLAY), -1,
-					 err);
+		r = wf_ctl_ingress_put(control, ifindex, WF_DP_FROM_OVERLAY, err);
 	if (r < 0)
 		return r;
 	control->cluster.overlay_ifindex = ifindex;
@@ -87,15 +95,13 @@ static int sync_device(struct wf_control *control, struct wf_err *err)
 
 int wf_ctl_cluster_sync(struct wf_control *control, struct wf_err *err)
 {
-	struct ctl_node *node, *next;
 	int r;
 
 	if (!wf_ctl_is_shared(control))
 		return 0;
 	r = sync_device(control, err);
-	HASH_ITER(by_name, control->cluster.nodes, node, next)
-		if (r == 0 && wf_ctl_is_peer(control, node))
-			r = wf_ctl_node_program(control, node, err);
+	if (r == 0)
+		r = wf_ctl_nodes_program(control, err);
 	if (r == 0)
 		wf_ctl_encrypt_sync(control);
 	return r < 0 ? r : wf_ctl_remotes_program(control, err);

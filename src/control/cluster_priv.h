@@ -123,8 +123,8 @@ struct ctl_cluster {
 	struct wf_addr link_local; /* that others were told to send IPv6 to; zero: none */
 	uint64_t followed_total;   /* changes of others that came into force */
 	uint64_t refused_total;    /* and those that did not */
-	struct wf_echo *echo[2];   /* owned; of IPv6 and IPv4; NULL: nobody is asked */
-	struct event *echo_event[2];
+	struct wf_echo *echo;      /* owned; NULL: nobody is asked */
+	struct event *echo_event;
 	struct ctl_encrypt encrypt;
 };
 
@@ -142,6 +142,9 @@ void wf_ctl_cluster_stop(struct wf_control *control);
 int wf_ctl_cluster_sync(struct wf_control *control, struct wf_err *err);
 /* Who makes and opens the tunnel, as the host is now: programs, or the device alone. */
 int wf_ctl_tunnel_sync(struct wf_control *control, struct wf_err *err);
+/* Puts a program behind a device of weft's, if it is not there. */
+int wf_ctl_ingress_put(struct wf_control *control, uint32_t ifindex, enum wf_dp_program program,
+		       struct wf_err *err);
 /* Bytes that the tunnel adds to each packet; 0 for networks of one node. */
 uint32_t wf_ctl_overlay_bytes(const struct wf_control *control);
 
@@ -149,6 +152,8 @@ uint32_t wf_ctl_overlay_bytes(const struct wf_control *control);
 
 /* Tells the datapath of a node, and by which way it is reached now. */
 int wf_ctl_node_program(struct wf_control *control, struct ctl_node *node, struct wf_err *err);
+/* The same of all nodes, which looks at the devices once. */
+int wf_ctl_nodes_program(struct wf_control *control, struct wf_err *err);
 /* The same for all nodes whose way is another than before; and what others have to know of it. */
 int wf_ctl_ways_sync(struct wf_control *control, struct wf_err *err);
 /* Whether a route to there leads to another node. */
@@ -181,6 +186,8 @@ const struct ctl_node *wf_ctl_node_at(const struct wf_control *control, const ch
 				      const struct wf_addr *underlay);
 /* The Node alone, after what it says of this node has changed. */
 int wf_ctl_node_put(struct wf_control *control, struct wf_err *err);
+/* Sets a label of a document, or (part "annotations") an annotation; "": takes it away. -ENOMEM. */
+int wf_ctl_node_set_meta(json_t *document, const char *part, const char *key, const char *value);
 /* This node's document as it shall be stored: who it is, and its addresses. NULL: no memory. */
 json_t *wf_ctl_node_document(struct wf_control *control);
 
@@ -282,6 +289,12 @@ void wf_ctl_leases_done(struct ctl_leases *leases);
  */
 int wf_ctl_endpoint_forget(struct wf_control *control, const struct wf_endpoint *spec,
 			   enum wf_store_durability durability, struct wf_err *err);
+/* Whether a lease is still that endpoint's, or (endpoint "") that node's own. */
+bool wf_ctl_is_lease_of(struct wf_control *control, const char *name, const char *endpoint,
+			const char *node);
+/* The document of an address lease; endpoint NULL: the node's own. The caller's; NULL: no memory. */
+json_t *wf_ctl_lease_document(const char *name, const char *network, const char *endpoint,
+			      const char *node);
 /* Writes to be committed with an endpoint that takes its addresses, or (is_end) gives them back. */
 int wf_ctl_lease_writes(struct wf_control *control, const struct wf_endpoint *spec, bool is_end,
 			struct ctl_leases *leases, struct wf_store_write *writes,

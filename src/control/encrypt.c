@@ -34,9 +34,9 @@ uint32_t wf_ctl_encrypt_bytes(const struct wf_control *control)
 	return is_ip4(control) ? MORE_BYTES_IP4 : MORE_BYTES_IP6;
 }
 
-char *wf_ctl_tunnel_name(const struct ctl_tunnel *tunnel, char buf[16])
+char *wf_ctl_tunnel_name(uint32_t digit, char buf[16])
 {
-	(void)snprintf(buf, 16, WF_NET_WG_DEVICE "%u", tunnel->digit & 1);
+	(void)snprintf(buf, 16, WF_NET_WG_DEVICE "%u", digit & 1);
 	return buf;
 }
 
@@ -194,25 +194,13 @@ static int list_peers(const struct wf_control *control, uint16_t keepalive_s,
 
 /* ---- this node's devices ---------------------------------------------------------------------- */
 
-/* Marks what comes out of it: the overlay believes nothing else. */
-static int put_filter(struct wf_control *control, uint32_t ifindex, struct wf_err *err)
-{
-	uint32_t ingress = 0, egress = 0;
-	int r = wf_net_uplink_get(control->net, ifindex, &ingress, &egress, err);
-
-	if (r < 0 || ingress == wf_dp_program_id(control->dp, WF_DP_FROM_TUNNEL))
-		return r;
-	return wf_net_uplink_attach(control->net, ifindex,
-				    wf_dp_program_fd(control->dp, WF_DP_FROM_TUNNEL), -1, err);
-}
-
 static int sync_device(struct wf_control *control, struct ctl_tunnel *tunnel, bool is_next,
 		       struct wf_err *err)
 {
 	_cleanup_free_ struct wf_wg_peer *peers = NULL;
 	char name[16];
 	struct wf_wg_device device = {
-		.name = wf_ctl_tunnel_name(tunnel, name),
+		.name = wf_ctl_tunnel_name(tunnel->digit, name),
 		.run_dir = control->config.run_dir,
 		.port = tunnel->public.port,
 		.mtu = wf_ctl_default_mtu(control) -
@@ -229,7 +217,8 @@ static int sync_device(struct wf_control *control, struct ctl_tunnel *tunnel, bo
 	memcpy(device.key, tunnel->key, sizeof(device.key));
 	r = wf_net_wg_ensure(control->net, &device, &tunnel->ifindex, err);
 	explicit_bzero(device.key, sizeof(device.key));
-	return r < 0 ? r : put_filter(control, tunnel->ifindex, err);
+	/* marks what comes out of it: the overlay believes nothing else */
+	return r < 0 ? r : wf_ctl_ingress_put(control, tunnel->ifindex, WF_DP_FROM_TUNNEL, err);
 }
 
 /* Devices of keys that are no more. */
@@ -239,7 +228,6 @@ static int sweep(struct wf_control *control, struct wf_err *err)
 	int r = 0;
 
 	for (uint32_t digit = 0; r == 0 && !encrypt->is_swept && digit < WF_MAX_TUNNELS; digit++) {
-		struct ctl_tunnel nobody = { .digit = digit };
 		bool is_used = false;
 		char name[16];
 
@@ -247,7 +235,7 @@ static int sweep(struct wf_control *control, struct wf_err *err)
 			is_used |= encrypt->own[i].digit == digit;
 		if (!is_used)
 			r = wf_net_wg_remove(control->net, control->config.run_dir,
-					     wf_ctl_tunnel_name(&nobody, name), err);
+					     wf_ctl_tunnel_name(digit, name), err);
 	}
 	encrypt->is_swept = r == 0;
 	return r;
@@ -382,8 +370,7 @@ static void on_timer(evutil_socket_t fd, short what, void *context)
 void wf_ctl_encrypt_wake(struct wf_control *control, uint64_t ms)
 {
 	struct ctl_encrypt *encrypt = &control->cluster.encrypt;
-	struct timeval wait = { .tv_sec = (time_t)(ms / 1000),
-				.tv_usec = (suseconds_t)(ms % 1000) * 1000 };
+	struct timeval wait = wf_ctl_timeval(ms);
 	struct timeval due, now, left;
 
 	if (!encrypt->timer)

@@ -36,13 +36,6 @@ static char *path_of(const struct wf_control *control)
 	return path;
 }
 
-static void wipe(struct wf_str *text)
-{
-	if (text->data)
-		explicit_bzero(text->data, text->capacity);
-	wf_str_done(text);
-}
-
 /* Everything that follows from the private key. */
 static int complete(const struct wf_control *control, struct ctl_tunnel *tunnel, struct wf_err *err)
 {
@@ -56,7 +49,7 @@ int wf_ctl_key_make(const struct wf_control *control, uint32_t digit, struct ctl
 {
 	int r;
 
-	*ret_tunnel = (struct ctl_tunnel){ .digit = digit, .made_s = (uint64_t)time(NULL) };
+	*ret_tunnel = (struct ctl_tunnel){ .digit = digit, .made_s = (uint64_t)wf_clock_wall_s() };
 	r = wf_net_wg_key_make(ret_tunnel->key, err);
 	return r < 0 ? r : complete(control, ret_tunnel, err);
 }
@@ -114,7 +107,7 @@ int wf_ctl_keys_save(const struct wf_control *control, struct wf_err *err)
 {
 	const struct ctl_encrypt *encrypt = &control->cluster.encrypt;
 	_cleanup_free_ char *path = path_of(control);
-	_cleanup_(wipe) struct wf_str text = WF_STR_INIT;
+	_cleanup_(wf_str_wipe) struct wf_str text = WF_STR_INIT;
 
 	for (size_t i = 0; i < encrypt->count; i++) {
 		wf_str_addf(&text, "%s %" PRIu32 " %" PRIu64 " ",
@@ -149,7 +142,7 @@ static int make_first(struct wf_control *control, struct wf_err *err)
 int wf_ctl_keys_load(struct wf_control *control, struct wf_err *err)
 {
 	struct ctl_encrypt *encrypt = &control->cluster.encrypt;
-	_cleanup_(wipe) struct wf_str text = WF_STR_INIT;
+	_cleanup_(wf_str_wipe) struct wf_str text = WF_STR_INIT;
 	_cleanup_free_ char *path = path_of(control);
 	int r;
 

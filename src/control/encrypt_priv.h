@@ -69,7 +69,10 @@ uint32_t wf_ctl_encrypt_bytes(const struct wf_control *control);
 /* Whether a device is one of encryption's. */
 bool wf_ctl_encrypt_has(const struct wf_control *control, uint32_t ifindex);
 /* Name of the device of a tunnel. Returns buf. */
-char *wf_ctl_tunnel_name(const struct ctl_tunnel *tunnel, char buf[16]);
+char *wf_ctl_tunnel_name(uint32_t digit, char buf[16]);
+/* The peer of a device that has a key; NULL: none. */
+const struct wf_wg_peer *wf_ctl_tunnel_peer(const struct wf_wg_state *state,
+					    const struct wf_node_tunnel *tunnel);
 
 /* ---- encrypt_key.c: the file in the state directory ----------------------------------------- */
 

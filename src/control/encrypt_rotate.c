@@ -14,7 +14,6 @@
  * key stays. The file of the keys is written before each step, so a restart goes on from there.
  */
 #include <string.h>
-#include <time.h>
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -34,7 +33,7 @@ WF_LOG_MODULE(encrypt);
 static bool is_due(const struct wf_control *control)
 {
 	const struct ctl_encrypt *encrypt = &control->cluster.encrypt;
-	uint64_t age_ms = ((uint64_t)time(NULL) - encrypt->own[0].made_s) * 1000;
+	uint64_t age_ms = ((uint64_t)wf_clock_wall_s() - encrypt->own[0].made_s) * 1000;
 
 	if (encrypt->is_requested)
 		return true;
@@ -93,7 +92,7 @@ static bool begin(struct wf_control *control)
 	}
 	encrypt->is_requested = false;
 	wf_log_info("the node's key is being changed", "after_s=%llu",
-		    (unsigned long long)((uint64_t)time(NULL) - encrypt->own[0].made_s));
+		    (unsigned long long)((uint64_t)wf_clock_wall_s() - encrypt->own[0].made_s));
 	return true;
 }
 
@@ -118,16 +117,15 @@ static bool read_device(struct wf_control *control, size_t which, struct wf_wg_s
 	char name[16];
 
 	return wf_net_wg_read(control->net, control->config.run_dir,
-			      wf_ctl_tunnel_name(&control->cluster.encrypt.own[which], name), state,
-			      NULL) == 0;
+			      wf_ctl_tunnel_name(control->cluster.encrypt.own[which].digit, name),
+			      state, NULL) == 0;
 }
 
 static bool has_met(const struct wf_wg_state *state, const struct wf_node_tunnel *tunnel)
 {
-	for (size_t i = 0; i < state->peer_count; i++)
-		if (memcmp(state->peers[i].key, tunnel->key, sizeof(tunnel->key)) == 0)
-			return state->peers[i].handshake_s != 0;
-	return false;
+	const struct wf_wg_peer *peer = wf_ctl_tunnel_peer(state, tunnel);
+
+	return peer && peer->handshake_s;
 }
 
 /* Another node may be changing its key as well: whichever of the two it uses, packets can go. */

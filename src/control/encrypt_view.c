@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What people and Prometheus see of encryption between nodes. */
 #include <string.h>
-#include <time.h>
 
 #include "base/base64.h"
+#include "base/clock.h"
 #include "base/json.h"
 #include "base/mem.h"
 #include "control/control_priv.h"
@@ -34,12 +34,12 @@ static json_t *self_json(const struct ctl_encrypt *encrypt)
 	value = tunnel_json(state, &encrypt->own[0].public);
 	(void)json_object_set_new(
 		value, "keySeconds",
-		json_integer((json_int_t)((uint64_t)time(NULL) - encrypt->own[0].made_s)));
+		json_integer((json_int_t)((uint64_t)wf_clock_wall_s() - encrypt->own[0].made_s)));
 	return value;
 }
 
-static const struct wf_wg_peer *find(const struct wf_wg_state *state,
-				     const struct wf_node_tunnel *tunnel)
+const struct wf_wg_peer *wf_ctl_tunnel_peer(const struct wf_wg_state *state,
+					    const struct wf_node_tunnel *tunnel)
 {
 	for (size_t i = 0; i < state->peer_count; i++)
 		if (memcmp(state->peers[i].key, tunnel->key, sizeof(tunnel->key)) == 0)
@@ -55,10 +55,10 @@ static json_t *peer_json(const struct ctl_node *node, const struct wf_wg_state *
 
 	if (!node->tunnel_count)
 		return json_pack("{s:s}", "state", "off");
-	peer = find(state, &node->tunnels[0]);
+	peer = wf_ctl_tunnel_peer(state, &node->tunnels[0]);
 	if (!peer || !peer->handshake_s)
 		return tunnel_json("idle", &node->tunnels[0]);
-	age_s = (uint64_t)time(NULL) - peer->handshake_s;
+	age_s = (uint64_t)wf_clock_wall_s() - peer->handshake_s;
 	value = tunnel_json(age_s < SESSION_S ? "on" : "idle", &node->tunnels[0]);
 	(void)json_object_set_new(value, "handshakeSeconds", json_integer((json_int_t)age_s));
 	(void)json_object_set_new(value, "rxBytes", json_integer((json_int_t)peer->rx_bytes));
@@ -76,7 +76,7 @@ void wf_ctl_encrypt_view(struct wf_control *control, json_t *items)
 
 	if (encrypt->count)
 		(void)wf_net_wg_read(control->net, control->config.run_dir,
-				     wf_ctl_tunnel_name(&encrypt->own[0], name), &state, NULL);
+				     wf_ctl_tunnel_name(encrypt->own[0].digit, name), &state, NULL);
 	json_array_foreach(items, i, item) {
 		const struct ctl_node *node =
 			wf_ctl_node_find(control, wf_json_str(item, "name", ""));

@@ -84,27 +84,6 @@ static bool next_place(const struct wf_control *control, const struct wf_pool *p
 	return false;
 }
 
-static json_t *lease_of(const struct wf_control *control, const struct wf_node_host *host,
-			const char *name)
-{
-	return json_pack("{s:s, s:s, s:{s:s}, s:{s:s, s:s}}", "apiVersion", WF_API_VERSION, "kind",
-			 CTL_KIND_ADDRESS_LEASE, "metadata", "name", name, "spec", "network",
-			 host->network, "node", control->config.node_name);
-}
-
-/* Whether a lease is this host's: it may be somebody else's by now. */
-static bool is_own_lease(struct wf_control *control, const char *name)
-{
-	_cleanup_json_ json_t *lease = NULL;
-	const json_t *spec;
-
-	if (wf_store_get(control->store, CTL_KIND_ADDRESS_LEASE, name, &lease, NULL) < 0)
-		return false;
-	spec = json_object_get(lease, "spec");
-	return !json_object_get(spec, "endpoint") &&
-	       strcmp(wf_json_str(spec, "node", ""), control->config.node_name) == 0;
-}
-
 /*
  * Takes the lease and shows the address, or gives it back (is_end); network->host_addrs are as they
  * shall be. -EEXIST: another node has it, which this one has not heard of yet.
@@ -125,16 +104,21 @@ static int commit(struct wf_control *control, const struct wf_node_host *host, b
 		  .name = name,
 		  .expected = is_end ? WF_STORE_ANY : WF_STORE_ABSENT },
 	};
+	size_t count = WF_ARRAY_LEN(writes);
 	int r;
 
 	(void)snprintf(name, sizeof(name), "%s/%s", host->network,
 		       wf_addr_format(&host->addr, text));
-	lease = is_end ? NULL : lease_of(control, host, name);
+	lease = is_end ? NULL
+		       : wf_ctl_lease_document(name, host->network, NULL,
+					       control->config.node_name);
 	writes[1].document = lease;
 	if (!self || (!is_end && !lease))
 		return wf_fail(err, -ENOMEM, "out of memory");
-	r = wf_ctl_commit(control, writes, is_end && !is_own_lease(control, name) ? 1 : 2,
-			  WF_STORE_DURABLE, err);
+	/* it may be somebody else's by now */
+	if (is_end && !wf_ctl_is_lease_of(control, name, "", control->config.node_name))
+		count = 1;
+	r = wf_ctl_commit(control, writes, count, WF_STORE_DURABLE, err);
 	if (r == 0)
 		wf_ctl_encrypt_published(control);
 	return r;
@@ -220,6 +204,16 @@ static int give_back(struct wf_control *control, const struct wf_node *stored, s
 	return r;
 }
 
+/* The host does not have it any more. */
+static void drop_addr(struct wf_control *control, const struct ctl_network *network,
+		      struct wf_addr *addr)
+{
+	if (wf_dp_address_clear(control->dp, network->spec.number, addr) < 0 ||
+	    wf_dp_address_clear(control->dp, WF_NETWORK_HOST, addr) < 0)
+		wf_ctl_dirty(control, CTL_DIRTY_MAPS);
+	memset(addr, 0, sizeof(*addr));
+}
+
 void wf_ctl_hosts_check(struct wf_control *control, struct ctl_network *network, bool is_end)
 {
 	for (size_t i = 0; i < WF_ARRAY_LEN(network->host_addrs); i++) {
@@ -227,27 +221,20 @@ void wf_ctl_hosts_check(struct wf_control *control, struct ctl_network *network,
 
 		if (wf_addr_is_zero(addr) || (!is_end && wf_ctl_pool_of(network, addr)))
 			continue;
-		if (wf_dp_address_clear(control->dp, network->spec.number, addr) < 0 ||
-		    wf_dp_address_clear(control->dp, WF_NETWORK_HOST, addr) < 0)
-			wf_ctl_dirty(control, CTL_DIRTY_MAPS);
-		memset(addr, 0, sizeof(*addr));
+		drop_addr(control, network, addr);
 	}
 }
 
 /* Others have released what this node's host has: it looks for another address. */
 void wf_ctl_host_missed(struct wf_control *control, const char *lease)
 {
-	const char *slash = strrchr(lease, '/');
 	_cleanup_json_ json_t *again = NULL;
 	struct ctl_network *network;
 	struct wf_node_host host;
 	struct wf_addr *addr;
 
-	if (!slash || (size_t)(slash - lease) >= sizeof(host.network) ||
-	    wf_addr_parse(slash + 1, &host.addr) < 0)
+	if (wf_node_host_parse(lease, &host) < 0)
 		return;
-	memcpy(host.network, lease, (size_t)(slash - lease));
-	host.network[slash - lease] = '\0';
 	network = wf_ctl_network_find(control, host.network);
 	addr = network ? host_addr(network, &host.addr) : NULL;
 	/* it may have been taken anew since */
@@ -255,10 +242,7 @@ void wf_ctl_host_missed(struct wf_control *control, const char *lease)
 	    wf_store_get(control->store, CTL_KIND_ADDRESS_LEASE, lease, &again, NULL) == 0)
 		return;
 	wf_ctl_host_hold(control, control->config.node_name, &host, false);
-	if (wf_dp_address_clear(control->dp, network->spec.number, addr) < 0 ||
-	    wf_dp_address_clear(control->dp, WF_NETWORK_HOST, addr) < 0)
-		wf_ctl_dirty(control, CTL_DIRTY_MAPS);
-	memset(addr, 0, sizeof(*addr));
+	drop_addr(control, network, addr);
 	wf_log_warning("others released an address of this host; it takes another", "lease=%s",
 		       lease);
 	wf_ctl_hosts_want(control);
@@ -302,8 +286,7 @@ void wf_ctl_hosts_want(struct wf_control *control)
 {
 	uint32_t nodes = HASH_CNT(by_name, control->cluster.nodes);
 	uint32_t wait_ms = nodes > FEW ? wf_ctl_random(control) % (nodes * SPREAD_MS) : 0;
-	const struct timeval wait = { .tv_sec = wait_ms / 1000,
-				      .tv_usec = (suseconds_t)(wait_ms % 1000) * 1000 };
+	const struct timeval wait = wf_ctl_timeval(wait_ms);
 
 	if (control->cluster.host_timer && !evtimer_pending(control->cluster.host_timer, NULL))
 		(void)evtimer_add(control->cluster.host_timer, &wait);

@@ -19,11 +19,18 @@ void wf_ctl_leases_done(struct ctl_leases *leases)
 		json_decref(leases->documents[i]);
 }
 
-static json_t *lease_document(const struct wf_endpoint *spec, const char *name)
+json_t *wf_ctl_lease_document(const char *name, const char *network, const char *endpoint,
+			      const char *node)
 {
-	return json_pack("{s:s, s:s, s:{s:s}, s:{s:s, s:s, s:s}}", "apiVersion", WF_API_VERSION,
-			 "kind", CTL_KIND_ADDRESS_LEASE, "metadata", "name", name, "spec",
-			 "network", spec->network, "endpoint", spec->meta.name, "node", spec->node);
+	_cleanup_json_ json_t *document =
+		json_pack("{s:s, s:s, s:{s:s}, s:{s:s, s:s}}", "apiVersion", WF_API_VERSION, "kind",
+			  CTL_KIND_ADDRESS_LEASE, "metadata", "name", name, "spec", "network",
+			  network, "node", node);
+
+	if (document && endpoint &&
+	    wf_json_set_str(json_object_get(document, "spec"), "endpoint", endpoint) < 0)
+		return NULL;
+	return TAKE_PTR(document);
 }
 
 int wf_ctl_lease_writes(struct wf_control *control, const struct wf_endpoint *spec, bool is_end,
@@ -41,7 +48,8 @@ int wf_ctl_lease_writes(struct wf_control *control, const struct wf_endpoint *sp
 		(void)snprintf(name, sizeof(leases->names[i]), "%s/%s", spec->network,
 			       wf_addr_format(&spec->addresses[i].prefix.addr, text));
 		if (!is_end) {
-			leases->documents[i] = lease_document(spec, name);
+			leases->documents[i] = wf_ctl_lease_document(name, spec->network,
+								     spec->meta.name, spec->node);
 			if (!leases->documents[i])
 				return -ENOMEM;
 		}
@@ -56,9 +64,8 @@ int wf_ctl_lease_writes(struct wf_control *control, const struct wf_endpoint *sp
 	return 0;
 }
 
-/* Whether a lease is still that endpoint's: another node may have taken the address since. */
-static bool is_lease_of(struct wf_control *control, const char *name,
-			const struct wf_endpoint *spec)
+bool wf_ctl_is_lease_of(struct wf_control *control, const char *name, const char *endpoint,
+			const char *node)
 {
 	_cleanup_json_ json_t *lease = NULL;
 	const json_t *of;
@@ -66,8 +73,8 @@ static bool is_lease_of(struct wf_control *control, const char *name,
 	if (wf_store_get(control->store, CTL_KIND_ADDRESS_LEASE, name, &lease, NULL) < 0)
 		return false;
 	of = json_object_get(lease, "spec");
-	return strcmp(wf_json_str(of, "endpoint", ""), spec->meta.name) == 0 &&
-	       strcmp(wf_json_str(of, "node", ""), spec->node) == 0;
+	return strcmp(wf_json_str(of, "endpoint", ""), endpoint) == 0 &&
+	       strcmp(wf_json_str(of, "node", ""), node) == 0;
 }
 
 int wf_ctl_endpoint_forget(struct wf_control *control, const struct wf_endpoint *spec,
@@ -87,7 +94,7 @@ int wf_ctl_endpoint_forget(struct wf_control *control, const struct wf_endpoint 
 	for (size_t i = 0; r == -ENOENT && more && i < 1 + more; i++) {
 		int q;
 
-		if (i && !is_lease_of(control, writes[i].name, spec))
+		if (i && !wf_ctl_is_lease_of(control, writes[i].name, spec->meta.name, spec->node))
 			continue;
 		q = wf_ctl_commit(control, &writes[i], 1, durability, err);
 		if (q < 0 && q != -ENOENT)

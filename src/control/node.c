@@ -274,8 +274,7 @@ static void add_link_local(struct wf_control *control, json_t *status)
 						      "address", wf_addr_format(own, text)));
 }
 
-/* Sets a label, or (part "annotations") an annotation; value "": takes it away. */
-static int set_meta(json_t *document, const char *part, const char *key, const char *value)
+int wf_ctl_node_set_meta(json_t *document, const char *part, const char *key, const char *value)
 {
 	json_t *metadata = json_object_get(document, "metadata");
 	json_t *object = json_object_get(metadata, part);
@@ -309,12 +308,12 @@ json_t *wf_ctl_node_document(struct wf_control *control)
 	if (!document || !hosts || json_object_set_new(document, "status", status) < 0)
 		return NULL;
 	add_link_local(control, status);
-	r = set_meta(document, "annotations", WF_ANNOTATION_HOST_ADDRESSES, hosts);
+	r = wf_ctl_node_set_meta(document, "annotations", WF_ANNOTATION_HOST_ADDRESSES, hosts);
 	if (r == 0)
-		r = set_meta(document, "annotations", WF_ANNOTATION_WIREGUARD,
-			     wf_ctl_encrypt_text(control, tunnels));
+		r = wf_ctl_node_set_meta(document, "annotations", WF_ANNOTATION_WIREGUARD,
+					 wf_ctl_encrypt_text(control, tunnels));
 	if (r == 0 && zone && *zone)
-		r = set_meta(document, "labels", "topology.kubernetes.io/zone", zone);
+		r = wf_ctl_node_set_meta(document, "labels", "topology.kubernetes.io/zone", zone);
 	return r == 0 ? TAKE_PTR(document) : NULL;
 }
 

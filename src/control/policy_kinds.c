@@ -122,19 +122,15 @@ static void keep_own(json_t *document, const json_t *before)
 	static const char *const annotations[] = { WF_ANNOTATION_HOST_ADDRESSES,
 						   WF_ANNOTATION_WIREGUARD };
 	const json_t *was = json_object_get(json_object_get(before, "metadata"), "annotations");
-	json_t *metadata = json_object_get(document, "metadata");
 	json_t *status = json_object_get(before, "status");
 
 	if (status && !json_object_get(document, "status"))
 		(void)json_object_set(document, "status", status);
 	for (size_t i = 0; i < WF_ARRAY_LEN(annotations); i++) {
-		json_t *value = json_object_get(was, annotations[i]);
+		const char *value = wf_json_str(was, annotations[i], "");
 
-		if (value && !json_object_get(metadata, "annotations"))
-			(void)json_object_set_new(metadata, "annotations", json_object());
-		if (value)
-			(void)json_object_set(json_object_get(metadata, "annotations"),
-					      annotations[i], value);
+		if (*value)
+			(void)wf_ctl_node_set_meta(document, "annotations", annotations[i], value);
 	}
 }
 

@@ -31,11 +31,6 @@ struct ctl_probe {
 	uint32_t told_mtu; /* 0: that of the device, or nothing yet */
 };
 
-static struct wf_echo *echo_to(const struct wf_control *control, const struct wf_addr *peer)
-{
-	return control->cluster.echo[wf_addr_is_ip4(peer)];
-}
-
 static uint64_t interval_ms(const struct wf_control *control)
 {
 	return control->config.node_probe_ms;
@@ -86,7 +81,7 @@ static void tell_mtu(struct ctl_probe *probe)
 
 static struct ctl_probe *probe_of(struct wf_control *control, const struct wf_echo_news *news)
 {
-	struct ctl_node *node = NULL;
+	const struct ctl_node *node;
 
 	if (news->what == WF_ECHO_ANSWER) {
 		node = news->tag < WF_MAX_NODES ? control->cluster.by_number[news->tag] : NULL;
@@ -95,10 +90,8 @@ static struct ctl_probe *probe_of(struct wf_control *control, const struct wf_ec
 		return node ? node->probe : NULL;
 	}
 	/* routers quote too little for more than a look at all of them */
-	for (node = control->cluster.nodes; node; node = node->by_name.next)
-		if (wf_addr_equal(&node->underlay, &news->peer))
-			return node->probe;
-	return NULL;
+	node = wf_ctl_node_at(control, "", &news->peer);
+	return node ? node->probe : NULL;
 }
 
 static void take_news(struct wf_control *control, struct wf_echo *echo)
@@ -123,18 +116,16 @@ static void on_readable(evutil_socket_t fd, short what, void *context)
 {
 	struct wf_control *control = context;
 
+	(void)fd;
 	(void)what;
-	for (size_t i = 0; i < WF_ARRAY_LEN(control->cluster.echo); i++)
-		if (control->cluster.echo[i] && wf_echo_fd(control->cluster.echo[i]) == fd)
-			take_news(control, control->cluster.echo[i]);
+	take_news(control, control->cluster.echo);
 }
 
 /* ---- rounds ------------------------------------------------------------------------------- */
 
 static void wait_ms(struct ctl_probe *probe, uint64_t ms)
 {
-	const struct timeval time = { .tv_sec = (time_t)(ms / 1000),
-				      .tv_usec = (suseconds_t)(ms % 1000 * 1000) };
+	const struct timeval time = wf_ctl_timeval(ms);
 
 	(void)evtimer_add(probe->timer, &time);
 }
@@ -150,7 +141,7 @@ static void on_timer(evutil_socket_t fd, short what, void *context)
 	struct ctl_probe *probe = context;
 	struct wf_control *control = probe->control;
 	const struct wf_addr *peer = &probe->node->underlay;
-	struct wf_echo *echo = echo_to(control, peer);
+	struct wf_echo *echo = control->cluster.echo;
 	const struct wf_path_round *round;
 	uint32_t number = probe->node->number;
 
@@ -171,14 +162,14 @@ static void on_timer(evutil_socket_t fd, short what, void *context)
 
 /* ---- life --------------------------------------------------------------------------------- */
 
-static int open_echo(struct wf_control *control, const struct wf_addr *peer, struct wf_err *err)
+/* Of this node's family: the others' underlay addresses are of that too. */
+static int open_echo(struct wf_control *control, struct wf_err *err)
 {
-	size_t family = wf_addr_is_ip4(peer);
 	struct wf_echo *echo;
 	struct event *event;
 	int r;
 
-	if (control->cluster.echo[family])
+	if (control->cluster.echo)
 		return 0;
 	r = wf_echo_open(&control->config.node_ip, &echo, err);
 	if (r < 0)
@@ -191,8 +182,8 @@ static int open_echo(struct wf_control *control, const struct wf_addr *peer, str
 		wf_echo_close(&echo);
 		return wf_fail(err, -ENOMEM, "out of memory");
 	}
-	control->cluster.echo[family] = echo;
-	control->cluster.echo_event[family] = event;
+	control->cluster.echo = echo;
+	control->cluster.echo_event = event;
 	return 0;
 }
 
@@ -206,7 +197,7 @@ void wf_ctl_probe_start(struct wf_control *control, struct ctl_node *node)
 	wf_ctl_probe_stop(node);
 	if (!interval_ms(control))
 		return;
-	if (open_echo(control, &node->underlay, &fault) < 0) {
+	if (open_echo(control, &fault) < 0) {
 		wf_log_warning_rl("node is not asked whether it is reached", "node=%s error=\"%s\"",
 				  node->name, fault.message);
 		return;
@@ -239,12 +230,10 @@ void wf_ctl_probe_stop(struct ctl_node *node)
 
 void wf_ctl_probes_close(struct wf_control *control)
 {
-	for (size_t i = 0; i < WF_ARRAY_LEN(control->cluster.echo); i++) {
-		if (control->cluster.echo_event[i])
-			event_free(control->cluster.echo_event[i]);
-		control->cluster.echo_event[i] = NULL;
-		wf_echo_close(&control->cluster.echo[i]);
-	}
+	if (control->cluster.echo_event)
+		event_free(control->cluster.echo_event);
+	control->cluster.echo_event = NULL;
+	wf_echo_close(&control->cluster.echo);
 }
 
 /* ---- seen from outside -------------------------------------------------------------------- */

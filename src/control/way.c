@@ -17,6 +17,7 @@ WF_LOG_MODULE(way);
 /* Devices where the datapath sees what comes in, and that have neighbours. */
 struct segments {
 	uint32_t items[WF_MAX_UPLINKS];
+	uint32_t mtus[WF_MAX_UPLINKS]; /* 0: the device is gone */
 	size_t count;
 };
 
@@ -28,12 +29,27 @@ static void see_uplink(uint32_t ifindex, const struct wf_uplink_value *value, vo
 		segments->items[segments->count++] = ifindex;
 }
 
-static bool has_segment(const struct segments *segments, uint32_t ifindex)
+/* Once for all nodes: each is reached by one of them, or past what the datapath sees. */
+static void find_segments(struct wf_control *control, struct segments *segments)
+{
+	struct wf_net_link link;
+	char names[256];
+
+	*segments = (struct segments){ .count = 0 };
+	(void)wf_dp_uplink_visit(control->dp, see_uplink, segments);
+	for (size_t i = 0; i < segments->count; i++)
+		if (wf_net_link_find(control->net, NULL, segments->items[i], &link, names, NULL) ==
+		    0)
+			segments->mtus[i] = link.mtu;
+}
+
+/* Of a device; 0: it is none of them. */
+static uint32_t mtu_of(const struct segments *segments, uint32_t ifindex)
 {
 	for (size_t i = 0; i < segments->count; i++)
 		if (segments->items[i] == ifindex)
-			return true;
-	return false;
+			return segments->mtus[i];
+	return 0;
 }
 
 /*
@@ -44,21 +60,19 @@ static struct ctl_way way_of(struct wf_control *control, const struct segments *
 			     const struct ctl_node *node)
 {
 	struct ctl_way found = { .router = node->underlay };
-	struct wf_net_link link;
 	struct wf_net_way way;
-	char names[256];
 
-	if (wf_net_way_find(control->net, &node->underlay, &way, NULL) < 0 ||
-	    !has_segment(segments, way.ifindex) ||
-	    wf_net_link_find(control->net, NULL, way.ifindex, &link, names, NULL) < 0)
+	if (wf_net_way_find(control->net, &node->underlay, &way, NULL) < 0)
 		return (struct ctl_way){ 0 };
-	found.mtu = link.mtu;
+	found.mtu = mtu_of(segments, way.ifindex);
+	if (!found.mtu)
+		return (struct ctl_way){ 0 };
 	if (way.is_on_link)
-		found.ifindex = link.ifindex;
+		found.ifindex = way.ifindex;
 	else
 		found.router = way.router;
 	if (!wf_addr_is_zero(&found.router) && wf_addr_is_ip4(&node->underlay))
-		found.out_ifindex = link.ifindex;
+		found.out_ifindex = way.ifindex;
 	return found;
 }
 
@@ -80,17 +94,35 @@ static int program(struct wf_control *control, const struct ctl_node *node, stru
 	return wf_dp_node_set(control->dp, node->number, &value, err);
 }
 
-int wf_ctl_node_program(struct wf_control *control, struct ctl_node *node, struct wf_err *err)
+static int find_and_program(struct wf_control *control, const struct segments *segments,
+			    struct ctl_node *node, struct wf_err *err)
 {
-	struct segments segments = { .count = 0 };
-
 	if (!wf_ctl_is_peer(control, node))
 		return 0;
-	(void)wf_dp_uplink_visit(control->dp, see_uplink, &segments);
-	node->way = way_of(control, &segments, node);
+	node->way = way_of(control, segments, node);
 	/* what depends on it is looked at when this is done */
 	wf_ctl_dirty(control, CTL_DIRTY_WAYS);
 	return program(control, node, err);
+}
+
+int wf_ctl_node_program(struct wf_control *control, struct ctl_node *node, struct wf_err *err)
+{
+	struct segments segments;
+
+	find_segments(control, &segments);
+	return find_and_program(control, &segments, node, err);
+}
+
+int wf_ctl_nodes_program(struct wf_control *control, struct wf_err *err)
+{
+	struct segments segments;
+	int r = 0;
+
+	find_segments(control, &segments);
+	for (struct ctl_node *node = control->cluster.nodes; r == 0 && node;
+	     node = node->by_name.next)
+		r = find_and_program(control, &segments, node, err);
+	return r;
 }
 
 static bool is_routed(const struct ctl_network *network)
@@ -202,13 +234,13 @@ static void sync_link_local(struct wf_control *control)
 
 int wf_ctl_ways_sync(struct wf_control *control, struct wf_err *err)
 {
-	struct segments segments = { .count = 0 };
 	struct ctl_node *node, *next;
+	struct segments segments;
 	int r = 0;
 
 	if (!wf_ctl_is_shared(control))
 		return 0;
-	(void)wf_dp_uplink_visit(control->dp, see_uplink, &segments);
+	find_segments(control, &segments);
 	HASH_ITER(by_name, control->cluster.nodes, node, next)
 		if (r >= 0 && wf_ctl_is_peer(control, node))
 			r = sync_node(control, &segments, node, err);

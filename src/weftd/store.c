@@ -49,20 +49,28 @@ static struct wf_store_etcd_options etcd_options(const struct weftd_config *conf
 	};
 }
 
-static int open_etcd(const struct weftd_config *config, struct wf_store **ret_store,
-		     struct wf_err *err)
+/* mirror: where it is kept, NULL: nowhere. */
+static int open_etcd(const struct weftd_config *config, const char *mirror,
+		     struct wf_store **ret_store, struct wf_err *err)
 {
 	_cleanup_(wf_store_etcd_url_done) struct wf_store_etcd_url url = { 0 };
-	_cleanup_free_ char *mirror = NULL;
 	struct wf_store_etcd_options options;
 	int r = wf_store_etcd_url_parse(config->store, &url, err);
 
 	if (r < 0)
 		return r;
-	if (asprintf(&mirror, "%s/" MIRROR, config->state_dir) < 0)
-		return wf_fail(err, -ENOMEM, "out of memory");
 	options = etcd_options(config, &url, mirror);
 	return wf_store_etcd_open(&options, ret_store, err);
+}
+
+static int open_mirrored(const struct weftd_config *config, struct wf_store **ret_store,
+			 struct wf_err *err)
+{
+	_cleanup_free_ char *mirror = NULL;
+
+	if (asprintf(&mirror, "%s/" MIRROR, config->state_dir) < 0)
+		return wf_fail(err, -ENOMEM, "out of memory");
+	return open_etcd(config, mirror, ret_store, err);
 }
 
 static int open_sqlite(const struct weftd_config *config, struct wf_store **ret_store,
@@ -111,7 +119,7 @@ int weftd_store_open(const struct weftd_config *config, struct weftd_store *ret_
 	if (strcmp(config->store, "mem") == 0)
 		r = wf_store_mem_open(&ret_store->store, err);
 	else if (wf_store_etcd_is_url(config->store))
-		r = open_etcd(config, &ret_store->store, err);
+		r = open_mirrored(config, &ret_store->store, err);
 	else
 		r = open_sqlite(config, &ret_store->store, err);
 	return r;
@@ -158,17 +166,9 @@ bool weftd_store_was_shared(const struct weftd_config *config)
 int weftd_store_open_shared(const struct weftd_config *config, struct wf_store **ret_store,
 			    struct wf_err *err)
 {
-	_cleanup_(wf_store_etcd_url_done) struct wf_store_etcd_url url = { 0 };
-	struct wf_store_etcd_options options;
-	int r;
-
-	if (!wf_store_etcd_is_url(config->store))
-		return wf_fail(err, -EINVAL, "--store does not say which etcd");
-	r = wf_store_etcd_url_parse(config->store, &url, err);
-	if (r < 0)
-		return r;
-	options = etcd_options(config, &url, NULL);
-	return wf_store_etcd_open(&options, ret_store, err);
+	return wf_store_etcd_is_url(config->store)
+		       ? open_etcd(config, NULL, ret_store, err)
+		       : wf_fail(err, -EINVAL, "--store does not say which etcd");
 }
 
 int weftd_store_import(const struct weftd_config *config, struct wf_store_import *ret_import,
