@@ -496,8 +496,9 @@ int wf_control_attach(struct wf_control *control, const json_t *body, json_t **r
 
 	wf_ctl_follow(control);
 	r = wf_ctl_check_joined(control, err);
-	if (r == 0)
-		r = wf_ctl_attach_parse(&request, body, err);
+	if (r < 0)
+		return r;
+	r = wf_ctl_attach_parse(&request, body, err);
 	if (r < 0)
 		return r;
 	r = wf_net_ns_open(request.netns, &netns_fd, &ns, err);

@@ -32,6 +32,7 @@ struct cell {
 
 struct model {
 	struct wf_subnet subnet;
+	struct wf_addr last; /* of the subnet */
 	uint64_t size; /* addresses of the subnet, capped to WINDOW */
 	bool whole;    /* the window is the whole subnet */
 	uint64_t cool_down_ms;
@@ -76,13 +77,12 @@ static bool in_ranges(const struct wf_ranges *ranges, const struct wf_addr *addr
 static bool is_unusable(const struct model *model, uint64_t offset)
 {
 	struct wf_addr addr = addr_at(model, offset);
-	struct wf_addr last = wf_prefix_last(&model->subnet.prefix);
 
 	if (model->subnet.has_gateway && wf_addr_equal(&addr, &model->subnet.gateway))
 		return true;
 	if (wf_addr_is_ip4(&addr))
 		return model->subnet.prefix.len < 31 &&
-		       (offset == 0 || wf_addr_equal(&addr, &last));
+		       (offset == 0 || wf_addr_equal(&addr, &model->last));
 	return offset == 0 && model->subnet.prefix.len < 127;
 }
 
@@ -439,6 +439,7 @@ static void run_shape(const char *prefix, const char *gateway, int steps, int ch
 	unsigned int host_bits;
 
 	assert_int_equal(wf_prefix_parse(prefix, &model.subnet.prefix), 0);
+	model.last = wf_prefix_last(&model.subnet.prefix);
 	host_bits = wf_addr_bits(&model.subnet.prefix.addr) - model.subnet.prefix.len;
 	model.whole = host_bits <= 18;
 	model.size = model.whole ? UINT64_C(1) << host_bits : WINDOW;
