@@ -14,7 +14,7 @@ import time
 import pytest
 
 from lib.answer import Answerer, Session, ask_tcp, try_tcp, try_udp
-from lib.cluster import Underlay
+from lib.cluster import Underlay, wait_known
 from lib.netns import wait_until
 from lib.node import ApiError
 from lib.wire import IP, UDP, Ether, IPv6
@@ -111,28 +111,9 @@ class Shouter:
         self.close()
 
 
-class Cluster:
-    def __init__(self, nodes, underlay, ip6):
-        self.nodes = nodes
-        self.underlay = underlay
-        self.ip6 = ip6
-
-    def start(self, node, *extra):
-        node.start_daemon("--store", self.underlay.etcd.url(), "--node-ip", node.wire_address,
-                          *extra)
-
-    def network(self, name, v4, v6, **spec):
-        self.nodes[0].network(name, driver="overlay",
-                              subnets=[{"cidr": v4}, {"cidr": v6}], **spec)
-        for node in self.nodes[1:]:
-            wait_until(lambda n=node: knows(n, f"/v1/networks/{name}"), 5, what="the network")
-
-
-def knows(node, path):
-    try:
-        return node.api("GET", path)
-    except ApiError:
-        return None
+def lay(cluster, name, v4, v6, **spec):
+    """An overlay network, known on every node."""
+    cluster.network(name, driver="overlay", subnets=[{"cidr": v4}, {"cidr": v6}], **spec)
 
 
 def encryption(node, name=None):
@@ -152,28 +133,6 @@ def wait_on(cluster):
                            f"{node.name} knows the key of {other.name}")
 
 
-@pytest.fixture
-def cluster(new_node, tmp_path, request):
-    count, ip6 = getattr(request, "param", (2, False))
-    underlay = Underlay(tmp_path)
-    try:
-        underlay.etcd.start()
-        nodes = [new_node(name) for name in "abc"[:count]]
-        for number, node in enumerate(nodes, 1):
-            node.wire_address = underlay.join(node)
-            if ip6:
-                node.wire_address = f"fd09::{number}"
-        made = Cluster(nodes, underlay, ip6)
-        for node in nodes:
-            made.start(node)
-        yield made
-        for node in nodes:
-            if node.daemon and node.daemon.poll() is None:
-                node.stop_daemon()
-    finally:
-        underlay.close()
-
-
 def ends(cluster, network):
     """A container on each of two nodes, which know each other: (namespace, IPv4, IPv6) twice."""
     made = []
@@ -181,14 +140,13 @@ def ends(cluster, network):
         ns, v4, endpoint = node.container(network, name=name)
         made.append((ns, v4, node.address_of(endpoint, 6)))
     for node, name in zip(cluster.nodes, (f"db-{network}", f"web-{network}")):
-        wait_until(lambda n=node, m=name: m in n.inspect(network)["status"]["endpoints"], 5, 0.01,
-                   f"{name} is known")
+        wait_known(node, name, network)
     return made
 
 
 @pytest.fixture
 def pair(cluster):
-    cluster.network("over", V4, V6, encryption="wireguard")
+    lay(cluster, "over", V4, V6, encryption="wireguard")
     wait_on(cluster)
     return ends(cluster, "over")
 
@@ -207,10 +165,12 @@ def programs(node):
     return found
 
 
-@pytest.mark.parametrize("cluster", [(2, False), (2, True)], indirect=True)
+@pytest.mark.parametrize("cluster", [(Underlay.join,) * 2, (Underlay.join6,) * 2], indirect=True,
+                         ids=["ip4", "ip6"])
 def test_containers_talk_and_nobody_reads_it(cluster, pair):
     (web, *_), (db, db4, db6) = pair
-    cluster.network("plain", "10.51.0.0/24", "fd51::/64")
+    over_ip6 = ":" in cluster.nodes[0].wire_address
+    lay(cluster, "plain", "10.51.0.0/24", "fd51::/64")
     (open_web, *_), (_, open4, open6) = ends(cluster, "plain")
     with Tap(cluster.underlay.ns) as tap:
         # the probe sees the marker where it is in clear
@@ -224,7 +184,7 @@ def test_containers_talk_and_nobody_reads_it(cluster, pair):
             wait_until(lambda: shouter.sent > 200, 5, what="packets")
         time.sleep(0.2)
         assert tap.clear == 0
-        assert cluster.ip6 or tap.wireguard > 200
+        assert over_ip6 or tap.wireguard > 200
     server = Answerer(db, "db")
     try:
         for address in (db4, db6):
@@ -233,7 +193,7 @@ def test_containers_talk_and_nobody_reads_it(cluster, pair):
         assert web.ping(db4, extra=("-s", "4000"))
     finally:
         server.close()
-    mtu = 1500 - (80 if cluster.ip6 else 60) - 70
+    mtu = 1500 - (80 if over_ip6 else 60) - 70
     assert f" mtu {mtu} " in web.run("ip link show eth0").stdout
     assert cluster.nodes[0].inspect("over")["spec"]["encryption"] == "wireguard"
 
@@ -395,7 +355,7 @@ def test_restart_interrupts_nothing(cluster, pair):
 def test_nothing_in_clear_before_the_peer_is_known(cluster):
     """From the moment that the network is there; one node comes much later than the other."""
     a, b = cluster.nodes
-    cluster.network("over", V4, V6, encryption="wireguard")
+    lay(cluster, "over", V4, V6, encryption="wireguard")
     pair = ends(cluster, "over")
     with Watch(cluster, pair):
         for node in (a, b):
@@ -425,7 +385,7 @@ def send(ns, packet):
 def test_forged_frames_are_refused(cluster, pair):
     a, b = cluster.nodes
     (_, web4, _), (db, db4, _) = pair
-    cluster.network("plain", "10.51.0.0/24", "fd51::/64")
+    lay(cluster, "plain", "10.51.0.0/24", "fd51::/64")
     (_, open4, _), (open_db, open_db4, _) = ends(cluster, "plain")
     tunnel = encryption(a)["address"]
     far = cluster.underlay.ns
@@ -633,7 +593,7 @@ def test_nothing_is_there_without_an_encrypted_network(cluster, pair):
                    n.run("ip -6 route show table all").stdout, 5, 0.02, "the routes are gone")
     wait_until(lambda: "weft.dev/wireguard" not in str(b.api("GET", "/v1/documents/Node/a")), 5,
                0.02, "the key is gone from the store")
-    cluster.network("again", V4, V6, encryption="wireguard")
+    lay(cluster, "again", V4, V6, encryption="wireguard")
     wait_on(cluster)
     (web, *_), (_, db4, _) = ends(cluster, "again")
     assert wait_until(lambda: web.ping(db4), 5, 0.05, "traffic")
@@ -643,8 +603,8 @@ def test_default_of_the_option(cluster):
     a, b = cluster.nodes
     a.stop_daemon()
     cluster.start(a, "--encryption", "wireguard")
-    cluster.network("quiet", V4, V6)
-    cluster.network("loud", "10.51.0.0/24", "fd51::/64", encryption="none")
+    lay(cluster, "quiet", V4, V6)
+    lay(cluster, "loud", "10.51.0.0/24", "fd51::/64", encryption="none")
     for node in (a, b):
         assert node.inspect("quiet")["spec"]["encryption"] == "wireguard"
         assert node.inspect("loud")["spec"]["encryption"] == "none"

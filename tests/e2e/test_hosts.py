@@ -6,11 +6,11 @@ import socket
 import pytest
 
 from lib.answer import Answerer, ask_tcp, ask_udp, plain, try_tcp
-from lib.cluster import ETCD, wait_known
+from lib.cluster import ETCD, OVERLAY, wait_known
 from lib.netns import wait_until
 from lib.policy import allow_from, network_policy
 from lib.wire import IP, UDP
-from test_overlay import OVERLAY, cluster, send, vxlan  # noqa: F401  (fixtures)
+from test_overlay import send, vxlan
 
 pytestmark = pytest.mark.skipif(not shutil.which("etcd"), reason="etcd is not installed")
 
@@ -28,7 +28,7 @@ def own(node):
 
 
 @pytest.fixture(params=["overlay", "routed"])
-def hosts(cluster, request):  # noqa: F811
+def hosts(cluster, request):
     """A container on each of two nodes, (node, namespace, IPv4, IPv6); the hosts have addresses."""
     cluster.spec = {**OVERLAY, "driver": request.param}
     cluster.network(**cluster.spec)
@@ -109,7 +109,7 @@ def service(node, **spec):
 
 
 @pytest.mark.parametrize("extra", [(), ("--firewall", "bypass"), ("--xdp", "auto")])
-def test_a_node_port_leads_to_a_backend_elsewhere(cluster, hosts, extra):  # noqa: F811
+def test_a_node_port_leads_to_a_backend_elsewhere(cluster, hosts, extra):
     (a, *_), (b, db, *_) = hosts
     if extra:
         a.stop_daemon()
@@ -132,7 +132,7 @@ def test_a_node_port_leads_to_a_backend_elsewhere(cluster, hosts, extra):  # noq
         server.close()
 
 
-def test_the_host_and_other_networks_use_the_service(cluster, hosts):  # noqa: F811
+def test_the_host_and_other_networks_use_the_service(cluster, hosts):
     (a, *_), (b, db, *_) = hosts
     cluster.network(**cluster.spec, isolated=False)
     a.network("blue", subnets=[{"cidr": "10.77.0.0/24"}], isolated=False)
@@ -147,7 +147,7 @@ def test_the_host_and_other_networks_use_the_service(cluster, hosts):  # noqa: F
         server.close()
 
 
-def test_what_is_isolated_stays_so(cluster, hosts):  # noqa: F811
+def test_what_is_isolated_stays_so(cluster, hosts):
     (a, *_), (b, db, db4, _) = hosts
     a.network("blue", subnets=[{"cidr": "10.77.0.0/24"}], isolated=False)
     blue, _, _ = a.container("blue")
@@ -163,7 +163,7 @@ def test_what_is_isolated_stays_so(cluster, hosts):  # noqa: F811
 
 
 @pytest.mark.parametrize("hosts", ["overlay"], indirect=True)
-def test_a_host_speaks_for_itself_only(cluster, hosts):  # noqa: F811
+def test_a_host_speaks_for_itself_only(cluster, hosts):
     (a, *_), (b, db, db4, _) = hosts
     vni = b.inspect("over")["status"]["number"]
     listener = db.socket(socket.AF_INET, socket.SOCK_DGRAM)
@@ -184,7 +184,7 @@ def test_a_host_speaks_for_itself_only(cluster, hosts):  # noqa: F811
             assert b.drops("overlay_spoofed") == before + 1
 
 
-def test_addresses_end_with_the_network(hosts, cluster):  # noqa: F811
+def test_addresses_end_with_the_network(hosts, cluster):
     (a, web, *_), (b, db, *_) = hosts
     kept = own(a)
     a.detach("web")

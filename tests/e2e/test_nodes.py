@@ -22,24 +22,11 @@ SMALLER = "packets to a node may not be as large"
 
 
 @pytest.fixture
-def underlay(tmp_path):
-    made = Underlay(tmp_path)
-    try:
-        made.etcd.start()
-        yield made
-    finally:
-        made.close()
-
-
-@pytest.fixture
 def started(new_node, underlay):
     """A function that makes a node on the wire and starts its weftd."""
-    nodes = []
-
     def start(name, *options, relayed=False, address=None, wrapper=()):
         node = new_node(name)
         node.wrapper = list(wrapper)
-        nodes.append(node)
         node.wire_address = underlay.join(node, relayed)
         run(node, *options, address=address)
         return node
@@ -50,10 +37,7 @@ def started(new_node, underlay):
                           *(options or ("--node-probe-interval", "1s")))
 
     start.again = run
-    yield start
-    for node in nodes:
-        if node.daemon and node.daemon.poll() is None:
-            node.stop_daemon()
+    return start
 
 
 def listed(node, name):

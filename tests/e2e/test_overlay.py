@@ -9,7 +9,7 @@ import socket
 import pytest
 
 from lib.answer import Answerer, Session, ask_tcp, try_tcp, try_udp
-from lib.cluster import Cluster, Underlay, members, wait_known
+from lib.cluster import OVERLAY, Underlay, members, wait_known
 from lib.netns import wait_until
 from lib.node import ApiError
 from lib.policy import allow_from, network_policy
@@ -17,28 +17,6 @@ from lib.wire import IP, UDP, Ether
 from scapy.layers.vxlan import VXLAN
 
 pytestmark = pytest.mark.skipif(not shutil.which("etcd"), reason="etcd is not installed")
-
-OVERLAY = {"driver": "overlay", "subnets": [{"cidr": "10.50.0.0/24"}, {"cidr": "fd50::/64"}]}
-
-
-@pytest.fixture
-def cluster(new_node, tmp_path, request):
-    count = getattr(request, "param", 2)
-    underlay = Underlay(tmp_path)
-    try:
-        underlay.etcd.start()
-        nodes = [new_node(name) for name in "abc"[:count]]
-        for node in nodes:
-            node.wire_address = underlay.join(node)
-        made = Cluster(nodes, underlay)
-        for node in nodes:
-            made.start(node)
-        yield made
-        for node in nodes:
-            if node.daemon and node.daemon.poll() is None:
-                node.stop_daemon()
-    finally:
-        underlay.close()
 
 
 @pytest.fixture
@@ -241,7 +219,7 @@ def test_a_lost_device_comes_back(cluster, pair):
     assert wait_until(lambda: web.ping(db4), 3, 0.05, "the filter is back")
 
 
-@pytest.mark.parametrize("cluster", [3], indirect=True)
+@pytest.mark.parametrize("cluster", [(Underlay.join,) * 3], indirect=True)
 def test_a_node_that_vanishes(cluster):
     cluster.network(**OVERLAY)
     a, b, c = cluster.nodes

@@ -11,38 +11,15 @@ import socket
 import pytest
 
 from lib.answer import Answerer, Session, ask_tcp, try_tcp, try_udp
-from lib.cluster import Cluster, Underlay, wait_known
+from lib.cluster import OVERLAY, Underlay, wait_known
 from lib.netns import wait_until
 from lib.policy import allow_from
 from lib.wire import IP, UDP, IPv6, Wire
 
 pytestmark = pytest.mark.skipif(not shutil.which("etcd"), reason="etcd is not installed")
 
-ROUTED = {"driver": "routed", "subnets": [{"cidr": "10.50.0.0/24"}, {"cidr": "fd50::/64"}]}
+ROUTED = {**OVERLAY, "driver": "routed"}
 VXLAN_PORT = 4789
-
-
-@pytest.fixture
-def cluster(new_node, tmp_path, request):
-    """Two nodes on the wire; with the parameter 3 a third one behind the router."""
-    count = getattr(request, "param", 2)
-    underlay = Underlay(tmp_path)
-    try:
-        underlay.etcd.start()
-        nodes = [new_node(name) for name in "abc"[:count]]
-        for node in nodes[:2]:
-            node.wire_address = underlay.join(node)
-        for node in nodes[2:]:
-            node.wire_address = underlay.join_behind(node)
-        made = Cluster(nodes, underlay)
-        for node in nodes:
-            made.start(node)
-        yield made
-        for node in nodes:
-            if node.daemon and node.daemon.poll() is None:
-                node.stop_daemon()
-    finally:
-        underlay.close()
 
 
 class End:
@@ -171,7 +148,8 @@ def test_service_with_backends_on_both_nodes(cluster, pair):
             server.close()
 
 
-@pytest.mark.parametrize("cluster", [3], indirect=True)
+@pytest.mark.parametrize("cluster", [(Underlay.join, Underlay.join, Underlay.join_behind)],
+                         indirect=True)
 def test_across_a_router(cluster):
     a, b, c = cluster.nodes
     cluster.network(**ROUTED)

@@ -12,38 +12,19 @@ import threading
 
 import pytest
 
-from lib.cluster import Cluster, Underlay, wait_known
+from lib.cluster import OVERLAY, wait_known
 from lib.netns import wait_until
 from lib.wire import IP, UDP, IPv6, Wire
 from scapy.layers.vxlan import VXLAN
-from test_overlay import OVERLAY, send, vxlan
+from test_overlay import send, vxlan
 
 pytestmark = pytest.mark.skipif(not shutil.which("etcd"), reason="etcd is not installed")
 
 
 @pytest.fixture
-def cluster(new_node, tmp_path):
-    underlay = Underlay(tmp_path)
-    try:
-        underlay.etcd.start()
-        nodes = [new_node(name) for name in "ab"]
-        for node in nodes:
-            node.wire_address = underlay.join(node)
-        made = Cluster(nodes, underlay)
-        for node in nodes:
-            made.start(node)
-        made.network(**OVERLAY)
-        yield made
-        for node in nodes:
-            if node.daemon and node.daemon.poll() is None:
-                node.stop_daemon()
-    finally:
-        underlay.close()
-
-
-@pytest.fixture
 def pair(cluster):
     """A container on each of two nodes: (namespace, IPv4, IPv6) twice."""
+    cluster.network(**OVERLAY)
     ends = []
     for node, name in zip(cluster.nodes, ("web", "db")):
         ns, v4, endpoint = node.container("over", name=name)

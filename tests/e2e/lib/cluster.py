@@ -13,6 +13,8 @@ from .relay import Relay
 
 ETCD = "10.9.0.254"
 
+OVERLAY = {"driver": "overlay", "subnets": [{"cidr": "10.50.0.0/24"}, {"cidr": "fd50::/64"}]}
+
 
 class Underlay:
     """The wire between nodes, and the store at its end."""
@@ -48,6 +50,11 @@ class Underlay:
         node.run(f"ip route add default via {ETCD}")
         node.wire_port = port
         return f"10.9.0.{self.count}"
+
+    def join6(self, node):
+        """The same; what is returned is its IPv6 address."""
+        self.join(node)
+        return f"fd09::{self.count}"
 
     def join_behind(self, node):
         """Connects a node by a wire of its own, behind the router; returns its address."""
