@@ -14,11 +14,11 @@ import time
 import pytest
 
 from lib.answer import Answerer, Session, ask_tcp, try_tcp, try_udp
-from lib.cluster import Underlay, wait_known
+from lib.cluster import Underlay, listed, wait_known
 from lib.netns import wait_until
 from lib.node import ApiError
-from lib.wire import IP, UDP, Ether, IPv6
-from scapy.layers.vxlan import VXLAN
+from lib.service import bound
+from lib.wire import IP, UDP, send, vxlan
 
 pytestmark = [
     pytest.mark.skipif(not shutil.which("etcd"), reason="etcd is not installed"),
@@ -118,8 +118,7 @@ def lay(cluster, name, v4, v6, **spec):
 
 def encryption(node, name=None):
     """What a node says of its own encryption, or of another node's."""
-    items = {item["name"]: item for item in node.api("GET", "/v1/nodes")["items"]}
-    return items.get(name or node.name, {}).get("encryption", {})
+    return listed(node, name or node.name).get("encryption", {})
 
 
 def wait_on(cluster):
@@ -203,9 +202,7 @@ def test_hosts_reach_containers_and_nobody_reads_it(cluster, pair):
     a, _ = cluster.nodes
     _, (db, db4, db6) = pair
     wait_until(lambda: a.host.ping(db4) and a.host.ping(db6), 10, 0.1, "the way from the host")
-    echo = db.socket(socket.AF_INET, socket.SOCK_DGRAM)
-    echo.bind((db4, PORT))
-    echo.settimeout(2)
+    echo = bound(db, 4, socket.SOCK_DGRAM, PORT, db4, timeout=2)
     asks = a.host.socket(socket.AF_INET, socket.SOCK_DGRAM)
     asks.settimeout(2)
     with Tap(cluster.underlay.ns) as tap, echo, asks:
@@ -369,19 +366,6 @@ def test_nothing_in_clear_before_the_peer_is_known(cluster):
         wait_until(lambda: pair[0][0].ping(pair[1][1]), 20, 0.1, "traffic")
 
 
-def vxlan(vni, inner, source, target):
-    outer = (IPv6 if ":" in source else IP)(src=source, dst=target)
-    return (outer / UDP(sport=50000, dport=4789) / VXLAN(vni=vni, flags="Instance") /
-            Ether(dst="02:00:00:00:00:01", src="02:00:00:00:00:02") / inner)
-
-
-def send(ns, packet):
-    """From a raw socket of a namespace, by its routes."""
-    family = socket.AF_INET6 if packet.version == 6 else socket.AF_INET
-    with ns.socket(family, socket.SOCK_RAW, socket.IPPROTO_RAW) as raw:
-        raw.sendto(bytes(packet), (packet.dst, 0))
-
-
 def test_forged_frames_are_refused(cluster, pair):
     a, b = cluster.nodes
     (_, web4, _), (db, db4, _) = pair
@@ -391,10 +375,7 @@ def test_forged_frames_are_refused(cluster, pair):
     far = cluster.underlay.ns
 
     def listen(ns):
-        sock = ns.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        sock.bind(("0.0.0.0", PORT))
-        sock.settimeout(0.5)
-        return sock
+        return bound(ns, 4, socket.SOCK_DGRAM, PORT, timeout=0.5)
 
     def inner(source, target):
         return IP(src=source, dst=target) / UDP(sport=9, dport=PORT) / b"forged"
@@ -402,18 +383,21 @@ def test_forged_frames_are_refused(cluster, pair):
     def vni(name):
         return b.inspect(name)["status"]["number"]
 
+    def sent(sender, name, source, target, *outer):
+        send(sender, vxlan(vni(name), inner(source, target), *outer, check=None))
+
     with listen(db) as sealed, listen(open_db) as clear:
         # the probes see what may come: in clear for the one, through WireGuard for the other
-        send(a.host, vxlan(vni("plain"), inner(open4, open_db4), "10.9.0.1", "10.9.0.2"))
+        sent(a.host, "plain", open4, open_db4, "10.9.0.1", "10.9.0.2")
         assert clear.recv(100) == b"forged"
-        send(a.host, vxlan(vni("over"), inner(web4, db4), tunnel, encryption(b)["address"]))
+        sent(a.host, "over", web4, db4, tunnel, encryption(b)["address"])
         assert sealed.recv(100) == b"forged"
         # from the node's own plain address, or with its tunnel address beside the tunnel
         for sender, source, target, reason in (
                 (a.host, "10.9.0.1", "10.9.0.2", "overlay_clear"),
                 (far, tunnel, "fd09::2", "overlay_foreign")):
             before = b.drops(reason)
-            send(sender, vxlan(vni("over"), inner(web4, db4), source, target))
+            sent(sender, "over", web4, db4, source, target)
             with pytest.raises(TimeoutError):
                 sealed.recv(100)
             assert b.drops(reason) == before + 1, reason
@@ -555,8 +539,7 @@ def test_a_port_that_is_taken_stops_no_traffic(cluster, pair):
     (web, *_), (_, db4, _) = pair
     assert web.ping(db4)
     before = encryption(a)["publicKey"]
-    with a.host.socket(socket.AF_INET, socket.SOCK_DGRAM) as taken:
-        taken.bind(("0.0.0.0", 51821))
+    with bound(a.host, 4, socket.SOCK_DGRAM, 51821):
         a.weft("node", "rotate-key")
         for _ in range(8):
             time.sleep(1)

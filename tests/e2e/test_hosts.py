@@ -9,13 +9,12 @@ from lib.answer import Answerer, ask_tcp, ask_udp, plain, try_tcp
 from lib.cluster import ETCD, OVERLAY, wait_known
 from lib.netns import wait_until
 from lib.policy import allow_from, network_policy
-from lib.wire import IP, UDP
-from test_overlay import send, vxlan
+from lib.service import bound
+from lib.wire import IP, UDP, send, vxlan
 
 pytestmark = pytest.mark.skipif(not shutil.which("etcd"), reason="etcd is not installed")
 
 NODE_PORT = 30080
-OUTSIDE6 = "fd09::fe"
 
 
 def own(node):
@@ -166,10 +165,7 @@ def test_what_is_isolated_stays_so(cluster, hosts):
 def test_a_host_speaks_for_itself_only(cluster, hosts):
     (a, *_), (b, db, db4, _) = hosts
     vni = b.inspect("over")["status"]["number"]
-    listener = db.socket(socket.AF_INET, socket.SOCK_DGRAM)
-    listener.bind(("0.0.0.0", 9999))
-    listener.settimeout(0.5)
-    with listener:
+    with bound(db, 4, socket.SOCK_DGRAM, 9999, timeout=0.5) as listener:
         def forge(source):
             inner = IP(src=source, dst=db4) / UDP(sport=9, dport=9999) / b"forged"
             send(a.host, vxlan(vni, inner, a.wire_address, b.wire_address))

@@ -12,7 +12,7 @@ import time
 
 import pytest
 
-from lib.cluster import ETCD, Underlay
+from lib.cluster import ETCD, Underlay, listed
 from lib.netns import execute, wait_until
 from lib.node import ROOT, ApiError
 
@@ -38,12 +38,6 @@ def started(new_node, underlay):
 
     start.again = run
     return start
-
-
-def listed(node, name):
-    """What a node says of another."""
-    return next((item for item in node.api("GET", "/v1/nodes")["items"] if item["name"] == name),
-                {})
 
 
 def path(node, name):

@@ -9,12 +9,12 @@ import socket
 import pytest
 
 from lib.answer import Answerer, Session, ask_tcp, try_tcp, try_udp
-from lib.cluster import OVERLAY, Underlay, members, wait_known
+from lib.cluster import OVERLAY, Underlay, listed, members, wait_known
 from lib.netns import wait_until
 from lib.node import ApiError
 from lib.policy import allow_from, network_policy
-from lib.wire import IP, UDP, Ether
-from scapy.layers.vxlan import VXLAN
+from lib.service import bound
+from lib.wire import IP, UDP, send, vxlan
 
 pytestmark = pytest.mark.skipif(not shutil.which("etcd"), reason="etcd is not installed")
 
@@ -52,9 +52,9 @@ def test_containers_of_two_nodes_talk(cluster, pair):
 
 def test_nodes_see_each_other(cluster, pair):
     a, b = cluster.nodes
-    listed = {item["name"]: item for item in a.weft_json("node", "ls")["items"]}
-    assert listed["a"]["state"] == "self" and listed["b"]["state"] == "alive"
-    assert listed["b"]["address"] == "10.9.0.2" and listed["b"]["endpoints"] == 1
+    shown = {item["name"]: item for item in a.weft_json("node", "ls")["items"]}
+    assert shown["a"]["state"] == "self" and shown["b"]["state"] == "alive"
+    assert shown["b"]["address"] == "10.9.0.2" and shown["b"]["endpoints"] == 1
     assert members(a)["db"]["node"] == "b"
     with pytest.raises(ApiError) as refused:
         a.attach(a.new_netns(), "over", name="db")
@@ -168,20 +168,6 @@ def test_etcd_down_changes_nothing_that_runs(cluster, pair):
         server.close()
 
 
-def vxlan(vni, inner, source, target, port=4789, check=0):
-    """As nodes send it; one with a checksum (None: the right one) is for the device alone."""
-    return (IP(src=source, dst=target) / UDP(sport=50000, dport=port, chksum=check) /
-            VXLAN(vni=vni, flags="Instance") /
-            Ether(dst="02:00:00:00:00:01", src="02:00:00:00:00:02") / inner)
-
-
-def send(ns, packet):
-    """From a raw socket of a namespace, by its routes."""
-    raw = ns.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW)
-    with raw:
-        raw.sendto(bytes(packet), (packet.dst, 0))
-
-
 @pytest.mark.parametrize("check", [0, None], ids=["programs", "device"])
 def test_forged_tunnels_are_refused(cluster, pair, check):
     (a, web, web4, _), (b, db, db4, _) = pair
@@ -190,10 +176,7 @@ def test_forged_tunnels_are_refused(cluster, pair, check):
     def inner(source):
         return IP(src=source, dst=db4) / UDP(sport=9, dport=9999) / b"forged"
 
-    listener = db.socket(socket.AF_INET, socket.SOCK_DGRAM)
-    listener.bind(("0.0.0.0", 9999))
-    listener.settimeout(0.5)
-    with listener:
+    with bound(db, 4, socket.SOCK_DGRAM, 9999, timeout=0.5) as listener:
         # the probe sees what a member really sends for one of its endpoints
         send(a.host, vxlan(vni, inner(web4), "10.9.0.1", "10.9.0.2", check=check))
         assert listener.recv(100) == b"forged"
@@ -234,14 +217,11 @@ def test_a_node_that_vanishes(cluster):
     c.kill_daemon()
 
     def lost():
-        listed = {item["name"]: item["state"] for item in a.weft_json("node", "ls")["items"]}
-        return listed["c"] == "lost" and listed["b"] == "alive"
+        return listed(a, "c")["state"] == "lost" and listed(a, "b")["state"] == "alive"
 
     wait_until(lost, 45, 0.5, "c is lost")
     service = a.api("GET", "/v1/services/default/x")
     assert "on-c" not in str(service["status"]["weft"])
     cluster.underlay.cut(c, False)
     cluster.start(c)
-    wait_until(lambda: not lost() and "alive" in
-               str([i for i in a.weft_json("node", "ls")["items"] if i["name"] == "c"]),
-               10, 0.2, "c is back")
+    wait_until(lambda: listed(a, "c")["state"] == "alive", 10, 0.2, "c is back")

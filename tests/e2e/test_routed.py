@@ -11,15 +11,15 @@ import socket
 import pytest
 
 from lib.answer import Answerer, Session, ask_tcp, try_tcp, try_udp
-from lib.cluster import OVERLAY, Underlay, wait_known
+from lib.cluster import OVERLAY, Underlay, wait_known, wait_way
 from lib.netns import wait_until
 from lib.policy import allow_from
-from lib.wire import IP, UDP, IPv6, Wire
+from lib.service import bound
+from lib.wire import IP, UDP, VXLAN_PORT, IPv6, Wire, send, vxlan
 
 pytestmark = pytest.mark.skipif(not shutil.which("etcd"), reason="etcd is not installed")
 
 ROUTED = {**OVERLAY, "driver": "routed"}
-VXLAN_PORT = 4789
 
 
 class End:
@@ -41,15 +41,6 @@ def pair(cluster):
     for node in cluster.nodes[:2]:
         wait_way(node, "b" if node.name == "a" else "a", "segment")
     return [End(cluster, node, name) for node, name in zip(cluster.nodes, ("web", "db"))]
-
-
-def way(node, other):
-    return next(item for item in node.weft_json("node", "ls")["items"]
-                if item["name"] == other).get("way")
-
-
-def wait_way(node, other, wanted, timeout=5):
-    wait_until(lambda: way(node, other) == wanted, timeout, 0.1, f"{other} is by {wanted}")
 
 
 def is_tunnel(frame):
@@ -171,12 +162,6 @@ def test_across_a_router(cluster):
     assert web.ns.ping(db.v4) and web.ns.ping(db.v6)
 
 
-def send(ns, packet):
-    """From a raw socket of a namespace, by its routes."""
-    with ns.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW) as raw:
-        raw.sendto(bytes(packet), (packet.dst, 0))
-
-
 def test_forged_sources_are_refused(cluster, pair):
     web, db = pair
     a, b = cluster.nodes
@@ -198,10 +183,7 @@ def test_forged_sources_are_refused(cluster, pair):
     def packet(source):
         return IP(src=source, dst=db.v4) / UDP(sport=9, dport=9999) / b"forged"
 
-    listener = db.ns.socket(socket.AF_INET, socket.SOCK_DGRAM)
-    listener.bind(("0.0.0.0", 9999))
-    listener.settimeout(0.5)
-    with listener:
+    with bound(db.ns, 4, socket.SOCK_DGRAM, 9999, timeout=0.5) as listener:
         # the probe sees what comes by the wire of the node that has the source
         send(outside, packet(web.v4))
         assert listener.recv(100) == b"forged"
@@ -224,16 +206,12 @@ def test_forged_sources_are_refused(cluster, pair):
 
 
 def test_never_takes_nothing_from_a_tunnel(cluster, pair):
-    from test_overlay import vxlan
     web, db = pair
     a, b = cluster.nodes
     vni = b.inspect("over")["status"]["number"]
     forged = vxlan(vni, IP(src=web.v4, dst=db.v4) / UDP(sport=9, dport=9999) / b"x",
                    "10.9.0.1", "10.9.0.2")
-    listener = db.ns.socket(socket.AF_INET, socket.SOCK_DGRAM)
-    listener.bind(("0.0.0.0", 9999))
-    listener.settimeout(0.5)
-    with listener:
+    with bound(db.ns, 4, socket.SOCK_DGRAM, 9999, timeout=0.5) as listener:
         send(a.host, forged)
         assert listener.recv(100) == b"x"
         cluster.network(**ROUTED, encapsulation="never")

@@ -14,9 +14,8 @@ import pytest
 
 from lib.cluster import OVERLAY, wait_known
 from lib.netns import wait_until
-from lib.wire import IP, UDP, IPv6, Wire
-from scapy.layers.vxlan import VXLAN
-from test_overlay import send, vxlan
+from lib.service import bound
+from lib.wire import IP, UDP, VXLAN, VXLAN_PORT, IPv6, Wire, send, vxlan
 
 pytestmark = pytest.mark.skipif(not shutil.which("etcd"), reason="etcd is not installed")
 
@@ -103,7 +102,7 @@ def test_outer_headers(cluster, pair):
             wire.drain()
             # DSCP is the inner packet's own business, ECN (ECT 0) is not
             web.run(["ping", "-c", "1", "-W", "1", "-Q", "0xba", address])
-            frame = wire.see(lambda f: UDP in f and f[UDP].dport == 4789)
+            frame = wire.see(lambda f: UDP in f and f[UDP].dport == VXLAN_PORT)
             outer, inner = frame[IP], frame[VXLAN].payload
             assert (outer.src, outer.dst, outer.ttl) == ("10.9.0.1", "10.9.0.2", 64)
             assert outer.tos == 2 and outer.len == len(outer) and frame[UDP].chksum == 0
@@ -162,10 +161,8 @@ def test_congestion_on_the_way_is_kept(cluster, pair):
     (_, web4, _), (db, db4, _) = pair
     a, b = cluster.nodes
     vni = b.inspect("over")["status"]["number"]
-    listener = db.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    listener = bound(db, 4, socket.SOCK_DGRAM, 9999, timeout=0.5)
     listener.setsockopt(socket.IPPROTO_IP, socket.IP_RECVTOS, 1)
-    listener.bind(("0.0.0.0", 9999))
-    listener.settimeout(0.5)
 
     def arrives(outer, inner):
         packet = vxlan(vni, IP(src=web4, dst=db4, tos=inner) / UDP(sport=9, dport=9999) / b"x",
@@ -187,9 +184,7 @@ def test_a_wrong_checksum_is_seen(cluster, pair):
     (_, web4, _), (db, db4, _) = pair
     a, b = cluster.nodes
     vni = b.inspect("over")["status"]["number"]
-    listener = db.socket(socket.AF_INET, socket.SOCK_DGRAM)
-    listener.bind(("0.0.0.0", 9999))
-    listener.settimeout(0.5)
+    listener = bound(db, 4, socket.SOCK_DGRAM, 9999, timeout=0.5)
 
     def sent(check):
         send(a.host, vxlan(vni, IP(src=web4, dst=db4) / UDP(sport=9, dport=9999) / b"x",

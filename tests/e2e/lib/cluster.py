@@ -108,6 +108,18 @@ def knows(node, path):
         return None
 
 
+def listed(node, name):
+    """What a node says of another one, or of itself; {} when it does not know it."""
+    return next((item for item in node.api("GET", "/v1/nodes")["items"] if item["name"] == name),
+                {})
+
+
+def wait_way(node, other, wanted, timeout=5):
+    """Waits until packets of a node go to another one by "segment" or "router"."""
+    wait_until(lambda: listed(node, other).get("way") == wanted, timeout, 0.1,
+               f"{other} is by {wanted}")
+
+
 def members(node, network="over"):
     return node.inspect(network)["status"]["endpoints"]
 
