@@ -1,20 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The tunnel as programs make it and open it, past the stacks and the device; and the device beside it.
+"""The tunnel as programs make and open it, past the stacks and the device; the device beside it.
 
 Topology: lib/cluster.py, two nodes with a container each.
 """
-import hashlib
 import json
 import os
 import shutil
 import socket
-import threading
 
 import pytest
 
 from lib.cluster import OVERLAY, wait_known
 from lib.netns import wait_until
 from lib.service import bound
+from lib.traffic import tcp_works
 from lib.wire import IP, UDP, VXLAN, VXLAN_PORT, IPv6, Wire, send, vxlan
 
 pytestmark = pytest.mark.skipif(not shutil.which("etcd"), reason="etcd is not installed")
@@ -49,31 +48,8 @@ def moves(node, action):
 
 
 def transfer(source, target, address, size=8 << 20):
-    """Sends random bytes over TCP; whether they arrived as they were."""
-    data = os.urandom(size)
-    got = hashlib.sha256()
-    family = socket.AF_INET6 if ":" in address else socket.AF_INET
-    listener = target.socket(family, socket.SOCK_STREAM)
-    listener.bind((address, 9000))
-    listener.listen(1)
-    listener.settimeout(10)
-
-    def receive():
-        connection, _ = listener.accept()
-        with connection:
-            connection.settimeout(10)
-            while piece := connection.recv(1 << 16):
-                got.update(piece)
-
-    thread = threading.Thread(target=receive)
-    thread.start()
-    with listener, source.socket(family, socket.SOCK_STREAM) as sock:
-        sock.settimeout(10)
-        sock.connect((address, 9000))
-        sock.sendall(data)
-        sock.shutdown(socket.SHUT_WR)
-        thread.join(15)
-    return got.hexdigest() == hashlib.sha256(data).hexdigest()
+    """Sends random bytes over TCP; whether they came back as they were."""
+    return tcp_works(source, target, address, 9000, timeout=10, payload=os.urandom(size))
 
 
 def test_the_device_is_passed_by(cluster, pair):
@@ -215,30 +191,4 @@ def test_a_container_that_forwards(cluster, pair):
     db.run("nft add chain ip n post { type nat hook postrouting priority 100 ; }")
     db.run("nft add rule ip n pre iifname eth0 tcp dport 9000 dnat to 10.77.0.2")
     db.run("nft add rule ip n post oifname eth0 masquerade")
-    data = os.urandom(4 << 20)
-    listener = inner.socket(socket.AF_INET, socket.SOCK_STREAM)
-    listener.bind(("0.0.0.0", 9000))
-    listener.listen(1)
-    listener.settimeout(10)
-    got = hashlib.sha256()
-
-    def echo():
-        connection, _ = listener.accept()
-        with connection:
-            connection.settimeout(10)
-            while piece := connection.recv(1 << 16):
-                connection.sendall(piece)
-
-    thread = threading.Thread(target=echo)
-    thread.start()
-    with listener, web.socket(socket.AF_INET, socket.SOCK_STREAM) as sock:
-        sock.settimeout(10)
-        sock.connect((db4, 9000))
-        sender = threading.Thread(target=lambda: (sock.sendall(data),
-                                                  sock.shutdown(socket.SHUT_WR)))
-        sender.start()
-        while piece := sock.recv(1 << 16):
-            got.update(piece)
-        sender.join(10)
-        thread.join(10)
-    assert got.hexdigest() == hashlib.sha256(data).hexdigest()
+    assert transfer(web, inner, db4, 4 << 20)
