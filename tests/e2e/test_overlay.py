@@ -9,7 +9,7 @@ import socket
 import pytest
 
 from lib.answer import Answerer, Session, ask_tcp, try_tcp, try_udp
-from lib.cluster import OVERLAY, Underlay, listed, members, wait_known
+from lib.cluster import OVERLAY, Underlay, listed, members, wait_known, wait_way
 from lib.netns import wait_until
 from lib.node import ApiError
 from lib.policy import allow_from, network_policy
@@ -20,9 +20,15 @@ pytestmark = pytest.mark.skipif(not shutil.which("etcd"), reason="etcd is not in
 
 
 @pytest.fixture
-def pair(cluster):
-    """A container on each of two nodes: (node, namespace, IPv4, IPv6) twice."""
-    cluster.network(**OVERLAY)
+def pair(cluster, request):
+    """A container on each of two nodes: (node, namespace, IPv4, IPv6) twice.
+
+    The parameter: the network's driver; in a routed one packets travel as they are.
+    """
+    driver = getattr(request, "param", "overlay")
+    cluster.network(**{**OVERLAY, "driver": driver})
+    for node, other in zip(cluster.nodes, "ba") if driver == "routed" else ():
+        wait_way(node, other, "segment")
     ends = []
     for node, name in zip(cluster.nodes, ("web", "db")):
         ns, v4, endpoint = node.container("over", name=name, labels={"app": name})
@@ -107,9 +113,11 @@ def test_policy_of_remote_labels(cluster, pair):
         server.close()
 
 
+@pytest.mark.parametrize("pair", ["overlay", "routed"], indirect=True)
 def test_service_with_backends_on_both_nodes(cluster, pair):
     (a, web, *_), (b, db, *_) = pair
     client, _, _ = a.container("over", name="client")
+    wait_known(b, "client")
     servers = [Answerer(web, "web"), Answerer(db, "db")]
     try:
         for node, name in ((a, "more1"), (b, "more2")):

@@ -120,25 +120,6 @@ def test_policy_of_remote_labels(cluster, pair):
         server.close()
 
 
-def test_service_with_backends_on_both_nodes(cluster, pair):
-    a, b = cluster.nodes
-    client = End(cluster, a, "client")
-    servers = []
-    try:
-        for node, name in ((a, "more1"), (b, "more2")):
-            ns, _, _ = node.container("over", name=name, labels={"tier": "back"})
-            servers.append(Answerer(ns, name))
-        wait_known(a, "more2")
-        a.apply({"apiVersion": "v1", "kind": "Service", "metadata": {"name": "back"},
-                 "spec": {"selector": {"tier": "back"}, "clusterIP": "10.96.0.77",
-                          "ports": [{"port": 80, "targetPort": 8080}]}})
-        answers = {try_tcp(client.ns, "10.96.0.77", 80) for _ in range(30)}
-        assert answers == {"more1", "more2"}
-    finally:
-        for server in servers:
-            server.close()
-
-
 @pytest.mark.parametrize("cluster", [(Underlay.join, Underlay.join, Underlay.join_behind)],
                          indirect=True)
 def test_across_a_router(cluster):
