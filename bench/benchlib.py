@@ -115,3 +115,16 @@ def finish(report, output, show, complaints=()):
     else:
         show(report)
     return 0
+
+
+def run(options, measure, show):
+    """A whole measurement: parses the command line, measures, prints; returns the exit status.
+
+    measure(args, complaints) returns the report and adds to complaints; show(report) prints it.
+    """
+    args = options.parse_args()
+    need_root()
+    stop_politely()
+    complaints = []
+    report = {"machine": machine(), **measure(args, complaints)}
+    return finish(report, args.output, show, complaints)

@@ -22,8 +22,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from benchlib import (columns, finish, machine, need_root, parser, percentile, short, spread,
-                      stop_politely)
+from benchlib import columns, parser, percentile, run, short, spread
 from lib.netns import entered, execute
 from lib.node import BUILD, Node, binary
 
@@ -49,7 +48,7 @@ class Spaces:
         self.batch("del")
 
 
-def start_to_ready(node):
+def start_to_ready(node, *options):
     """Starts the node's daemon: milliseconds until it says READY=1, and those on a CPU of them."""
     path = str(node.dir / "notify")
     with contextlib.suppress(FileNotFoundError):
@@ -61,7 +60,7 @@ def start_to_ready(node):
         with entered(node.host.path):
             start = time.monotonic()
             node.daemon = subprocess.Popen(
-                node.daemon_command(), stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                node.daemon_command(*options), stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                 env=node.environment(NOTIFY_SOCKET=path))
         while b"READY=1" not in notify.recv(4096):
             pass
@@ -197,12 +196,7 @@ def main():
     options.add_argument("--starts", type=int, default=7, help="starts of each stage (7)")
     options.add_argument("--idle", type=int, default=20, help="seconds to watch it sleep (20)")
     options.add_argument("--runs", type=int, default=100, help="ADDs and DELs measured (100)")
-    args = options.parse_args()
-    need_root()
-    stop_politely()
-    complaints = []
-    report = {"machine": machine(), **measure(args, complaints)}
-    return finish(report, args.output, show, complaints)
+    return run(options, measure, show)
 
 
 if __name__ == "__main__":

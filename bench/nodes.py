@@ -21,30 +21,25 @@ Needs root and etcd. $WEFT_BUILD: the build to measure.
 import contextlib
 import os
 import re
-import shutil
 import socket
 import statistics
 import struct
 import sys
-import tempfile
 import threading
 import time
-from pathlib import Path
 
-from benchlib import (columns, finish, machine, need_root, parser, percentile, short,
-                      stop_politely)
+from benchlib import columns, parser, percentile, run, short
 from bpfsys import Map, open_pin, run_program
 from daemon import Spaces, activity, latency, memory_kib, run_plugin, start_to_ready
-from lib.etcd import Etcd
 from lib.netns import Netns, entered, wait_until
 from lib.node import Node
 from lib.policy import allow_from
 from lib.service import service
+from overlay import ETCD, start_etcd
 from simulate import Gateway, Simulator
 
 NETWORK = "bench"  # the name that run_plugin() attaches to
 SUBNET = "10.64.0.0/12"
-ETCD = "10.9.1.1"
 LABEL_SETS, POLICIES, SERVICES = 300, 100, 30
 SETTLE_S = 3
 POLL_S = 100e-6
@@ -64,11 +59,7 @@ class Lab:
         self.ns.run("ip link add wire address 02:57:00:00:00:01 type bridge")
         self.ns.run(f"ip addr add {ETCD}/24 dev wire")
         self.ns.run("ip link set wire up")
-        folder = Path(tempfile.mkdtemp(prefix="wt-etcd-"))
-        stack.callback(shutil.rmtree, folder, ignore_errors=True)
-        self.etcd = Etcd(self.ns, folder, ETCD)
-        stack.callback(self.etcd.close)
-        self.etcd.start()
+        self.etcd = start_etcd(stack, self.ns)
         self.count = 0
 
     def node(self, stack=None):
@@ -86,20 +77,10 @@ class Lab:
         return node
 
 
-def start(node):
-    """As start_to_ready(), as a node among others."""
-    command = node.daemon_command
-    node.daemon_command = lambda: command(*node.shared)
-    try:
-        return start_to_ready(node)
-    finally:
-        node.daemon_command = command
-
-
 def prepare(lab):
     """Documents of a real node; the simulator that has learnt from them."""
     node = lab.node()
-    start(node)
+    start_to_ready(node, *node.shared)
     node.network(NETWORK, driver="overlay", subnets=[{"cidr": SUBNET}])
     node.apply(*[allow_from(f"allow-{i}", {"app": f"app-{2 * i}"}, {"app": f"app-{2 * i + 1}"})
                  for i in range(POLICIES)],
@@ -127,7 +108,7 @@ def key_of(address):
 
 def measure_start(node, expected):
     """Starts the daemon: milliseconds to READY, after the list, on a CPU; and its memory."""
-    took, cpu = start(node)
+    took, cpu = start_to_ready(node, *node.shared)
     with contextlib.closing(remotes(node)) as table:
         begun = time.monotonic()
         # this bench's own nodes have addresses as well
@@ -191,7 +172,7 @@ def quantiles(values):
 
 
 def measure_news(lab, simulator, node, args):
-    """Every second change undoes one of a second before."""
+    """Every second change undoes one of a second before; in the end all are undone."""
     gateway = Gateway(lab.etcd)
     table = remotes(node)
     watch = Watch(table)
@@ -215,6 +196,10 @@ def measure_news(lab, simulator, node, args):
     took = time.monotonic() - begun
     watch.close()
     cpu = activity(node.daemon.pid)[1] - cpu
+    for _, back in undo:
+        gateway.commit(back)
+    wait_until(lambda: not any(table.has(key_of(address)) for address, _ in undo), LOST_S, 0.01,
+               "no newcomer is left")
     gateway.close()
     table.close()
     return {"came": quantiles(watch.came), "came_sent": quantiles(watch.came_sent),
@@ -297,7 +282,6 @@ def measure_stage(lab, simulator, nodes, args, is_last):
         stage = {"nodes": nodes, "endpoints": simulator.count()}
         stage["cold"] = measure_start(node, simulator.addresses())
         stage["news"] = measure_news(lab, simulator, node, args)
-        undo_rest(lab, simulator)
         stage["lookups"] = measure_lookups(simulator, node, args)
         stage["after_use"] = memory_kib(node.daemon.pid)
         node.stop_daemon()
@@ -306,16 +290,6 @@ def measure_stage(lab, simulator, nodes, args, is_last):
             stage["ADD"] = measure_add(lab, node, args)
         node.stop_daemon()
     return stage
-
-
-def undo_rest(lab, simulator):
-    """Newcomers that have stayed: every stage begins with the same."""
-    with contextlib.closing(Gateway(lab.etcd)) as gateway:
-        keys = [key for number in range(1, simulator.extra + 1)
-                for key, _ in simulator.endpoint(2 ** 19 + number, 0)]
-        for first in range(0, len(keys), 20):
-            gateway.commit([(key, None) for key in keys[first:first + 20]])
-    time.sleep(0.5)
 
 
 def measure(args, complaints):
@@ -368,12 +342,7 @@ def main():
     options.add_argument("--packets", type=int, default=200, help="addresses looked up (200)")
     options.add_argument("--adds", type=int, default=20, help="ADDs of one turn, 0: none (20)")
     options.add_argument("--turns", type=int, default=5, help="turns of ADDs (5)")
-    args = options.parse_args()
-    need_root()
-    stop_politely()
-    complaints = []
-    report = {"machine": machine(), **measure(args, complaints)}
-    return finish(report, args.output, show, complaints)
+    return run(options, measure, show)
 
 
 if __name__ == "__main__":

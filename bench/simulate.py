@@ -94,8 +94,9 @@ class Simulator:
         """What a node writes about itself, and the lease of its host's address."""
         name, address = f"sim-{number:04}", f"10.200.{number // 250}.{number % 250 + 1}"
         node, lease = self.document("Node", name), self.document("NodeLease", name)
+        own = {"InternalIP": address, "Hostname": name, "LinkLocalIP": f"fe80::57:{number:x}"}
         for entry in node["status"]["addresses"]:
-            entry["address"] = address if entry["type"] == "InternalIP" else name
+            entry["address"] = own[entry["type"]]
         lease["spec"].update(address=address, bootID=str(uuid.uuid4()))
         host = f"{self.network}/{ipaddress.ip_address(self.last - HOSTS - number)}"
         node["metadata"].setdefault("annotations", {})[HOST_ADDRESSES] = host

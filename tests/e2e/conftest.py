@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
+from lib.cluster import Cluster, Underlay  # noqa: E402
 from lib.node import Node  # noqa: E402
 from lib.service import MODES, Site  # noqa: E402
 
@@ -59,6 +60,32 @@ def node(stopped_node):
     """A node with a running weftd."""
     stopped_node.start_daemon()
     return stopped_node
+
+
+@pytest.fixture
+def underlay(new_node, tmp_path, request):
+    """A wire for nodes, with a running etcd at its end; daemons of the test end before it does."""
+    made = Underlay(tmp_path)
+    try:
+        made.etcd.start()
+        yield made
+        for node in request.node.nodes:
+            if node.daemon and node.daemon.poll() is None:
+                node.stop_daemon()
+    finally:
+        made.close()
+
+
+@pytest.fixture
+def cluster(new_node, underlay, request):
+    """Running nodes a, b, ... The parameter: how each of them joins; two on the wire."""
+    joins = getattr(request, "param", (Underlay.join,) * 2)
+    made = Cluster([new_node(name) for name in "abc"[:len(joins)]], underlay)
+    for node, join in zip(made.nodes, joins):
+        node.wire_address = join(underlay, node)
+    for node in made.nodes:
+        made.start(node)
+    return made
 
 
 class SharedSites:

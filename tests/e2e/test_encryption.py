@@ -14,11 +14,11 @@ import time
 import pytest
 
 from lib.answer import Answerer, Session, ask_tcp, try_tcp, try_udp
-from lib.cluster import Underlay
+from lib.cluster import Underlay, listed, wait_known
 from lib.netns import wait_until
 from lib.node import ApiError
-from lib.wire import IP, UDP, Ether, IPv6
-from scapy.layers.vxlan import VXLAN
+from lib.service import bound
+from lib.wire import IP, UDP, send, vxlan
 
 pytestmark = [
     pytest.mark.skipif(not shutil.which("etcd"), reason="etcd is not installed"),
@@ -111,34 +111,14 @@ class Shouter:
         self.close()
 
 
-class Cluster:
-    def __init__(self, nodes, underlay, ip6):
-        self.nodes = nodes
-        self.underlay = underlay
-        self.ip6 = ip6
-
-    def start(self, node, *extra):
-        node.start_daemon("--store", self.underlay.etcd.url(), "--node-ip", node.wire_address,
-                          *extra)
-
-    def network(self, name, v4, v6, **spec):
-        self.nodes[0].network(name, driver="overlay",
-                              subnets=[{"cidr": v4}, {"cidr": v6}], **spec)
-        for node in self.nodes[1:]:
-            wait_until(lambda n=node: knows(n, f"/v1/networks/{name}"), 5, what="the network")
-
-
-def knows(node, path):
-    try:
-        return node.api("GET", path)
-    except ApiError:
-        return None
+def lay(cluster, name, v4, v6, **spec):
+    """An overlay network, known on every node."""
+    cluster.network(name, driver="overlay", subnets=[{"cidr": v4}, {"cidr": v6}], **spec)
 
 
 def encryption(node, name=None):
     """What a node says of its own encryption, or of another node's."""
-    items = {item["name"]: item for item in node.api("GET", "/v1/nodes")["items"]}
-    return items.get(name or node.name, {}).get("encryption", {})
+    return listed(node, name or node.name).get("encryption", {})
 
 
 def wait_on(cluster):
@@ -152,28 +132,6 @@ def wait_on(cluster):
                            f"{node.name} knows the key of {other.name}")
 
 
-@pytest.fixture
-def cluster(new_node, tmp_path, request):
-    count, ip6 = getattr(request, "param", (2, False))
-    underlay = Underlay(tmp_path)
-    try:
-        underlay.etcd.start()
-        nodes = [new_node(name) for name in "abc"[:count]]
-        for number, node in enumerate(nodes, 1):
-            node.wire_address = underlay.join(node)
-            if ip6:
-                node.wire_address = f"fd09::{number}"
-        made = Cluster(nodes, underlay, ip6)
-        for node in nodes:
-            made.start(node)
-        yield made
-        for node in nodes:
-            if node.daemon and node.daemon.poll() is None:
-                node.stop_daemon()
-    finally:
-        underlay.close()
-
-
 def ends(cluster, network):
     """A container on each of two nodes, which know each other: (namespace, IPv4, IPv6) twice."""
     made = []
@@ -181,14 +139,13 @@ def ends(cluster, network):
         ns, v4, endpoint = node.container(network, name=name)
         made.append((ns, v4, node.address_of(endpoint, 6)))
     for node, name in zip(cluster.nodes, (f"db-{network}", f"web-{network}")):
-        wait_until(lambda n=node, m=name: m in n.inspect(network)["status"]["endpoints"], 5, 0.01,
-                   f"{name} is known")
+        wait_known(node, name, network)
     return made
 
 
 @pytest.fixture
 def pair(cluster):
-    cluster.network("over", V4, V6, encryption="wireguard")
+    lay(cluster, "over", V4, V6, encryption="wireguard")
     wait_on(cluster)
     return ends(cluster, "over")
 
@@ -207,10 +164,12 @@ def programs(node):
     return found
 
 
-@pytest.mark.parametrize("cluster", [(2, False), (2, True)], indirect=True)
+@pytest.mark.parametrize("cluster", [(Underlay.join,) * 2, (Underlay.join6,) * 2], indirect=True,
+                         ids=["ip4", "ip6"])
 def test_containers_talk_and_nobody_reads_it(cluster, pair):
     (web, *_), (db, db4, db6) = pair
-    cluster.network("plain", "10.51.0.0/24", "fd51::/64")
+    over_ip6 = ":" in cluster.nodes[0].wire_address
+    lay(cluster, "plain", "10.51.0.0/24", "fd51::/64")
     (open_web, *_), (_, open4, open6) = ends(cluster, "plain")
     with Tap(cluster.underlay.ns) as tap:
         # the probe sees the marker where it is in clear
@@ -224,7 +183,7 @@ def test_containers_talk_and_nobody_reads_it(cluster, pair):
             wait_until(lambda: shouter.sent > 200, 5, what="packets")
         time.sleep(0.2)
         assert tap.clear == 0
-        assert cluster.ip6 or tap.wireguard > 200
+        assert over_ip6 or tap.wireguard > 200
     server = Answerer(db, "db")
     try:
         for address in (db4, db6):
@@ -233,7 +192,7 @@ def test_containers_talk_and_nobody_reads_it(cluster, pair):
         assert web.ping(db4, extra=("-s", "4000"))
     finally:
         server.close()
-    mtu = 1500 - (80 if cluster.ip6 else 60) - 70
+    mtu = 1500 - (80 if over_ip6 else 60) - 70
     assert f" mtu {mtu} " in web.run("ip link show eth0").stdout
     assert cluster.nodes[0].inspect("over")["spec"]["encryption"] == "wireguard"
 
@@ -243,9 +202,7 @@ def test_hosts_reach_containers_and_nobody_reads_it(cluster, pair):
     a, _ = cluster.nodes
     _, (db, db4, db6) = pair
     wait_until(lambda: a.host.ping(db4) and a.host.ping(db6), 10, 0.1, "the way from the host")
-    echo = db.socket(socket.AF_INET, socket.SOCK_DGRAM)
-    echo.bind((db4, PORT))
-    echo.settimeout(2)
+    echo = bound(db, 4, socket.SOCK_DGRAM, PORT, db4, timeout=2)
     asks = a.host.socket(socket.AF_INET, socket.SOCK_DGRAM)
     asks.settimeout(2)
     with Tap(cluster.underlay.ns) as tap, echo, asks:
@@ -395,7 +352,7 @@ def test_restart_interrupts_nothing(cluster, pair):
 def test_nothing_in_clear_before_the_peer_is_known(cluster):
     """From the moment that the network is there; one node comes much later than the other."""
     a, b = cluster.nodes
-    cluster.network("over", V4, V6, encryption="wireguard")
+    lay(cluster, "over", V4, V6, encryption="wireguard")
     pair = ends(cluster, "over")
     with Watch(cluster, pair):
         for node in (a, b):
@@ -409,32 +366,16 @@ def test_nothing_in_clear_before_the_peer_is_known(cluster):
         wait_until(lambda: pair[0][0].ping(pair[1][1]), 20, 0.1, "traffic")
 
 
-def vxlan(vni, inner, source, target):
-    outer = (IPv6 if ":" in source else IP)(src=source, dst=target)
-    return (outer / UDP(sport=50000, dport=4789) / VXLAN(vni=vni, flags="Instance") /
-            Ether(dst="02:00:00:00:00:01", src="02:00:00:00:00:02") / inner)
-
-
-def send(ns, packet):
-    """From a raw socket of a namespace, by its routes."""
-    family = socket.AF_INET6 if packet.version == 6 else socket.AF_INET
-    with ns.socket(family, socket.SOCK_RAW, socket.IPPROTO_RAW) as raw:
-        raw.sendto(bytes(packet), (packet.dst, 0))
-
-
 def test_forged_frames_are_refused(cluster, pair):
     a, b = cluster.nodes
     (_, web4, _), (db, db4, _) = pair
-    cluster.network("plain", "10.51.0.0/24", "fd51::/64")
+    lay(cluster, "plain", "10.51.0.0/24", "fd51::/64")
     (_, open4, _), (open_db, open_db4, _) = ends(cluster, "plain")
     tunnel = encryption(a)["address"]
     far = cluster.underlay.ns
 
     def listen(ns):
-        sock = ns.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        sock.bind(("0.0.0.0", PORT))
-        sock.settimeout(0.5)
-        return sock
+        return bound(ns, 4, socket.SOCK_DGRAM, PORT, timeout=0.5)
 
     def inner(source, target):
         return IP(src=source, dst=target) / UDP(sport=9, dport=PORT) / b"forged"
@@ -442,18 +383,21 @@ def test_forged_frames_are_refused(cluster, pair):
     def vni(name):
         return b.inspect(name)["status"]["number"]
 
+    def sent(sender, name, source, target, *outer):
+        send(sender, vxlan(vni(name), inner(source, target), *outer, check=None))
+
     with listen(db) as sealed, listen(open_db) as clear:
         # the probes see what may come: in clear for the one, through WireGuard for the other
-        send(a.host, vxlan(vni("plain"), inner(open4, open_db4), "10.9.0.1", "10.9.0.2"))
+        sent(a.host, "plain", open4, open_db4, "10.9.0.1", "10.9.0.2")
         assert clear.recv(100) == b"forged"
-        send(a.host, vxlan(vni("over"), inner(web4, db4), tunnel, encryption(b)["address"]))
+        sent(a.host, "over", web4, db4, tunnel, encryption(b)["address"])
         assert sealed.recv(100) == b"forged"
         # from the node's own plain address, or with its tunnel address beside the tunnel
         for sender, source, target, reason in (
                 (a.host, "10.9.0.1", "10.9.0.2", "overlay_clear"),
                 (far, tunnel, "fd09::2", "overlay_foreign")):
             before = b.drops(reason)
-            send(sender, vxlan(vni("over"), inner(web4, db4), source, target))
+            sent(sender, "over", web4, db4, source, target)
             with pytest.raises(TimeoutError):
                 sealed.recv(100)
             assert b.drops(reason) == before + 1, reason
@@ -595,8 +539,7 @@ def test_a_port_that_is_taken_stops_no_traffic(cluster, pair):
     (web, *_), (_, db4, _) = pair
     assert web.ping(db4)
     before = encryption(a)["publicKey"]
-    with a.host.socket(socket.AF_INET, socket.SOCK_DGRAM) as taken:
-        taken.bind(("0.0.0.0", 51821))
+    with bound(a.host, 4, socket.SOCK_DGRAM, 51821):
         a.weft("node", "rotate-key")
         for _ in range(8):
             time.sleep(1)
@@ -633,7 +576,7 @@ def test_nothing_is_there_without_an_encrypted_network(cluster, pair):
                    n.run("ip -6 route show table all").stdout, 5, 0.02, "the routes are gone")
     wait_until(lambda: "weft.dev/wireguard" not in str(b.api("GET", "/v1/documents/Node/a")), 5,
                0.02, "the key is gone from the store")
-    cluster.network("again", V4, V6, encryption="wireguard")
+    lay(cluster, "again", V4, V6, encryption="wireguard")
     wait_on(cluster)
     (web, *_), (_, db4, _) = ends(cluster, "again")
     assert wait_until(lambda: web.ping(db4), 5, 0.05, "traffic")
@@ -643,8 +586,8 @@ def test_default_of_the_option(cluster):
     a, b = cluster.nodes
     a.stop_daemon()
     cluster.start(a, "--encryption", "wireguard")
-    cluster.network("quiet", V4, V6)
-    cluster.network("loud", "10.51.0.0/24", "fd51::/64", encryption="none")
+    lay(cluster, "quiet", V4, V6)
+    lay(cluster, "loud", "10.51.0.0/24", "fd51::/64", encryption="none")
     for node in (a, b):
         assert node.inspect("quiet")["spec"]["encryption"] == "wireguard"
         assert node.inspect("loud")["spec"]["encryption"] == "none"

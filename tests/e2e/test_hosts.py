@@ -6,16 +6,15 @@ import socket
 import pytest
 
 from lib.answer import Answerer, ask_tcp, ask_udp, plain, try_tcp
-from lib.cluster import ETCD, wait_known
+from lib.cluster import ETCD, OVERLAY, wait_known
 from lib.netns import wait_until
 from lib.policy import allow_from, network_policy
-from lib.wire import IP, UDP
-from test_overlay import OVERLAY, cluster, send, vxlan  # noqa: F401  (fixtures)
+from lib.service import bound
+from lib.wire import IP, UDP, send, vxlan
 
 pytestmark = pytest.mark.skipif(not shutil.which("etcd"), reason="etcd is not installed")
 
 NODE_PORT = 30080
-OUTSIDE6 = "fd09::fe"
 
 
 def own(node):
@@ -28,7 +27,7 @@ def own(node):
 
 
 @pytest.fixture(params=["overlay", "routed"])
-def hosts(cluster, request):  # noqa: F811
+def hosts(cluster, request):
     """A container on each of two nodes, (node, namespace, IPv4, IPv6); the hosts have addresses."""
     cluster.spec = {**OVERLAY, "driver": request.param}
     cluster.network(**cluster.spec)
@@ -109,7 +108,7 @@ def service(node, **spec):
 
 
 @pytest.mark.parametrize("extra", [(), ("--firewall", "bypass"), ("--xdp", "auto")])
-def test_a_node_port_leads_to_a_backend_elsewhere(cluster, hosts, extra):  # noqa: F811
+def test_a_node_port_leads_to_a_backend_elsewhere(cluster, hosts, extra):
     (a, *_), (b, db, *_) = hosts
     if extra:
         a.stop_daemon()
@@ -132,7 +131,7 @@ def test_a_node_port_leads_to_a_backend_elsewhere(cluster, hosts, extra):  # noq
         server.close()
 
 
-def test_the_host_and_other_networks_use_the_service(cluster, hosts):  # noqa: F811
+def test_the_host_and_other_networks_use_the_service(cluster, hosts):
     (a, *_), (b, db, *_) = hosts
     cluster.network(**cluster.spec, isolated=False)
     a.network("blue", subnets=[{"cidr": "10.77.0.0/24"}], isolated=False)
@@ -147,7 +146,7 @@ def test_the_host_and_other_networks_use_the_service(cluster, hosts):  # noqa: F
         server.close()
 
 
-def test_what_is_isolated_stays_so(cluster, hosts):  # noqa: F811
+def test_what_is_isolated_stays_so(cluster, hosts):
     (a, *_), (b, db, db4, _) = hosts
     a.network("blue", subnets=[{"cidr": "10.77.0.0/24"}], isolated=False)
     blue, _, _ = a.container("blue")
@@ -163,13 +162,10 @@ def test_what_is_isolated_stays_so(cluster, hosts):  # noqa: F811
 
 
 @pytest.mark.parametrize("hosts", ["overlay"], indirect=True)
-def test_a_host_speaks_for_itself_only(cluster, hosts):  # noqa: F811
+def test_a_host_speaks_for_itself_only(cluster, hosts):
     (a, *_), (b, db, db4, _) = hosts
     vni = b.inspect("over")["status"]["number"]
-    listener = db.socket(socket.AF_INET, socket.SOCK_DGRAM)
-    listener.bind(("0.0.0.0", 9999))
-    listener.settimeout(0.5)
-    with listener:
+    with bound(db, 4, socket.SOCK_DGRAM, 9999, timeout=0.5) as listener:
         def forge(source):
             inner = IP(src=source, dst=db4) / UDP(sport=9, dport=9999) / b"forged"
             send(a.host, vxlan(vni, inner, a.wire_address, b.wire_address))
@@ -184,7 +180,7 @@ def test_a_host_speaks_for_itself_only(cluster, hosts):  # noqa: F811
             assert b.drops("overlay_spoofed") == before + 1
 
 
-def test_addresses_end_with_the_network(hosts, cluster):  # noqa: F811
+def test_addresses_end_with_the_network(hosts, cluster):
     (a, web, *_), (b, db, *_) = hosts
     kept = own(a)
     a.detach("web")

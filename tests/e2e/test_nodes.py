@@ -12,7 +12,7 @@ import time
 
 import pytest
 
-from lib.cluster import ETCD, Underlay
+from lib.cluster import ETCD, Cluster, Underlay, listed
 from lib.netns import execute, wait_until
 from lib.node import ROOT, ApiError
 
@@ -22,24 +22,11 @@ SMALLER = "packets to a node may not be as large"
 
 
 @pytest.fixture
-def underlay(tmp_path):
-    made = Underlay(tmp_path)
-    try:
-        made.etcd.start()
-        yield made
-    finally:
-        made.close()
-
-
-@pytest.fixture
 def started(new_node, underlay):
     """A function that makes a node on the wire and starts its weftd."""
-    nodes = []
-
     def start(name, *options, relayed=False, address=None, wrapper=()):
         node = new_node(name)
         node.wrapper = list(wrapper)
-        nodes.append(node)
         node.wire_address = underlay.join(node, relayed)
         run(node, *options, address=address)
         return node
@@ -50,16 +37,7 @@ def started(new_node, underlay):
                           *(options or ("--node-probe-interval", "1s")))
 
     start.again = run
-    yield start
-    for node in nodes:
-        if node.daemon and node.daemon.poll() is None:
-            node.stop_daemon()
-
-
-def listed(node, name):
-    """What a node says of another."""
-    return next((item for item in node.api("GET", "/v1/nodes")["items"] if item["name"] == name),
-                {})
+    return start
 
 
 def path(node, name):
@@ -224,49 +202,40 @@ def stored(underlay, kind):
     return {document["metadata"]["name"]: document for document in documents}
 
 
-def test_two_that_start_at_once(new_node, underlay):
+@pytest.mark.parametrize("names, address, said", (
+    (("same", "same"), None, ("a node same is alive at {joined.wire_address}", "--node-name")),
+    (("one", "two"), "10.9.0.99", ("node {joined.name} is alive at 10.9.0.99", "--node-ip")),
+), ids=("name", "address"))
+def test_two_that_start_at_once(new_node, underlay, names, address, said):
     """One name, or one address: exactly one of them joins, and the other one says why it does not."""
-    for turn, (names, addresses) in enumerate((
-            (("same", "same"), ("10.9.0.1", "10.9.0.2")),
-            (("one", "two"), ("10.9.0.99", "10.9.0.99")))):
-        nodes = [new_node(name) for name in names]
-        for node in nodes:
-            node.wire_address = underlay.join(node)
-            node.expect_errors()
-        if turn == 0:
-            addresses = [node.wire_address for node in nodes]
-        else:
-            for node in nodes:
-                node.run("ip addr add 10.9.0.99/32 dev lo")
-        for node, address in zip(nodes, addresses):
-            node.spawn_daemon("--store", underlay.etcd.url(), "--node-ip", address)
-        wait_until(lambda ns=nodes: any(n.daemon.poll() is not None for n in ns), 20, 0.05,
-                   "one of them gives up")
-        refused = next(n for n in nodes if n.daemon.poll() is not None)
-        joined = next(n for n in nodes if n is not refused)
-        joined.wait_ready()
-        assert refused.daemon.returncode == 1
-        refused.daemon = None
-        said = refused.log_text()
-        if turn == 0:
-            assert f"a node same is alive at {joined.wire_address}" in said, said
-            assert "--node-name" in said
-        else:
-            assert f"node {joined.name} is alive at 10.9.0.99" in said, said
-            assert "--node-ip" in said
-            assert refused.name not in stored(underlay, "Node")
-        assert len(stored(underlay, "NodeLease")) == 1 == len(stored(underlay, "NodeAddress"))
-        joined.stop_daemon()
-        underlay.etcd.ctl("del", "--prefix", "/weft/Node")
+    nodes = [new_node(name) for name in names]
+    for node in nodes:
+        node.wire_address = underlay.join(node)
+        node.expect_errors()
+        if address:
+            node.run(f"ip addr add {address}/32 dev lo")
+    for node in nodes:
+        node.spawn_daemon("--store", underlay.etcd.url(), "--node-ip",
+                          address or node.wire_address)
+    wait_until(lambda: any(node.daemon.poll() is not None for node in nodes), 20, 0.05,
+               "one of them gives up")
+    refused = next(node for node in nodes if node.daemon.poll() is not None)
+    joined = next(node for node in nodes if node is not refused)
+    joined.wait_ready()
+    assert refused.daemon.returncode == 1
+    refused.daemon = None
+    for words in said:
+        assert words.format(joined=joined) in refused.log_text(), refused.log_text()
+    assert refused.name == joined.name or refused.name not in stored(underlay, "Node")
+    assert len(stored(underlay, "NodeLease")) == 1 == len(stored(underlay, "NodeAddress"))
+    joined.stop_daemon()
 
 
 # ---- who leaves -----------------------------------------------------------------------------
 
 def overlay(underlay, a, b):
     """A network whose hosts have their own addresses in it: one lease each."""
-    a.network("over", driver="overlay", subnets=[{"cidr": "10.50.0.0/24"}])
-    wait_until(lambda: [n for n in b.api("GET", "/v1/networks")["items"]
-                        if n["metadata"]["name"] == "over"], 5, what="the network")
+    Cluster([a, b], underlay).network(driver="overlay", subnets=[{"cidr": "10.50.0.0/24"}])
     wait_until(lambda: len(stored(underlay, "AddressLease")) == 2, 10, what="the hosts' addresses")
 
 
@@ -464,9 +433,8 @@ def test_an_etcd_that_answers_nonsense(started, new_node, underlay, answer):
 def test_a_subnet_too_small_for_the_nodes(started, underlay):
     """Who comes too late is told which network has no address left, and has nothing half made."""
     a, b = started("a"), started("b")
-    a.network("tiny", driver="overlay", subnets=[{"cidr": "10.50.0.0/29"}])
-    wait_until(lambda: any(n["metadata"]["name"] == "tiny"
-                           for n in b.api("GET", "/v1/networks")["items"]), 5, what="the network")
+    Cluster([a, b], underlay).network("tiny", driver="overlay",
+                                      subnets=[{"cidr": "10.50.0.0/29"}])
     given = []
     with pytest.raises(ApiError) as refused:
         for turn in range(8):

@@ -11,38 +11,15 @@ import socket
 import pytest
 
 from lib.answer import Answerer, Session, ask_tcp, try_tcp, try_udp
-from lib.cluster import Cluster, Underlay, wait_known
+from lib.cluster import OVERLAY, Underlay, wait_known, wait_way
 from lib.netns import wait_until
 from lib.policy import allow_from
-from lib.wire import IP, UDP, IPv6, Wire
+from lib.service import bound
+from lib.wire import IP, UDP, VXLAN_PORT, IPv6, Wire, send, vxlan
 
 pytestmark = pytest.mark.skipif(not shutil.which("etcd"), reason="etcd is not installed")
 
-ROUTED = {"driver": "routed", "subnets": [{"cidr": "10.50.0.0/24"}, {"cidr": "fd50::/64"}]}
-VXLAN_PORT = 4789
-
-
-@pytest.fixture
-def cluster(new_node, tmp_path, request):
-    """Two nodes on the wire; with the parameter 3 a third one behind the router."""
-    count = getattr(request, "param", 2)
-    underlay = Underlay(tmp_path)
-    try:
-        underlay.etcd.start()
-        nodes = [new_node(name) for name in "abc"[:count]]
-        for node in nodes[:2]:
-            node.wire_address = underlay.join(node)
-        for node in nodes[2:]:
-            node.wire_address = underlay.join_behind(node)
-        made = Cluster(nodes, underlay)
-        for node in nodes:
-            made.start(node)
-        yield made
-        for node in nodes:
-            if node.daemon and node.daemon.poll() is None:
-                node.stop_daemon()
-    finally:
-        underlay.close()
+ROUTED = {**OVERLAY, "driver": "routed"}
 
 
 class End:
@@ -64,15 +41,6 @@ def pair(cluster):
     for node in cluster.nodes[:2]:
         wait_way(node, "b" if node.name == "a" else "a", "segment")
     return [End(cluster, node, name) for node, name in zip(cluster.nodes, ("web", "db"))]
-
-
-def way(node, other):
-    return next(item for item in node.weft_json("node", "ls")["items"]
-                if item["name"] == other).get("way")
-
-
-def wait_way(node, other, wanted, timeout=5):
-    wait_until(lambda: way(node, other) == wanted, timeout, 0.1, f"{other} is by {wanted}")
 
 
 def is_tunnel(frame):
@@ -152,26 +120,8 @@ def test_policy_of_remote_labels(cluster, pair):
         server.close()
 
 
-def test_service_with_backends_on_both_nodes(cluster, pair):
-    a, b = cluster.nodes
-    client = End(cluster, a, "client")
-    servers = []
-    try:
-        for node, name in ((a, "more1"), (b, "more2")):
-            ns, _, _ = node.container("over", name=name, labels={"tier": "back"})
-            servers.append(Answerer(ns, name))
-        wait_known(a, "more2")
-        a.apply({"apiVersion": "v1", "kind": "Service", "metadata": {"name": "back"},
-                 "spec": {"selector": {"tier": "back"}, "clusterIP": "10.96.0.77",
-                          "ports": [{"port": 80, "targetPort": 8080}]}})
-        answers = {try_tcp(client.ns, "10.96.0.77", 80) for _ in range(30)}
-        assert answers == {"more1", "more2"}
-    finally:
-        for server in servers:
-            server.close()
-
-
-@pytest.mark.parametrize("cluster", [3], indirect=True)
+@pytest.mark.parametrize("cluster", [(Underlay.join, Underlay.join, Underlay.join_behind)],
+                         indirect=True)
 def test_across_a_router(cluster):
     a, b, c = cluster.nodes
     cluster.network(**ROUTED)
@@ -191,12 +141,6 @@ def test_across_a_router(cluster):
     assert not web.ns.ping(far.v4) and not web.ns.ping(far.v6)
     assert a.drops("node_behind_router") > before
     assert web.ns.ping(db.v4) and web.ns.ping(db.v6)
-
-
-def send(ns, packet):
-    """From a raw socket of a namespace, by its routes."""
-    with ns.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW) as raw:
-        raw.sendto(bytes(packet), (packet.dst, 0))
 
 
 def test_forged_sources_are_refused(cluster, pair):
@@ -220,10 +164,7 @@ def test_forged_sources_are_refused(cluster, pair):
     def packet(source):
         return IP(src=source, dst=db.v4) / UDP(sport=9, dport=9999) / b"forged"
 
-    listener = db.ns.socket(socket.AF_INET, socket.SOCK_DGRAM)
-    listener.bind(("0.0.0.0", 9999))
-    listener.settimeout(0.5)
-    with listener:
+    with bound(db.ns, 4, socket.SOCK_DGRAM, 9999, timeout=0.5) as listener:
         # the probe sees what comes by the wire of the node that has the source
         send(outside, packet(web.v4))
         assert listener.recv(100) == b"forged"
@@ -246,16 +187,12 @@ def test_forged_sources_are_refused(cluster, pair):
 
 
 def test_never_takes_nothing_from_a_tunnel(cluster, pair):
-    from test_overlay import vxlan
     web, db = pair
     a, b = cluster.nodes
     vni = b.inspect("over")["status"]["number"]
     forged = vxlan(vni, IP(src=web.v4, dst=db.v4) / UDP(sport=9, dport=9999) / b"x",
                    "10.9.0.1", "10.9.0.2")
-    listener = db.ns.socket(socket.AF_INET, socket.SOCK_DGRAM)
-    listener.bind(("0.0.0.0", 9999))
-    listener.settimeout(0.5)
-    with listener:
+    with bound(db.ns, 4, socket.SOCK_DGRAM, 9999, timeout=0.5) as listener:
         send(a.host, forged)
         assert listener.recv(100) == b"x"
         cluster.network(**ROUTED, encapsulation="never")

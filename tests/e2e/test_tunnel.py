@@ -1,49 +1,28 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The tunnel as programs make it and open it, past the stacks and the device; and the device beside it.
+"""The tunnel as programs make and open it, past the stacks and the device; the device beside it.
 
 Topology: lib/cluster.py, two nodes with a container each.
 """
-import hashlib
 import json
 import os
 import shutil
 import socket
-import threading
 
 import pytest
 
-from lib.cluster import Cluster, Underlay, wait_known
+from lib.cluster import OVERLAY, wait_known
 from lib.netns import wait_until
-from lib.wire import IP, UDP, IPv6, Wire
-from scapy.layers.vxlan import VXLAN
-from test_overlay import OVERLAY, send, vxlan
+from lib.service import bound
+from lib.traffic import tcp_works
+from lib.wire import IP, UDP, VXLAN, VXLAN_PORT, IPv6, Wire, send, vxlan
 
 pytestmark = pytest.mark.skipif(not shutil.which("etcd"), reason="etcd is not installed")
 
 
 @pytest.fixture
-def cluster(new_node, tmp_path):
-    underlay = Underlay(tmp_path)
-    try:
-        underlay.etcd.start()
-        nodes = [new_node(name) for name in "ab"]
-        for node in nodes:
-            node.wire_address = underlay.join(node)
-        made = Cluster(nodes, underlay)
-        for node in nodes:
-            made.start(node)
-        made.network(**OVERLAY)
-        yield made
-        for node in nodes:
-            if node.daemon and node.daemon.poll() is None:
-                node.stop_daemon()
-    finally:
-        underlay.close()
-
-
-@pytest.fixture
 def pair(cluster):
     """A container on each of two nodes: (namespace, IPv4, IPv6) twice."""
+    cluster.network(**OVERLAY)
     ends = []
     for node, name in zip(cluster.nodes, ("web", "db")):
         ns, v4, endpoint = node.container("over", name=name)
@@ -69,31 +48,8 @@ def moves(node, action):
 
 
 def transfer(source, target, address, size=8 << 20):
-    """Sends random bytes over TCP; whether they arrived as they were."""
-    data = os.urandom(size)
-    got = hashlib.sha256()
-    family = socket.AF_INET6 if ":" in address else socket.AF_INET
-    listener = target.socket(family, socket.SOCK_STREAM)
-    listener.bind((address, 9000))
-    listener.listen(1)
-    listener.settimeout(10)
-
-    def receive():
-        connection, _ = listener.accept()
-        with connection:
-            connection.settimeout(10)
-            while piece := connection.recv(1 << 16):
-                got.update(piece)
-
-    thread = threading.Thread(target=receive)
-    thread.start()
-    with listener, source.socket(family, socket.SOCK_STREAM) as sock:
-        sock.settimeout(10)
-        sock.connect((address, 9000))
-        sock.sendall(data)
-        sock.shutdown(socket.SHUT_WR)
-        thread.join(15)
-    return got.hexdigest() == hashlib.sha256(data).hexdigest()
+    """Sends random bytes over TCP; whether they came back as they were."""
+    return tcp_works(source, target, address, 9000, timeout=10, payload=os.urandom(size))
 
 
 def test_the_device_is_passed_by(cluster, pair):
@@ -122,7 +78,7 @@ def test_outer_headers(cluster, pair):
             wire.drain()
             # DSCP is the inner packet's own business, ECN (ECT 0) is not
             web.run(["ping", "-c", "1", "-W", "1", "-Q", "0xba", address])
-            frame = wire.see(lambda f: UDP in f and f[UDP].dport == 4789)
+            frame = wire.see(lambda f: UDP in f and f[UDP].dport == VXLAN_PORT)
             outer, inner = frame[IP], frame[VXLAN].payload
             assert (outer.src, outer.dst, outer.ttl) == ("10.9.0.1", "10.9.0.2", 64)
             assert outer.tos == 2 and outer.len == len(outer) and frame[UDP].chksum == 0
@@ -181,10 +137,8 @@ def test_congestion_on_the_way_is_kept(cluster, pair):
     (_, web4, _), (db, db4, _) = pair
     a, b = cluster.nodes
     vni = b.inspect("over")["status"]["number"]
-    listener = db.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    listener = bound(db, 4, socket.SOCK_DGRAM, 9999, timeout=0.5)
     listener.setsockopt(socket.IPPROTO_IP, socket.IP_RECVTOS, 1)
-    listener.bind(("0.0.0.0", 9999))
-    listener.settimeout(0.5)
 
     def arrives(outer, inner):
         packet = vxlan(vni, IP(src=web4, dst=db4, tos=inner) / UDP(sport=9, dport=9999) / b"x",
@@ -206,9 +160,7 @@ def test_a_wrong_checksum_is_seen(cluster, pair):
     (_, web4, _), (db, db4, _) = pair
     a, b = cluster.nodes
     vni = b.inspect("over")["status"]["number"]
-    listener = db.socket(socket.AF_INET, socket.SOCK_DGRAM)
-    listener.bind(("0.0.0.0", 9999))
-    listener.settimeout(0.5)
+    listener = bound(db, 4, socket.SOCK_DGRAM, 9999, timeout=0.5)
 
     def sent(check):
         send(a.host, vxlan(vni, IP(src=web4, dst=db4) / UDP(sport=9, dport=9999) / b"x",
@@ -239,30 +191,4 @@ def test_a_container_that_forwards(cluster, pair):
     db.run("nft add chain ip n post { type nat hook postrouting priority 100 ; }")
     db.run("nft add rule ip n pre iifname eth0 tcp dport 9000 dnat to 10.77.0.2")
     db.run("nft add rule ip n post oifname eth0 masquerade")
-    data = os.urandom(4 << 20)
-    listener = inner.socket(socket.AF_INET, socket.SOCK_STREAM)
-    listener.bind(("0.0.0.0", 9000))
-    listener.listen(1)
-    listener.settimeout(10)
-    got = hashlib.sha256()
-
-    def echo():
-        connection, _ = listener.accept()
-        with connection:
-            connection.settimeout(10)
-            while piece := connection.recv(1 << 16):
-                connection.sendall(piece)
-
-    thread = threading.Thread(target=echo)
-    thread.start()
-    with listener, web.socket(socket.AF_INET, socket.SOCK_STREAM) as sock:
-        sock.settimeout(10)
-        sock.connect((db4, 9000))
-        sender = threading.Thread(target=lambda: (sock.sendall(data),
-                                                  sock.shutdown(socket.SHUT_WR)))
-        sender.start()
-        while piece := sock.recv(1 << 16):
-            got.update(piece)
-        sender.join(10)
-        thread.join(10)
-    assert got.hexdigest() == hashlib.sha256(data).hexdigest()
+    assert transfer(web, inner, db4, 4 << 20)

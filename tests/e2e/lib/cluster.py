@@ -13,6 +13,8 @@ from .relay import Relay
 
 ETCD = "10.9.0.254"
 
+OVERLAY = {"driver": "overlay", "subnets": [{"cidr": "10.50.0.0/24"}, {"cidr": "fd50::/64"}]}
+
 
 class Underlay:
     """The wire between nodes, and the store at its end."""
@@ -48,6 +50,11 @@ class Underlay:
         node.run(f"ip route add default via {ETCD}")
         node.wire_port = port
         return f"10.9.0.{self.count}"
+
+    def join6(self, node):
+        """The same; what is returned is its IPv6 address."""
+        self.join(node)
+        return f"fd09::{self.count}"
 
     def join_behind(self, node):
         """Connects a node by a wire of its own, behind the router; returns its address."""
@@ -99,6 +106,18 @@ def knows(node, path):
         return node.api("GET", path)
     except ApiError:
         return None
+
+
+def listed(node, name):
+    """What a node says of another one, or of itself; {} when it does not know it."""
+    return next((item for item in node.api("GET", "/v1/nodes")["items"] if item["name"] == name),
+                {})
+
+
+def wait_way(node, other, wanted, timeout=5):
+    """Waits until packets of a node go to another one by "segment" or "router"."""
+    wait_until(lambda: listed(node, other).get("way") == wanted, timeout, 0.1,
+               f"{other} is by {wanted}")
 
 
 def members(node, network="over"):

@@ -264,9 +264,10 @@ class Site:
             server.close()
 
 
-def bound(ns, family, kind, number, address=""):
-    """A socket of a namespace that holds a port."""
+def bound(ns, family, kind, number, address="", timeout=None):
+    """A socket of a namespace that holds a port; seconds that it waits, None: for ever."""
     sock = ns.socket(FAMILIES[family], kind)
+    sock.settimeout(timeout)
     sock.bind((address, number))
     return sock
 

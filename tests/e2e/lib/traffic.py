@@ -46,7 +46,7 @@ def tcp_works(client, server, address, port=7001, timeout=1.0, payload=b"weft"):
         sender.settimeout(timeout)
         echo = threading.Thread(target=echo_once, args=(listener, timeout, len(payload)))
         echo.start()
-        got = b""
+        got = bytearray()
         try:
             sender.connect((address, port))
             writer = threading.Thread(target=send_all, args=(sender, payload))

@@ -11,11 +11,28 @@ from scapy.layers.inet6 import (  # noqa: E402,F401
     ICMPv6EchoReply, ICMPv6EchoRequest, ICMPv6ND_NA, ICMPv6ND_NS, ICMPv6ND_RA, ICMPv6ND_Redirect,
     ICMPv6NDOptDstLLAddr, ICMPv6NDOptPrefixInfo, ICMPv6NDOptSrcLLAddr, IPv6)
 from scapy.layers.l2 import ARP, Dot1Q, Ether  # noqa: E402,F401
+from scapy.layers.vxlan import VXLAN  # noqa: E402
 from scapy.packet import Raw  # noqa: E402,F401
 
 ETH_P_ALL = 3
 PACKET_OUTGOING = 4
 BROADCAST = "ff:ff:ff:ff:ff:ff"
+VXLAN_PORT = 4789
+
+
+def vxlan(vni, inner, source, target, check=0):
+    """As nodes send it; one with a checksum (None: the right one) is for the device alone."""
+    outer = (IPv6 if ":" in source else IP)(src=source, dst=target)
+    return (outer / UDP(sport=50000, dport=VXLAN_PORT, chksum=check) /
+            VXLAN(vni=vni, flags="Instance") /
+            Ether(dst="02:00:00:00:00:01", src="02:00:00:00:00:02") / inner)
+
+
+def send(ns, packet):
+    """From a raw socket of a namespace, by its routes."""
+    family = socket.AF_INET6 if packet.version == 6 else socket.AF_INET
+    with ns.socket(family, socket.SOCK_RAW, socket.IPPROTO_RAW) as raw:
+        raw.sendto(bytes(packet), (packet.dst, 0))
 
 
 class Wire:

@@ -11,7 +11,7 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "lab.h"
+#include "pair.h"
 
 static char said[4096];
 
@@ -21,22 +21,13 @@ static void note(enum wf_log_level level, const char *line)
 	(void)strncat(said, line, sizeof(said) - strlen(said) - 1);
 }
 
-struct pair {
-	struct lab *a, *b;
-};
-
 static int setup(void **state)
 {
-	struct pair *pair = calloc(1, sizeof(*pair));
-
-	assert_non_null(pair);
 	*fake_net_echo() = (struct fake_echo){ .largest = 1500 };
 	said[0] = '\0';
-	pair->a = lab_join(NULL, "a", "192.0.2.1");
-	pair->b = lab_join(pair->a, "b", "192.0.2.2");
+	*state = pair_new();
 	(void)wf_log_set_levels("warning");
 	wf_log_set_sink(note);
-	*state = pair;
 	return 0;
 }
 
@@ -45,10 +36,8 @@ static int teardown(void **state)
 	struct pair *pair = *state;
 
 	wf_log_set_sink(NULL);
-	lab_free(&pair->b);
-	lab_free(&pair->a);
+	pair_free(&pair);
 	assert_int_equal(fake_net_echo()->sockets, 0);
-	free(pair);
 	return 0;
 }
 
