@@ -19,9 +19,9 @@ import pytest
 from lib.answer import (BOTH, FAMILIES, PORT, Session, ask_tcp, ask_udp, queued_error, try_tcp,
                         try_udp)
 from lib.netns import Netns, wait_until
-from lib.service import HOST, OUTSIDE, SUBNETS, bound, port, settle
+from lib.service import HOST, OUTSIDE, SUBNETS, bound, port
 from lib.traffic import tcp_works
-from lib.wire import IP, UDP, Ether, IPv6, Raw, Wire
+from lib.wire import (ICMP, IP, TCP, UDP, Ether, ICMPv6EchoRequest, IPv6, Raw, Wire)
 from scapy.layers.inet import fragment
 from scapy.layers.inet6 import IPv6ExtHdrFragment, fragment6
 
@@ -105,6 +105,14 @@ def test_an_uplink_may_come_later_and_change_its_address(lab):
                what="masquerade with the new address")
 
 
+def opens_tcp(frame):
+    return TCP in frame and frame[TCP].flags & 0x12 == 0x02
+
+
+def asks_echo(frame):
+    return ICMP in frame and frame[ICMP].type == 8 or ICMPv6EchoRequest in frame
+
+
 def test_an_internal_network_never_leaves(lab):
     lab.node.network("inner", subnets=[{"cidr": "10.82.0.0/24"}, {"cidr": "fd82::/64"}],
                      internal=True)
@@ -114,14 +122,13 @@ def test_an_internal_network_never_leaves(lab):
     for family in BOTH:
         with Wire(lab.out, "up0") as wire:
             assert ask_tcp(lab.c1, OUTSIDE[family]).name == "outside"
-            assert wire.see(lambda frame: IP in frame or IPv6 in frame) is not None
-            # the end of that connection
-            settle(0.2)
+            assert lab.c1.ping(OUTSIDE[family])
+            assert wire.see(opens_tcp) is not None
+            assert wire.see(asks_echo) is not None
             wire.drain()
             assert try_tcp(inner, OUTSIDE[family], timeout=0.3) != "outside"
             assert not inner.ping(OUTSIDE[family])
-            assert wire.see(lambda frame: UDP in frame or "TCP" in frame or "ICMP" in frame,
-                            0.1) is None
+            assert wire.see(lambda frame: opens_tcp(frame) or asks_echo(frame), 0.1) is None
 
 
 # ---- ports ---------------------------------------------------------------------------------------

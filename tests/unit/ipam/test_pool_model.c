@@ -33,8 +33,8 @@ struct cell {
 struct model {
 	struct wf_subnet subnet;
 	struct wf_addr last; /* of the subnet */
-	uint64_t size; /* addresses of the subnet, capped to WINDOW */
-	bool whole;    /* the window is the whole subnet */
+	uint64_t size;       /* addresses of the subnet, capped to WINDOW */
+	bool whole;          /* the window is the whole subnet */
 	uint64_t cool_down_ms;
 	uint64_t now_ms;
 	int64_t cursor; /* -1: none yet */
