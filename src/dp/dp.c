@@ -50,6 +50,8 @@ static int open_pins(struct wf_dp *dp, struct wf_err *err)
 	for (size_t i = 0; i < WF_DP_PINNED_COUNT; i++) {
 		int fd = wf_dp_pin_open(dp->prog_dir, wf_dp_program_specs[i].name);
 
+		if (fd == -ENOENT && i == WF_DP_PINNED_XDP)
+			continue; /* loaded when a device wants it */
 		if (fd < 0)
 			return wf_fail(err, fd, "cannot open the pinned program %s: %s",
 				       wf_dp_program_specs[i].name, strerror(-fd));

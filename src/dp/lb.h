@@ -94,5 +94,7 @@ enum wf_dp_xdp_mode {
 int wf_dp_xdp_attach(struct wf_dp *dp, uint32_t ifindex, bool want_native,
 		     enum wf_dp_xdp_mode *ret_mode, struct wf_err *err);
 int wf_dp_xdp_detach(struct wf_dp *dp, uint32_t ifindex);
+/* Descriptor (owned by dp) of the XDP program, which is loaded when first wanted; or an errno. */
+int wf_dp_xdp_program_fd(struct wf_dp *dp, struct wf_err *err);
 
 #endif

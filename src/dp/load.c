@@ -138,6 +138,21 @@ static int write_build(struct wf_dp *dp, uint64_t hash, struct wf_err *err)
 	return 0;
 }
 
+/* The verifier takes half a second for all programs: one that few need waits until it is wanted. */
+static bool is_late(size_t i)
+{
+	return i == WF_DP_PINNED_XDP;
+}
+
+/* A late program of an earlier build is none. */
+static void forget_program(struct wf_dp *dp, const struct wf_dp_program_spec *spec)
+{
+	char path[PATH_MAX];
+
+	if (wf_dp_pin_path(dp->prog_dir, spec->name, path) == 0)
+		(void)unlink(path);
+}
+
 /* Puts one loaded program to its place: a stage into the table, a filter into its pin. */
 static int place_program(struct wf_dp *dp, struct bpf_object *object, size_t i, struct wf_err *err)
 {
@@ -170,7 +185,10 @@ static int place(struct wf_dp *dp, struct bpf_object *object, bool fresh, struct
 		r = wf_dp_conn_init(dp, fresh, err);
 	/* stages first: a filter never meets a stage older than itself that lacks a map */
 	for (size_t i = WF_DP_OBJECT_PROGRAMS; r == 0 && i-- > 0;)
-		r = place_program(dp, object, i, err);
+		if (is_late(i))
+			forget_program(dp, &wf_dp_program_specs[i]);
+		else
+			r = place_program(dp, object, i, err);
 	if (r == 0)
 		r = wf_dp_sockets_update(dp, err);
 	if (r == 0)
@@ -194,36 +212,78 @@ static int refused(const struct wf_dp *dp, int r, struct wf_err *err)
 		       wf_dp_log_text());
 }
 
-static int load(struct wf_dp *dp, struct weft_bpf **skeleton, struct wf_err *err)
+/* Which programs of the object are loaded: one, or all that are not late (ALL_BUT_LATE). */
+#define ALL_BUT_LATE WF_DP_OBJECT_PROGRAMS
+
+static int choose_programs(struct bpf_object *object, size_t chosen, struct wf_err *err)
+{
+	for (size_t i = 0; i < WF_DP_OBJECT_PROGRAMS; i++) {
+		const char *name = wf_dp_program_specs[i].name;
+		struct bpf_program *program = bpf_object__find_program_by_name(object, name);
+
+		if (!program)
+			return wf_fail(err, -ENOENT, "the object has no program %s", name);
+		(void)bpf_program__set_autoload(program,
+						chosen == ALL_BUT_LATE ? !is_late(i) : i == chosen);
+	}
+	return 0;
+}
+
+/* Opens the object on the pinned maps and loads the chosen programs; the caller destroys it. */
+static int load(struct wf_dp *dp, size_t chosen, struct weft_bpf **skeleton, struct wf_err *err)
 {
 	LIBBPF_OPTS(bpf_object_open_opts, options);
-	bool fresh = forget_connections(dp);
-	int r = learn_sizes(dp, err);
+	int r;
 
-	if (r < 0)
-		return r;
 	options.kernel_log_buf = wf_dp_log_verifier(&options.kernel_log_size);
 	*skeleton = weft_bpf__open_opts(&options);
 	if (!*skeleton)
 		return wf_fail(err, -errno, "cannot open the embedded object: %s",
 			       wf_dp_log_text());
-	r = reuse_maps(dp, (*skeleton)->obj, err);
+	r = choose_programs((*skeleton)->obj, chosen, err);
+	if (r == 0)
+		r = reuse_maps(dp, (*skeleton)->obj, err);
 	if (r < 0)
 		return r;
 	r = weft_bpf__load(*skeleton);
-	return r < 0 ? refused(dp, r, err) : place(dp, (*skeleton)->obj, fresh, err);
+	return r < 0 ? refused(dp, r, err) : 0;
+}
+
+static void load_end(struct weft_bpf *skeleton)
+{
+	weft_bpf__destroy(skeleton);
+	wf_dp_log_end();
+	/* the object, its BTF and the log came to megabytes; the daemon stays small */
+	(void)malloc_trim(0);
 }
 
 int wf_dp_load(struct wf_dp *dp, struct wf_err *err)
 {
 	struct weft_bpf *skeleton = NULL;
+	bool fresh = forget_connections(dp);
 	int r;
 
 	wf_dp_log_begin();
-	r = load(dp, &skeleton, err);
-	weft_bpf__destroy(skeleton);
-	wf_dp_log_end();
-	/* the object, its BTF and the log came to megabytes; the daemon stays small */
-	(void)malloc_trim(0);
+	r = learn_sizes(dp, err);
+	if (r == 0)
+		r = load(dp, ALL_BUT_LATE, &skeleton, err);
+	if (r == 0)
+		r = place(dp, skeleton->obj, fresh, err);
+	load_end(skeleton);
+	return r;
+}
+
+int wf_dp_load_late(struct wf_dp *dp, enum wf_dp_pinned program, struct wf_err *err)
+{
+	struct weft_bpf *skeleton = NULL;
+	int r;
+
+	if (dp->prog_fds[program] >= 0)
+		return 0;
+	wf_dp_log_begin();
+	r = load(dp, program, &skeleton, err);
+	if (r == 0)
+		r = place_program(dp, skeleton->obj, program, err);
+	load_end(skeleton);
 	return r;
 }

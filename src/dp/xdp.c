@@ -76,8 +76,10 @@ int wf_dp_xdp_attach(struct wf_dp *dp, uint32_t ifindex, bool want_native,
 		     enum wf_dp_xdp_mode *ret_mode, struct wf_err *err)
 {
 	char name[32];
-	int r;
+	int r = wf_dp_load_late(dp, WF_DP_PINNED_XDP, err);
 
+	if (r < 0)
+		return r;
 	name_link(ifindex, name);
 	if (is_on(dp, name, ifindex) && (!want_native || mode_of(ifindex) == WF_DP_XDP_NATIVE) &&
 	    wf_dp_link_update(dp->link_dir, name, dp->prog_fds[WF_DP_PINNED_XDP]) == 0) {
@@ -103,21 +105,41 @@ int wf_dp_xdp_detach(struct wf_dp *dp, uint32_t ifindex)
 	return wf_dp_link_drop(dp->link_dir, name, NULL);
 }
 
+struct update {
+	struct wf_dp *dp;
+	struct wf_err *err;
+};
+
 /* A link whose device is gone loses its pin as well. */
 static int update_link(const char *dir, const char *name, void *context)
 {
-	const struct wf_dp *dp = context;
+	struct update *update = context;
+	struct wf_dp *dp = update->dp;
 	int r;
 
 	if (strncmp(name, LINK_PREFIX, strlen(LINK_PREFIX)) != 0)
 		return 0;
+	r = wf_dp_load_late(dp, WF_DP_PINNED_XDP, update->err);
+	if (r < 0)
+		return r;
 	r = wf_dp_link_update(dir, name, dp->prog_fds[WF_DP_PINNED_XDP]);
-	return r == -ENOLINK ? wf_dp_link_drop(dir, name, NULL) : r;
+	if (r == -ENOLINK)
+		r = wf_dp_link_drop(dir, name, NULL);
+	return r < 0 ? wf_fail(update->err, r, "cannot update the XDP program of %s: %s", name,
+			       strerror(-r))
+		     : 0;
 }
 
 int wf_dp_xdp_update(struct wf_dp *dp, struct wf_err *err)
 {
-	int r = wf_dp_link_visit(dp->link_dir, update_link, dp);
+	struct update update = { .dp = dp, .err = err };
 
-	return r < 0 ? wf_fail(err, r, "cannot update the XDP programs: %s", strerror(-r)) : 0;
+	return wf_dp_link_visit(dp->link_dir, update_link, &update);
+}
+
+int wf_dp_xdp_program_fd(struct wf_dp *dp, struct wf_err *err)
+{
+	int r = wf_dp_load_late(dp, WF_DP_PINNED_XDP, err);
+
+	return r < 0 ? r : dp->prog_fds[WF_DP_PINNED_XDP];
 }

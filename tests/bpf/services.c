@@ -261,18 +261,12 @@ __u32 services_live(void)
 	return conns.live;
 }
 
-/* The program of a place; XDP's has a pin of its own. */
 static int program_of(enum place place)
 {
-	static int xdp = -1;
-
 	switch (place) {
 	case COMES_IN: return wf_dp_program_fd(services_dp, WF_DP_FROM_UPLINK);
 	case GOES_OUT: return wf_dp_program_fd(services_dp, WF_DP_TO_UPLINK);
-	case XDP_IN:
-		if (xdp < 0)
-			xdp = bpf_obj_get(LAB_PINS "/progs/weft_xdp");
-		return xdp;
+	case XDP_IN: return wf_dp_xdp_program_fd(services_dp, NULL);
 	default: return wf_dp_program_fd(services_dp, WF_DP_FROM_CONTAINER);
 	}
 }

@@ -287,6 +287,7 @@ static void before_the_stack(void **state)
 	uint32_t before;
 
 	assert_int_equal(lab_wait(lab_spawn("out", compute_checksums, NULL)), 0);
+	assert_true(wf_dp_xdp_program_fd(dp, NULL) >= 0);
 	lab_run("ip link set dev uplink xdpgeneric pinned " LAB_PINS "/progs/weft_xdp");
 	(void)traffic_ping(TRAFFIC_NODE, "192.0.2.2");
 	wf_dp_conn_state(dp, &conns);

@@ -471,13 +471,49 @@ static void xdp_on_devices(void **state)
 	lab_run("ip link del x0 && ip link del d0");
 }
 
-/* A device that went away leaves a dead link; its number may come back on another device. */
-static void xdp_on_a_device_that_went(void **state)
+/* What is pinned is of another build. */
+static void upgrade(void)
 {
 	_cleanup_close_ int fd = bpf_obj_get(MAPS "/wf_build");
 	struct wf_build_value build = { .hash = 1, .abi = WF_ABI_VERSION };
-	enum wf_dp_xdp_mode mode;
 	uint32_t zero = 0;
+
+	assert_int_equal(bpf_map_update_elem(fd, &zero, &build, BPF_ANY), 0);
+	wf_dp_close(&dp);
+	dp = open_with(&small);
+	assert_false(wf_dp_adopted(dp));
+}
+
+/* The program of XDP costs the verifier much: it is there from the first device on that wants it. */
+static void xdp_is_loaded_when_it_is_wanted(void **state)
+{
+	static const char pin[] = LAB_PINS "/progs/weft_xdp";
+	enum wf_dp_xdp_mode mode;
+
+	upgrade();
+	assert_int_equal(access(pin, F_OK), -1);
+	lab_run("ip link add d0 type veth");
+	assert_int_equal(attach("d0", false, &mode), 0);
+	assert_int_equal(access(pin, F_OK), 0);
+	/* the next process takes it over */
+	wf_dp_close(&dp);
+	dp = open_with(&small);
+	assert_true(wf_dp_adopted(dp));
+	assert_true(runs_xdp("d0"));
+	/* another build loads it for the device, and forgets it when there is none */
+	upgrade();
+	assert_int_equal(access(pin, F_OK), 0);
+	assert_true(runs_xdp("d0"));
+	lab_run("ip link del d0");
+	upgrade();
+	upgrade();
+	assert_int_equal(access(pin, F_OK), -1);
+}
+
+/* A device that went away leaves a dead link; its number may come back on another device. */
+static void xdp_on_a_device_that_went(void **state)
+{
+	enum wf_dp_xdp_mode mode;
 
 	lab_run("ip link add d0 index 7000 type veth");
 	assert_int_equal(attach("d0", false, &mode), 0);
@@ -487,17 +523,14 @@ static void xdp_on_a_device_that_went(void **state)
 	assert_int_equal(attach("d1", false, &mode), 0);
 	assert_true(runs_xdp("d1"));
 	lab_run("ip link del d1");
-	/* and an upgrade takes it away */
-	assert_int_equal(bpf_map_update_elem(fd, &zero, &build, BPF_ANY), 0);
-	wf_dp_close(&dp);
-	dp = open_with(&small);
+	upgrade();
 	assert_int_equal(access(LAB_PINS "/links/xdp_7000", F_OK), -1);
 }
 
 static void xdp_of_somebody_else_is_left_alone(void **state)
 {
 	enum wf_dp_xdp_mode mode;
-	_cleanup_close_ int fd = bpf_obj_get(LAB_PINS "/progs/weft_xdp");
+	int fd = wf_dp_xdp_program_fd(dp, NULL);
 	LIBBPF_OPTS(bpf_link_create_opts, options);
 	int link;
 
@@ -525,6 +558,7 @@ int main(void)
 		TEST(sources),
 		TEST(namespaces_and_uplinks),
 		TEST(xdp_on_devices),
+		TEST(xdp_is_loaded_when_it_is_wanted),
 		TEST(xdp_on_a_device_that_went),
 		TEST(xdp_of_somebody_else_is_left_alone),
 	};
