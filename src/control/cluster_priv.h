@@ -249,6 +249,12 @@ void wf_ctl_remotes_free(struct wf_control *control);
 bool wf_ctl_is_remote(const struct wf_control *control, const json_t *document);
 struct ctl_remote *wf_ctl_remote_find(struct wf_control *control, const char *name);
 int wf_ctl_remote_put(struct wf_control *control, const json_t *document, struct wf_err *err);
+/*
+ * The same from a stored document's text, with less work: 1, or 0: it is none of another node, or has to be
+ * read as a document.
+ */
+int wf_ctl_remote_take(struct wf_control *control, const char *text, size_t len,
+		       struct wf_err *err);
 void wf_ctl_remote_drop(struct wf_control *control, const char *name);
 /* The next of all remotes, in no order: *at begins with 0; NULL ends. */
 struct ctl_remote *wf_ctl_remote_walk(const struct wf_control *control, size_t *at);

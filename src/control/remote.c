@@ -292,33 +292,50 @@ static int replace(struct wf_control *control, struct ctl_remote *remote, struct
 	return r;
 }
 
-int wf_ctl_remote_put(struct wf_control *control, const json_t *document, struct wf_err *err)
+/* Labels and ports of *spec may be taken over. */
+static int put(struct wf_control *control, struct wf_endpoint *spec, struct wf_err *err)
 {
-	_cleanup_(wf_endpoint_done) struct wf_endpoint spec = { 0 };
-	const struct ctl_network *network;
+	const struct ctl_network *network = wf_ctl_network_find(control, spec->network);
 	struct ctl_remote *remote;
 	struct ctl_node *node;
-	int r = wf_endpoint_from_json(&spec, document, err);
+	int r;
 
-	if (r < 0)
-		return r;
-	network = wf_ctl_network_find(control, spec.network);
 	/* one that ends at its node is no business of others */
 	if (!network || !wf_ctl_is_overlay(network))
 		return 0;
-	if (spec.phase != WF_ENDPOINT_READY) {
-		wf_ctl_remote_drop(control, spec.meta.name);
+	if (spec->phase != WF_ENDPOINT_READY) {
+		wf_ctl_remote_drop(control, spec->meta.name);
 		return 0;
 	}
-	r = wf_ctl_node_get(control, spec.node, &node, err);
+	r = wf_ctl_node_get(control, spec->node, &node, err);
 	if (r < 0)
 		return r;
-	remote = make_remote(&spec, node);
-	if (!remote || wf_ctl_crowd_join(control, remote, &spec) < 0) {
+	remote = make_remote(spec, node);
+	if (!remote || wf_ctl_crowd_join(control, remote, spec) < 0) {
 		free(remote);
 		return wf_fail(err, -ENOMEM, "out of memory");
 	}
 	return replace(control, remote, err);
+}
+
+int wf_ctl_remote_put(struct wf_control *control, const json_t *document, struct wf_err *err)
+{
+	_cleanup_(wf_endpoint_done) struct wf_endpoint spec = { 0 };
+	int r = wf_endpoint_from_json(&spec, document, err);
+
+	return r < 0 ? r : put(control, &spec, err);
+}
+
+int wf_ctl_remote_take(struct wf_control *control, const char *text, size_t len, struct wf_err *err)
+{
+	_cleanup_(wf_endpoint_done) struct wf_endpoint spec = { 0 };
+	int r;
+
+	if (!wf_ctl_is_shared(control) || !wf_endpoint_read_brief(&spec, text, len) ||
+	    strcmp(spec.node, control->config.node_name) == 0)
+		return 0;
+	r = put(control, &spec, err);
+	return r < 0 ? r : 1;
 }
 
 void wf_ctl_remote_drop(struct wf_control *control, const char *name)

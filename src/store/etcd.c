@@ -105,12 +105,12 @@ static int etcd_list(struct wf_store *store, const char *kind, json_t **ret_arra
 	return mirror->ops->list(mirror, kind, ret_array, ret_revision, err);
 }
 
-static int etcd_visit(struct wf_store *store, const char *kind, wf_store_visit_fn visit,
-		      void *context, struct wf_err *err)
+static int etcd_visit(struct wf_store *store, const char *kind, wf_store_text_fn take,
+		      wf_store_visit_fn visit, void *context, struct wf_err *err)
 {
 	struct wf_store *mirror = etcd_of(store)->mirror;
 
-	return mirror->ops->visit(mirror, kind, visit, context, err);
+	return mirror->ops->visit(mirror, kind, take, visit, context, err);
 }
 
 static int etcd_history(struct wf_store *store, const char *kind, uint64_t after,
