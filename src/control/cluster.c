@@ -128,6 +128,8 @@ void wf_ctl_cluster_stop(struct wf_control *control)
 		event_free(control->cluster.lease_timer);
 	if (control->cluster.renewed_event)
 		event_free(control->cluster.renewed_event);
+	if (control->cluster.expire_timer)
+		event_free(control->cluster.expire_timer);
 	if (control->cluster.host_timer)
 		event_free(control->cluster.host_timer);
 	wf_ctl_remotes_free(control);
