@@ -16,6 +16,7 @@
 #include "base/set.h"
 #include "control/control.h"
 #include "control/encrypt_priv.h"
+#include "control/known.h"
 #include "control/probe.h"
 #include "model/endpoint.h"
 #include "model/node.h"
@@ -55,6 +56,7 @@ struct ctl_node {
 	size_t host_count;
 	struct wf_node_tunnel tunnels[WF_MAX_TUNNELS]; /* of WireGuard; the first is sent to */
 	size_t tunnel_count;
+	struct ctl_known known;
 	UT_hash_handle by_name;
 };
 
@@ -127,6 +129,7 @@ struct ctl_cluster {
 	uint64_t refused_total;    /* and those that did not */
 	struct wf_echo *echo;      /* owned; NULL: nobody is asked */
 	struct event *echo_event;
+	struct ctl_knowing knowing;
 	struct ctl_encrypt encrypt;
 };
 

@@ -120,6 +120,7 @@ static int lose_way(struct wf_control *control, struct ctl_node *node, struct wf
 	node->underlay = none;
 	memset(&node->way, 0, sizeof(node->way));
 	wf_ctl_probe_stop(node);
+	wf_ctl_known_forget(control, node);
 	return had_way ? wf_dp_node_set(control->dp, node->number, NULL, err) : 0;
 }
 
