@@ -215,7 +215,7 @@ static void arm_lease(struct wf_control *control, bool is_told)
 /* In turns with everything else: a node may have had many thousands of endpoints. */
 static void expire(struct wf_control *control)
 {
-	const struct timeval soon = { .tv_usec = EXPIRE_PAUSE_MS * 1000 };
+	const struct timeval soon = wf_ctl_timeval(EXPIRE_PAUSE_MS);
 
 	if (wf_ctl_nodes_expire(control) && control->cluster.expire_timer)
 		(void)evtimer_add(control->cluster.expire_timer, &soon);

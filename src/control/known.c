@@ -247,43 +247,51 @@ static uint64_t in_force(const struct wf_control *control)
 							     : 0;
 }
 
-/* What it asked for, as far as it is there. */
-static void answer(struct wf_control *control, struct ctl_node *node, uint64_t revision)
+static void answer(struct wf_control *control, const struct ctl_node *node, uint64_t revision)
 {
-	struct ctl_known *known = &node->known;
 	const struct wf_ask_message message = { .what = WF_ASK_ANSWER,
 						.peer = node->underlay,
-						.cookie = known->their_cookie,
-						.revision = revision < known->high ? revision
-										   : known->high };
+						.cookie = node->known.their_cookie,
+						.revision = revision };
 
 	(void)wf_ask_send(control->cluster.knowing.ask, &message);
-	if (revision < known->high) {
-		known->low = known->high;
-		return;
-	}
-	known->asks = false;
+}
+
+static void unlist(struct wf_control *control, struct ctl_node *node)
+{
+	node->known.asks = false;
 	DL_DELETE2(control->cluster.knowing.askers, node, known.prev_asker, known.next_asker);
 }
 
+/* What they asked for, as far as it is there. */
 void wf_ctl_known_followed(struct wf_control *control)
 {
 	struct ctl_node *node, *next;
 	uint64_t revision = in_force(control);
 
-	if (revision)
-		DL_FOREACH_SAFE2(control->cluster.knowing.askers, node, next, known.next_asker)
-	if (node->known.low <= revision)
-		answer(control, node, revision);
+	DL_FOREACH_SAFE2(control->cluster.knowing.askers, node, next, known.next_asker)
+	{
+		struct ctl_known *known = &node->known;
+
+		if (known->low > revision)
+			continue;
+		answer(control, node, revision < known->high ? revision : known->high);
+		known->low = known->high;
+		if (known->high <= revision)
+			unlist(control, node);
+	}
 }
 
 static void take_question(struct wf_control *control, struct ctl_node *node,
 			  const struct wf_ask_message *message)
 {
 	struct ctl_known *known = &node->known;
-	uint64_t revision = in_force(control);
 
 	known->their_cookie = message->cookie;
+	if (!known->asks && message->revision <= in_force(control)) {
+		answer(control, node, message->revision);
+		return;
+	}
 	if (!known->asks) {
 		known->asks = true;
 		known->low = known->high = message->revision;
@@ -294,8 +302,7 @@ static void take_question(struct wf_control *control, struct ctl_node *node,
 		known->low = message->revision;
 	if (message->revision > known->high)
 		known->high = message->revision;
-	if (known->low <= revision)
-		answer(control, node, revision);
+	wf_ctl_known_followed(control);
 }
 
 static void take_answer(struct wf_control *control, struct ctl_node *node,
@@ -388,8 +395,7 @@ void wf_ctl_known_stop(struct wf_control *control)
 void wf_ctl_known_forget(struct wf_control *control, struct ctl_node *node)
 {
 	if (node->known.asks)
-		DL_DELETE2(control->cluster.knowing.askers, node, known.prev_asker,
-			   known.next_asker);
+		unlist(control, node);
 	memset(&node->known, 0, sizeof(node->known));
 }
 
