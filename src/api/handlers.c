@@ -126,6 +126,7 @@ static int get_endpoint(struct api_request *request, json_t **ret_answer, struct
 static int post_endpoint(struct api_request *request, json_t **ret_answer, struct wf_err *err)
 {
 	request->status = 201;
+	request->is_attach = true;
 	return wf_control_attach(request->server->control, request->body, ret_answer, err);
 }
 

@@ -159,7 +159,7 @@ static void run_handler(struct api_request *request, api_handler handler)
 		r = handler(request, &answer, &err);
 	if (r < 0)
 		wf_api_answer_error(request->http, r, &err);
-	else
+	else if (!request->is_attach || !wf_api_wait(request, answer))
 		wf_api_answer_json(request->http, request->status, answer);
 }
 
@@ -319,6 +319,7 @@ void wf_server_free(struct wf_server **server)
 	if (!*server)
 		return;
 	wf_api_observers_end(*server);
+	wf_api_waits_end(*server);
 	if ((*server)->http) {
 		evhttp_free((*server)->http);
 		(void)unlink((*server)->socket_path);

@@ -11,6 +11,7 @@
 #include "base/str.h"
 
 struct api_observer;
+struct api_waiting;
 
 struct wf_server {
 	struct wf_server_config config;
@@ -21,6 +22,8 @@ struct wf_server {
 	gid_t group;
 	bool has_group;
 	struct api_observer *observers;
+	struct api_waiting
+		*waiting; /* answers of attaches that other nodes have to know of first */
 };
 
 /* One request on its way through a handler. */
@@ -31,6 +34,7 @@ struct api_request {
 	char *segments[3];  /* decoded path segments that the route captures; owned */
 	const json_t *body; /* borrowed; NULL when the request has none */
 	int status;         /* of the answer; a handler may change it from 200 */
+	bool is_attach;     /* the answer, if it is one, waits until other nodes know */
 };
 
 /* A handler sets *ret_answer (new reference) or fails. */
@@ -52,6 +56,11 @@ bool wf_api_query_is_true(const struct api_request *request, const char *key);
 
 void wf_api_answer_json(struct evhttp_request *http, int status, const json_t *value);
 void wf_api_answer_error(struct evhttp_request *http, int code, const struct wf_err *err);
+
+/* wait.c: whether the answer of an attach is sent later, when other nodes know of it. */
+bool wf_api_wait(struct api_request *request, json_t *answer);
+/* Sends what waits now. */
+void wf_api_waits_end(struct wf_server *server);
 
 /* observe.c and metrics: answers that are not one JSON value. */
 void wf_api_observe(struct api_request *request);

@@ -33,10 +33,9 @@ static void put(struct wf_set *set, void *object)
 	set->slots[at] = object;
 }
 
-static int grow(struct wf_set *set)
+static int resize(struct wf_set *set, size_t count)
 {
 	struct wf_set old = *set;
-	size_t count = old.slot_count ? old.slot_count + old.slot_count / 4 : FEWEST_SLOTS;
 	void **slots = calloc(count, sizeof(void *));
 
 	if (!slots)
@@ -48,6 +47,18 @@ static int grow(struct wf_set *set)
 			put(set, old.slots[i]);
 	free(old.slots);
 	return 0;
+}
+
+static int grow(struct wf_set *set)
+{
+	return resize(set, set->slot_count ? set->slot_count + set->slot_count / 4 : FEWEST_SLOTS);
+}
+
+int wf_set_reserve(struct wf_set *set, size_t count)
+{
+	size_t slots = count + count / 4 + FEWEST_SLOTS;
+
+	return slots <= set->slot_count ? 0 : resize(set, slots);
 }
 
 void wf_set_done(struct wf_set *set)

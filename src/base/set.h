@@ -26,6 +26,9 @@ struct wf_set {
 /* Frees the slots; the objects stay as they are. */
 void wf_set_done(struct wf_set *set);
 
+/* Room for so many in all: adding them does not move the others again and again. 0 or -ENOMEM. */
+int wf_set_reserve(struct wf_set *set, size_t count);
+
 /* Puts an object in that is not in it. 0 or -ENOMEM. */
 int wf_set_add(struct wf_set *set, void *object);
 

@@ -115,7 +115,10 @@ int wf_ctl_cluster_start(struct wf_control *control, struct wf_err *err)
 		return 0;
 	wf_ctl_nodes_begin(control);
 	r = wf_ctl_node_publish(control, err);
-	return r < 0 ? r : wf_ctl_hosts_start(control, err);
+	if (r < 0)
+		return r;
+	wf_ctl_known_start(control);
+	return wf_ctl_hosts_start(control, err);
 }
 
 void wf_ctl_cluster_stop(struct wf_control *control)
@@ -123,11 +126,14 @@ void wf_ctl_cluster_stop(struct wf_control *control)
 	struct ctl_node *node, *next;
 
 	wf_ctl_follow_stop(control);
+	wf_ctl_known_stop(control);
 	wf_ctl_encrypt_stop(control);
 	if (control->cluster.lease_timer)
 		event_free(control->cluster.lease_timer);
 	if (control->cluster.renewed_event)
 		event_free(control->cluster.renewed_event);
+	if (control->cluster.expire_timer)
+		event_free(control->cluster.expire_timer);
 	if (control->cluster.host_timer)
 		event_free(control->cluster.host_timer);
 	wf_ctl_remotes_free(control);

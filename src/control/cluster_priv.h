@@ -16,6 +16,7 @@
 #include "base/set.h"
 #include "control/control.h"
 #include "control/encrypt_priv.h"
+#include "control/known.h"
 #include "control/probe.h"
 #include "model/endpoint.h"
 #include "model/node.h"
@@ -46,6 +47,7 @@ struct ctl_node {
 	/* Where IPv6 is sent to on a segment that both are on; zero: not known. */
 	struct wf_addr link_local;
 	bool is_alive;              /* it has a lease */
+	bool is_gone;               /* its Node was deleted, and endpoints of it were left */
 	uint64_t lost_ms;           /* since when it has none */
 	struct ctl_remote *remotes; /* list of its endpoints */
 	size_t remote_count;
@@ -54,6 +56,7 @@ struct ctl_node {
 	size_t host_count;
 	struct wf_node_tunnel tunnels[WF_MAX_TUNNELS]; /* of WireGuard; the first is sent to */
 	size_t tunnel_count;
+	struct ctl_known known;
 	UT_hash_handle by_name;
 };
 
@@ -112,9 +115,10 @@ struct ctl_cluster {
 	struct event *news_event;
 	struct event *lease_timer;
 	struct event *renewed_event;
-	struct wf_err renewed;     /* what came of the last renewal */
-	bool is_refused;           /* another node has its name or address: it has not joined */
-	bool is_silent;            /* others could not be told that this node is alive */
+	struct event *expire_timer; /* more of what lost nodes had is to be released */
+	struct wf_err renewed;      /* what came of the last renewal */
+	bool is_refused;            /* another node has its name or address: it has not joined */
+	bool is_silent;             /* others could not be told that this node is alive */
 	struct event *host_timer;  /* addresses of this node's host are to be taken or given back */
 	uint64_t lease;            /* of the store, for what lives as long as this node */
 	uint64_t watch;            /* 0: none */
@@ -125,6 +129,7 @@ struct ctl_cluster {
 	uint64_t refused_total;    /* and those that did not */
 	struct wf_echo *echo;      /* owned; NULL: nobody is asked */
 	struct event *echo_event;
+	struct ctl_knowing knowing;
 	struct ctl_encrypt encrypt;
 };
 
@@ -177,8 +182,11 @@ int wf_ctl_node_learn(struct wf_control *control, const char *name, const struct
 void wf_ctl_node_lives(struct wf_control *control, const char *name, bool lives);
 /* At the start: who has no lease now is lost from now on. */
 void wf_ctl_nodes_begin(struct wf_control *control);
-/* Releases the endpoints of nodes that were lost for too long, if it is this node's turn. */
-void wf_ctl_nodes_expire(struct wf_control *control);
+/*
+ * Releases the endpoints of nodes that were lost for too long, if it is this node's turn: some of them.
+ * Whether there are more, for which it is to be called again. Forgets nodes that have nothing any more.
+ */
+bool wf_ctl_nodes_expire(struct wf_control *control);
 /* Whether frames go to it and come from it: its address is known, and is not this one's. */
 bool wf_ctl_is_peer(const struct wf_control *control, const struct ctl_node *node);
 /* Another node than that one that is known to be at an address; NULL: none. */
@@ -207,6 +215,11 @@ void wf_ctl_node_missed(struct wf_control *control, const char *kind);
 /* Refuses to forget a node that is alive; this one always, others unless forced. */
 int wf_ctl_node_check_leave(struct wf_control *control, const char *name, bool force,
 			    struct wf_err *err);
+/*
+ * Takes endpoints of a node, with their addresses, out of the store and out of force: as many as others
+ * may wait for. Whether there are more.
+ */
+bool wf_ctl_node_release_some(struct wf_control *control, struct ctl_node *node);
 /* Takes everything of a node out of the store and out of force, but for its Node document. */
 int wf_ctl_node_leave(struct wf_control *control, const char *name,
 		      struct wf_control_released *ret_released, struct wf_err *err);
@@ -249,6 +262,12 @@ void wf_ctl_remotes_free(struct wf_control *control);
 bool wf_ctl_is_remote(const struct wf_control *control, const json_t *document);
 struct ctl_remote *wf_ctl_remote_find(struct wf_control *control, const char *name);
 int wf_ctl_remote_put(struct wf_control *control, const json_t *document, struct wf_err *err);
+/*
+ * The same from a stored document's text, with less work: 1, or 0: it is none of another node, or has to be
+ * read as a document.
+ */
+int wf_ctl_remote_take(struct wf_control *control, const char *text, size_t len,
+		       struct wf_err *err);
 void wf_ctl_remote_drop(struct wf_control *control, const char *name);
 /* The next of all remotes, in no order: *at begins with 0; NULL ends. */
 struct ctl_remote *wf_ctl_remote_walk(const struct wf_control *control, size_t *at);

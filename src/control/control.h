@@ -46,6 +46,9 @@ struct wf_control_config {
 	uint16_t overlay_port;  /* UDP; of every node the same */
 	uint64_t node_grace_ms; /* what a lost node's endpoints have until they go; 0: for ever */
 	uint64_t node_probe_ms; /* between two echo requests to another node; 0: none */
+	uint64_t
+		attach_wait_ms; /* an attach waits so long for others to know of it; 0: not at all */
+	uint16_t news_port;     /* UDP, for that; of every node the same */
 	enum wf_encryption encryption; /* of new overlay networks that do not say */
 	uint16_t encryption_port;      /* UDP; and the one after it */
 	uint64_t encryption_rotate_ms; /* age of a key that is changed; 0: none is by itself */
@@ -146,6 +149,14 @@ int wf_control_address_why(struct wf_control *control, const char *text, json_t 
 /* Attach request as docs/api.md has it. *ret_endpoint: the Endpoint document. */
 int wf_control_attach(struct wf_control *control, const json_t *request, json_t **ret_endpoint,
 		      struct wf_err *err);
+/*
+ * Whether other nodes are being asked to say that an attached endpoint (its document) is in force
+ * there. If so done is called once, later: when they have, when the time for it is over, or by
+ * wf_control_free(). Nothing else waits.
+ */
+typedef void (*wf_control_known_fn)(void *context);
+bool wf_control_when_known(struct wf_control *control, const json_t *endpoint,
+			   wf_control_known_fn done, void *context);
 int wf_control_detach(struct wf_control *control, const char *name, struct wf_err *err);
 /* By container and interface; nothing there is success. network may be NULL. */
 int wf_control_detach_container(struct wf_control *control, const char *container_id,

@@ -181,8 +181,10 @@ void wf_ctl_follow(struct wf_control *control)
 		}
 		free_news(news);
 	}
-	if (any)
+	if (any) {
 		wf_ctl_lb_flush(control);
+		wf_ctl_known_followed(control);
+	}
 }
 
 static void on_news(evutil_socket_t fd, short what, void *context)

@@ -25,6 +25,8 @@ WF_LOG_MODULE(join);
 #define START_TRIES 40
 #define CLAIM_TRIES 6
 #define PAUSE_MS    50
+/* Between two parts of what a lost node had. */
+#define EXPIRE_PAUSE_MS 10
 
 /* What is this node's alone while it is alive: documents that go with its lease. */
 enum {
@@ -172,6 +174,15 @@ static void catch_up(struct wf_control *control)
 		wf_store_process(control->store);
 }
 
+/* The store has heard of changes that it has not told yet: a claim may have ended by one of them. */
+static bool is_behind(const struct wf_control *control)
+{
+	struct wf_store_state state;
+
+	wf_store_state(control->store, &state);
+	return state.is_connected && state.server_revision > wf_store_revision(control->store);
+}
+
 static int publish_self(struct wf_control *control, int tries, struct wf_err *err)
 {
 	struct claims claims;
@@ -201,6 +212,22 @@ static void arm_lease(struct wf_control *control, bool is_told)
 		(void)evtimer_add(control->cluster.lease_timer, &wait);
 }
 
+/* In turns with everything else: a node may have had many thousands of endpoints. */
+static void expire(struct wf_control *control)
+{
+	const struct timeval soon = wf_ctl_timeval(EXPIRE_PAUSE_MS);
+
+	if (wf_ctl_nodes_expire(control) && control->cluster.expire_timer)
+		(void)evtimer_add(control->cluster.expire_timer, &soon);
+}
+
+static void on_expire(evutil_socket_t fd, short what, void *context)
+{
+	(void)fd;
+	(void)what;
+	expire(context);
+}
+
 /* Whatever came of it: said once, done again when it is time. */
 static void conclude(struct wf_control *control, int r, const struct wf_err *fault)
 {
@@ -213,7 +240,7 @@ static void conclude(struct wf_control *control, int r, const struct wf_err *fau
 	control->cluster.is_silent = r < 0;
 	control->cluster.is_refused = r == -EADDRINUSE;
 	if (r == 0) {
-		wf_ctl_nodes_expire(control);
+		expire(control);
 		wf_ctl_hosts_want(control);
 	}
 	/* the kernel does not tell of routes that are new, nor of every MTU */
@@ -312,7 +339,8 @@ int wf_ctl_node_publish(struct wf_control *control, struct wf_err *err)
 
 	claims_init(control, &claims);
 	r = check_claims(control, &claims, err);
-	for (int try = 0; r == -EADDRINUSE && try < CLAIM_TRIES; try++) {
+	for (int try = 0;
+	     r == -EADDRINUSE && try < (is_behind(control) ? START_TRIES : CLAIM_TRIES); try++) {
 		catch_up(control);
 		r = check_claims(control, &claims, err);
 	}
@@ -322,7 +350,9 @@ int wf_ctl_node_publish(struct wf_control *control, struct wf_err *err)
 		return r;
 	control->cluster.lease_timer = evtimer_new(control->loop, renew, control);
 	control->cluster.renewed_event = evtimer_new(control->loop, after_renewal, control);
-	if (!control->cluster.lease_timer || !control->cluster.renewed_event)
+	control->cluster.expire_timer = evtimer_new(control->loop, on_expire, control);
+	if (!control->cluster.lease_timer || !control->cluster.renewed_event ||
+	    !control->cluster.expire_timer)
 		return wf_fail(err, -ENOMEM, "out of memory");
 	r = publish_self(control, START_TRIES, &fault);
 	if (r < 0 && !is_outage(r))

@@ -5,6 +5,7 @@
  * Node document is the caller's, and last.
  */
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/file.h"
@@ -18,6 +19,9 @@ WF_LOG_MODULE(leave);
 
 /* Fewer than what other nodes take for a store that has lost its memory (etcd_guard.c). */
 #define AT_ONCE 16
+
+/* Transactions that everything else of this node waits for. */
+#define PARTS_AT_ONCE 4
 
 /* Who goes, out of which store. */
 struct leaving {
@@ -170,6 +174,106 @@ int wf_ctl_node_leave(struct wf_control *control, const char *name,
 	wf_log_info("node is forgotten", "node=%s endpoints=%zu addresses=%zu", name,
 		    ret_released->endpoints, ret_released->addresses);
 	return 0;
+}
+
+/* ---- a node that was lost for too long ---------------------------------------------------------- */
+
+/* A part of its endpoints: one transaction. */
+struct part {
+	struct ctl_remote *remotes[AT_ONCE];
+	size_t remote_count;
+	struct wf_store_write writes[AT_ONCE];
+	char leases[AT_ONCE][WF_NAME_BYTES + WF_ADDR_TEXT];
+	size_t write_count;
+};
+
+static void add_delete(struct part *part, const char *kind, const char *name)
+{
+	part->writes[part->write_count++] = (struct wf_store_write){
+		.op = WF_STORE_DELETE, .kind = kind, .name = name, .expected = WF_STORE_ANY
+	};
+}
+
+/* False: it does not fit in any more. */
+static bool add_remote(struct part *part, struct ctl_remote *remote)
+{
+	char text[WF_ADDR_TEXT];
+
+	_Static_assert(AT_ONCE >= 1 + WF_MAX_ENDPOINT_ADDRESSES, "one fits in");
+	if (part->write_count + 1 + remote->addr_count > AT_ONCE)
+		return false;
+	part->remotes[part->remote_count++] = remote;
+	add_delete(part, WF_KIND_ENDPOINT, remote->name);
+	for (size_t i = 0; i < remote->addr_count; i++) {
+		char *name = part->leases[part->write_count];
+
+		(void)snprintf(name, sizeof(part->leases[0]), "%s/%s", remote->crowd->network,
+			       wf_addr_format(&remote->addrs[i].addr, text));
+		add_delete(part, CTL_KIND_ADDRESS_LEASE, name);
+	}
+	return true;
+}
+
+static void fill_part(struct part *part, const struct ctl_node *node)
+{
+	part->remote_count = part->write_count = 0;
+	for (struct ctl_remote *remote = node->remotes; remote; remote = remote->next_there)
+		if (!add_remote(part, remote))
+			break;
+}
+
+/* Something of it is gone already: each for itself, and only what is its own. */
+static int release_one(struct wf_control *control, const struct ctl_remote *remote,
+		       struct wf_err *err)
+{
+	_cleanup_(wf_endpoint_done) struct wf_endpoint spec = { 0 };
+	_cleanup_json_ json_t *document = NULL;
+	int r = wf_store_get(control->store, WF_KIND_ENDPOINT, remote->name, &document, err);
+
+	if (r == 0)
+		r = wf_endpoint_from_json(&spec, document, err);
+	if (r == 0)
+		r = wf_ctl_endpoint_forget(control, &spec, WF_STORE_DURABLE, err);
+	return r == -ENOENT ? 0 : r;
+}
+
+/* The watchers of others hear of it as of any change. */
+static int release_part(struct wf_control *control, struct part *part, struct wf_err *err)
+{
+	int r = wf_ctl_commit(control, part->writes, part->write_count, WF_STORE_DURABLE, err);
+	size_t done = 0;
+
+	if (r == -ENOENT)
+		r = 0;
+	else
+		done = r == 0 ? part->remote_count : 0;
+	for (; r == 0 && done < part->remote_count; done++)
+		r = release_one(control, part->remotes[done], err);
+	for (size_t i = 0; r == 0 && i < part->remote_count; i++)
+		wf_ctl_remote_drop(control, part->remotes[i]->name);
+	return r;
+}
+
+bool wf_ctl_node_release_some(struct wf_control *control, struct ctl_node *node)
+{
+	struct wf_err fault = WF_ERR_INIT;
+	const size_t before = node->remote_count;
+	struct part part;
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && node->remotes && i < PARTS_AT_ONCE; i++) {
+		fill_part(&part, node);
+		r = release_part(control, &part, &fault);
+	}
+	wf_ctl_lb_flush(control);
+	if (r < 0)
+		wf_log_warning_rl("endpoints of a lost node cannot be released",
+				  "node=%s error=\"%s\"", node->name, fault.message);
+	else
+		wf_log_warning_rl("endpoints of a lost node are released",
+				  "node=%s endpoints=%zu left=%zu", node->name,
+				  before - node->remote_count, node->remote_count);
+	return r == 0 && node->remotes;
 }
 
 /* ---- without a daemon ------------------------------------------------------------------------- */

@@ -7,8 +7,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include <utlist.h>
-
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/log.h"
@@ -78,14 +76,22 @@ int wf_ctl_node_get(struct wf_control *control, const char *name, struct ctl_nod
 	return *ret_node ? 0 : make_node(control, name, NULL, ret_node, err);
 }
 
-/* The node's address of this one's family: tunnels have both ends in one. */
+static bool is_of_host(const struct wf_node *spec, const struct wf_addr *addr)
+{
+	for (size_t i = 0; i < spec->host_count; i++)
+		if (wf_addr_equal(&spec->hosts[i].addr, addr))
+			return true;
+	return false;
+}
+
+/* The node's address of this one's family: tunnels have both ends in one, and none in a network. */
 static const struct wf_addr *underlay_of(const struct wf_control *control,
 					 const struct wf_node *spec)
 {
 	bool ip4 = wf_addr_is_ip4(&control->config.node_ip);
 
 	for (size_t i = 0; i < spec->addr_count; i++)
-		if (wf_addr_is_ip4(&spec->addrs[i]) == ip4)
+		if (wf_addr_is_ip4(&spec->addrs[i]) == ip4 && !is_of_host(spec, &spec->addrs[i]))
 			return &spec->addrs[i];
 	return NULL;
 }
@@ -105,23 +111,39 @@ const struct ctl_node *wf_ctl_node_at(const struct wf_control *control, const ch
 	return NULL;
 }
 
-static int drop_node(struct wf_control *control, struct ctl_node *node, struct wf_err *err)
+/* No tunnel leads there any more. */
+static int lose_way(struct wf_control *control, struct ctl_node *node, struct wf_err *err)
 {
 	static const struct wf_addr none;
-	int r = wf_ctl_node_hosts_learn(control, node, NULL, err);
+	bool had_way = !wf_addr_is_zero(&node->underlay);
 
-	if (r == 0)
-		r = wf_dp_node_set(control->dp, node->number, NULL, err);
 	node->underlay = none;
 	memset(&node->way, 0, sizeof(node->way));
 	wf_ctl_probe_stop(node);
-	node->tunnel_count = 0;
-	wf_ctl_encrypt_touch(control);
-	if (r < 0 || node->remote_count)
-		return r;
+	wf_ctl_known_forget(control, node);
+	return had_way ? wf_dp_node_set(control->dp, node->number, NULL, err) : 0;
+}
+
+static void free_node(struct wf_control *control, struct ctl_node *node)
+{
 	control->cluster.by_number[node->number] = NULL;
 	HASH_DELETE(by_name, control->cluster.nodes, node);
 	free(node);
+}
+
+/* Its number is free again when its last endpoint has gone as well: see wf_ctl_nodes_expire(). */
+static int drop_node(struct wf_control *control, struct ctl_node *node, struct wf_err *err)
+{
+	int r = wf_ctl_node_hosts_learn(control, node, NULL, err);
+	int q = lose_way(control, node, r == 0 ? err : NULL);
+
+	node->tunnel_count = 0;
+	node->is_gone = true;
+	wf_ctl_encrypt_touch(control);
+	if (r < 0 || q < 0)
+		return r < 0 ? r : q;
+	if (!node->remote_count)
+		free_node(control, node);
 	return 0;
 }
 
@@ -132,6 +154,7 @@ int wf_ctl_node_learn(struct wf_control *control, const char *name, const struct
 	const struct wf_addr *underlay = spec ? underlay_of(control, spec) : NULL;
 	const struct ctl_node *other = underlay ? wf_ctl_node_at(control, name, underlay) : NULL;
 	char text[WF_ADDR_TEXT];
+	bool is_moved;
 	int r;
 
 	if (!wf_ctl_is_shared(control) || (!spec && !node))
@@ -144,11 +167,16 @@ int wf_ctl_node_learn(struct wf_control *control, const char *name, const struct
 	r = node ? 0 : make_node(control, name, underlay, &node, err);
 	if (r == 0)
 		r = wf_ctl_encrypt_learn(control, node, spec, err);
-	if (r < 0 || !underlay)
+	if (r < 0)
 		return r;
-	if (wf_addr_equal(&node->underlay, underlay) &&
-	    wf_addr_equal(&node->link_local, &spec->link_local))
-		return wf_ctl_node_hosts_learn(control, node, spec, err);
+	node->is_gone = false;
+	/* what its host has nobody else may be given, also where no tunnel of ours leads to */
+	if (!underlay)
+		r = lose_way(control, node, err);
+	if (!underlay || (wf_addr_equal(&node->underlay, underlay) &&
+			  wf_addr_equal(&node->link_local, &spec->link_local)))
+		return r < 0 ? r : wf_ctl_node_hosts_learn(control, node, spec, err);
+	is_moved = !wf_addr_equal(&node->underlay, underlay);
 	node->underlay = *underlay;
 	node->link_local = spec->link_local;
 	/* noted, so that whoever comes second does not join; no tunnel leads there */
@@ -157,13 +185,16 @@ int wf_ctl_node_learn(struct wf_control *control, const char *name, const struct
 			     "node=%s address=%s", name, wf_addr_format(underlay, text));
 		return 0;
 	}
-	wf_ctl_probe_start(control, node);
+	if (is_moved)
+		wf_ctl_probe_start(control, node);
 	if (control->lb.settled)
 		r = wf_ctl_node_program(control, node, err);
 	wf_ctl_encrypt_touch(control);
 	if (r == 0)
 		r = wf_ctl_node_hosts_learn(control, node, spec, err);
-	wf_log_info("node known", "node=%s address=%s", name, wf_addr_format(underlay, text));
+	if (is_moved)
+		wf_log_info("node known", "node=%s address=%s", name,
+			    wf_addr_format(underlay, text));
 	return r;
 }
 
@@ -206,39 +237,6 @@ static bool is_first(const struct wf_control *control)
 	return true;
 }
 
-/* The watchers of others hear of it as of any change. */
-static int release_remote(struct wf_control *control, const struct ctl_remote *remote,
-			  struct wf_err *err)
-{
-	_cleanup_(wf_endpoint_done) struct wf_endpoint spec = { 0 };
-	_cleanup_json_ json_t *document = NULL;
-	int r = wf_store_get(control->store, WF_KIND_ENDPOINT, remote->name, &document, err);
-
-	if (r == 0)
-		r = wf_endpoint_from_json(&spec, document, err);
-	return r < 0 ? r : wf_ctl_endpoint_forget(control, &spec, WF_STORE_DURABLE, err);
-}
-
-static void release_all(struct wf_control *control, const struct ctl_node *node)
-{
-	struct ctl_remote *remote, *next;
-
-	wf_log_warning("endpoints of a lost node are released", "node=%s endpoints=%zu", node->name,
-		       node->remote_count);
-	DL_FOREACH_SAFE2(node->remotes, remote, next, next_there)
-	{
-		struct wf_err fault = WF_ERR_INIT;
-		int r = release_remote(control, remote, &fault);
-
-		if (r == 0 || r == -ENOENT)
-			wf_ctl_remote_drop(control, remote->name);
-		else
-			wf_log_warning_rl("endpoint of a lost node cannot be released",
-					  "error=\"%s\"", fault.message);
-	}
-	wf_ctl_lb_flush(control);
-}
-
 void wf_ctl_nodes_begin(struct wf_control *control)
 {
 	struct ctl_node *node, *next;
@@ -248,15 +246,26 @@ void wf_ctl_nodes_begin(struct wf_control *control)
 			node->lost_ms = wf_clock_monotonic_ms();
 }
 
-void wf_ctl_nodes_expire(struct wf_control *control)
+static bool is_expired(const struct wf_control *control, const struct ctl_node *node)
 {
-	uint64_t grace_ms = control->config.node_grace_ms, now_ms = wf_clock_monotonic_ms();
+	uint64_t grace_ms = control->config.node_grace_ms;
+
+	return grace_ms && !node->is_alive && node->lost_ms && node->remote_count &&
+	       wf_clock_monotonic_ms() - node->lost_ms >= grace_ms;
+}
+
+bool wf_ctl_nodes_expire(struct wf_control *control)
+{
 	struct ctl_node *node, *next;
+	bool is_more = false;
 
 	HASH_ITER(by_name, control->cluster.nodes, node, next)
-		if (grace_ms && !node->is_alive && node->lost_ms && node->remote_count &&
-		    now_ms - node->lost_ms >= grace_ms && is_first(control))
-			release_all(control, node);
+		if (is_expired(control, node) && is_first(control))
+			is_more |= wf_ctl_node_release_some(control, node);
+	HASH_ITER(by_name, control->cluster.nodes, node, next)
+		if (node->is_gone && !node->is_alive && !node->remote_count)
+			free_node(control, node);
+	return is_more;
 }
 
 /* ---- this node -------------------------------------------------------------------------------- */

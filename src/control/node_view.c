@@ -61,6 +61,7 @@ void wf_ctl_node_metrics(struct wf_control *control, struct wf_str *out)
 	wf_str_addf(out, "weft_nodes{state=\"alive\"} %zu\nweft_nodes{state=\"lost\"} %zu\n", alive,
 		    lost);
 	wf_ctl_probe_metrics(control, out);
+	wf_ctl_known_metrics(control, out);
 	wf_ctl_encrypt_metrics(control, out);
 	wf_ctl_metric_head(out, "weft_remote_endpoints", "gauge",
 			   "Endpoints of other nodes that are known here.");

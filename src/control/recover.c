@@ -230,6 +230,28 @@ static int load_kind(struct wf_control *control, const char *kind, load_fn load,
 	return wf_store_visit(control->store, kind, load_document, &loading, err);
 }
 
+/* Most are other nodes': of these little has to be read. What fails is told as of a document. */
+static int take_text(const char *text, size_t len, void *context, struct wf_err *err)
+{
+	const struct loading *loading = context;
+	struct wf_err fault = WF_ERR_INIT;
+	int r = wf_ctl_remote_take(loading->control, text, len, &fault);
+
+	if (r == -ENOMEM)
+		return wf_fail(err, r, "reading the store: %s", fault.message);
+	return r > 0;
+}
+
+static int load_endpoints(struct wf_control *control, struct wf_err *err)
+{
+	struct loading loading = { .control = control,
+				   .kind = WF_KIND_ENDPOINT,
+				   .load = load_endpoint };
+
+	return wf_store_visit_texts(control->store, WF_KIND_ENDPOINT, take_text, load_document,
+				    &loading, err);
+}
+
 static int load_nodes(struct wf_control *control, struct wf_err *err)
 {
 	int r = 0;
@@ -296,7 +318,7 @@ int wf_ctl_recover(struct wf_control *control, struct wf_err *err)
 	if (r == 0)
 		r = load_nodes(control, err);
 	if (r == 0)
-		r = load_kind(control, WF_KIND_ENDPOINT, load_endpoint, err);
+		r = load_endpoints(control, err);
 	if (r == 0)
 		r = load_kind(control, WF_KIND_ENDPOINT_SLICE, load_applied, err);
 	if (r == 0)

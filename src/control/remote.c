@@ -155,18 +155,15 @@ static bool value_of(struct wf_control *control, const struct ctl_remote *remote
 	return network;
 }
 
-/* But for addresses that are noted to be right. */
 static int program(struct wf_control *control, const struct ctl_remote *remote, struct wf_err *err)
 {
-	uint32_t all = (1U << remote->addr_count) - 1;
 	struct wf_remote_value value;
 	int r = 0;
 
-	if (remote->right == all || !value_of(control, remote, &value))
+	if (!value_of(control, remote, &value))
 		return 0;
 	for (size_t i = 0; r == 0 && i < remote->addr_count; i++)
-		if (!(remote->right & 1U << i))
-			r = wf_dp_remote_set(control->dp, &remote->addrs[i].addr, &value, err);
+		r = wf_dp_remote_set(control->dp, &remote->addrs[i].addr, &value, err);
 	return r;
 }
 
@@ -292,33 +289,50 @@ static int replace(struct wf_control *control, struct ctl_remote *remote, struct
 	return r;
 }
 
-int wf_ctl_remote_put(struct wf_control *control, const json_t *document, struct wf_err *err)
+/* Labels and ports of *spec may be taken over. */
+static int put(struct wf_control *control, struct wf_endpoint *spec, struct wf_err *err)
 {
-	_cleanup_(wf_endpoint_done) struct wf_endpoint spec = { 0 };
-	const struct ctl_network *network;
+	const struct ctl_network *network = wf_ctl_network_find(control, spec->network);
 	struct ctl_remote *remote;
 	struct ctl_node *node;
-	int r = wf_endpoint_from_json(&spec, document, err);
+	int r;
 
-	if (r < 0)
-		return r;
-	network = wf_ctl_network_find(control, spec.network);
 	/* one that ends at its node is no business of others */
 	if (!network || !wf_ctl_is_overlay(network))
 		return 0;
-	if (spec.phase != WF_ENDPOINT_READY) {
-		wf_ctl_remote_drop(control, spec.meta.name);
+	if (spec->phase != WF_ENDPOINT_READY) {
+		wf_ctl_remote_drop(control, spec->meta.name);
 		return 0;
 	}
-	r = wf_ctl_node_get(control, spec.node, &node, err);
+	r = wf_ctl_node_get(control, spec->node, &node, err);
 	if (r < 0)
 		return r;
-	remote = make_remote(&spec, node);
-	if (!remote || wf_ctl_crowd_join(control, remote, &spec) < 0) {
+	remote = make_remote(spec, node);
+	if (!remote || wf_ctl_crowd_join(control, remote, spec) < 0) {
 		free(remote);
 		return wf_fail(err, -ENOMEM, "out of memory");
 	}
 	return replace(control, remote, err);
+}
+
+int wf_ctl_remote_put(struct wf_control *control, const json_t *document, struct wf_err *err)
+{
+	_cleanup_(wf_endpoint_done) struct wf_endpoint spec = { 0 };
+	int r = wf_endpoint_from_json(&spec, document, err);
+
+	return r < 0 ? r : put(control, &spec, err);
+}
+
+int wf_ctl_remote_take(struct wf_control *control, const char *text, size_t len, struct wf_err *err)
+{
+	_cleanup_(wf_endpoint_done) struct wf_endpoint spec = { 0 };
+	int r;
+
+	if (!wf_ctl_is_shared(control) || !wf_endpoint_read_brief(&spec, text, len) ||
+	    strcmp(spec.node, control->config.node_name) == 0)
+		return 0;
+	r = put(control, &spec, err);
+	return r < 0 ? r : 1;
 }
 
 void wf_ctl_remote_drop(struct wf_control *control, const char *name)
@@ -342,6 +356,8 @@ int wf_ctl_remotes_judge(struct wf_control *control, struct wf_err *err)
 	size_t at = 0;
 	int r = 0;
 
+	wf_policy_engine_remotes_expect(control->policy.engine, control->cluster.remotes.count,
+					control->cluster.addresses.count);
 	while (r == 0 && (remote = wf_ctl_remote_walk(control, &at)))
 		r = judge(control, remote, err);
 	return r;
@@ -367,18 +383,58 @@ static void compare(const struct wf_addr *addr, const struct wf_remote_value *va
 		comparison->result = wf_dp_remote_clear(control->dp, addr);
 }
 
+/* Addresses that are to be written, some at a time. */
+struct writing {
+	struct wf_control *control;
+	struct wf_addr addrs[WF_DP_REMOTES_AT_ONCE];
+	struct wf_remote_value values[WF_DP_REMOTES_AT_ONCE];
+	uint32_t count;
+};
+
+static int write_out(struct writing *writing, struct wf_err *err)
+{
+	uint32_t count = writing->count;
+
+	writing->count = 0;
+	return wf_dp_remotes_set(writing->control->dp, writing->addrs, writing->values, count, err);
+}
+
+/* But for addresses that are noted to be right. */
+static int write_remote(struct writing *writing, const struct ctl_remote *remote,
+			struct wf_err *err)
+{
+	uint32_t all = (1U << remote->addr_count) - 1;
+	struct wf_remote_value value;
+	int r = 0;
+
+	if (remote->right == all || !value_of(writing->control, remote, &value))
+		return 0;
+	for (size_t i = 0; r == 0 && i < remote->addr_count; i++) {
+		if (remote->right & 1U << i)
+			continue;
+		writing->addrs[writing->count] = remote->addrs[i].addr;
+		writing->values[writing->count++] = value;
+		if (writing->count == WF_DP_REMOTES_AT_ONCE)
+			r = write_out(writing, err);
+	}
+	return r;
+}
+
 int wf_ctl_remotes_program(struct wf_control *control, struct wf_err *err)
 {
 	struct comparison comparison = { .control = control };
+	struct writing writing = { .control = control };
 	int r = wf_dp_remote_visit(control->dp, compare, &comparison, err);
 	struct ctl_remote *remote;
 	size_t at = 0;
 
 	while ((remote = wf_ctl_remote_walk(control, &at))) {
 		if (r == 0)
-			r = program(control, remote, err);
+			r = write_remote(&writing, remote, err);
 		remote->right = 0;
 	}
+	if (r == 0)
+		r = write_out(&writing, err);
 	if (r == 0)
 		r = wf_ctl_node_hosts_program(control, err);
 	return r < 0 ? r : comparison.result;

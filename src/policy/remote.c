@@ -129,6 +129,13 @@ static int make(struct wf_policy_engine *engine, const char *name,
 			   from->addr_count, ret_node);
 }
 
+void wf_policy_engine_remotes_expect(struct wf_policy_engine *engine, size_t count,
+				     size_t addresses)
+{
+	(void)wf_set_reserve(&engine->remotes.nodes, count);
+	(void)wf_set_reserve(&engine->objects.places, addresses);
+}
+
 int wf_policy_engine_remote_put(struct wf_policy_engine *engine, const char *name,
 				const struct wf_policy_member *member, struct wf_err *err)
 {

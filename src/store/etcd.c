@@ -105,12 +105,12 @@ static int etcd_list(struct wf_store *store, const char *kind, json_t **ret_arra
 	return mirror->ops->list(mirror, kind, ret_array, ret_revision, err);
 }
 
-static int etcd_visit(struct wf_store *store, const char *kind, wf_store_visit_fn visit,
-		      void *context, struct wf_err *err)
+static int etcd_visit(struct wf_store *store, const char *kind, wf_store_text_fn take,
+		      wf_store_visit_fn visit, void *context, struct wf_err *err)
 {
 	struct wf_store *mirror = etcd_of(store)->mirror;
 
-	return mirror->ops->visit(mirror, kind, visit, context, err);
+	return mirror->ops->visit(mirror, kind, take, visit, context, err);
 }
 
 static int etcd_history(struct wf_store *store, const char *kind, uint64_t after,
@@ -205,12 +205,6 @@ static struct wf_etcd *make(const struct wf_store_etcd_options *options)
 	return etcd;
 }
 
-static int count_document(const struct wf_local_row *row, void *context, struct wf_err *err)
-{
-	*(size_t *)context += row->kind[0] != '.';
-	return 0;
-}
-
 static int open_mirror(struct wf_etcd *etcd, const char *path, struct wf_err *err)
 {
 	int r = path ? wf_store_sqlite_open(path, &etcd->mirror, err)
@@ -218,9 +212,6 @@ static int open_mirror(struct wf_etcd *etcd, const char *path, struct wf_err *er
 
 	if (r == 0)
 		r = wf_etcd_identity_load(etcd, err);
-	if (r == 0)
-		r = wf_etcd_mirror(etcd)->rows->walk(wf_etcd_mirror(etcd), NULL, 0, count_document,
-						     &etcd->documents, err);
 	if (r < 0)
 		return wf_wrap(err, r, "mirror of etcd");
 	etcd->store.revision = etcd->mirror->revision;

@@ -62,6 +62,23 @@ bool wf_etcd_guard_list(struct wf_etcd *etcd, size_t count, size_t total)
 	return false;
 }
 
+static int count_document(const struct wf_local_row *row, void *context, struct wf_err *err)
+{
+	(void)err;
+	*(size_t *)context += row->kind[0] != '.';
+	return 0;
+}
+
+/* Counted when somebody asks for it: a start need not look at every document for it. */
+static size_t count_documents(struct wf_etcd *etcd)
+{
+	struct wf_local *mirror = wf_etcd_mirror(etcd);
+
+	if (!etcd->documents)
+		(void)mirror->rows->walk(mirror, NULL, 0, count_document, &etcd->documents, NULL);
+	return etcd->documents;
+}
+
 bool wf_etcd_guard_watch(struct wf_etcd *etcd, const struct wf_etcd_change *change)
 {
 	struct wf_local *mirror = wf_etcd_mirror(etcd);
@@ -84,5 +101,5 @@ bool wf_etcd_guard_watch(struct wf_etcd *etcd, const struct wf_etcd_change *chan
 			count++;
 		name[-1] = '/';
 	}
-	return !is_many(count, etcd->documents);
+	return !is_many(count, count_documents(etcd));
 }

@@ -102,7 +102,7 @@ struct wf_etcd {
 	/* audit */
 	struct wf_etcd_audit *audit; /* owned; NULL: none is under way */
 	uint64_t audit_ms;           /* when the next is due */
-	size_t documents;            /* in the mirror when last counted */
+	size_t documents;            /* in the mirror when last counted; 0: not yet */
 	struct wf_store_counters counters;
 };
 

@@ -74,6 +74,7 @@ static int local_get(struct wf_store *store, const char *kind, const char *name,
 }
 
 struct document_visit {
+	wf_store_text_fn take; /* NULL: nobody wants texts */
 	wf_store_visit_fn visit;
 	void *context;
 };
@@ -82,16 +83,19 @@ static int pass_document(const struct wf_local_row *row, void *context, struct w
 {
 	const struct document_visit *to = context;
 	_cleanup_json_ json_t *document = NULL;
-	int r = wf_local_parse(row, &document, err);
+	int r = to->take ? to->take(row->text, row->len, to->context, err) : 0;
 
+	if (r)
+		return r < 0 ? r : 0;
+	r = wf_local_parse(row, &document, err);
 	return r < 0 ? r : to->visit(document, to->context, err);
 }
 
-static int local_visit(struct wf_store *store, const char *kind, wf_store_visit_fn visit,
-		       void *context, struct wf_err *err)
+static int local_visit(struct wf_store *store, const char *kind, wf_store_text_fn take,
+		       wf_store_visit_fn visit, void *context, struct wf_err *err)
 {
 	struct wf_local *local = (struct wf_local *)store;
-	struct document_visit to = { .visit = visit, .context = context };
+	struct document_visit to = { .take = take, .visit = visit, .context = context };
 
 	return local->rows->walk(local, kind, 0, pass_document, &to, err);
 }

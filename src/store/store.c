@@ -182,7 +182,13 @@ int wf_store_list(struct wf_store *store, const char *kind, json_t **ret_array,
 int wf_store_visit(struct wf_store *store, const char *kind, wf_store_visit_fn visit, void *context,
 		   struct wf_err *err)
 {
-	return store->ops->visit(store, kind, visit, context, err);
+	return store->ops->visit(store, kind, NULL, visit, context, err);
+}
+
+int wf_store_visit_texts(struct wf_store *store, const char *kind, wf_store_text_fn take,
+			 wf_store_visit_fn visit, void *context, struct wf_err *err)
+{
+	return store->ops->visit(store, kind, take, visit, context, err);
 }
 
 int wf_store_commit(struct wf_store *store, const struct wf_store_write *writes, size_t count,

@@ -103,6 +103,14 @@ int wf_store_visit(struct wf_store *store, const char *kind, wf_store_visit_fn v
 		   struct wf_err *err);
 
 /*
+ * The same; each document is offered as the text that it is kept as first, whose resourceVersion means nothing.
+ * 1: that was enough; 0: it is wanted as a document.
+ */
+typedef int (*wf_store_text_fn)(const char *text, size_t len, void *context, struct wf_err *err);
+int wf_store_visit_texts(struct wf_store *store, const char *kind, wf_store_text_fn take,
+			 wf_store_visit_fn visit, void *context, struct wf_err *err);
+
+/*
  * Applies all writes or none. -ESTALE: an expected revision did not match (err names the object);
  * -EEXIST: expected absent, but it is there; -ENOENT: DELETE of what is not there;
  * -ENOSPC, -EROFS, -EIO from the disk; -EINVAL: a name that is none, a document that cannot be

@@ -20,13 +20,14 @@
 #include "weftd/ranges.h"
 #include "weftd/store.h"
 
-#define DEFAULT_CONFIG    "/etc/weft/weft.yaml"
-#define MAX_CONFIG_BYTES  (1U << 20)
-#define MAX_COOL_DOWN_MS  86400000
-#define MAX_NODE_GRACE_MS 2592000000ULL
-#define MIN_NODE_PROBE_MS 1000
-#define MAX_NODE_PROBE_MS 3600000
-#define MAX_ROTATE_MS     31536000000ULL
+#define DEFAULT_CONFIG     "/etc/weft/weft.yaml"
+#define MAX_CONFIG_BYTES   (1U << 20)
+#define MAX_COOL_DOWN_MS   86400000
+#define MAX_NODE_GRACE_MS  2592000000ULL
+#define MIN_NODE_PROBE_MS  1000
+#define MAX_NODE_PROBE_MS  3600000
+#define MAX_ROTATE_MS      31536000000ULL
+#define MAX_ATTACH_WAIT_MS 10000
 
 static const char *const formats[] = { "table", "json", NULL };
 static const char *const xdp_modes[] = { "off", "auto", "native", NULL };
@@ -279,6 +280,22 @@ const struct wf_option weftd_options[] = {
 	  .help = "how often each other node is asked by ICMP whether it is reached, how fast and "
 		  "with how large packets; 0: never",
 	  .check = check_node_probe },
+	{ .name = "attach-wait",
+	  .type = WF_OPTION_DURATION,
+	  .offset = MEMBER(attach_wait_ms),
+	  .fallback = "50ms",
+	  .max = MAX_ATTACH_WAIT_MS,
+	  .value = "TIME",
+	  .help = "how long an attach waits at most until the other nodes have its address in "
+		  "force; 0: not at all" },
+	{ .name = "news-port",
+	  .type = WF_OPTION_U64,
+	  .offset = MEMBER(news_port),
+	  .fallback = "51822",
+	  .min = 1,
+	  .max = UINT16_MAX,
+	  .value = "PORT",
+	  .help = "UDP port by which nodes ask each other for that; on every node the same" },
 	{ .name = "uplinks",
 	  .type = WF_OPTION_STRING,
 	  .offset = MEMBER(uplinks),

@@ -32,6 +32,8 @@ struct weftd_config {
 	uint64_t overlay_port;
 	uint64_t node_grace_ms;
 	uint64_t node_probe_ms;
+	uint64_t attach_wait_ms;
+	uint64_t news_port;
 	char *encryption;
 	uint64_t encryption_port;
 	uint64_t encryption_rotate_ms;

@@ -194,6 +194,8 @@ static int open_parts(struct daemon *daemon, struct wf_err *err)
 	control.overlay_port = (uint16_t)config->overlay_port;
 	control.node_grace_ms = config->node_grace_ms;
 	control.node_probe_ms = config->node_probe_ms;
+	control.attach_wait_ms = config->attach_wait_ms;
+	control.news_port = (uint16_t)config->news_port;
 	control.state_dir = config->state_dir;
 	control.encryption = wf_encryption_from_name(config->encryption);
 	control.encryption_port = (uint16_t)config->encryption_port;

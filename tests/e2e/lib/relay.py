@@ -26,11 +26,13 @@ class Relay:
     """Two taps, each in its namespace, with a thread between them.
 
     delay: seconds that each frame takes in each direction; may be changed while it runs.
+    slow: which frames that is for; the others take no time. None: all.
     """
 
     def __init__(self, left, right):
         self.fds = [open_tap(*left), open_tap(*right)]
         self.delay = 0.0
+        self.slow = None
         self.ending = False
         self.thread = threading.Thread(target=self.run, daemon=True)
         self.thread.start()
@@ -41,7 +43,8 @@ class Relay:
                 frame = os.read(fd, 65536)
             except OSError:
                 continue
-            heapq.heappush(waiting, (time.monotonic() + self.delay, next(order),
+            delay = self.delay if self.slow is None or self.slow(frame) else 0.0
+            heapq.heappush(waiting, (time.monotonic() + delay, next(order),
                                      self.fds[1 - self.fds.index(fd)], frame))
 
     @staticmethod

@@ -172,6 +172,36 @@ static void test_no_memory(void **state)
 	wf_set_done(&set);
 }
 
+/* What there is room for needs no memory to be added, and what was there is still found. */
+static void test_room(void **state)
+{
+	struct wf_set set = { .ops = &ops };
+	size_t count = 0, slots;
+
+	make_things();
+	for (; count < 100; count++) {
+		assert_int_equal(wf_set_add(&set, &things[count]), 0);
+		things[count].is_in = true;
+	}
+	fail_alloc_arm(0);
+	assert_int_equal(wf_set_reserve(&set, THINGS), -ENOMEM);
+	assert_true(fail_alloc_disarm());
+	check_all(&set, count);
+	assert_int_equal(wf_set_reserve(&set, THINGS), 0);
+	check_all(&set, count);
+	slots = set.slot_count;
+	for (; count < THINGS; count++) {
+		assert_int_equal(wf_set_add(&set, &things[count]), 0);
+		things[count].is_in = true;
+	}
+	assert_int_equal(set.slot_count, slots);
+	/* for fewer there is room already */
+	assert_int_equal(wf_set_reserve(&set, 10), 0);
+	assert_int_equal(set.slot_count, slots);
+	check_all(&set, count);
+	wf_set_done(&set);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -179,6 +209,7 @@ int main(void)
 		cmocka_unit_test(test_same_key),
 		cmocka_unit_test(test_filled_by_a_walk),
 		cmocka_unit_test(test_no_memory),
+		cmocka_unit_test(test_room),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -84,6 +84,10 @@ int __real_wf_store_visit(struct wf_store *store, const char *kind, wf_store_vis
 			  void *context, struct wf_err *err);
 int __wrap_wf_store_visit(struct wf_store *store, const char *kind, wf_store_visit_fn visit,
 			  void *context, struct wf_err *err);
+int __real_wf_store_visit_texts(struct wf_store *store, const char *kind, wf_store_text_fn take,
+				wf_store_visit_fn visit, void *context, struct wf_err *err);
+int __wrap_wf_store_visit_texts(struct wf_store *store, const char *kind, wf_store_text_fn take,
+				wf_store_visit_fn visit, void *context, struct wf_err *err);
 int __real_wf_store_commit(struct wf_store *store, const struct wf_store_write *writes,
 			   size_t count, enum wf_store_durability durability,
 			   uint64_t *ret_revision, struct wf_err *err);
@@ -113,6 +117,14 @@ int __wrap_wf_store_visit(struct wf_store *store, const char *kind, wf_store_vis
 	int r = fake_gate_pass(FAKE_STORE, "wf_store_visit", -EIO, err);
 
 	return r < 0 ? r : __real_wf_store_visit(store, kind, visit, context, err);
+}
+
+int __wrap_wf_store_visit_texts(struct wf_store *store, const char *kind, wf_store_text_fn take,
+				wf_store_visit_fn visit, void *context, struct wf_err *err)
+{
+	int r = fake_gate_pass(FAKE_STORE, "wf_store_visit_texts", -EIO, err);
+
+	return r < 0 ? r : __real_wf_store_visit_texts(store, kind, take, visit, context, err);
 }
 
 int __wrap_wf_store_commit(struct wf_store *store, const struct wf_store_write *writes,

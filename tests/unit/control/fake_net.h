@@ -8,6 +8,7 @@
 #define WEFT_TESTS_FAKE_NET_H
 
 #include "base/str.h"
+#include "net/ask.h"
 #include "net/net.h"
 #include "net/wireguard.h"
 
@@ -19,6 +20,19 @@ struct fake_echo {
 	unsigned int sockets, sent;
 };
 struct fake_echo *fake_net_echo(void);
+
+/* fake_net_ask.c: how questions between the nodes of this process fare; to be set by tests. */
+struct fake_ask {
+	bool is_cut;       /* what is sent is lost */
+	bool is_forbidden; /* no socket */
+	unsigned int sockets, questions, answers;
+};
+struct fake_ask *fake_net_ask(void);
+/* As if somebody had sent it: from "192.0.2.9" to "192.0.2.1". */
+void fake_net_forge(const char *from, const char *to, enum wf_ask_what what, uint64_t cookie,
+		    uint64_t revision);
+/* The last message that was sent to an address, whether it came or not. */
+const struct wf_ask_message *fake_net_asked(const char *to);
 
 struct wf_net *fake_net_new(void);
 void fake_net_free(struct wf_net **net);

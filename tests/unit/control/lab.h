@@ -24,14 +24,15 @@ struct lab {
 	struct wf_net *net;
 	struct event_base *loop;
 	struct wf_control *control;
-	struct wf_err err;     /* of the last operation */
-	json_t *answer;        /* owned; of the last operation that has one */
-	uint64_t cool_down_ms; /* for networks that do not say */
-	const char *node;      /* its name; borrowed */
-	const char *node_ip;   /* NULL: the store is its own */
-	uint64_t probe_ms;     /* how often it asks whether others are reached; 0: never */
-	const char *state_dir; /* for the node's key; NULL: none; borrowed */
-	bool is_guest;         /* the store is another lab's */
+	struct wf_err err;       /* of the last operation */
+	json_t *answer;          /* owned; of the last operation that has one */
+	uint64_t cool_down_ms;   /* for networks that do not say */
+	const char *node;        /* its name; borrowed */
+	const char *node_ip;     /* NULL: the store is its own */
+	uint64_t probe_ms;       /* how often it asks whether others are reached; 0: never */
+	uint64_t attach_wait_ms; /* an attach waits so long for others to know; 0: not at all */
+	const char *state_dir;   /* for the node's key; NULL: none; borrowed */
+	bool is_guest;           /* the store is another lab's */
 };
 
 /* An empty host with namespaces /fake/c0 to /fake/c7, and control started on it. */

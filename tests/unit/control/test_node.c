@@ -181,9 +181,122 @@ static void test_a_lost_node_is_forgotten(void **state)
 	assert_null(wf_ctl_endpoint_find(pair->b->control, "db0"));
 }
 
+/* Many endpoints go in few transactions, and others are not kept waiting for all of them. */
+static void test_many_endpoints_of_a_lost_node(void **state)
+{
+	struct pair *pair = *state;
+	uint64_t before;
+	size_t left, parts = 0;
+
+	for (unsigned int i = 0; i < 44; i++) {
+		lab_use(pair->b);
+		assert_int_equal(lab_attach(pair->b,
+					    "{'network':'over','name':'db%u','netns':'/fake/c%u',"
+					    "'ifname':'eth%u','owner':'cli'}",
+					    i, i % 8, i / 8),
+				 0);
+	}
+	pair_settle(pair);
+	lab_use(pair->b);
+	lab_stop(pair->b);
+	forget_lease(pair->a, "b");
+	lab_use(pair->a);
+	lab_settle(pair->a);
+	/* one is gone half: its address has somebody else by now */
+	pair_write(pair->a, WF_KIND_ENDPOINT, "db3", NULL);
+	fake_clock_advance_ms(61000);
+	before = wf_store_revision(pair->a->store);
+	left = wf_ctl_node_find(pair->a->control, "b")->remote_count;
+	while (wf_ctl_nodes_expire(pair->a->control)) {
+		const size_t now = wf_ctl_node_find(pair->a->control, "b")->remote_count;
+
+		assert_true(now < left);
+		left = now;
+		parts++;
+	}
+	assert_int_equal(parts, 1);
+	assert_int_equal(wf_ctl_node_find(pair->a->control, "b")->remote_count, 0);
+	/* eight endpoints in each, and the one part of which something was gone */
+	assert_true(wf_store_revision(pair->a->store) - before <= 44 / 8 + 1 + 8);
+	for (unsigned int i = 0; i < 44; i++) {
+		char name[8];
+
+		(void)snprintf(name, sizeof(name), "db%u", i);
+		assert_false(is_stored(pair->a, WF_KIND_ENDPOINT, name));
+	}
+	assert_int_equal(fake_dp_remote_count(pair->a->dp), 1);
+	/* of what was gone half nothing is touched */
+	assert_int_equal(pair_leased(pair->a), 1);
+}
+
+/* Deleted while endpoints of it are left: its number is free when these have gone. */
+static void test_the_number_of_a_deleted_node(void **state)
+{
+	struct pair *pair = *state;
+	uint32_t number;
+
+	assert_int_equal(pair_attach(pair->b, "db", ""), 0);
+	lab_stop(pair->b);
+	lab_use(pair->a);
+	forget_lease(pair->a, "b");
+	lab_settle(pair->a);
+	number = wf_ctl_node_find(pair->a->control, "b")->number;
+	pair_write(pair->a, WF_KIND_NODE, "b", NULL);
+	lab_settle(pair->a);
+	assert_false(wf_ctl_nodes_expire(pair->a->control));
+	assert_non_null(wf_ctl_node_find(pair->a->control, "b"));
+	pair_write(pair->a, WF_KIND_ENDPOINT, "db", NULL);
+	lab_settle(pair->a);
+	assert_false(wf_ctl_nodes_expire(pair->a->control));
+	assert_null(wf_ctl_node_find(pair->a->control, "b"));
+	assert_null(pair->a->control->cluster.by_number[number]);
+}
+
+/* It says that it is at an address, and has its host's in "over", which comes last. */
+static void learn(struct lab *lab, const char *at, struct wf_node_host *host)
+{
+	struct wf_addr addrs[2] = { [1] = host->addr };
+	const struct wf_node spec = { .meta = { .name = "far" },
+				      .addrs = addrs,
+				      .addr_count = 2,
+				      .hosts = host,
+				      .host_count = 1 };
+
+	assert_int_equal(wf_addr_parse(at, &addrs[0]), 0);
+	lab_use(lab);
+	assert_int_equal(wf_ctl_node_learn(lab->control, "far", &spec, NULL), 0);
+}
+
+/* No tunnel leads to a node of the other family; what its host has is not given out all the same. */
+static void test_a_node_of_the_other_family(void **state)
+{
+	struct pair *pair = *state;
+	struct wf_node_host host = { .network = "over" };
+	struct wf_control *control = pair->a->control;
+	struct ctl_node *far;
+
+	assert_int_equal(wf_addr_parse("10.5.0.2", &host.addr), 0);
+	learn(pair->a, "2001:db8::7", &host);
+	far = wf_ctl_node_find(control, "far");
+	assert_non_null(far);
+	assert_true(wf_addr_is_zero(&far->underlay));
+	assert_int_equal(far->host_count, 1);
+	assert_int_equal(pair_attach(pair->a, "web", ""), 0);
+	assert_string_equal(lab_address(pair->a), "10.5.0.3");
+	/* it has an address of ours, and then has none any more */
+	learn(pair->a, "192.0.2.7", &host);
+	assert_true(wf_ctl_is_peer(control, far));
+	learn(pair->a, "2001:db8::7", &host);
+	assert_false(wf_ctl_is_peer(control, far));
+	assert_int_equal(far->host_count, 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		PAIR_CASE(test_many_endpoints_of_a_lost_node),
+		PAIR_CASE(test_the_number_of_a_deleted_node),
+		PAIR_CASE(test_a_node_of_the_other_family),
 		PAIR_CASE(test_names_and_addresses_of_nodes),
 		PAIR_CASE(test_lost_node),
 		PAIR_CASE(test_own_documents_come_back),

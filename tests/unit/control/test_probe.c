@@ -152,6 +152,26 @@ static void test_off_and_forbidden(void **state)
 	assert_non_null(strstr(said, "node is not asked whether it is reached"));
 }
 
+/* What was learnt of a way stays when only the link-local address is another one. */
+static void test_another_link_local_address(void **state)
+{
+	struct pair *pair = *state;
+	struct wf_addr addr;
+	struct wf_node spec = { .meta = { .name = "b" }, .addrs = &addr, .addr_count = 1 };
+	const struct ctl_probe *before;
+
+	start_asking(pair->a, 20);
+	json_decref(asked(pair->a, "b", 1, "reachable"));
+	before = wf_ctl_node_find(pair->a->control, "b")->probe;
+	assert_int_equal(wf_addr_parse("192.0.2.2", &addr), 0);
+	assert_int_equal(wf_addr_parse("fe80::77", &spec.link_local), 0);
+	assert_int_equal(wf_ctl_node_learn(pair->a->control, "b", &spec, NULL), 0);
+	assert_true(wf_addr_equal(&wf_ctl_node_find(pair->a->control, "b")->link_local,
+				  &spec.link_local));
+	assert_ptr_equal(wf_ctl_node_find(pair->a->control, "b")->probe, before);
+	json_decref(asked(pair->a, "b", 1, "reachable"));
+}
+
 /* Who is alone has no socket and no timer; who was deleted is not asked any more. */
 static void test_nobody_else(void **state)
 {
@@ -177,7 +197,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		CASE(test_what_is_told),   CASE(test_a_smaller_way_is_told_once),
 		CASE(test_nobody_answers), CASE(test_off_and_forbidden),
-		CASE(test_nobody_else),
+		CASE(test_nobody_else),    CASE(test_another_link_local_address),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
