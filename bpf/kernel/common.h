@@ -201,6 +201,11 @@ static __always_inline struct wf_verdict_value *wf_map_verdict(__u32 index)
 	return bpf_map_lookup_elem(&wf_verdicts, &index);
 }
 
+static __always_inline struct wf_route_value *wf_map_route(__u32 index)
+{
+	return bpf_map_lookup_elem(&wf_routes, &index);
+}
+
 static __always_inline struct wf_policy_memo *wf_map_policy_memo(__u32 index)
 {
 	return bpf_map_lookup_elem(&wf_policy_memos, &index);
