@@ -25,6 +25,20 @@
 #define WF_FAMILY_IPV4 2
 #define WF_FAMILY_IPV6 10
 
+/*
+ * Copies `len` bytes, a constant, from or to a packet. Without a promise of alignment the compiler
+ * copies byte by byte; every CPU that has a JIT reads words wherever they are.
+ */
+static __always_inline void wf_copy(void *to, const void *from, __u32 len)
+{
+	if (len % 4)
+		__builtin_memcpy(__builtin_assume_aligned(to, 2), __builtin_assume_aligned(from, 2),
+				 len);
+	else
+		__builtin_memcpy(__builtin_assume_aligned(to, 4), __builtin_assume_aligned(from, 4),
+				 len);
+}
+
 static __always_inline __u64 wf_now_ns(void)
 {
 	return bpf_ktime_get_ns();
@@ -185,6 +199,11 @@ static __always_inline struct wf_counter *wf_map_policy_hit(__u32 rule)
 static __always_inline struct wf_verdict_value *wf_map_verdict(__u32 index)
 {
 	return bpf_map_lookup_elem(&wf_verdicts, &index);
+}
+
+static __always_inline struct wf_route_value *wf_map_route(__u32 index)
+{
+	return bpf_map_lookup_elem(&wf_routes, &index);
 }
 
 static __always_inline struct wf_policy_memo *wf_map_policy_memo(__u32 index)

@@ -452,6 +452,17 @@ struct {
 } wf_policy_memos __weak SEC(".maps");
 
 /*
+ * Routes of the last moment. Written and read by XDP alone, not pinned. Bound: WF_ROUTE_SLOTS per
+ * CPU; of what is overwritten the kernel is asked again.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, WF_ROUTE_SLOTS);
+	__type(key, __u32);
+	__type(value, struct wf_route_value);
+} wf_routes __weak SEC(".maps");
+
+/*
  * What a program knows of the packet at hand (lib/work.h); of no use after it. Written and read by
  * the programs alone. Pinned, because while programs are replaced one of the old build calls a
  * stage of the new one. One entry per CPU.

@@ -44,6 +44,7 @@ static __always_inline int wf_conn_read(__u32 ref, const struct wf_tuple *tuple,
 	ret_hit->to.dport = other->sport;
 	ret_hit->to.proto = other->proto;
 	ret_hit->to.site = other->site;
+	ret_hit->to.pad = 0;
 	ret_hit->index = index;
 	ret_hit->guard = guard;
 	ret_hit->dir = dir;
@@ -57,12 +58,18 @@ static __always_inline int wf_conn_read(__u32 ref, const struct wf_tuple *tuple,
 	return wf_read32(&conn->guard) == guard;
 }
 
-WF_GLOBAL int wf_conn_search(const struct wf_tuple *tuple, struct wf_conn_hit *ret_hit)
+/*
+ * Whether the tuple is in force; if so *ret_hit says all about it, otherwise nothing but guard 0. 1
+ * or 0.
+ */
+static __always_inline int wf_conn_find_here(const struct wf_tuple *tuple,
+					     struct wf_conn_hit *ret_hit)
 {
 	struct wf_conn_state *state = wf_map_conn_state();
 	struct wf_conn_spot spot;
 
-	if (!state || !tuple || !ret_hit)
+	ret_hit->guard = 0;
+	if (!state)
 		return 0;
 	spot = wf_conn_spot(state, tuple);
 	if (!spot.bucket)
@@ -75,11 +82,18 @@ WF_GLOBAL int wf_conn_search(const struct wf_tuple *tuple, struct wf_conn_hit *r
 			continue;
 		if (wf_conn_read(ref, tuple, ret_hit))
 			return 1;
+		ret_hit->guard = 0;
 	}
 	return 0;
 }
 
-/* Whether the tuple is in force; if so *ret_hit says all about it. 1 or 0. */
+/* For wf_conn_find(). */
+WF_GLOBAL int wf_conn_search(const struct wf_tuple *tuple, struct wf_conn_hit *ret_hit)
+{
+	return tuple && ret_hit ? wf_conn_find_here(tuple, ret_hit) : 0;
+}
+
+/* The same by a call, for which the verifier wants all of *ret_hit written before. */
 static __always_inline int wf_conn_find(const struct wf_tuple *tuple, struct wf_conn_hit *ret_hit)
 {
 	*ret_hit = (struct wf_conn_hit){};

@@ -298,7 +298,8 @@ static __always_inline int wf_deliver(struct wf_ctx *ctx, const struct ethhdr *e
 	struct wf_remote_value *remote;
 	struct wf_addr_value *value;
 	struct wf_ep_value *peer;
-	__u32 to;
+	__u32 to, flags;
+	int r;
 
 	if (!traffic || !owner)
 		return reason;
@@ -326,7 +327,14 @@ static __always_inline int wf_deliver(struct wf_ctx *ctx, const struct ethhdr *e
 	if (wf_unlikely(!wf_mac_same(eth->h_dest, peer->mac)) &&
 	    wf_ctx_store(ctx, 0, peer->mac, ETH_ALEN) < 0)
 		return -WF_REASON_INTERNAL_ERROR;
-	return wf_to_peer_guarded(ctx, slot, endpoint->flags, ip, to, peer);
+	flags = endpoint->flags | peer->flags;
+	if (wf_guard_cares(ctx, flags)) {
+		r = wf_guard_here(ctx, ip, slot, to,
+				  WF_GUARD_HOW(WF_WAY_PEER, WF_HOOK_FROM_CONTAINER, flags));
+		if (r)
+			return r;
+	}
+	return wf_to_peer(ctx, slot, to, peer);
 }
 
 #endif

@@ -194,9 +194,9 @@ static __always_inline int wf_flow_load(struct wf_ctx *ctx, const struct wf_ip *
 	const void *data = wf_ctx_data(ctx), *end = wf_ctx_end(ctx);
 
 	if (ip->l4 == WF_L4_PLAIN_IPV4 && data + WF_L4_PLAIN_IPV4 + len <= end)
-		__builtin_memcpy(to, data + WF_L4_PLAIN_IPV4, len);
+		wf_copy(to, data + WF_L4_PLAIN_IPV4, len);
 	else if (ip->l4 == WF_L4_PLAIN_IPV6 && data + WF_L4_PLAIN_IPV6 + len <= end)
-		__builtin_memcpy(to, data + WF_L4_PLAIN_IPV6, len);
+		wf_copy(to, data + WF_L4_PLAIN_IPV6, len);
 	else
 		return wf_ctx_load(ctx, ip->l4, to, len);
 	return 0;
@@ -243,13 +243,11 @@ static __always_inline int wf_flow_read_other(struct wf_ctx *ctx, const struct w
  * Fills in the flow of a packet whose headers were parsed: 0 or -reason. Protocols that NAT does
  * not know have ports 0. The packet is not changed.
  */
-WF_GLOBAL int wf_flow_read(struct wf_ctx *ctx, const struct wf_ip *ip, __u32 site,
-			   struct wf_flow *ret_flow)
+static __always_inline int wf_flow_read_here(struct wf_ctx *ctx, const struct wf_ip *ip, __u32 site,
+					     struct wf_flow *ret_flow)
 {
 	int r = 0;
 
-	if (!ip || !ret_flow)
-		return -WF_REASON_INTERNAL_ERROR;
 	__builtin_memset(ret_flow, 0, sizeof(*ret_flow));
 	ret_flow->tuple.src = ip->src;
 	ret_flow->tuple.dst = ip->dst;
@@ -266,6 +264,13 @@ WF_GLOBAL int wf_flow_read(struct wf_ctx *ctx, const struct wf_ip *ip, __u32 sit
 	if (wf_unlikely(ip->fragment && r == 0 && !ret_flow->error_ip))
 		return wf_flow_keep_ports(ip, ret_flow);
 	return r;
+}
+
+WF_GLOBAL int wf_flow_read(struct wf_ctx *ctx, const struct wf_ip *ip, __u32 site,
+			   struct wf_flow *ret_flow)
+{
+	return ip && ret_flow ? wf_flow_read_here(ctx, ip, site, ret_flow)
+			      : -WF_REASON_INTERNAL_ERROR;
 }
 
 #endif

@@ -329,7 +329,7 @@ static __always_inline int wf_uplink_enter(struct wf_ctx *ctx, const struct wf_u
 		wf_uplink_note(ctx, work);
 	if ((interest != WF_INTEREST_HOST && interest != WF_INTEREST_SERVICE) ||
 	    (!(config->flags & WF_CONFIG_SERVICES) && !wf_conn_live()) ||
-	    wf_flow_read(ctx, &work->ip, WF_SITE_EDGE, &work->flow) < 0)
+	    wf_flow_read_here(ctx, &work->ip, WF_SITE_EDGE, &work->flow) < 0)
 		return WF_GO_ON;
 	return wf_uplink_receive(ctx, uplink, config, work);
 }

@@ -141,15 +141,16 @@ static __always_inline int wf_guard_call(struct wf_ctx *ctx, __u32 from, __u32 t
 /*
  * Whether a packet between these ends may be handed over: 0, WF_NEXT(WF_STAGE_POLICY) or -reason.
  * Slots: from is WF_SLOT_NOBODY when only the source address tells; to is WF_SLOT_HOST for the
- * host and for all behind it. how: WF_GUARD_HOW(). A function, so that those who are not guarded do
- * not pay for the room it takes.
+ * host and for all behind it. how: WF_GUARD_HOW(). In place, for what most packets are: a call
+ * costs as much as the answer.
  */
-WF_GLOBAL int wf_guard(struct wf_ctx *ctx, const struct wf_ip *ip, __u32 from, __u32 to, __u32 how)
+static __always_inline int wf_guard_here(struct wf_ctx *ctx, const struct wf_ip *ip, __u32 from,
+					 __u32 to, __u32 how)
 {
 	struct wf_config_value *config = wf_map_config();
 	union wf_conn_bits bits;
 
-	if (!config || !ip)
+	if (!config)
 		return -WF_REASON_INTERNAL_ERROR;
 	if (wf_is_traced(ctx))
 		return wf_guard_call(ctx, from, to, how);
@@ -159,6 +160,12 @@ WF_GLOBAL int wf_guard(struct wf_ctx *ctx, const struct wf_ip *ip, __u32 from, _
 	if (wf_guard_tuple(ctx, ip, &bits) && wf_verdict_holds(config, &bits.tuple, from, to))
 		return 0;
 	return wf_guard_call(ctx, from, to, how);
+}
+
+/* The same as a function, for ways with more callers. */
+WF_GLOBAL int wf_guard(struct wf_ctx *ctx, const struct wf_ip *ip, __u32 from, __u32 to, __u32 how)
+{
+	return ip ? wf_guard_here(ctx, ip, from, to, how) : -WF_REASON_INTERNAL_ERROR;
 }
 
 /* Whether the guard has to look: policies are about one of them, or somebody asks. */

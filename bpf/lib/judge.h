@@ -223,7 +223,7 @@ static __always_inline int wf_judge_is_remembered(const struct wf_work *work)
 static __always_inline int wf_judge_packet(struct wf_ctx *ctx, struct wf_work *work)
 {
 	__u32 site = work->guard.way < WF_WAY_IN ? WF_SITE_CONTAINER : WF_SITE_EDGE;
-	int r = wf_flow_read(ctx, &work->ip, site, &work->flow);
+	int r = wf_flow_read_here(ctx, &work->ip, site, &work->flow);
 
 	if (r == 0 && wf_is_icmp(&work->ip))
 		r = wf_judge_icmp(ctx, work);
@@ -240,7 +240,7 @@ static __always_inline int wf_judge_packet(struct wf_ctx *ctx, struct wf_work *w
 	if (site == WF_SITE_EDGE && work->ip.version == 6 && wf_is_icmp(&work->ip) &&
 	    wf_is_link_icmp6(work->guard.type))
 		return 0;
-	if (!wf_judge_is_pretence(work) && wf_conn_find(&work->flow.tuple, &work->hit) &&
+	if (!wf_judge_is_pretence(work) && wf_conn_find_here(&work->flow.tuple, &work->hit) &&
 	    work->hit.flags & WF_CONN_POLICY)
 		return wf_judge_known(work);
 	return wf_judge_new(work);
@@ -323,7 +323,7 @@ static __always_inline int wf_judge_stage(struct wf_ctx *ctx, struct wf_work *wo
 	__builtin_memset(&work->answer, 0, sizeof(work->answer));
 	wf_barrier();
 	if (work->guard.way < WF_WAY_IN)
-		r = wf_work_parse(ctx, ETH_HLEN, &work->ip);
+		r = wf_work_parse_here(ctx, ETH_HLEN, &work->ip);
 	if (r == 0)
 		r = wf_judge_packet(ctx, work);
 	if (work->guard.is_traced) {

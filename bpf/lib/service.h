@@ -254,7 +254,7 @@ static __always_inline int wf_service_find(struct wf_work *work)
 		return 0;
 	if (flow->error_ip && !wf_addr_same(&flow->tuple.src, &work->ip.src))
 		return 0;
-	if (!wf_conn_find(&flow->tuple, &work->hit) || work->hit.flags & WF_CONN_POLICY)
+	if (!wf_conn_find_here(&flow->tuple, &work->hit) || work->hit.flags & WF_CONN_POLICY)
 		return 0;
 	switch (wf_judge(&work->hit)) {
 	case WF_JUDGE_KEEP: return 1;

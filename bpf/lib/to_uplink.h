@@ -157,7 +157,7 @@ static __always_inline int wf_to_uplink(struct wf_ctx *ctx, struct wf_work *work
 		return WF_GO_ON;
 	work->guard.is_traced = wf_is_traced(ctx);
 	if (live)
-		unread = wf_flow_read(ctx, &work->ip, WF_SITE_EDGE, &work->flow);
+		unread = wf_flow_read_here(ctx, &work->ip, WF_SITE_EDGE, &work->flow);
 	if (live && unread == 0 && !work->guard.is_traced && wf_uplink_find(work, 1))
 		return wf_uplink_known(ctx, work);
 	leaver = wf_uplink_leaver(ctx, uplink, &work->ip, &work->slot);

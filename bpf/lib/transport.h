@@ -81,11 +81,11 @@ static __always_inline int wf_load_l4(struct wf_ctx *ctx, const struct wf_ip *ip
 		return wf_malformed_ip(ip);
 	/* where it nearly always is, without a call: an offset the verifier knows */
 	if (ip->l4 == WF_L4_PLAIN_IPV4 && data + WF_L4_PLAIN_IPV4 + sizeof(*ret_l4) <= end) {
-		__builtin_memcpy(ret_l4, data + WF_L4_PLAIN_IPV4, sizeof(*ret_l4));
+		wf_copy(ret_l4, data + WF_L4_PLAIN_IPV4, sizeof(*ret_l4));
 		return 0;
 	}
 	if (ip->l4 == WF_L4_PLAIN_IPV6 && data + WF_L4_PLAIN_IPV6 + sizeof(*ret_l4) <= end) {
-		__builtin_memcpy(ret_l4, data + WF_L4_PLAIN_IPV6, sizeof(*ret_l4));
+		wf_copy(ret_l4, data + WF_L4_PLAIN_IPV6, sizeof(*ret_l4));
 		return 0;
 	}
 	if (wf_ctx_load(ctx, ip->l4, ret_l4, sizeof(*ret_l4)) < 0)

@@ -53,15 +53,16 @@ static __always_inline struct wf_work *wf_work_begin(__u32 slot, __u32 hook)
 	return work;
 }
 
-/* Takes the headers of a frame, `l3` bytes behind its start: 0 or -reason. */
-WF_GLOBAL int wf_work_parse(struct wf_ctx *ctx, __u32 l3, struct wf_ip *ret_ip)
+/*
+ * Takes the headers of a frame, `l3` bytes behind its start: 0 or -reason. This and others that end
+ * in _here are for the way of most packets, where a call costs as much as some of the work.
+ */
+static __always_inline int wf_work_parse_here(struct wf_ctx *ctx, __u32 l3, struct wf_ip *ret_ip)
 {
 	struct wf_cursor cursor;
 	struct ethhdr *eth;
 	int r;
 
-	if (!ret_ip)
-		return -WF_REASON_INTERNAL_ERROR;
 	wf_cursor_start_at(ctx, l3, &cursor);
 	r = l3 ? wf_parse_eth(&cursor, &eth) : wf_parse_bare(&cursor);
 	if (r < 0)
@@ -73,6 +74,11 @@ WF_GLOBAL int wf_work_parse(struct wf_ctx *ctx, __u32 l3, struct wf_ip *ret_ip)
 	case ETH_P_IPV6: return wf_parse_ipv6(ctx, &cursor, ret_ip);
 	default: return -WF_REASON_UNSUPPORTED_L3;
 	}
+}
+
+WF_GLOBAL int wf_work_parse(struct wf_ctx *ctx, __u32 l3, struct wf_ip *ret_ip)
+{
+	return ret_ip ? wf_work_parse_here(ctx, l3, ret_ip) : -WF_REASON_INTERNAL_ERROR;
 }
 
 /* The packet as if it had been found: what wf_conn_find() would say of a connection just added. */

@@ -12,6 +12,7 @@
 #include "ipv4.h"
 #include "ipv6.h"
 #include "masquerade.h"
+#include "route.h"
 #include "translate.h"
 
 /* Whether frames of that kind are translated here: whole packets of TCP and UDP, no options. */
@@ -25,13 +26,13 @@ static __always_inline int wf_xdp_takes(const struct wf_ip *ip)
 
 /* Changes the frame to what hit says and sends it by the route: an action of XDP. */
 static __always_inline int wf_xdp_send(struct wf_ctx *ctx, struct wf_work *work,
-				       const struct wf_route *route)
+				       const struct wf_route_value *route)
 {
 	/* nothing was changed yet: the stack would say what is wrong with it */
 	if (wf_age(ctx, &work->ip) < 0)
 		return XDP_PASS;
 	if (wf_translate(ctx, work) < 0 ||
-	    wf_ctx_store_fast(ctx, 0, &route->macs, sizeof(route->macs)) < 0)
+	    wf_ctx_store_fast(ctx, 0, route->macs, sizeof(route->macs)) < 0)
 		return XDP_DROP;
 	return route->ifindex == wf_ctx_ifindex(ctx) ? XDP_TX : wf_redirect(route->ifindex);
 }
@@ -58,8 +59,8 @@ static __always_inline int wf_xdp_add(struct wf_ctx *ctx, struct wf_work *work,
 static __always_inline int wf_xdp_begin(struct wf_ctx *ctx, struct wf_work *work)
 {
 	struct wf_tuple *to = &work->hit.to;
+	const struct wf_route_value *route;
 	struct wf_uplink_value *uplink;
-	struct wf_route route = {};
 
 	work->client.addr = work->ip.src;
 	work->client.scope = WF_NETWORK_HOST;
@@ -75,16 +76,17 @@ static __always_inline int wf_xdp_begin(struct wf_ctx *ctx, struct wf_work *work
 	*to = work->flow.tuple;
 	to->dst = work->target.addr;
 	to->dport = work->target.port;
-	if (wf_route_find(ctx, to, wf_ctx_len(ctx) - work->ip.l3, &route) < 0)
+	route = wf_route_find(ctx, to, wf_ctx_len(ctx) - work->ip.l3);
+	if (!route)
 		return XDP_PASS;
-	uplink = wf_map_uplink(route.ifindex);
+	uplink = wf_map_uplink(route->ifindex);
 	if (!uplink || !uplink->l2_bytes)
 		return XDP_PASS;
 	wf_translate_fill(work, WF_SLOT_HOST);
 	if (wf_xdp_add(ctx, work, uplink) < 0)
 		return XDP_PASS;
 	wf_lb_count(work->target.service, 0);
-	return wf_xdp_send(ctx, work, &route);
+	return wf_xdp_send(ctx, work, route);
 }
 
 /* Whether the connection lives behind the stack: it was there before this program was. */
@@ -100,22 +102,25 @@ static __always_inline int wf_xdp_is_behind(struct wf_work *work)
 static __always_inline int wf_xdp(struct wf_ctx *ctx, struct wf_work *work)
 {
 	struct wf_config_value *config = wf_map_config();
-	struct wf_route route = {};
+	const struct wf_route_value *route;
 	struct wf_addr_value *value;
 
 	if (!config || !(config->flags & WF_CONFIG_SERVICES))
 		return XDP_PASS;
-	if (wf_work_parse(ctx, ETH_HLEN, &work->ip) < 0 || !wf_xdp_takes(&work->ip))
+	if (wf_work_parse_here(ctx, ETH_HLEN, &work->ip) < 0 || !wf_xdp_takes(&work->ip))
 		return XDP_PASS;
 	value = wf_address_find(WF_NETWORK_HOST, &work->ip.dst);
-	if (!value || !value->flags || wf_flow_read(ctx, &work->ip, WF_SITE_XDP, &work->flow) < 0)
+	if (!value || !value->flags ||
+	    wf_flow_read_here(ctx, &work->ip, WF_SITE_XDP, &work->flow) < 0)
 		return XDP_PASS;
-	if (wf_conn_find(&work->flow.tuple, &work->hit)) {
+	if (wf_conn_find_here(&work->flow.tuple, &work->hit)) {
 		/* what else is to be done with it, the other program knows */
-		if (wf_judge(&work->hit) != WF_JUDGE_KEEP ||
-		    wf_route_find(ctx, &work->hit.to, wf_ctx_len(ctx) - work->ip.l3, &route) < 0)
+		if (wf_judge(&work->hit) != WF_JUDGE_KEEP)
 			return XDP_PASS;
-		return wf_xdp_send(ctx, work, &route);
+		route = wf_route_find(ctx, &work->hit.to, wf_ctx_len(ctx) - work->ip.l3);
+		if (!route)
+			return XDP_PASS;
+		return wf_xdp_send(ctx, work, route);
 	}
 	if (!wf_may_begin(&work->flow) || (work->ip.proto == IPPROTO_UDP && wf_xdp_is_behind(work)))
 		return XDP_PASS;

@@ -104,17 +104,6 @@ static __always_inline void *wf_ctx_at(const struct wf_ctx *ctx, __u32 offset, _
 	return at + len > wf_ctx_end(ctx) ? NULL : at;
 }
 
-/* Without a promise of alignment the compiler copies byte by byte. `len` must be a constant. */
-static __always_inline void wf_ctx_copy(void *to, const void *from, __u32 len)
-{
-	if (len % 4)
-		__builtin_memcpy(__builtin_assume_aligned(to, 2), __builtin_assume_aligned(from, 2),
-				 len);
-	else
-		__builtin_memcpy(__builtin_assume_aligned(to, 4), __builtin_assume_aligned(from, 4),
-				 len);
-}
-
 /*
  * Reads and writes what nearly every packet has, in place: a quarter of the time of the calls
  * above, for three times the work of the verifier.
@@ -125,7 +114,7 @@ static __always_inline int wf_ctx_load_fast(struct wf_ctx *ctx, __u32 offset, vo
 
 	if (!at)
 		return -1;
-	wf_ctx_copy(to, at, len);
+	wf_copy(to, at, len);
 	return 0;
 }
 
@@ -136,7 +125,7 @@ static __always_inline int wf_ctx_store_fast(struct wf_ctx *ctx, __u32 offset, c
 
 	if (!at)
 		return -1;
-	wf_ctx_copy(at, from, len);
+	wf_copy(at, from, len);
 	return 0;
 }
 
@@ -194,45 +183,6 @@ static __always_inline void wf_ctx_set_mark(struct wf_ctx *ctx, __u32 mark)
 static __always_inline int wf_redirect(__u32 ifindex)
 {
 	return bpf_redirect(ifindex, 0);
-}
-
-/* Where a frame goes next. */
-struct wf_route {
-	__u32 ifindex;
-	struct {
-		__u8 dst[6];
-		__u8 src[6];
-	} macs;
-};
-
-/*
- * The route of a frame of `len` bytes from its IP header on that looks like the tuple: 0, or -1
- * when the stack has to look after it: no route, no neighbour yet, too long for the next link.
- */
-static __always_inline int wf_route_find(struct wf_ctx *ctx, const struct wf_tuple *tuple,
-					 __u32 len, struct wf_route *ret_route)
-{
-	struct bpf_fib_lookup route = {
-		.ifindex = ctx->ingress_ifindex,
-		.l4_protocol = tuple->proto,
-		.tot_len = len,
-	};
-
-	if (tuple->src.halves[0]) {
-		route.family = WF_FAMILY_IPV6;
-		__builtin_memcpy(route.ipv6_src, &tuple->src, sizeof(route.ipv6_src));
-		__builtin_memcpy(route.ipv6_dst, &tuple->dst, sizeof(route.ipv6_dst));
-	} else {
-		route.family = WF_FAMILY_IPV4;
-		route.ipv4_src = tuple->src.words[3];
-		route.ipv4_dst = tuple->dst.words[3];
-	}
-	if (bpf_fib_lookup(ctx, &route, sizeof(route), 0) != BPF_FIB_LKUP_RET_SUCCESS)
-		return -1;
-	ret_route->ifindex = route.ifindex;
-	__builtin_memcpy(ret_route->macs.dst, route.dmac, sizeof(ret_route->macs.dst));
-	__builtin_memcpy(ret_route->macs.src, route.smac, sizeof(ret_route->macs.src));
-	return 0;
 }
 
 #endif

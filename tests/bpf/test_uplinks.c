@@ -672,6 +672,50 @@ static void what_xdp_lets_pass_goes_its_way(void **state)
 	services_step(&error);
 }
 
+/* Sends the packet until it comes out like that; mac: the last byte of the next hop's. */
+static void leaves(const struct step *step, int action, uint8_t mac)
+{
+	static struct wire in, out;
+
+	for (int i = 0; i < 500; i++) {
+		int found = services_run(step, &in, &out);
+
+		if (found == action && (action != XDP_TX || out.bytes[5] == mac))
+			return;
+		usleep(10000);
+	}
+	fail_msg("%s: never action %d", step->name, action);
+}
+
+/* What the kernel said of a route is good for a moment, and for frames that are no longer. */
+static void routes_that_change_are_followed(void **state)
+{
+	const struct step small = {
+		"far node port", XDP_IN, 0, { "192.0.2.2", TO_H, SERVICES_TCP, .dport = 30084 }
+	};
+	static struct wire in, out;
+	struct step large = small;
+
+	large.in.payload = 1000;
+	leaves(&small, XDP_TX, 2);
+	lab_run("ip neigh replace 192.0.2.2 lladdr 02:00:00:00:aa:03 dev uplink nud permanent");
+	leaves(&small, XDP_TX, 3);
+	lab_run("ip neigh del 192.0.2.2 dev uplink");
+	leaves(&small, XDP_PASS, 0);
+	lab_run("ip neigh replace 192.0.2.2 lladdr 02:00:00:00:aa:02 dev uplink nud permanent");
+	leaves(&small, XDP_TX, 2);
+	lab_run("ip route del default");
+	leaves(&small, XDP_PASS, 0);
+	lab_run("ip route add default via 192.0.2.2");
+	leaves(&large, XDP_TX, 2);
+	lab_run("ip route replace default via 192.0.2.2 mtu lock 600");
+	leaves(&large, XDP_PASS, 0);
+	/* remembered now, but not of the large one */
+	leaves(&small, XDP_TX, 2);
+	assert_int_equal(services_run(&large, &in, &out), XDP_PASS);
+	lab_run("ip route replace default via 192.0.2.2");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -689,6 +733,7 @@ int main(void)
 		cmocka_unit_test_setup(what_xdp_lets_pass_goes_its_way, services_begin),
 		cmocka_unit_test_setup(direct_return_behind_the_stack, services_begin),
 		cmocka_unit_test_setup(direct_return_before_the_stack, services_begin),
+		cmocka_unit_test_setup(routes_that_change_are_followed, services_begin),
 	};
 
 	lab_enter();

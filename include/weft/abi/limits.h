@@ -101,6 +101,10 @@
 #define WF_MEMO_BITS  9
 #define WF_MEMO_SLOTS (1 << WF_MEMO_BITS)
 
+/* Routes that each CPU remembers for XDP (power of two, as this many bits say). */
+#define WF_ROUTE_BITS  9
+#define WF_ROUTE_SLOTS (1 << WF_ROUTE_BITS)
+
 /* Ports that masqueraded connections may show, when their own is taken. */
 #define WF_NAT_FIRST_PORT 1024
 #define WF_NAT_LAST_PORT  65535

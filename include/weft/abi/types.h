@@ -170,6 +170,18 @@ struct wf_flow_seen {
 	__u32 stamp_s; /* coarse seconds since boot when last reported */
 };
 
+/* Value of wf_routes (per CPU, direct-mapped by a hash of both addresses): how frames leave. */
+struct wf_route_value {
+	struct wf_addr src; /* of the frame as it leaves */
+	struct wf_addr dst;
+	__u32 from;    /* device that it comes in by */
+	__u32 proto;   /* IPPROTO_* */
+	__u32 len;     /* from the IP header on: what is no longer fits as well */
+	__u32 moment;  /* what it is good for */
+	__u32 ifindex; /* device that it leaves by */
+	__u8 macs[12]; /* destination and source, as a frame has them */
+};
+
 /* Indices of wf_progs: stages that a program reaches by a tail call. Never renumbered. */
 enum wf_stage {
 	WF_STAGE_FROM_HOST,
@@ -198,6 +210,7 @@ _Static_assert(sizeof(struct wf_node_value) == 96, "wf_node_value");
 _Static_assert(sizeof(struct wf_traffic_value) == 64, "wf_traffic_value");
 _Static_assert(sizeof(struct wf_config_value) == 24, "wf_config_value");
 _Static_assert(sizeof(struct wf_flow_seen) == 8, "wf_flow_seen");
+_Static_assert(sizeof(struct wf_route_value) == 64, "wf_route_value");
 _Static_assert(sizeof(struct wf_build_value) == 16, "wf_build_value");
 
 #endif

@@ -28,6 +28,11 @@
 
 #define WF_UNROLL
 
+static inline void wf_copy(void *to, const void *from, __u32 len)
+{
+	memcpy(to, from, len);
+}
+
 static inline __u64 wf_now_ns(void)
 {
 	return (__u64)native.now_s * 1000000000ULL;
