@@ -209,6 +209,12 @@ static __always_inline int wf_ctx_encapsulate(struct wf_ctx *ctx, __u32 bytes)
 					   BPF_F_ADJ_ROOM_ENCAP_L2_ETH);
 }
 
+/* Puts room for an Ethernet header, zeroed, in front of a packet that has none. */
+static __always_inline int wf_ctx_add_eth(struct wf_ctx *ctx)
+{
+	return bpf_skb_change_head(ctx, ETH_HLEN, 0);
+}
+
 /* Takes that away. to_ip6: the inner packet is of IPv6; kernels before 6.3 refuse that. */
 static __always_inline int wf_ctx_decapsulate(struct wf_ctx *ctx, __u32 bytes, int to_ip6)
 {

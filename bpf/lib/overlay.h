@@ -62,6 +62,21 @@ static __always_inline int wf_sealed_end(const struct wf_node_value *self,
 	return 0;
 }
 
+/*
+ * Whether WireGuard can take a container's packet as it is: both ends are in the encrypted network,
+ * and the device knows the receiver's address, as the other node's does the sender's.
+ */
+static __always_inline int wf_is_bound(__u32 from, const struct wf_net_value *network,
+				       const struct wf_node_value *self,
+				       const struct wf_remote_value *remote)
+{
+	const struct wf_ep_value *sender = wf_map_endpoint(from);
+
+	return self->out_ifindex && remote->flags & WF_REMOTE_BOUND &&
+	       network->flags & WF_NET_ENCRYPTED && from != WF_SLOT_HOST && sender &&
+	       sender->network == remote->network;
+}
+
 /* Whether what the sender sends to such a network may be seen on the wire: both are routed. */
 static __always_inline int wf_may_be_plain(__u32 from, __u32 number,
 					   const struct wf_net_value *network)
@@ -137,6 +152,10 @@ static __always_inline int wf_to_remote(struct wf_ctx *ctx, __u32 from,
 	if (!network)
 		return -WF_REASON_NO_NETWORK;
 	if (wf_remote_is_sealed(from, network, remote)) {
+		if (wf_is_bound(from, network, self, remote)) {
+			wf_traffic_count(from, WF_SLOT_NOBODY, wf_ctx_len(ctx));
+			return wf_redirect(self->out_ifindex);
+		}
 		r = network->flags & WF_NET_PLAIN ? -WF_REASON_NODE_BEHIND_ROUTER
 						  : wf_sealed_end(self, node, &end);
 	} else {

@@ -92,6 +92,7 @@ struct ctl_remote {
 	struct ctl_remote *prev_there, *next_there; /* of the node */
 	uint32_t addr_count;
 	uint32_t right; /* scratch: bits of the addresses that the datapath has as they shall be */
+	bool is_bound;  /* WireGuard takes its addresses from its node, and from no other */
 	struct ctl_remote_address addrs[];
 };
 
@@ -274,6 +275,9 @@ struct ctl_remote *wf_ctl_remote_walk(const struct wf_control *control, size_t *
 /* Told to policies at the start, as members are. */
 int wf_ctl_remotes_judge(struct wf_control *control, struct wf_err *err);
 /* Into the datapath's tables, and out of them what is in no document. */
+/* One of them, after something that the datapath shall know of it has changed. */
+int wf_ctl_remote_program(struct wf_control *control, const struct ctl_remote *remote,
+			  struct wf_err *err);
 int wf_ctl_remotes_program(struct wf_control *control, struct wf_err *err);
 /* The endpoint of another node that has an address; NULL: none. */
 struct ctl_remote *wf_ctl_remote_by_address(struct wf_control *control, const struct wf_addr *addr);

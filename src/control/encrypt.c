@@ -17,11 +17,11 @@ WF_LOG_MODULE(encrypt);
 /* WireGuard: outer IP header, UDP, its own header and its tag. */
 #define WIREGUARD_BYTES_IP4 (20 + 8 + 16 + 16)
 #define WIREGUARD_BYTES_IP6 (40 + 8 + 16 + 16)
-/* Beside what the overlay costs already: its outer header is always IPv6. */
-#define MORE_BYTES_IP4 (WIREGUARD_BYTES_IP4 + 20)
-#define MORE_BYTES_IP6 WIREGUARD_BYTES_IP6
+/* What gets outer headers first, which are always IPv6, has room for them: it is fragmented outside. */
+#define OVERLAY_BYTES (14 + 8 + 8 + 40)
 
 #define RETRY_MS    1000
+#define STARTING_MS 20
 #define KEEPALIVE_S 5
 
 static bool is_ip4(const struct wf_control *control)
@@ -31,7 +31,7 @@ static bool is_ip4(const struct wf_control *control)
 
 uint32_t wf_ctl_encrypt_bytes(const struct wf_control *control)
 {
-	return is_ip4(control) ? MORE_BYTES_IP4 : MORE_BYTES_IP6;
+	return is_ip4(control) ? WIREGUARD_BYTES_IP4 : WIREGUARD_BYTES_IP6;
 }
 
 char *wf_ctl_tunnel_name(uint32_t digit, char buf[16])
@@ -168,8 +168,11 @@ static bool greets(const struct wf_control *control, const struct ctl_node *node
 	return tunnel == 0 || strcmp(control->config.node_name, node->name) < 0;
 }
 
-/* All tunnels of all others; *ret_peers is the caller's. */
-static int list_peers(const struct wf_control *control, uint16_t keepalive_s,
+/*
+ * All tunnels of all others, the first of each with the addresses of its node's endpoints, which are
+ * written to bound; *ret_peers is the caller's.
+ */
+static int list_peers(struct wf_control *control, uint16_t keepalive_s, struct wf_addr *bound,
 		      struct wf_wg_peer **ret_peers, size_t *ret_count, struct wf_err *err)
 {
 	size_t room = WF_MAX_TUNNELS * HASH_CNT(by_name, control->cluster.nodes) + 1, count = 0;
@@ -186,6 +189,11 @@ static int list_peers(const struct wf_control *control, uint16_t keepalive_s,
 			peer->endpoint = node->underlay;
 			peer->port = node->tunnels[i].port;
 			peer->keepalive_s = greets(control, node, i) ? keepalive_s : 0;
+			if (i)
+				continue;
+			peer->bound = bound;
+			peer->bound_count = wf_ctl_bound_list(control, node, bound);
+			bound += peer->bound_count;
 		}
 	*ret_peers = peers;
 	*ret_count = count;
@@ -198,25 +206,30 @@ static int sync_device(struct wf_control *control, struct ctl_tunnel *tunnel, bo
 		       struct wf_err *err)
 {
 	_cleanup_free_ struct wf_wg_peer *peers = NULL;
+	_cleanup_free_ struct wf_addr *bound =
+		calloc(wf_ctl_bound_room(control) + 1, sizeof(*bound));
 	char name[16];
 	struct wf_wg_device device = {
 		.name = wf_ctl_tunnel_name(tunnel->digit, name),
 		.run_dir = control->config.run_dir,
 		.port = tunnel->public.port,
-		.mtu = wf_ctl_default_mtu(control) -
-		       (is_ip4(control) ? WIREGUARD_BYTES_IP4 : WIREGUARD_BYTES_IP6),
+		.mtu = wf_ctl_default_mtu(control) - wf_ctl_encrypt_bytes(control) + OVERLAY_BYTES,
 		.address = wf_node_tunnel_address(&tunnel->public),
 	};
 	/* with the next key everybody is greeted: who answers knows it */
-	int r = list_peers(control, is_next ? KEEPALIVE_S : 0, &peers, &device.peer_count, err);
+	int r = bound ? list_peers(control, is_next ? KEEPALIVE_S : 0, bound, &peers,
+				   &device.peer_count, err)
+		      : wf_fail(err, -ENOMEM, "out of memory");
 
-	tunnel->ifindex = 0;
 	if (r < 0)
 		return r;
 	device.peers = peers;
 	memcpy(device.key, tunnel->key, sizeof(device.key));
 	r = wf_net_wg_ensure(control->net, &device, &tunnel->ifindex, err);
 	explicit_bzero(device.key, sizeof(device.key));
+	/* one that does not answer has what it was told before */
+	if (r < 0 && r != -ETIMEDOUT)
+		tunnel->ifindex = 0;
 	/* marks what comes out of it: the overlay believes nothing else */
 	return r < 0 ? r : wf_ctl_ingress_put(control, tunnel->ifindex, WF_DP_FROM_TUNNEL, err);
 }
@@ -264,8 +277,11 @@ static int lead(struct wf_control *control, bool works, struct wf_err *err)
 	const struct ctl_tunnel *tunnel = &control->cluster.encrypt.own[0];
 	const struct wf_prefix prefix = wf_node_tunnel_prefix();
 	struct wf_addr address = wf_node_tunnel_address(&tunnel->public);
-	int r = works ? 0 : wf_dp_node_tunnels_set(control->dp, WF_NODE_SELF, NULL, 0, err);
+	int r = wf_dp_bare_set(control->dp, works && wf_ctl_is_bare(control) ? tunnel->ifindex : 0,
+			       err);
 
+	if (r == 0 && !works)
+		r = wf_dp_node_tunnels_set(control->dp, WF_NODE_SELF, NULL, 0, err);
 	if (r == 0)
 		r = wf_net_wg_route(control->net, &prefix, works ? tunnel->ifindex : 0, &address,
 				    err);
@@ -294,7 +310,9 @@ static int turn_off(struct wf_control *control, struct wf_err *err)
 	if (encrypt->is_swept && !encrypt->is_on && !encrypt->count)
 		return 0;
 	encrypt->is_swept = false;
-	r = wf_dp_node_tunnels_set(control->dp, WF_NODE_SELF, NULL, 0, err);
+	r = wf_dp_bare_set(control->dp, 0, err);
+	if (r == 0)
+		r = wf_dp_node_tunnels_set(control->dp, WF_NODE_SELF, NULL, 0, err);
 	if (r == 0)
 		r = program_all(control, err);
 	if (r == 0)
@@ -317,8 +335,11 @@ static int turn_on(struct wf_control *control, struct wf_err *err)
 
 	if (r == 0)
 		r = sync_devices(control, err);
-	if (lead(control, r == 0, r == 0 ? err : &fault) < 0 && r == 0)
+	/* what does not answer goes on as it was, and packets with it */
+	if (r != -ETIMEDOUT && lead(control, r == 0, r == 0 ? err : &fault) < 0 && r == 0)
 		r = -EIO;
+	if (r == 0)
+		r = wf_ctl_bound_all(control, err);
 	if (r == 0)
 		r = sweep(control, err);
 	if (r == 0 && !encrypt->is_on) {
@@ -346,9 +367,10 @@ void wf_ctl_encrypt_sync(struct wf_control *control)
 	(void)snprintf(encrypt->problem, sizeof(encrypt->problem), "%s",
 		       r < 0 ? fault.message : "");
 	if (r < 0) {
-		wf_log_warning_rl("encryption between nodes does not work", "error=\"%s\"",
-				  fault.message);
-		wf_ctl_encrypt_wake(control, RETRY_MS);
+		if (r != -EAGAIN)
+			wf_log_warning_rl("encryption between nodes does not work", "error=\"%s\"",
+					  fault.message);
+		wf_ctl_encrypt_wake(control, r == -EAGAIN ? STARTING_MS : RETRY_MS);
 	} else if (wanted && wf_ctl_encrypt_next(control)) {
 		wf_ctl_encrypt_wake(control, wf_ctl_encrypt_next(control));
 	}

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * This node's private keys: a file in the state directory that only root reads, replaced as a
- * whole. A line for each: what it is, digit of its device, when it was made, the key.
+ * whole. A line for each: what it is, digit of its device, when it was made, the key, and since when
+ * it is used if another one was before.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -67,8 +68,8 @@ static int read_line(const char *line, size_t len, struct ctl_encrypt *encrypt)
 		return -EINVAL;
 	memcpy(copy, line, len);
 	copy[len] = '\0';
-	if (sscanf(copy, "%7s %" SCNu32 " %" SCNu64 " %47s", role, &tunnel->digit, &tunnel->made_s,
-		   key) != 4 ||
+	if (sscanf(copy, "%7s %" SCNu32 " %" SCNu64 " %47s %" SCNu64, role, &tunnel->digit,
+		   &tunnel->made_s, key, &tunnel->used_s) < 4 ||
 	    tunnel->digit >= WF_MAX_TUNNELS)
 		return -EINVAL;
 	is_current = strcmp(role, CURRENT) == 0;
@@ -114,6 +115,8 @@ int wf_ctl_keys_save(const struct wf_control *control, struct wf_err *err)
 			    i ? second_roles[encrypt->rotation] : CURRENT, encrypt->own[i].digit,
 			    encrypt->own[i].made_s);
 		wf_base64_add(&text, encrypt->own[i].key, sizeof(encrypt->own[i].key));
+		if (encrypt->own[i].used_s)
+			wf_str_addf(&text, " %" PRIu64, encrypt->own[i].used_s);
 		wf_str_add(&text, "\n");
 	}
 	if (!path || text.failed)

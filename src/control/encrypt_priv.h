@@ -15,6 +15,7 @@
 
 struct wf_control;
 struct ctl_node;
+struct ctl_remote;
 
 /* One of this node's keys and the device that has it. */
 struct ctl_tunnel {
@@ -23,6 +24,7 @@ struct ctl_tunnel {
 	uint32_t digit;   /* of the device's name: 0 or 1 */
 	uint32_t ifindex; /* 0: the device is not there */
 	uint64_t made_s;  /* since 1970 */
+	uint64_t used_s;  /* since when in place of another key; 0: it is the first */
 };
 
 enum ctl_rotation {
@@ -64,7 +66,7 @@ void wf_ctl_encrypt_learn_self(struct wf_control *control, const json_t *documen
 /* What this node's document shall say; and that it does. */
 const char *wf_ctl_encrypt_text(const struct wf_control *control, char buf[WF_NODE_TUNNELS_TEXT]);
 void wf_ctl_encrypt_published(struct wf_control *control);
-/* Bytes that an encrypted network's packets have more than those of other overlays. */
+/* Bytes that an encrypted network's packets have more on the wire than in the container. */
 uint32_t wf_ctl_encrypt_bytes(const struct wf_control *control);
 /* Whether a device is one of encryption's. */
 bool wf_ctl_encrypt_has(const struct wf_control *control, uint32_t ifindex);
@@ -73,6 +75,29 @@ char *wf_ctl_tunnel_name(uint32_t digit, char buf[16]);
 /* The peer of a device that has a key; NULL: none. */
 const struct wf_wg_peer *wf_ctl_tunnel_peer(const struct wf_wg_state *state,
 					    const struct wf_node_tunnel *tunnel);
+
+/* ---- encrypt_bind.c: which packets WireGuard gets as they are ------------------------------- */
+
+/*
+ * Whether containers' packets go into WireGuard as they are. Not while a key is new: others may not
+ * have bound the addresses to it yet.
+ */
+bool wf_ctl_is_bare(const struct wf_control *control);
+/* How long until that may be so, in ms; 0: it is. */
+uint64_t wf_ctl_bare_wait(const struct wf_control *control);
+/* Addresses that a node's key is to have, of its endpoints in encrypted networks. Returns how many. */
+size_t wf_ctl_bound_list(struct wf_control *control, const struct ctl_node *node,
+			 struct wf_addr *ret_addrs);
+/* No fewer than all nodes' have in all. */
+size_t wf_ctl_bound_room(const struct wf_control *control);
+/* The devices have all of them: the datapath is told. */
+int wf_ctl_bound_all(struct wf_control *control, struct wf_err *err);
+/*
+ * An endpoint is new on its node, or leaves: only its addresses are told to the devices. What fails is
+ * made good by the next wf_ctl_encrypt_sync(), and until then its packets get outer headers.
+ */
+void wf_ctl_bind(struct wf_control *control, struct ctl_remote *remote);
+void wf_ctl_unbind(struct wf_control *control, struct ctl_remote *remote);
 
 /* ---- encrypt_key.c: the file in the state directory ----------------------------------------- */
 

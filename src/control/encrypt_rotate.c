@@ -10,6 +10,9 @@
  *            is still taken, until nothing has come with it for a while.
  *   none     The old device and its key are gone.
  *
+ * Addresses of endpoints can be bound to one key only: from the first state on, and for as long as
+ * somebody may not have heard of the new key, packets get outer headers (encrypt_bind.c).
+ *
  * A node that does not answer while it can be reached with the old key ends the attempt: the old
  * key stays. The file of the keys is written before each step, so a restart goes on from there.
  */
@@ -49,6 +52,8 @@ uint64_t wf_ctl_encrypt_next(const struct wf_control *control)
 
 	if (encrypt->rotation != CTL_ROTATION_NONE || encrypt->is_requested)
 		return LOOK_MS;
+	if (wf_ctl_bare_wait(control))
+		return wf_ctl_bare_wait(control) + LOOK_MS;
 	if (!rotate_ms)
 		return 0;
 	return rotate_ms < MAX_WAIT_MS ? rotate_ms / 4 + LOOK_MS : MAX_WAIT_MS;
@@ -154,6 +159,7 @@ static bool change_over(struct wf_control *control)
 	struct ctl_tunnel former = encrypt->own[0];
 
 	encrypt->own[0] = encrypt->own[1];
+	encrypt->own[0].used_s = (uint64_t)wf_clock_wall_s();
 	encrypt->own[1] = former;
 	enter(control, CTL_ROTATION_FORMER);
 	if (!save(control)) {

@@ -288,10 +288,10 @@ int wf_ctl_network_resolve(struct wf_control *control, struct ctl_network *netwo
 		r = resolve_parent(control, network, err);
 	else
 		network->mtu = wf_ctl_default_mtu(control);
-	if (wf_ctl_is_overlay(network))
-		network->mtu = wf_ctl_shared_mtu(control, network, network->mtu);
 	if (wf_ctl_is_encrypted(network))
 		network->mtu -= wf_ctl_encrypt_bytes(control);
+	else if (wf_ctl_is_overlay(network))
+		network->mtu = wf_ctl_shared_mtu(control, network, network->mtu);
 	if (r < 0) {
 		/* with the parent the kernel took the host's device too */
 		if (network->host_ifindex &&

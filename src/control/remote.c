@@ -150,8 +150,11 @@ static bool value_of(struct wf_control *control, const struct ctl_remote *remote
 	const struct ctl_network *network = wf_ctl_network_find(control, remote->crowd->network);
 
 	if (network)
-		*ret_value = (struct wf_remote_value){ .node = remote->node->number,
-						       .network = network->spec.number };
+		*ret_value = (struct wf_remote_value){
+			.node = remote->node->number,
+			.network = network->spec.number,
+			.flags = remote->is_bound ? WF_REMOTE_BOUND : 0,
+		};
 	return network;
 }
 
@@ -165,6 +168,12 @@ static int program(struct wf_control *control, const struct ctl_remote *remote, 
 	for (size_t i = 0; r == 0 && i < remote->addr_count; i++)
 		r = wf_dp_remote_set(control->dp, &remote->addrs[i].addr, &value, err);
 	return r;
+}
+
+int wf_ctl_remote_program(struct wf_control *control, const struct ctl_remote *remote,
+			  struct wf_err *err)
+{
+	return program(control, remote, err);
 }
 
 /* Nobody here gives the addresses out. What is taken already stays with whom it is. */
@@ -255,11 +264,25 @@ static void withdraw(struct wf_control *control, const struct wf_addr *addr)
 	wf_ctl_dirty(control, CTL_DIRTY_HOST);
 }
 
+/* Whether the same node has the same addresses in the same network. */
+static bool stays(const struct ctl_remote *before, const struct ctl_remote *now)
+{
+	bool same = before->node == now->node && before->addr_count == now->addr_count &&
+		    strcmp(before->crowd->network, now->crowd->network) == 0;
+
+	for (size_t i = 0; same && i < before->addr_count; i++)
+		same = has_address(now, &before->addrs[i].addr);
+	return same;
+}
+
 /* Out of the tables and the datapath, but for the addresses that `now` (NULL: nobody) has. */
-static void take_out(struct wf_control *control, struct ctl_remote *remote,
-		     const struct ctl_remote *now)
+static void take_out(struct wf_control *control, struct ctl_remote *remote, struct ctl_remote *now)
 {
 	wf_ctl_lb_touch_remote(control, remote);
+	if (now && stays(remote, now))
+		now->is_bound = remote->is_bound;
+	else
+		wf_ctl_unbind(control, remote);
 	unlist(control, remote);
 	for (size_t i = 0; i < remote->addr_count; i++)
 		if (!now || !has_address(now, &remote->addrs[i].addr))
@@ -285,6 +308,8 @@ static int replace(struct wf_control *control, struct ctl_remote *remote, struct
 	r = judge(control, remote, err);
 	if (r == 0)
 		r = program(control, remote, err);
+	if (r == 0)
+		wf_ctl_bind(control, remote);
 	wf_ctl_lb_touch_remote(control, remote);
 	return r;
 }

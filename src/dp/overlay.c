@@ -107,6 +107,18 @@ int wf_dp_node_tunnels_set(struct wf_dp *dp, uint32_t number, const struct wf_ad
 	return r;
 }
 
+int wf_dp_bare_set(struct wf_dp *dp, uint32_t ifindex, struct wf_err *err)
+{
+	const uint32_t number = WF_NODE_SELF;
+	struct wf_node_value value = {};
+	int r = node_get(dp, number, &value, err);
+
+	if (r < 0 || value.out_ifindex == ifindex)
+		return r;
+	value.out_ifindex = ifindex;
+	return wf_dp_entry_put(dp, WF_DP_MAP_NODES, &number, &value, err);
+}
+
 static struct wf_addr_key key_of(const struct wf_addr *addr)
 {
 	return (struct wf_addr_key){ .network = WF_NETWORK_HOST, .addr = *addr };

@@ -29,6 +29,12 @@ int wf_dp_node_set(struct wf_dp *dp, uint32_t number, const struct wf_node_value
 int wf_dp_node_tunnels_set(struct wf_dp *dp, uint32_t number, const struct wf_addr *tunnels,
 			   size_t count, struct wf_err *err);
 
+/*
+ * The WireGuard device that takes containers' packets as they are, to addresses that are bound
+ * (WF_REMOTE_BOUND); 0: all get outer headers first.
+ */
+int wf_dp_bare_set(struct wf_dp *dp, uint32_t ifindex, struct wf_err *err);
+
 /* The number of the node whose tunnel ends there. -ENOENT. */
 int wf_dp_member_get(struct wf_dp *dp, const struct wf_addr *underlay, uint32_t *ret_number);
 

@@ -35,6 +35,7 @@ struct wf_net {
 	bool has_ip6;                    /* the kernel runs with IPv6 */
 	int event_fd;                    /* subscribed to what others do */
 	struct wf_grave *grave;          /* owned */
+	uint64_t wg_started_ms[2]; /* when wireguard-go was, by the device's digit; 0: never */
 };
 
 /* ---- net.c -------------------------------------------------------------------------------- */

@@ -49,13 +49,19 @@ static int create_in_kernel(struct wf_net *net, const char *name, struct wf_err 
 	return wf_net_send(&net->socket, batch, NULL, NULL, err);
 }
 
+static uint64_t *started_ms(struct wf_net *net, const char *name)
+{
+	return &net->wg_started_ms[name[strlen(name) - 1] & 1];
+}
+
 static int create(struct wf_net *net, const struct wf_wg_device *device, struct wf_net_link *link,
 		  char names[256], struct wf_err *err)
 {
 	int r = create_in_kernel(net, device->name, err);
 
 	if (r == -EOPNOTSUPP)
-		r = wf_wg_go_start(device->run_dir, device->name, err);
+		r = wf_wg_go_start(device->run_dir, device->name, started_ms(net, device->name),
+				   err);
 	return r < 0 ? r : find(net, device->name, link, names, err);
 }
 
@@ -66,9 +72,10 @@ static int read_state(struct wf_net *net, const char *run_dir, const struct wf_n
 			       : wf_wg_go_read(run_dir, link->name, state, err);
 }
 
-/* The key and who is where. */
-static int set_up(struct wf_net *net, const struct wf_wg_device *device,
-		  const struct wf_net_link *link, struct wf_err *err)
+/* The key and who is where: what is to be added; or, then, all of it. */
+static int set_up_once(struct wf_net *net, const struct wf_wg_device *device,
+		       const struct wf_net_link *link, bool gentle, bool *ret_rest,
+		       struct wf_err *err)
 {
 	_cleanup_(wf_wg_state_done) struct wf_wg_state state = WF_WG_STATE_INIT;
 	_cleanup_(wf_wg_plan_done) struct wf_wg_plan plan = { .key = NULL };
@@ -76,13 +83,24 @@ static int set_up(struct wf_net *net, const struct wf_wg_device *device,
 
 	if (r < 0)
 		return r;
-	wf_wg_peers_sort(device->peers, device->peer_count);
-	if (wf_wg_plan(&state, device, &plan) < 0)
+	if (wf_wg_plan(&state, device, gentle, &plan, ret_rest) < 0)
 		return wf_fail(err, -ENOMEM, "out of memory");
 	if (!plan.key && !plan.port && !plan.count)
 		return 0;
 	return is_kernel(link) ? wf_wg_kernel_set(net, link->name, &plan, err)
 			       : wf_wg_go_set(device->run_dir, link->name, &plan, err);
+}
+
+static int set_up(struct wf_net *net, const struct wf_wg_device *device,
+		  const struct wf_net_link *link, struct wf_err *err)
+{
+	bool rest = false;
+	int r;
+
+	wf_wg_peers_sort(device->peers, device->peer_count);
+	r = set_up_once(net, device, link, true, &rest, err);
+	/* what a peer has lost to another one by now needs no more */
+	return r == 0 && rest ? set_up_once(net, device, link, false, &rest, err) : r;
 }
 
 /* The one address is all that the host has there: none of the kernel's making. */
@@ -118,6 +136,9 @@ int wf_net_wg_ensure(struct wf_net *net, const struct wf_wg_device *device, uint
 	/* the key first: without it nothing is sent or taken */
 	if (r == 0)
 		r = set_up(net, device, &link, err);
+	/* its device comes before its socket */
+	if (r == -ENODEV && wf_wg_go_is_starting(*started_ms(net, device->name)))
+		r = -EAGAIN;
 	if (r == 0)
 		r = bring_up(net, device, &link, err);
 	if (r == 0)
@@ -133,6 +154,19 @@ int wf_net_wg_read(struct wf_net *net, const char *run_dir, const char *name,
 	int r = find(net, name, &link, names, err);
 
 	return r < 0 ? r : read_state(net, run_dir, &link, ret_state, err);
+}
+
+int wf_net_wg_bind(struct wf_net *net, const char *run_dir, const char *name, const uint8_t *key,
+		   const struct wf_addr *addrs, size_t count, struct wf_err *err)
+{
+	struct wf_net_link link = { 0 };
+	char names[256];
+	int r = find(net, name, &link, names, err);
+
+	if (r < 0)
+		return r;
+	return is_kernel(&link) ? wf_wg_kernel_bind(net, name, key, addrs, count, err)
+				: wf_wg_go_bind(run_dir, name, key, addrs, count, err);
 }
 
 int wf_net_wg_remove(struct wf_net *net, const char *run_dir, const char *name, struct wf_err *err)

@@ -18,8 +18,11 @@
 /* Another node, as a device shall know it, and (the rest) what the device says of it. */
 struct wf_wg_peer {
 	uint8_t key[WF_WG_KEY_BYTES]; /* public */
-	struct wf_addr tunnel;        /* the one source that is taken from it; zero: another set */
-	struct wf_addr endpoint;      /* where it is; zero: not known */
+	struct wf_addr tunnel;        /* its own address inside; zero: none, or a range beside it */
+	const struct wf_addr *bound;  /* what is taken from it beside that; borrowed, to be set */
+	size_t bound_count;
+	uint64_t bound_sum;      /* of what it has, by wf_wg_bound_add(); in any order */
+	struct wf_addr endpoint; /* where it is; zero: not known */
 	uint16_t port;
 	uint16_t keepalive_s; /* 0: nothing is sent unasked */
 	uint64_t handshake_s; /* of the last one, seconds since 1970; 0: none yet */
@@ -53,12 +56,19 @@ struct wf_wg_device {
 };
 
 /*
- * Makes the device what it shall be; peers that stay keep their sessions. Waits for wireguard-go
- * to start, 2 s at most. -EEXIST: a foreign device has the name; -EOPNOTSUPP: neither the kernel
- * nor an installed program can.
+ * Makes the device what it shall be; peers that stay keep their sessions, and what is taken from
+ * them goes from one to the other without a gap. -EEXIST: a foreign device has the name; -EOPNOTSUPP:
+ * neither the kernel nor an installed program can; -EAGAIN: wireguard-go is starting, ask again soon;
+ * -ETIMEDOUT: it is there and does not answer, what it has been told holds.
  */
 int wf_net_wg_ensure(struct wf_net *net, const struct wf_wg_device *device, uint32_t *ret_ifindex,
 		     struct wf_err *err);
+/*
+ * Takes addresses from a peer that the device has, and from no other; key NULL: from none. Small,
+ * whatever the device has already. -ENODEV, -ETIMEDOUT as above.
+ */
+int wf_net_wg_bind(struct wf_net *net, const char *run_dir, const char *name, const uint8_t *key,
+		   const struct wf_addr *addrs, size_t count, struct wf_err *err);
 /* -ENODEV: there is no such device. *ret_state is the caller's. */
 int wf_net_wg_read(struct wf_net *net, const char *run_dir, const char *name,
 		   struct wf_wg_state *ret_state, struct wf_err *err);

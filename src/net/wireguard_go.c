@@ -19,6 +19,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/file.h"
 #include "base/mem.h"
 #include "net/wireguard_priv.h"
@@ -28,9 +29,11 @@
 #define TUN_DEVICE     "/dev/net/tun"
 #define PROGRAM_FOLDER "/var/run/wireguard"
 #define MAX_ANSWER     (4U << 20)
-#define START_TRIES    400
+#define START_TRIES    10
 #define START_WAIT_US  5000
-#define ANSWER_MS      1000
+#define START_MS       2000 /* then it is started again */
+#define QUIET_MS       200  /* without a word */
+#define ANSWER_MS      1000 /* for all of an answer, however slowly it comes */
 
 static int socket_path(const char *run_dir, const char *name, struct sockaddr_un *ret_addr)
 {
@@ -42,57 +45,80 @@ static int socket_path(const char *run_dir, const char *name, struct sockaddr_un
 	return len < 0 || (size_t)len >= sizeof(ret_addr->sun_path) ? -ENAMETOOLONG : 0;
 }
 
-/* A socket to the program, or a negative errno. */
+/* A socket to the program that waits for nothing, or a negative errno. */
 static int connect_to(const char *run_dir, const char *name)
 {
-	const struct timeval patience = { .tv_sec = ANSWER_MS / 1000 };
 	_cleanup_close_ int fd = -1;
 	struct sockaddr_un addr;
 	int r = socket_path(run_dir, name, &addr);
 
 	if (r < 0)
 		return r;
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience)) < 0 ||
-	    setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience)) < 0)
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd < 0)
 		return -errno;
 	if (connect(fd, (const struct sockaddr *)&addr, sizeof(addr)) < 0)
-		return errno == ENOENT || errno == ECONNREFUSED ? -ENODEV : -errno;
+		return errno == ENOENT || errno == ECONNREFUSED ? -ENODEV
+		       : errno == EAGAIN                        ? -ETIMEDOUT
+								: -errno;
 	return TAKE_FD(fd);
 }
 
-static int send_text(int fd, const struct wf_str *text)
+/* Until something can be read or written; -ETIMEDOUT: the program says nothing, or is too slow. */
+static int wait_for(int fd, short events, uint64_t end_ms)
 {
-	for (size_t sent = 0; sent < text->len;) {
-		ssize_t r = send(fd, text->data + sent, text->len - sent, MSG_NOSIGNAL);
+	struct pollfd poll_fd = { .fd = fd, .events = events };
+	int r;
 
-		if (r < 0 && errno != EINTR)
-			return -errno;
-		sent += r > 0 ? (size_t)r : 0;
+	if (wf_clock_monotonic_ms() >= end_ms)
+		return -ETIMEDOUT;
+	r = poll(&poll_fd, 1, QUIET_MS);
+	if (r < 0)
+		return errno == EINTR ? 0 : -errno;
+	return r ? 0 : -ETIMEDOUT;
+}
+
+static int send_text(int fd, const struct wf_str *text, uint64_t end_ms)
+{
+	int r = 0;
+
+	for (size_t sent = 0; r == 0 && sent < text->len;) {
+		ssize_t bytes = send(fd, text->data + sent, text->len - sent, MSG_NOSIGNAL);
+
+		if (bytes < 0 && errno == EAGAIN)
+			r = wait_for(fd, POLLOUT, end_ms);
+		else if (bytes < 0 && errno != EINTR)
+			r = -errno;
+		sent += bytes > 0 ? (size_t)bytes : 0;
 	}
-	return 0;
+	return r;
 }
 
 /* Up to the empty line that ends it. */
-static int receive_text(int fd, struct wf_str *text)
+static int receive_text(int fd, struct wf_str *text, uint64_t end_ms)
 {
-	char bytes[4096];
+	char bytes[16384];
+	int r = 0;
 
-	for (;;) {
-		ssize_t r = recv(fd, bytes, sizeof(bytes), 0);
+	while (r == 0) {
+		ssize_t count = recv(fd, bytes, sizeof(bytes), 0);
 
-		if (r < 0 && errno == EINTR)
+		if (count < 0 && errno == EAGAIN)
+			r = wait_for(fd, POLLIN, end_ms);
+		else if (count == 0 || (count < 0 && errno != EINTR))
+			r = count < 0 ? -errno : -EPROTO;
+		if (count <= 0)
 			continue;
-		if (r <= 0)
-			return r < 0 ? -errno : -EPROTO;
-		wf_str_add_bytes(text, bytes, (size_t)r);
+		wf_str_add_bytes(text, bytes, (size_t)count);
 		if (text->failed)
-			return -ENOMEM;
-		if (text->len >= 2 && memcmp(text->data + text->len - 2, "\n\n", 2) == 0)
-			return 0;
-		if (text->len > MAX_ANSWER)
-			return -EMSGSIZE;
+			r = -ENOMEM;
+		else if (text->len >= 2 && memcmp(text->data + text->len - 2, "\n\n", 2) == 0)
+			break;
+		else if (text->len > MAX_ANSWER)
+			r = -EMSGSIZE;
 	}
+	explicit_bzero(bytes, sizeof(bytes));
+	return r;
 }
 
 static int ask(const char *run_dir, const char *name, const struct wf_str *request,
@@ -100,10 +126,11 @@ static int ask(const char *run_dir, const char *name, const struct wf_str *reque
 {
 	_cleanup_(wf_str_wipe) struct wf_str answer = WF_STR_INIT;
 	_cleanup_close_ int fd = connect_to(run_dir, name);
-	int r = request->failed ? -ENOMEM : fd < 0 ? fd : send_text(fd, request);
+	const uint64_t end_ms = wf_clock_monotonic_ms() + ANSWER_MS;
+	int r = request->failed ? -ENOMEM : fd < 0 ? fd : send_text(fd, request, end_ms);
 
 	if (r == 0)
-		r = receive_text(fd, &answer);
+		r = receive_text(fd, &answer, end_ms);
 	if (r == 0)
 		r = wf_wg_text_read(wf_str_text(&answer), state);
 	return r < 0 ? wf_fail(err, r, PROGRAM " of %s: %s", name, strerror(-r)) : 0;
@@ -125,6 +152,16 @@ int wf_wg_go_set(const char *run_dir, const char *name, const struct wf_wg_plan 
 	_cleanup_(wf_str_wipe) struct wf_str request = WF_STR_INIT;
 
 	wf_wg_text_set(&request, plan);
+	return ask(run_dir, name, &request, &none, err);
+}
+
+int wf_wg_go_bind(const char *run_dir, const char *name, const uint8_t *key,
+		  const struct wf_addr *addrs, size_t count, struct wf_err *err)
+{
+	_cleanup_(wf_wg_state_done) struct wf_wg_state none = WF_WG_STATE_INIT;
+	_cleanup_str_ struct wf_str request = WF_STR_INIT;
+
+	wf_wg_text_bind(&request, key, addrs, count);
 	return ask(run_dir, name, &request, &none, err);
 }
 
@@ -257,7 +294,7 @@ static int launch(const char *folder, const char *name, struct wf_err *err)
 		       strerror(failure.code));
 }
 
-int wf_wg_go_start(const char *run_dir, const char *name, struct wf_err *err)
+static int start(const char *run_dir, const char *name, struct wf_err *err)
 {
 	_cleanup_free_ char *folder = NULL;
 	struct sockaddr_un addr;
@@ -272,7 +309,22 @@ int wf_wg_go_start(const char *run_dir, const char *name, struct wf_err *err)
 		return r;
 	/* nothing answers there: what a program left that was killed */
 	(void)unlink(addr.sun_path);
-	r = launch(folder, name, err);
+	return launch(folder, name, err);
+}
+
+bool wf_wg_go_is_starting(uint64_t started_ms)
+{
+	return started_ms && wf_clock_monotonic_ms() - started_ms < START_MS;
+}
+
+int wf_wg_go_start(const char *run_dir, const char *name, uint64_t *started_ms, struct wf_err *err)
+{
+	int r = 0;
+
+	if (!wf_wg_go_is_starting(*started_ms)) {
+		r = start(run_dir, name, err);
+		*started_ms = r < 0 ? 0 : wf_clock_monotonic_ms();
+	}
 	for (int i = 0; r == 0 && i < START_TRIES; i++) {
 		_cleanup_close_ int fd = connect_to(run_dir, name);
 
@@ -281,6 +333,6 @@ int wf_wg_go_start(const char *run_dir, const char *name, struct wf_err *err)
 		(void)usleep(START_WAIT_US);
 	}
 	return r < 0 ? r
-		     : wf_fail(err, -ETIMEDOUT,
-			       PROGRAM " did not make %s; is there a " TUN_DEVICE "?", name);
+		     : wf_fail(err, -EAGAIN,
+			       PROGRAM " has not made %s yet; is there a " TUN_DEVICE "?", name);
 }

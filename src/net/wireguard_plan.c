@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/index.h"
 #include "base/mem.h"
 #include "net/wireguard_priv.h"
 
@@ -41,27 +42,68 @@ void wf_wg_plan_done(struct wf_wg_plan *plan)
 	memset(plan, 0, sizeof(*plan));
 }
 
-static int add(struct wf_wg_plan *plan, const struct wf_wg_peer *peer, bool is_removal,
-	       bool is_moved)
+/* No point of the curve that anybody has the private key of. */
+const uint8_t wf_wg_nobody[WF_WG_KEY_BYTES] = { 'w', 'e', 'f', 't', ':', ' ',
+						'n', 'o', 'b', 'o', 'd', 'y' };
+
+void wf_wg_bound_add(struct wf_wg_peer *peer, const struct wf_addr *addr)
+{
+	peer->bound_count++;
+	peer->bound_sum += wf_hash_addr(0, addr);
+}
+
+static int add(struct wf_wg_plan *plan, const struct wf_wg_change *change)
 {
 	if (wf_mem_grow(&plan->changes, sizeof(*plan->changes), plan->count, &plan->capacity) < 0)
 		return -ENOMEM;
-	plan->changes[plan->count++] = (struct wf_wg_change){ .peer = peer,
-							      .is_removal = is_removal,
-							      .is_moved = is_moved };
+	plan->changes[plan->count++] = *change;
 	return 0;
 }
 
 static bool same(const struct wf_wg_peer *is, const struct wf_wg_peer *shall)
 {
-	return wf_addr_equal(&is->tunnel, &shall->tunnel) &&
-	       wf_addr_equal(&is->endpoint, &shall->endpoint) && is->port == shall->port &&
+	return wf_addr_equal(&is->endpoint, &shall->endpoint) && is->port == shall->port &&
 	       is->keepalive_s == shall->keepalive_s;
 }
 
+static bool same_bound(const struct wf_wg_peer *is, const struct wf_wg_peer *shall)
+{
+	struct wf_wg_peer sum = { .port = 0 };
+
+	if (is->bound_count != shall->bound_count)
+		return false;
+	for (size_t i = 0; i < shall->bound_count; i++)
+		wf_wg_bound_add(&sum, &shall->bound[i]);
+	return is->bound_sum == sum.bound_sum;
+}
+
+struct walk {
+	struct wf_wg_plan *plan;
+	bool removals, gentle, rest;
+};
+
+/* A peer that the device has, NULL if it is new. */
+static int change(struct walk *walk, const struct wf_wg_peer *is, const struct wf_wg_peer *shall)
+{
+	struct wf_wg_change now = { .peer = shall };
+
+	if (!is || !wf_addr_equal(&is->tunnel, &shall->tunnel)) {
+		now.is_moved = true;
+		return add(walk->plan, &now);
+	}
+	if (!same_bound(is, shall)) {
+		walk->rest |= walk->gentle;
+		now.is_moved = !walk->gentle;
+		now.is_more = walk->gentle && shall->bound_count;
+	}
+	if (!now.is_moved && !now.is_more && same(is, shall))
+		return 0;
+	return add(walk->plan, &now);
+}
+
 /* One walk over both, for those that go or for those that come and change. */
-static int walk(const struct wf_wg_state *state, const struct wf_wg_device *device,
-		struct wf_wg_plan *plan, bool removals)
+static int walk_both(const struct wf_wg_state *state, const struct wf_wg_device *device,
+		     struct walk *walk)
 {
 	size_t i = 0, k = 0;
 	int r = 0;
@@ -71,33 +113,37 @@ static int walk(const struct wf_wg_state *state, const struct wf_wg_device *devi
 		const struct wf_wg_peer *shall = k < device->peer_count ? &device->peers[k] : NULL;
 		int order = !is ? 1 : !shall ? -1 : compare(is, shall);
 
-		if (order < 0 && removals)
-			r = add(plan, is, true, false);
-		if (!removals && (order > 0 || (order == 0 && !same(is, shall))))
-			r = add(plan, shall, false,
-				order > 0 || !wf_addr_equal(&is->tunnel, &shall->tunnel));
+		if (order < 0 && walk->removals)
+			r = add(walk->plan,
+				&(struct wf_wg_change){ .peer = is, .is_removal = true });
+		if (order >= 0 && !walk->removals)
+			r = change(walk, order ? NULL : is, shall);
 		i += order <= 0;
 		k += order >= 0;
 	}
 	return r;
 }
 
-int wf_wg_plan(const struct wf_wg_state *state, const struct wf_wg_device *device,
-	       struct wf_wg_plan *ret_plan)
+int wf_wg_plan(const struct wf_wg_state *state, const struct wf_wg_device *device, bool gentle,
+	       struct wf_wg_plan *ret_plan, bool *ret_rest)
 {
 	struct wf_wg_plan plan = { .key = NULL };
+	struct walk walk = { .plan = &plan, .removals = true, .gentle = gentle };
 	int r;
 
 	if (memcmp(state->key, device->key, sizeof(state->key)) != 0)
 		plan.key = device->key;
 	if (state->port != device->port)
 		plan.port = device->port;
-	r = walk(state, device, &plan, true);
+	r = walk_both(state, device, &walk);
+	walk.removals = false;
 	if (r == 0)
-		r = walk(state, device, &plan, false);
-	if (r < 0)
+		r = walk_both(state, device, &walk);
+	if (r < 0) {
 		wf_wg_plan_done(&plan);
-	else
-		*ret_plan = plan;
-	return r;
+		return r;
+	}
+	*ret_plan = plan;
+	*ret_rest = walk.rest;
+	return 0;
 }

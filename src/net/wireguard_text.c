@@ -3,6 +3,7 @@
  * The text protocol that WireGuard programs are set up by (wireguard.com/xplatform): lines of
  * "name=value", keys in hexadecimal, an empty line at the end. Pure.
  */
+#include <arpa/inet.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -23,8 +24,18 @@ static void add_key(struct wf_str *text, const char *name, const uint8_t *key)
 	explicit_bzero(hex, sizeof(hex));
 }
 
-static void add_peer(struct wf_str *text, const struct wf_wg_peer *peer, bool is_moved)
+static void add_allowed(struct wf_str *text, const struct wf_addr *addrs, size_t count)
 {
+	char addr[WF_ADDR_TEXT];
+
+	for (size_t i = 0; i < count; i++)
+		wf_str_addf(text, "allowed_ip=%s/%u\n", wf_addr_format(&addrs[i], addr),
+			    wf_addr_bits(&addrs[i]));
+}
+
+static void add_peer(struct wf_str *text, const struct wf_wg_change *change)
+{
+	const struct wf_wg_peer *peer = change->peer;
 	bool ip4 = wf_addr_is_ip4(&peer->endpoint);
 	char addr[WF_ADDR_TEXT];
 
@@ -33,9 +44,12 @@ static void add_peer(struct wf_str *text, const struct wf_wg_peer *peer, bool is
 		wf_str_addf(text, "endpoint=%s%s%s:%u\n", ip4 ? "" : "[",
 			    wf_addr_format(&peer->endpoint, addr), ip4 ? "" : "]", peer->port);
 	/* setting it again would lose what comes in between */
-	if (is_moved)
-		wf_str_addf(text, "replace_allowed_ips=true\nallowed_ip=%s/128\n",
-			    wf_addr_format(&peer->tunnel, addr));
+	if (change->is_moved) {
+		wf_str_add(text, "replace_allowed_ips=true\n");
+		add_allowed(text, &peer->tunnel, 1);
+	}
+	if (change->is_moved || change->is_more)
+		add_allowed(text, peer->bound, peer->bound_count);
 	/* the last: with a key and an address it says hello at once */
 	wf_str_addf(text, "persistent_keepalive_interval=%u\n", peer->keepalive_s);
 }
@@ -49,10 +63,26 @@ void wf_wg_text_set(struct wf_str *text, const struct wf_wg_plan *plan)
 		wf_str_addf(text, "listen_port=%u\n", plan->port);
 	for (size_t i = 0; i < plan->count; i++) {
 		if (!plan->changes[i].is_removal) {
-			add_peer(text, plan->changes[i].peer, plan->changes[i].is_moved);
+			add_peer(text, &plan->changes[i]);
 			continue;
 		}
 		add_key(text, "public_key", plan->changes[i].peer->key);
+		wf_str_add(text, "remove=true\n");
+	}
+	wf_str_add(text, "\n");
+}
+
+void wf_wg_text_bind(struct wf_str *text, const uint8_t *key, const struct wf_addr *addrs,
+		     size_t count)
+{
+	wf_str_add(text, "set=1\n");
+	add_key(text, "public_key", key ? key : wf_wg_nobody);
+	/* one that went meanwhile is not made anew */
+	if (key)
+		wf_str_add(text, "update_only=true\n");
+	add_allowed(text, addrs, count);
+	if (!key) {
+		add_key(text, "public_key", wf_wg_nobody);
 		wf_str_add(text, "remove=true\n");
 	}
 	wf_str_add(text, "\n");
@@ -105,22 +135,37 @@ static int read_endpoint(char *value, struct wf_wg_peer *peer)
 	return wf_addr_parse(value, &peer->endpoint) < 0 ? -EBADMSG : 0;
 }
 
-/* Anything but one whole address is not as it shall be. */
-static int read_allowed(const char *value, struct wf_wg_peer *peer, bool *is_seen)
+static bool is_tunnel(const struct wf_addr *addr)
+{
+	return ntohl(addr->words[0]) == WF_TUNNEL_PREFIX_WORD0 &&
+	       (ntohl(addr->words[1]) & 0xffff0000) == WF_TUNNEL_PREFIX_WORD1;
+}
+
+void wf_wg_state_allow(struct wf_wg_peer *peer, const struct wf_prefix *prefix, bool *is_odd)
+{
+	bool is_whole = prefix->len == wf_addr_bits(&prefix->addr);
+
+	if (is_whole && !is_tunnel(&prefix->addr)) {
+		wf_wg_bound_add(peer, &prefix->addr);
+		return;
+	}
+	*is_odd |= !is_whole || !wf_addr_is_zero(&peer->tunnel);
+	peer->tunnel = prefix->addr;
+	if (*is_odd)
+		memset(&peer->tunnel, 0, sizeof(peer->tunnel));
+}
+
+static int read_allowed(const char *value, struct wf_wg_peer *peer, bool *is_odd)
 {
 	struct wf_prefix prefix;
 
 	if (wf_prefix_parse(value, &prefix) < 0)
 		return -EBADMSG;
-	if (!*is_seen && prefix.len == wf_addr_bits(&prefix.addr))
-		peer->tunnel = prefix.addr;
-	else
-		memset(&peer->tunnel, 0, sizeof(peer->tunnel));
-	*is_seen = true;
+	wf_wg_state_allow(peer, &prefix, is_odd);
 	return 0;
 }
 
-static int read_line(const char *name, char *value, struct wf_wg_state *state, bool *is_seen)
+static int read_line(const char *name, char *value, struct wf_wg_state *state, bool *is_odd)
 {
 	struct wf_wg_peer *peer = state->peer_count ? &state->peers[state->peer_count - 1] : NULL;
 
@@ -130,7 +175,7 @@ static int read_line(const char *name, char *value, struct wf_wg_state *state, b
 		return read_port(value, &state->port);
 	if (strcmp(name, "public_key") == 0) {
 		peer = wf_wg_state_add(state);
-		*is_seen = false;
+		*is_odd = false;
 		return peer ? read_key(value, peer->key) : -ENOMEM;
 	}
 	/* the rest is about a peer; what is not known here does not matter here */
@@ -139,7 +184,7 @@ static int read_line(const char *name, char *value, struct wf_wg_state *state, b
 	if (strcmp(name, "endpoint") == 0)
 		return read_endpoint(value, peer);
 	if (strcmp(name, "allowed_ip") == 0)
-		return read_allowed(value, peer, is_seen);
+		return read_allowed(value, peer, is_odd);
 	if (strcmp(name, "persistent_keepalive_interval") == 0)
 		return read_port(value, &peer->keepalive_s);
 	if (strcmp(name, "last_handshake_time_sec") == 0)
@@ -164,7 +209,7 @@ static int read_errno(const char *value)
 /* line: room for one, which may hold a key. */
 static int read_lines(const char *text, char line[LINE_BYTES], struct wf_wg_state *state)
 {
-	bool is_seen = false;
+	bool is_odd = false;
 	int r = 0;
 
 	while (r == 0 && *text) {
@@ -184,7 +229,7 @@ static int read_lines(const char *text, char line[LINE_BYTES], struct wf_wg_stat
 			wf_wg_peers_sort(state->peers, state->peer_count);
 			return read_errno(equals + 1);
 		}
-		r = read_line(line, equals + 1, state, &is_seen);
+		r = read_line(line, equals + 1, state, &is_odd);
 	}
 	return r < 0 ? r : -EBADMSG;
 }

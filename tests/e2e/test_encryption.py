@@ -3,9 +3,11 @@
 
       web -- [ node a ] ---- wire, on which the test listens ---- [ node b ] -- db
 """
+import base64
 import contextlib
 import os
 import shutil
+import signal
 import socket
 import stat
 import threading
@@ -192,7 +194,7 @@ def test_containers_talk_and_nobody_reads_it(cluster, pair):
         assert web.ping(db4, extra=("-s", "4000"))
     finally:
         server.close()
-    mtu = 1500 - (80 if over_ip6 else 60) - 70
+    mtu = 1500 - (80 if over_ip6 else 60)
     assert f" mtu {mtu} " in web.run("ip link show eth0").stdout
     assert cluster.nodes[0].inspect("over")["spec"]["encryption"] == "wireguard"
 
@@ -213,6 +215,154 @@ def test_hosts_reach_containers_and_nobody_reads_it(cluster, pair):
             assert asks.recv(100) == MARKER
         time.sleep(0.2)
         assert tap.wireguard >= 40 and tap.clear == 0
+
+
+class Inside:
+    """What a node puts into WireGuard: packets with the marker as they are, and in outer headers."""
+
+    def __init__(self, node):
+        self.node = node
+
+    def open(self):
+        tap = self.node.host.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(3))
+        tap.bind(("weft-wg0", 3))
+        tap.settimeout(0.1)
+        return tap
+
+    def count(self, sender, address, wanted=5):
+        """(as they are, in outer headers) of some packets from a container to an address."""
+        target = socket.inet_pton(socket.AF_INET6 if ":" in address else socket.AF_INET, address)
+        bare = outer = 0
+        with self.open() as tap, Shouter(sender, address):
+            deadline = time.monotonic() + 10
+            while bare + outer < wanted and time.monotonic() < deadline:
+                with contextlib.suppress(TimeoutError):
+                    packet = tap.recv(65536)
+                    if MARKER not in packet or target not in packet:
+                        continue
+                    is_outer = packet[0] >> 4 == 6 and packet[8:14] == b"\xfd\x77\x65\x66\x74\0"
+                    outer += is_outer
+                    bare += not is_outer
+        return bare, outer
+
+
+def peers(node):
+    """Addresses that wireguard-go takes from each peer, without those of the nodes themselves."""
+    found = {}
+    with socket.socket(socket.AF_UNIX) as uapi:
+        uapi.settimeout(5)
+        uapi.connect(str(node.run_dir / "wireguard" / "weft-wg0.sock"))
+        uapi.sendall(b"get=1\n\n")
+        text = b""
+        while not text.endswith(b"\n\n"):
+            text += uapi.recv(65536)
+    for line in text.decode().splitlines():
+        name, _, value = line.partition("=")
+        if name == "public_key":
+            found[value] = own = set()
+        elif name == "allowed_ip" and not value.startswith("fd77:6566:7400:"):
+            own.add(value.split("/")[0])
+    return found
+
+
+def key_of(node):
+    return base64.b64decode(encryption(node)["publicKey"]).hex()
+
+
+def test_packets_go_in_as_they_are(cluster, pair):
+    """Between containers of the network; the host's, and other networks', have outer headers."""
+    a, b = cluster.nodes
+    (web, web4, web6), (db, db4, db6) = pair
+    lay(cluster, "open", "10.52.0.0/24", "fd52::/64", isolated=False)
+    lay(cluster, "shut", "10.53.0.0/24", "fd53::/64", isolated=False, encryption="wireguard")
+    (open_web, *_), _ = ends(cluster, "open")
+    _, (shut_db, shut4, _) = ends(cluster, "shut")
+    assert peers(a) == {key_of(b): {db4, db6} | {shut4, b.address_of(
+        b.api("GET", "/v1/documents/Endpoint/db-shut"), 6)}}
+    inside = Inside(a)
+    for address in (db4, db6):
+        bare, outer = inside.count(web, address)
+        assert bare >= 5 and outer == 0, address
+    bare, outer = inside.count(open_web, shut4)
+    assert outer >= 5 and bare == 0
+    # what fills the MTU, either way
+    for target in (db4, db6):
+        size = 1440 - (48 if ":" in target else 28)
+        assert web.ping(target, extra=("-M", "do", "-s", str(size)))
+        assert not web.ping(target, extra=("-M", "do", "-s", str(size + 1)))
+    assert open_web.ping(shut4, extra=("-M", "do", "-s", "1412"))
+    host = next(addr for addr in b.inspect("over")["status"]["hostAddresses"] if "." in addr)
+    assert wait_until(lambda: web.ping(host, extra=("-M", "do", "-s", "1412")), 10, 0.1, "the host")
+
+
+def test_only_bound_sources_are_taken(cluster, pair):
+    """A node that sends with the address of nobody, or of another node's endpoint."""
+    a, b = cluster.nodes
+    (_, web4, _), (db, db4, _) = pair
+    raw = a.host.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(0x0800))
+
+    def forge(source):
+        packet = IP(src=source, dst=db4) / UDP(sport=9, dport=PORT) / source.encode()
+        raw.sendto(bytes(packet), ("weft-wg0", 0x0800))
+
+    with bound(db, 4, socket.SOCK_DGRAM, PORT, timeout=5) as sink, raw:
+        for source in ("10.50.0.200", db4, "10.9.0.1", "192.0.2.1"):
+            forge(source)
+            # the probe sees what the node may send, and that what was before it did not come
+            forge(web4)
+            assert sink.recv(100) == web4.encode()
+    assert peers(b)[key_of(a)] and "10.50.0.200" not in peers(b)[key_of(a)]
+
+
+@pytest.mark.parametrize("cluster", [(Underlay.join,) * 3], indirect=True, ids=["three"])
+def test_an_address_moves_with_its_endpoint(cluster):
+    """From node to node, while a third one talks to it; nothing is in clear on the way."""
+    a, b, c = cluster.nodes
+    lay(cluster, "over", V4, V6, encryption="wireguard")
+    wait_on(cluster)
+    far, *_ = c.container("over", name="far")
+    with Tap(cluster.underlay.ns) as tap, Shouter(far, "10.50.0.50"):
+        for node, other in ((a, b), (b, a), (a, b)):
+            ns, *_ = node.container("over", name="near", addresses=["10.50.0.50"])
+            wait_until(lambda k=key_of(node): "10.50.0.50" in peers(c)[k], 10, 0.02, "it is bound")
+            assert "10.50.0.50" not in peers(c)[key_of(other)]
+            assert wait_until(lambda: far.ping("10.50.0.50"), 10, 0.05, "traffic")
+            bare, outer = Inside(c).count(far, "10.50.0.50")
+            assert bare >= 5 and outer == 0
+            node.detach("near")
+            wait_until(lambda: all("10.50.0.50" not in own for own in peers(c).values()), 10, 0.02,
+                       "it is nobody's")
+        assert tap.wireguard and tap.clear == 0
+
+
+def test_a_program_that_hangs_holds_nobody_up(cluster, pair):
+    """weftd goes on, what it was told holds, and traffic goes on when the program does."""
+    a, b = cluster.nodes
+    (web, *_), (db, db4, _) = pair
+    assert web.ping(db4)
+    program, = programs(a)
+    os.kill(program, signal.SIGSTOP)
+    try:
+        # what changes meanwhile is tried and does not work
+        b.container("over", name="more")
+        wait_known(a, "more")
+        waits = []
+        for _ in range(40):
+            before = time.monotonic()
+            a.api("GET", "/v1/status")
+            waits.append(time.monotonic() - before)
+            time.sleep(0.05)
+        assert sorted(waits)[len(waits) // 2] < 0.1 and max(waits) < 0.6, waits
+        before = a.drops("no_tunnel")
+        assert not web.ping(db4)
+        assert a.drops("no_tunnel") == before
+    finally:
+        os.kill(program, signal.SIGCONT)
+    assert wait_until(lambda: web.ping(db4), 10, 0.05, "traffic")
+    more = b.address_of(b.api("GET", "/v1/documents/Endpoint/more"))
+    wait_until(lambda: more in peers(a)[key_of(b)], 10, 0.05, "what was missed")
+    assert wait_until(lambda: web.ping(more), 10, 0.05, "its traffic")
+    assert programs(a) == [program]
 
 
 def test_only_overlay_can(node):
@@ -479,6 +629,17 @@ def test_key_is_changed_without_loss(cluster, pair):
     for node in (a, b):
         wait_until(lambda n=node: len(programs(n)) == 1, 5, 0.02, "the former program is gone")
         assert len((node.state_dir / "wireguard.keys").read_text().splitlines()) == 1
+    # with outer headers until everybody must have heard of the new key; a's has the first name again
+    bare, outer = Inside(a).count(web, db4)
+    assert outer >= 5 and bare == 0
+    keys = a.state_dir / "wireguard.keys"
+    fields = keys.read_text().split()
+    assert len(fields) == 5
+    a.stop_daemon()
+    keys.write_text(" ".join(fields[:4] + [str(int(fields[4]) - 300)]) + "\n")
+    cluster.start(a)
+    wait_until(lambda: Inside(a).count(web, db4)[0] >= 5, 10, 0.05, "packets as they are")
+    for node in (a, b):
         assert stat.S_IMODE((node.state_dir / "wireguard.keys").stat().st_mode) == 0o600
 
 

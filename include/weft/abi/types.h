@@ -71,6 +71,15 @@ struct wf_addr_value {
 struct wf_remote_value {
 	__u32 node;    /* index into wf_nodes */
 	__u32 network; /* index into wf_networks, on every node the same */
+	__u32 flags;   /* enum wf_remote_flag */
+};
+
+enum wf_remote_flag {
+	/*
+	 * WireGuard takes the address from its node and from nobody else: packets go to it, and come
+	 * from it, as they are.
+	 */
+	WF_REMOTE_BOUND = 1 << 0,
 };
 
 /* Value of wf_nodes, by number; WF_NODE_SELF is this one. All zero: there is none. */
@@ -85,9 +94,13 @@ struct wf_node_value {
 	 * is on as well; 0: it is behind a router.
 	 */
 	__u32 ifindex;
-	__u32 out_ifindex; /* others: the device to the router; 0: the host's stack sees to it */
-	__u32 out_mtu;     /* of that device */
-	__be16 port;       /* WF_NODE_SELF: of the tunnel; 0: the device opens it */
+	/*
+	 * WF_NODE_SELF: the WireGuard device that containers' packets are put into as they are; 0: they
+	 * get outer headers first. Others: the device to the router; 0: the host's stack sees to it.
+	 */
+	__u32 out_ifindex;
+	__u32 out_mtu; /* of that device */
+	__be16 port;   /* WF_NODE_SELF: of the tunnel; 0: the device opens it */
 	__u16 pad;
 };
 
@@ -205,7 +218,7 @@ _Static_assert(sizeof(struct wf_ep_value) == 56, "wf_ep_value");
 _Static_assert(sizeof(struct wf_addr_key) == 24, "wf_addr_key");
 _Static_assert(sizeof(struct wf_addr_value) == 8, "wf_addr_value");
 _Static_assert(sizeof(struct wf_net_value) == 56 + 8 * 32, "wf_net_value");
-_Static_assert(sizeof(struct wf_remote_value) == 8, "wf_remote_value");
+_Static_assert(sizeof(struct wf_remote_value) == 12, "wf_remote_value");
 _Static_assert(sizeof(struct wf_node_value) == 96, "wf_node_value");
 _Static_assert(sizeof(struct wf_traffic_value) == 64, "wf_traffic_value");
 _Static_assert(sizeof(struct wf_config_value) == 24, "wf_config_value");

@@ -6,6 +6,8 @@
 #ifndef WEFT_TESTS_BPF_NATIVE_PORT_H
 #define WEFT_TESTS_BPF_NATIVE_PORT_H
 
+#include <linux/if_ether.h>
+
 #include "common.h"
 #include "lib/csum.h"
 
@@ -230,6 +232,19 @@ static inline int wf_ctx_encapsulate(struct wf_ctx *ctx, __u32 bytes)
 	(void)ctx;
 	(void)bytes;
 	return -1;
+}
+
+static inline int wf_ctx_add_eth(struct wf_ctx *ctx)
+{
+	__u32 len = ctx->len;
+	__u8 packet[2048];
+
+	if (len > sizeof(packet) || wf_ctx_load(ctx, 0, packet, len) < 0 ||
+	    native_resize(ctx, len + ETH_HLEN) < 0)
+		return -ENOMEM;
+	memcpy(ctx->bytes + ETH_HLEN, packet, len);
+	memset(ctx->bytes, 0, ETH_HLEN);
+	return 0;
 }
 
 static inline int wf_ctx_decapsulate(struct wf_ctx *ctx, __u32 bytes, int to_ip6)

@@ -50,6 +50,8 @@ const char *fake_dp_cgroup(const struct wf_dp *dp); /* "": the socket hooks are 
 enum wf_dp_xdp_mode fake_dp_xdp(const struct wf_dp *dp, uint32_t ifindex);
 
 /* WF_MAX_TUNNELS addresses of a node inside WireGuard; zero: none. */
+/* The device that bound packets go into as they are; 0: none. */
+uint32_t fake_dp_bare(const struct wf_dp *dp);
 const struct wf_addr *fake_dp_tunnels(const struct wf_dp *dp, uint32_t number);
 /* What is in the tables of the overlay; NULL: nothing. */
 const struct wf_remote_value *fake_dp_remote(struct wf_dp *dp, const char *addr);

@@ -19,7 +19,7 @@ struct remote {
 };
 
 struct fake_overlay {
-	uint32_t ifindex;
+	uint32_t ifindex, bare_ifindex;
 	uint16_t port;
 	struct wf_node_value nodes[NODES]; /* zero: none */
 	struct wf_addr tunnels[NODES][WF_MAX_TUNNELS];
@@ -76,6 +76,18 @@ int wf_dp_node_tunnels_set(struct wf_dp *dp, uint32_t number, const struct wf_ad
 	for (size_t i = 0; i < count; i++)
 		dp->overlay->tunnels[number][i] = tunnels[i];
 	return 0;
+}
+
+int wf_dp_bare_set(struct wf_dp *dp, uint32_t ifindex, struct wf_err *err)
+{
+	PASS(FAKE_DP, err);
+	dp->overlay->bare_ifindex = ifindex;
+	return 0;
+}
+
+uint32_t fake_dp_bare(const struct wf_dp *dp)
+{
+	return dp->overlay->bare_ifindex;
 }
 
 const struct wf_addr *fake_dp_tunnels(const struct wf_dp *dp, uint32_t number)

@@ -115,7 +115,13 @@ void fake_net_dump(const struct wf_net *net, struct wf_str *out);
 
 /* A WireGuard device as it was set up. */
 #define FAKE_WG_PEERS 16
+#define FAKE_WG_BOUND 64
 struct fake_wg {
+	struct {
+		struct wf_addr addr;
+		uint8_t key[WF_WG_KEY_BYTES]; /* whose it is */
+	} bound[FAKE_WG_BOUND];
+	size_t bound_count;
 	uint8_t key[WF_WG_KEY_BYTES];
 	uint16_t port;
 	struct wf_wg_peer peers[FAKE_WG_PEERS];

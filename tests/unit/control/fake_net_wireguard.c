@@ -17,6 +17,26 @@ void wf_wg_state_done(struct wf_wg_state *state)
 	memset(state, 0, sizeof(*state));
 }
 
+/* An address has one holder, or none. */
+static void fake_wg_give(struct fake_wg *wg, const uint8_t *key, const struct wf_addr *addr)
+{
+	size_t i = 0;
+
+	while (i < wg->bound_count && !wf_addr_equal(&wg->bound[i].addr, addr))
+		i++;
+	if (!key) {
+		if (i < wg->bound_count)
+			wg->bound[i] = wg->bound[--wg->bound_count];
+		return;
+	}
+	if (i == FAKE_WG_BOUND)
+		abort();
+	wg->bound[i].addr = *addr;
+	memcpy(wg->bound[i].key, key, WF_WG_KEY_BYTES);
+	if (i == wg->bound_count)
+		wg->bound_count++;
+}
+
 int wf_net_wg_ensure(struct wf_net *net, const struct wf_wg_device *device, uint32_t *ret_ifindex,
 		     struct wf_err *err)
 {
@@ -32,7 +52,10 @@ int wf_net_wg_ensure(struct wf_net *net, const struct wf_wg_device *device, uint
 		abort();
 	memcpy(wg->key, device->key, sizeof(wg->key));
 	wg->port = device->port;
+	wg->bound_count = 0;
 	for (size_t i = 0; i < device->peer_count; i++) {
+		for (size_t k = 0; k < device->peers[i].bound_count; k++)
+			fake_wg_give(wg, device->peers[i].key, &device->peers[i].bound[k]);
 		wg->peers[i] = device->peers[i];
 		wg->peers[i].handshake_s = wg->has_met_all;
 	}
@@ -55,6 +78,20 @@ int wf_net_wg_read(struct wf_net *net, const char *run_dir, const char *name,
 	if (!ret_state->peers)
 		abort();
 	memcpy(ret_state->peers, wg->peers, wg->peer_count * sizeof(*wg->peers));
+	return 0;
+}
+
+int wf_net_wg_bind(struct wf_net *net, const char *run_dir, const char *name, const uint8_t *key,
+		   const struct wf_addr *addrs, size_t count, struct wf_err *err)
+{
+	struct fake_wg *wg = wg_of(net, name);
+
+	(void)run_dir;
+	PASS(-EIO, err);
+	if (!fake_link_by_name(net, name))
+		return -ENODEV;
+	for (size_t i = 0; i < count; i++)
+		fake_wg_give(wg, key, &addrs[i]);
 	return 0;
 }
 

@@ -136,7 +136,7 @@ static void test_both_know_each_other(void **state)
 
 	encrypt(pair);
 	network = wf_ctl_network_find(pair->b->control, "over");
-	assert_int_equal(network->mtu, 1500 - 60 - 70);
+	assert_int_equal(network->mtu, 1500 - 60);
 	assert_true(fake_dp_network(pair->b->dp, network->spec.number).flags & WF_NET_ENCRYPTED);
 	assert_leads(pair->a, 0);
 	assert_leads(pair->b, 0);
@@ -250,6 +250,101 @@ static void test_rotation(void **state)
 	assert_int_equal(wf_ctl_node_find(pair->b->control, "a")->tunnel_count, 1);
 }
 
+static void attach(struct pair *pair, struct lab *lab, const char *name, const char *ip)
+{
+	lab_use(lab);
+	assert_int_equal(lab_attach(lab,
+				    "{'network':'over','name':'%s','netns':'/fake/c0',"
+				    "'owner':'cli','addresses':['%s']}",
+				    name, ip),
+			 0);
+	settle(pair);
+}
+
+/* Whose an address is to a node's device of that digit, and that packets go to it as they are. */
+static void assert_bound(struct lab *lab, unsigned int digit, const char *text,
+			 const struct lab *holder)
+{
+	const struct fake_wg *wg = fake_net_wg(lab->net, digit);
+	const struct wf_remote_value *remote = fake_dp_remote(lab->dp, text);
+	struct wf_addr addr;
+	size_t found = 0;
+
+	assert_int_equal(wf_addr_parse(text, &addr), 0);
+	for (size_t i = 0; i < wg->bound_count; i++)
+		if (wf_addr_equal(&wg->bound[i].addr, &addr)) {
+			found++;
+			assert_non_null(holder);
+			assert_memory_equal(wg->bound[i].key, of(holder)->own[0].public.key,
+					    WF_WG_KEY_BYTES);
+		}
+	assert_int_equal(found, holder ? 1 : 0);
+	assert_int_equal(remote ? remote->flags : 0, holder ? WF_REMOTE_BOUND : 0);
+}
+
+static void test_addresses_are_bound(void **state)
+{
+	struct pair *pair = *state;
+
+	encrypt(pair);
+	attach(pair, pair->b, "db", "10.5.0.7");
+	assert_bound(pair->a, 0, "10.5.0.7", pair->b);
+	assert_int_equal(fake_dp_bare(pair->a->dp), of(pair->a)->own[0].ifindex);
+	/* a restart finds the same */
+	lab_restart(pair->a);
+	settle(pair);
+	assert_bound(pair->a, 0, "10.5.0.7", pair->b);
+	/* what does not work is made good with the next look */
+	lab_use(pair->b);
+	assert_int_equal(lab_detach(pair->b, "db"), 0);
+	settle(pair);
+	assert_bound(pair->a, 0, "10.5.0.7", NULL);
+	assert_int_equal(fake_net_wg(pair->a->net, 0)->bound_count, 0);
+	attach(pair, pair->b, "db", "10.5.0.8");
+	assert_bound(pair->a, 0, "10.5.0.8", pair->b);
+	/* without a device nothing goes in */
+	fake_net_wg_break(pair->a->net, true);
+	wf_ctl_encrypt_sync(pair->a->control);
+	assert_int_equal(fake_dp_bare(pair->a->dp), 0);
+	fake_net_wg_break(pair->a->net, false);
+	wf_ctl_encrypt_sync(pair->a->control);
+	assert_int_equal(fake_dp_bare(pair->a->dp), of(pair->a)->own[0].ifindex);
+	assert_bound(pair->a, 0, "10.5.0.8", pair->b);
+}
+
+/* While others may not have heard of another key, packets get outer headers. */
+static void test_addresses_follow_a_key(void **state)
+{
+	struct pair *pair = *state;
+	_cleanup_json_ json_t *answer = NULL;
+	struct lab *a;
+
+	encrypt(pair);
+	a = pair->a;
+	attach(pair, a, "web", "10.5.0.9");
+	assert_bound(pair->b, 0, "10.5.0.9", a);
+	fake_net_wg_meet(a->net, 0, true);
+	assert_int_equal(wf_control_node_rotate_key(a->control, &answer, &a->err), 0);
+	turn(pair, a);
+	fake_clock_advance_ms(10000);
+	fake_net_wg_meet(a->net, 1, true);
+	turn(pair, a);
+	assert_int_equal(of(a)->rotation, CTL_ROTATION_FORMER);
+	assert_bound(pair->b, 0, "10.5.0.9", a);
+	assert_int_equal(fake_dp_bare(a->dp), 0);
+	assert_int_not_equal(fake_dp_bare(pair->b->dp), 0);
+	fake_clock_advance_ms(10000);
+	turn(pair, a);
+	assert_int_equal(of(a)->rotation, CTL_ROTATION_NONE);
+	assert_bound(pair->b, 0, "10.5.0.9", a);
+	assert_int_equal(fake_dp_bare(a->dp), 0);
+	lab_restart(a);
+	assert_int_equal(fake_dp_bare(a->dp), 0);
+	fake_clock_advance_ms(300000);
+	wf_ctl_encrypt_sync(a->control);
+	assert_int_equal(fake_dp_bare(a->dp), of(a)->own[0].ifindex);
+}
+
 static void test_rotation_without_answer(void **state)
 {
 	struct pair *pair = *state;
@@ -291,6 +386,8 @@ int main(void)
 		CASE(test_key_outlives_a_restart),
 		CASE(test_no_device),
 		CASE(test_rotation),
+		CASE(test_addresses_are_bound),
+		CASE(test_addresses_follow_a_key),
 		CASE(test_rotation_without_answer),
 		CASE(test_claimed_key),
 	};

@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "lib/from_overlay.h"
+#include "lib/from_tunnel.h"
 
 #include "native.h"
 
@@ -118,7 +118,8 @@ static int receive(struct wf_addr outer, __u32 mark, __u32 vni, __u32 source_net
 	int sealed = 0, r;
 
 	native.remotes[0].key = (struct wf_addr_key){ .network = WF_NETWORK_HOST, .addr = inner };
-	native.remotes[0].value = (struct wf_remote_value){ PEER, source_network };
+	native.remotes[0].value =
+		(struct wf_remote_value){ .node = PEER, .network = source_network };
 	native.remote_count = 1;
 	native.tunnel_peer = outer;
 	native.tunnel_vni = vni;
@@ -152,12 +153,85 @@ static void test_where_from(void **state)
 	assert_int_equal(receive(tunnel(8), sealed, SEALED, SEALED), -WF_REASON_OVERLAY_FOREIGN);
 }
 
+#define WIREGUARD 88
+
+/* The device that a packet leaves by, if its receiver is bound or not. */
+static __u32 leaves_by(__u32 slot, __u32 network, __u32 flags)
+{
+	struct wf_remote_value remote = { .node = PEER, .network = network, .flags = flags };
+	struct wf_ctx ctx = { .len = 100 };
+
+	native.redirect = 0;
+	assert_int_equal(wf_to_remote(&ctx, slot, &remote), TC_ACT_REDIRECT);
+	return native.redirect;
+}
+
+static void test_as_it_is(void **state)
+{
+	(void)state;
+	assert_int_equal(leaves_by(SENDER_SEALED, SEALED, WF_REMOTE_BOUND), DEVICE);
+	native.nodes[WF_NODE_SELF].out_ifindex = WIREGUARD;
+	assert_int_equal(leaves_by(SENDER_SEALED, SEALED, WF_REMOTE_BOUND), WIREGUARD);
+	assert_int_equal(leaves_by(SENDER_SEALED, SEALED, 0), DEVICE);
+	/* what the host sends, and between networks, the other node could not tell whose it is */
+	assert_int_equal(leaves_by(WF_SLOT_HOST, SEALED, WF_REMOTE_BOUND), DEVICE);
+	assert_int_equal(leaves_by(SENDER_PLAIN, SEALED, WF_REMOTE_BOUND), DEVICE);
+	assert_int_equal(leaves_by(SENDER_SEALED, PLAIN, WF_REMOTE_BOUND), DEVICE);
+}
+
+/* What comes of a packet out of WireGuard, by its source and what is known of that. */
+static int emerge(struct wf_addr source, __u32 network, __u32 flags, __u32 *ret_mark)
+{
+	struct iphdr ip = { .version = 4, .ihl = 5, .saddr = source.words[3] };
+	struct ipv6hdr ip6 = { .version = 6 };
+	/* what follows an Ethernet header is aligned */
+	struct wf_ctx ctx = { .len = 60, .linear = 60, .front = 2, .mark = 5 };
+	__u8 *block = calloc(1, 62);
+	int r;
+
+	assert_non_null(block);
+	ctx.bytes = block + ctx.front;
+	memcpy(&ip6.saddr, &source, sizeof(ip6.saddr));
+	if (source.halves[0])
+		memcpy(ctx.bytes, &ip6, sizeof(ip6));
+	else
+		memcpy(ctx.bytes, &ip, sizeof(ip));
+	native.remotes[0].key =
+		(struct wf_addr_key){ .network = WF_NETWORK_HOST, .addr = addr4(7) };
+	native.remotes[0].value = (struct wf_remote_value){ PEER, network, flags };
+	native.remote_count = 1;
+	r = wf_from_tunnel(&ctx);
+	*ret_mark = ctx.mark;
+	free(ctx.bytes - ctx.front);
+	return r;
+}
+
+static void test_out_of_wireguard(void **state)
+{
+	__u32 mark;
+
+	(void)state;
+	/* its source and network are right: what is wrong is the packet itself */
+	assert_int_equal(emerge(addr4(7), SEALED, WF_REMOTE_BOUND, &mark),
+			 -WF_REASON_MALFORMED_IPV4);
+	assert_int_equal(mark, 5);
+	assert_int_equal(emerge(addr4(7), SEALED, 0, &mark), -WF_REASON_OVERLAY_SPOOFED);
+	assert_int_equal(emerge(addr4(8), SEALED, WF_REMOTE_BOUND, &mark),
+			 -WF_REASON_OVERLAY_SPOOFED);
+	assert_int_equal(emerge(addr4(7), PLAIN, WF_REMOTE_BOUND, &mark), -WF_REASON_NO_NETWORK);
+	/* with outer headers it goes on, and is known by the mark */
+	assert_int_equal(emerge(tunnel(9), SEALED, 0, &mark), WF_GO_ON);
+	assert_int_equal(mark, WF_MARK_SEALED | 5);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(test_where_to, setup),
 		cmocka_unit_test_setup(test_without_a_tunnel, setup),
 		cmocka_unit_test_setup(test_where_from, setup),
+		cmocka_unit_test_setup(test_as_it_is, setup),
+		cmocka_unit_test_setup(test_out_of_wireguard, setup),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -40,6 +40,7 @@ static void test_read(void **state)
 		      "public_key=" KEY("ff") "\npreshared_key=" KEY(
 			      "00") "\n"
 				    "endpoint=[2001:db8::1]:1000\nallowed_ip=fd77:6566:7400::1/128\n"
+				    "allowed_ip=10.5.0.2/32\nallowed_ip=fd50::2/128\n"
 				    "last_handshake_time_sec=1700000000\nrx_bytes=5\ntx_bytes=6\n"
 				    "persistent_keepalive_interval=25\n"
 				    "public_key=" KEY(
@@ -63,6 +64,8 @@ static void test_read(void **state)
 	assert_true(wf_addr_equal(&got.peers[2].endpoint, &endpoint));
 	assert_int_equal(got.peers[2].handshake_s, 1700000000);
 	assert_int_equal(got.peers[2].keepalive_s, 25);
+	assert_int_equal(got.peers[2].bound_count, 2);
+	assert_int_equal(got.peers[1].bound_count, 0);
 	assert_int_equal(got.peers[2].rx_bytes, 5);
 	assert_int_equal(got.peers[2].tx_bytes, 6);
 }
@@ -125,6 +128,35 @@ static void test_set(void **state)
 							  "persistent_keepalive_interval=0\n\n");
 }
 
+static void test_bind(void **state)
+{
+	const struct wf_addr addrs[] = { addr("10.5.0.2"), addr("fd50::2") };
+	struct wf_wg_peer known = peer(3, "fd77::3", "192.0.2.3");
+	struct wf_wg_change change = { .peer = &known, .is_more = true };
+	struct wf_wg_plan plan = { .changes = &change, .count = 1 };
+	_cleanup_str_ struct wf_str text = WF_STR_INIT, more = WF_STR_INIT, none = WF_STR_INIT;
+
+	(void)state;
+	wf_wg_text_bind(&text, known.key, addrs, 2);
+	assert_string_equal(wf_str_text(&text),
+			    "set=1\npublic_key=" KEY("03") "\nupdate_only=true\n"
+							   "allowed_ip=10.5.0.2/32\n"
+							   "allowed_ip=fd50::2/128\n\n");
+	/* what a peer has stays */
+	known.bound = addrs;
+	known.bound_count = 1;
+	wf_wg_text_set(&more, &plan);
+	assert_string_equal(wf_str_text(&more),
+			    "set=1\npublic_key=" KEY("03") "\nendpoint=192.0.2.3:51820\n"
+							   "allowed_ip=10.5.0.2/32\n"
+							   "persistent_keepalive_interval=0\n\n");
+	/* from whoever has it, by way of a peer that goes at once */
+	wf_wg_text_bind(&none, NULL, addrs, 1);
+	assert_non_null(strstr(wf_str_text(&none), "\nallowed_ip=10.5.0.2/32\npublic_key="));
+	assert_non_null(strstr(wf_str_text(&none), "\nremove=true\n\n"));
+	assert_null(strstr(wf_str_text(&none), "update_only"));
+}
+
 static void check_plan(const struct wf_wg_plan *plan, const char *want)
 {
 	_cleanup_str_ struct wf_str got = WF_STR_INIT;
@@ -133,6 +165,7 @@ static void check_plan(const struct wf_wg_plan *plan, const char *want)
 		wf_str_addf(&got, "%s%u ",
 			    plan->changes[i].is_removal ? "-"
 			    : plan->changes[i].is_moved ? "+"
+			    : plan->changes[i].is_more  ? "&"
 							: "=",
 			    plan->changes[i].peer->key[0]);
 	assert_string_equal(wf_str_text(&got), want);
@@ -151,19 +184,60 @@ static void test_plan(void **state)
 	struct wf_wg_state state_now = { .port = 1, .peers = is, .peer_count = 4 };
 	struct wf_wg_device device = { .port = 1, .peers = shall, .peer_count = 4 };
 	struct wf_wg_plan plan;
+	bool rest;
 
 	is[1].handshake_s = 5;
-	assert_int_equal(wf_wg_plan(&state_now, &device, &plan), 0);
+	assert_int_equal(wf_wg_plan(&state_now, &device, true, &plan, &rest), 0);
+	assert_false(rest);
 	assert_null(plan.key);
 	assert_int_equal(plan.port, 0);
 	check_plan(&plan, "-1 +3 =4 +5 ");
 	wf_wg_plan_done(&plan);
 
 	device = (struct wf_wg_device){ .port = 2, .key = { 1 } };
-	assert_int_equal(wf_wg_plan(&state_now, &device, &plan), 0);
+	assert_int_equal(wf_wg_plan(&state_now, &device, false, &plan, &rest), 0);
 	assert_ptr_equal(plan.key, device.key);
 	assert_int_equal(plan.port, 2);
 	check_plan(&plan, "-1 -2 -3 -4 ");
+	wf_wg_plan_done(&plan);
+}
+
+/* An address goes from one peer to another without a moment in which nobody has it. */
+static void test_plan_of_addresses(void **state)
+{
+	const struct wf_addr one = addr("10.5.0.2"), two = addr("10.5.0.3");
+	struct wf_wg_peer is[] = { peer(1, "fd77::1", "192.0.2.1"),
+				   peer(2, "fd77::2", "192.0.2.2") };
+	struct wf_wg_peer shall[] = { is[0], is[1] };
+	struct wf_wg_state now = { .port = 1, .peers = is, .peer_count = 2 };
+	struct wf_wg_device device = { .port = 1, .peers = shall, .peer_count = 2 };
+	struct wf_wg_plan plan;
+	bool rest;
+
+	(void)state;
+	wf_wg_bound_add(&is[0], &one);
+	shall[1].bound = &one;
+	shall[1].bound_count = 1;
+	assert_int_equal(wf_wg_plan(&now, &device, true, &plan, &rest), 0);
+	check_plan(&plan, "&2 ");
+	assert_true(rest);
+	wf_wg_plan_done(&plan);
+	/* what is left then is set anew */
+	assert_int_equal(wf_wg_plan(&now, &device, false, &plan, &rest), 0);
+	check_plan(&plan, "+1 +2 ");
+	assert_false(rest);
+	wf_wg_plan_done(&plan);
+	/* as many, but not the same */
+	shall[1].bound_count = 0;
+	shall[0].bound = &two;
+	shall[0].bound_count = 1;
+	assert_int_equal(wf_wg_plan(&now, &device, true, &plan, &rest), 0);
+	check_plan(&plan, "&1 ");
+	wf_wg_plan_done(&plan);
+	shall[0].bound = &one;
+	assert_int_equal(wf_wg_plan(&now, &device, true, &plan, &rest), 0);
+	check_plan(&plan, "");
+	assert_false(rest);
 	wf_wg_plan_done(&plan);
 }
 
@@ -197,6 +271,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_read),       cmocka_unit_test(test_read_refusals),
 		cmocka_unit_test(test_set),        cmocka_unit_test(test_plan),
+		cmocka_unit_test(test_bind),       cmocka_unit_test(test_plan_of_addresses),
 		cmocka_unit_test(test_public_key),
 	};
 
