@@ -154,6 +154,16 @@ def small_disk(stopped_node):
     execute(["umount", str(node.state_dir)])
 
 
+def refused_attach(node):
+    """ADDs until the disk is full for them as well: (the namespace of the last, its error)."""
+    for number in range(200):
+        ns = node.new_netns()
+        done = node.cni("ADD", {"name": "blue"}, container_id=f"c{number}", netns=ns)
+        if done.returncode != 0:
+            return ns, done.json
+    raise AssertionError("200 ADDs found room on a full disk")
+
+
 def test_full_disk_refuses_and_recovers(small_disk):
     node = small_disk
     node.expect_errors()
@@ -168,7 +178,12 @@ def test_full_disk_refuses_and_recovers(small_disk):
         for number in range(200):
             node.network(f"n{number}", labels={"filler": "x" * 60})
     assert refused.value.code == "ENOSPC" and refused.value.status == 507
+    late, refusal = refused_attach(node)
+    assert refusal["code"] == 103 and str(node.state_dir) in refusal["msg"], refusal
+    assert "no space left" in refusal["msg"]
     # what runs goes on, what was refused left nothing
+    wait_until(lambda: list(late.links()) == ["lo"], 5, what="the interface is taken back")
+    assert node.inspect("blue")["status"]["subnets"][0]["inUse"] == len(node.endpoints())
     assert first.ping(node.gateway_of(endpoint))
     stored = [n["metadata"]["name"] for n in node.api("GET", "/v1/networks")["items"]]
     assert len(node.own_routes()) == len(stored)
