@@ -87,10 +87,10 @@ static int read_spec(struct wf_endpoint *endpoint, const json_t *spec, struct wf
 	if (r < 0)
 		return r;
 	endpoint->default_route = wf_json_bool(spec, "defaultRoute", false);
-	if (!json_is_object(json_object_get(spec, "extra")))
-		return 0;
-	endpoint->extra = json_deep_copy(json_object_get(spec, "extra"));
-	return endpoint->extra ? 0 : wf_fail(err, -ENOMEM, "out of memory");
+	/* shared with the document: nobody changes what is passed through */
+	if (json_is_object(json_object_get(spec, "extra")))
+		endpoint->extra = json_incref(json_object_get(spec, "extra"));
+	return 0;
 }
 
 static int read_address(struct wf_endpoint_address *address, const json_t *object, size_t index,
