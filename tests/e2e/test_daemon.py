@@ -73,6 +73,34 @@ def test_start_is_reported_to_systemd(stopped_node):
         node.daemon = None
 
 
+@pytest.mark.skipif(not os.path.isdir("/run/systemd"), reason="needs a place for journald's socket")
+def test_log_is_structured_in_journald_and_plain_elsewhere(stopped_node):
+    """A socket of the test is where journald's would be; the daemon has mounts of its own."""
+    node = stopped_node
+    place = node.dir / "systemd"
+    (place / "journal").mkdir(parents=True)
+    node.log.touch()
+    stream = node.log.stat()
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as journal:
+        journal.bind(str(place / "journal" / "socket"))
+        journal.settimeout(30)
+        node.wrapper = ["unshare", "--mount", "sh", "-c",
+                        'mount --bind "$0" /run/systemd && exec "$@"', str(place)]
+        node.start_daemon(JOURNAL_STREAM=f"{stream.st_dev}:{stream.st_ino}")
+        record = ""
+        while not record.startswith("MESSAGE=ready "):
+            record = journal.recv(65536).decode()
+        fields = dict(line.split("=", 1) for line in record.splitlines())
+        assert fields["PRIORITY"] == "6" and fields["SYSLOG_IDENTIFIER"] == "weftd"
+        assert fields["WEFT_MODULE"] == "weftd" and fields["WEFT_NODE"] == node.name
+        assert fields["WEFT_SOCKET"] == str(node.socket)
+        assert node.log_text() == ""
+        node.stop_daemon()
+    node.wrapper = []
+    node.start_daemon()
+    assert "INFO  weftd: ready " in node.log_text()
+
+
 def test_stop_is_clean_and_fast(node):
     node.network("blue")
     node.container("blue")
