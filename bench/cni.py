@@ -2,9 +2,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """CNI ADD and DEL: weft beside the reference bridge + host-local, in the same run.
 
-Four contestants take turns, round by round, each on a host (network namespace) of its own:
+The contestants take turns, round by round, each on a host (network namespace) of its own:
 
   weft     weft-cni and a weftd
+  publish  the same with a published port (one at a time: the port is the same)
   bridge   the reference plugins bridge and host-local (package containernetworking-plugins)
   nlfloor  a static program that makes the unavoidable netlink calls and nothing else (ADD only)
   true     /bin/true: what starting any process costs
@@ -33,6 +34,7 @@ class Contestant:
     """One way to attach containers; `hosts` is its host's namespace."""
 
     commands = "ADD,DEL"
+    is_concurrent = True
 
     def __init__(self, name, host, spaces):
         self.name = name
@@ -73,7 +75,7 @@ class Contestant:
         self.pairs.setdefault(width, []).append(count / report["seconds"])
 
     def refresh(self):
-        """Between rounds; nothing to do where DEL cleans up."""
+        """After a turn; nothing to do where DEL cleans up."""
 
     def close(self):
         self.batch("del")
@@ -97,8 +99,13 @@ class Plugin(Contestant):
                 "-e", f"CNI_PATH={PLUGINS}", "-e", f"PATH={os.environ['PATH']}"]
 
 
+class Publishing(Plugin):
+    is_concurrent = False
+
+
 class Floor(Contestant):
     commands = "ADD"
+    is_concurrent = False
 
     def program(self):
         return [str(BUILD / "bench" / "nlfloor"), f"/run/netns/{self.prefix}{{}}", "eth0",
@@ -106,6 +113,8 @@ class Floor(Contestant):
 
     def refresh(self):
         self.batch("del")
+        # the kernel takes namespaces apart by itself: not while the next one is measured
+        time.sleep(1)
         self.batch("add")
 
 
@@ -122,8 +131,10 @@ def contestants(node, hosts, directory, spaces):
     bridge = {"cniVersion": "1.0.0", "name": "bench", "type": "bridge", "bridge": "bench0",
               "isDefaultGateway": True, "ipam": {"type": "host-local", "subnet": SUBNET,
                                                  "dataDir": str(directory / "host-local")}}
+    port = {"runtimeConfig": {"portMappings": [{"hostPort": 8080, "containerPort": 80}]}}
     node.network("bench", subnets=[{"cidr": SUBNET}], coolDown="0s")
-    found = [Plugin("weft", node.host, spaces, binary("weft-cni"), weft, directory)]
+    found = [Plugin("weft", node.host, spaces, binary("weft-cni"), weft, directory),
+             Publishing("publish", node.host, spaces, binary("weft-cni"), weft | port, directory)]
     if (PLUGINS / "bridge").exists():
         found.append(Plugin("bridge", hosts[0], spaces, PLUGINS / "bridge", bridge, directory))
     if (BUILD / "bench" / "nlfloor").exists():
@@ -147,7 +158,7 @@ def measure(every, args):
     for width in args.width:
         for _ in range(args.rounds):
             for one in every:
-                if not isinstance(one, Floor):
+                if one.is_concurrent:
                     one.concurrent(width, args.pairs)
                     time.sleep(0.3)
 
@@ -198,7 +209,7 @@ def show(rows, widths):
 def main():
     parser = argparse.ArgumentParser(description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--runs", type=int, default=200, help="sequential runs of each (200)")
+    parser.add_argument("--runs", type=int, default=400, help="sequential runs of each (400)")
     parser.add_argument("--rounds", type=int, default=5, help="turns they are spread over (5)")
     parser.add_argument("--pairs", type=int, default=128, help="pairs per concurrent turn (128)")
     parser.add_argument("--width", type=int, nargs="*", default=[8, 64], help="at once (8 64)")

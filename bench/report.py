@@ -40,6 +40,12 @@ WAYS = {"node-port": "node port, outside client", "masquerade": "masquerade"}
 MODES = {"rr": "request-response", "crr": "connect-request-close"}
 
 
+def publish_row(mine, bridge):
+    return ratio_row("CNI ADD with a published port, p50, of reference bridge without",
+                     mine["p50_ms"] / bridge["p50_ms"], 0.22, False,
+                     f"({mine['p50_ms']:.2f} ms, p99 {mine['p99_ms']:.2f} ms)")
+
+
 def cni_rows(rows):
     weft, bridge, floor = rows["weft"], rows.get("bridge"), rows.get("nlfloor")
     p50 = weft["ADD"]["p50_ms"]
@@ -49,9 +55,16 @@ def cni_rows(rows):
             more += f", bare netlink {floor['ADD']['p50_ms']:.2f} ms"
         yield ratio_row("CNI ADD, sequential, p50, of reference bridge",
                         p50 / bridge["ADD"]["p50_ms"], 0.22, False, more + ")")
-    yield at_most("CNI ADD, sequential, p99", " ms", weft["ADD"]["p99_ms"], 3)
+    # of what no plugin can be without: what is above the goal there is the machine's
+    beside = [f"{words} {short(rows[name]['ADD']['p99_ms'])} ms"
+              for name, words in (("nlfloor", "bare netlink"), ("true", "/bin/true"))
+              if name in rows]
+    yield at_most("CNI ADD, sequential, p99", " ms", weft["ADD"]["p99_ms"], 3,
+                  f" of {weft['ADD']['runs']} runs ({', '.join(beside)})")
     if not bridge:
         return
+    if "publish" in rows:
+        yield publish_row(rows["publish"]["ADD"], bridge["ADD"])
     mine, other = weft["DEL"]["p50_ms"], bridge["DEL"]["p50_ms"]
     yield ratio_row("CNI DEL, p50, of reference bridge", mine / other, 0.07, False,
                     f"({mine:.2f} ms, bridge {other:.2f} ms)")

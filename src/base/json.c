@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "base/json.h"
+#include "base/json_priv.h"
 
 #include <errno.h>
 #include <math.h>
@@ -109,29 +109,41 @@ static void floats_to_integers(json_t *value)
 	}
 }
 
+/* Any JSON, by jansson; NULL: *ret_code and err say why. */
+static json_t *read_any(const char *text, size_t len, int *ret_code, struct wf_err *err)
+{
+	json_error_t fault;
+	json_t *value;
+
+	*ret_code = check_shape(text, len, err);
+	if (*ret_code < 0)
+		return NULL;
+	value = json_loadb(text, len, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &fault);
+	if (value)
+		floats_to_integers(value);
+	else
+		*ret_code = wf_fail(err, -EILSEQ, "not valid JSON: line %d, column %d: %s",
+				    fault.line, fault.column, fault.text);
+	return value;
+}
+
 int wf_json_parse(const char *text, size_t len, json_t **ret_value, struct wf_err *err)
 {
 	_cleanup_json_ json_t *value = NULL;
-	json_error_t fault;
-	int r;
+	int r = 0;
 
 	if (len > WF_JSON_MAX_BYTES)
 		return wf_fail(err, -E2BIG, "JSON of %zu bytes is larger than the %u accepted", len,
 			       WF_JSON_MAX_BYTES);
-	r = check_shape(text, len, err);
-	if (r < 0)
-		return r;
 	has_no_memory = false;
-	value = json_loadb(text, len, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &fault);
-	if (value)
-		floats_to_integers(value);
+	value = wf_json_read_plain(text, len);
+	if (!value && !has_no_memory)
+		value = read_any(text, len, &r, err);
 	if (has_no_memory)
 		return wf_fail(err, -ENOMEM, "out of memory reading JSON");
-	if (!value)
-		return wf_fail(err, -EILSEQ, "not valid JSON: line %d, column %d: %s", fault.line,
-			       fault.column, fault.text);
-	*ret_value = TAKE_PTR(value);
-	return 0;
+	if (value)
+		*ret_value = TAKE_PTR(value);
+	return r;
 }
 
 char *wf_json_text(const json_t *value)

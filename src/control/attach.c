@@ -30,18 +30,18 @@ WF_LOG_MODULE(attach);
 static int choose_ifname(struct wf_control *control, struct wf_endpoint *spec, const char *wanted,
 			 struct wf_err *err)
 {
-	struct ctl_endpoint *endpoint, *next;
-
 	if (*wanted)
 		return wf_str_copy(spec->ifname, sizeof(spec->ifname), wanted);
 	for (unsigned int n = 0; n < 1000; n++) {
 		bool taken = false;
 
 		(void)snprintf(spec->ifname, sizeof(spec->ifname), "eth%u", n);
-		HASH_ITER(by_name, control->endpoints, endpoint, next) {
-			taken = taken || (endpoint->spec.netns_inode == spec->netns_inode &&
-					  endpoint->spec.netns_dev == spec->netns_dev &&
-					  strcmp(endpoint->spec.ifname, spec->ifname) == 0);
+		WF_INDEX_EACH(&control->spaces, wf_ctl_space_hash(spec), node) {
+			const struct ctl_endpoint *other =
+				WF_INDEX_OBJECT(node, struct ctl_endpoint, by_space);
+
+			taken = taken || (wf_ctl_is_same_space(&other->spec, spec) &&
+					  strcmp(other->spec.ifname, spec->ifname) == 0);
 		}
 		if (!taken)
 			return 0;
@@ -106,11 +106,11 @@ static void default_name(struct wf_control *control, struct wf_endpoint *spec)
 static struct ctl_endpoint *default_carrier(struct wf_control *control,
 					    const struct wf_endpoint *spec)
 {
-	struct ctl_endpoint *endpoint, *next;
+	WF_INDEX_EACH(&control->spaces, wf_ctl_space_hash(spec), node) {
+		struct ctl_endpoint *endpoint =
+			WF_INDEX_OBJECT(node, struct ctl_endpoint, by_space);
 
-	HASH_ITER(by_name, control->endpoints, endpoint, next) {
-		if (endpoint->spec.netns_inode == spec->netns_inode &&
-		    endpoint->spec.netns_dev == spec->netns_dev && endpoint->spec.default_route)
+		if (wf_ctl_is_same_space(&endpoint->spec, spec) && endpoint->spec.default_route)
 			return endpoint;
 	}
 	return NULL;

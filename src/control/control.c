@@ -21,6 +21,7 @@ static void free_tables(struct wf_control *control)
 		wf_ctl_network_remove(control, network);
 	wf_index_done(&control->addresses);
 	wf_index_done(&control->labels);
+	wf_index_done(&control->spaces);
 	wf_index_done(&control->holders);
 }
 

@@ -47,6 +47,7 @@ struct ctl_endpoint {
 	size_t key_count;
 	char *container_key;         /* owned; "ID/IFNAME"; NULL when not a container's */
 	UT_hash_handle by_container; /* in the table when container_key is set */
+	struct wf_index_node by_space;
 	UT_hash_handle by_name;
 	struct ctl_endpoint *prev_publisher, *next_publisher; /* when it publishes ports */
 };
@@ -119,6 +120,7 @@ struct wf_control {
 	struct ctl_endpoint *containers;      /* the same, hash by container_key */
 	struct wf_index addresses;            /* of the endpoints, as keys */
 	struct wf_index labels;               /* the same, with the namespace */
+	struct wf_index spaces;               /* of the endpoints, by network namespace */
 	struct ctl_endpoint *publishers;      /* list of those that publish ports */
 	struct ctl_reservation *reservations; /* hash by name */
 	struct wf_index holders;              /* of the reservations, with their networks */
@@ -168,6 +170,9 @@ uint32_t wf_ctl_slot_by_address(struct wf_control *control, const struct wf_addr
 const char *wf_ctl_namespace_of(const struct wf_labels *labels);
 /* What endpoints of a namespace with a label have as their hash in control->labels. */
 uint64_t wf_ctl_label_hash(const char *namespace, const char *key, const char *value);
+/* What endpoints of a network namespace have as their hash in control->spaces; and the question. */
+uint64_t wf_ctl_space_hash(const struct wf_endpoint *spec);
+bool wf_ctl_is_same_space(const struct wf_endpoint *a, const struct wf_endpoint *b);
 /* The reservation of a network that a holder may use, NULL when none. */
 struct ctl_reservation *wf_ctl_reservation_of(struct wf_control *control, const char *network,
 					      const char *holder);

@@ -13,26 +13,39 @@
 
 WF_LOG_MODULE(netns);
 
-static bool is_same(const struct wf_endpoint *a, const struct wf_endpoint *b)
+/* The endpoint at a node of the index if it is one of the namespace that the hooks know of. */
+static const struct ctl_endpoint *member_at(struct wf_index_node *node,
+					    const struct wf_endpoint *spec,
+					    const struct ctl_endpoint *without)
 {
-	return a->netns_inode == b->netns_inode && a->netns_dev == b->netns_dev;
+	const struct ctl_endpoint *endpoint = WF_INDEX_OBJECT(node, struct ctl_endpoint, by_space);
+	const bool is_member = endpoint != without && endpoint->spec.slot &&
+			       wf_ctl_is_same_space(&endpoint->spec, spec);
+
+	return is_member ? endpoint : NULL;
 }
 
-/* What the hooks shall know of a namespace when `without` is not in it. */
+/*
+ * What the hooks shall know of a namespace when `without` is not in it: the oldest endpoint speaks
+ * for it. The index has the newest first.
+ */
 static struct wf_netns_value value_of(struct wf_control *control, const struct wf_endpoint *spec,
 				      const struct ctl_endpoint *without)
 {
 	struct wf_netns_value value = { .slot = WF_SLOT_HOST };
-	struct ctl_endpoint *endpoint, *next;
-	size_t count = 0;
+	const uint64_t hash = wf_ctl_space_hash(spec);
+	size_t place = 0;
 
-	HASH_ITER(by_name, control->endpoints, endpoint, next) {
-		if (endpoint == without || !endpoint->spec.slot || !is_same(&endpoint->spec, spec))
+	WF_INDEX_EACH(&control->spaces, hash, node)
+		place += member_at(node, spec, without) != NULL;
+	WF_INDEX_EACH(&control->spaces, hash, node) {
+		const struct ctl_endpoint *endpoint = member_at(node, spec, without);
+
+		if (!endpoint)
 			continue;
-		if (value.slot == WF_SLOT_HOST)
-			value.slot = endpoint->spec.slot;
-		if (count < WF_NETNS_NETWORKS)
-			value.networks[count++] = endpoint->network->spec.number;
+		value.slot = endpoint->spec.slot;
+		if (--place < WF_NETNS_NETWORKS)
+			value.networks[place] = endpoint->network->spec.number;
 	}
 	return value;
 }

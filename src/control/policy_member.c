@@ -113,21 +113,41 @@ static int self_labels(const struct wf_control *control, struct wf_labels *label
 	return r;
 }
 
-int wf_ctl_policy_self_put(struct wf_control *control, struct wf_err *err)
+/* *addrs, owned by the caller, may grow. */
+static int put_self(struct wf_control *control, struct wf_addr **addrs, size_t count,
+		    struct wf_err *err)
 {
 	_cleanup_(wf_labels_done) struct wf_labels labels = { 0 };
-	_cleanup_free_ struct wf_addr *addrs = NULL;
-	size_t count = 0;
-	int r = wf_net_host_addresses(control->net, &addrs, &count, err);
+	int r = add_host_addrs(control, addrs, &count);
 
-	if (r == 0)
-		r = add_host_addrs(control, &addrs, &count);
 	if (r == 0)
 		r = self_labels(control, &labels, err);
 	if (r < 0)
 		return wf_fail(err, r, "cannot tell policies of this node: %s", strerror(-r));
 	return wf_policy_engine_node_put(control->policy.engine, control->config.node_name, true,
-					 &labels, addrs, keep_usable(addrs, count), err);
+					 &labels, *addrs, keep_usable(*addrs, count), err);
+}
+
+int wf_ctl_policy_self_put(struct wf_control *control, struct wf_err *err)
+{
+	_cleanup_free_ struct wf_addr *addrs = NULL;
+	size_t count = 0;
+	int r = wf_net_host_addresses(control->net, &addrs, &count, err);
+
+	if (r < 0)
+		return wf_fail(err, r, "cannot tell policies of this node: %s", strerror(-r));
+	return put_self(control, &addrs, count, err);
+}
+
+int wf_ctl_policy_self_put_at(struct wf_control *control, const struct wf_addr *addrs, size_t count,
+			      struct wf_err *err)
+{
+	_cleanup_free_ struct wf_addr *copy = calloc(count + 1, sizeof(*copy));
+
+	if (!copy)
+		return wf_fail(err, -ENOMEM, "out of memory for the host's addresses");
+	memcpy(copy, addrs, count * sizeof(*copy));
+	return put_self(control, &copy, count, err);
 }
 
 /* ---- services ------------------------------------------------------------------------------------- */

@@ -101,6 +101,9 @@ int wf_ctl_policy_member_put(struct wf_control *control, const struct ctl_endpoi
 void wf_ctl_policy_member_drop(struct wf_control *control, const struct ctl_endpoint *endpoint);
 /* This node: its name, the labels of its Node document, every address of the host. */
 int wf_ctl_policy_self_put(struct wf_control *control, struct wf_err *err);
+/* The same when the host's addresses are known. */
+int wf_ctl_policy_self_put_at(struct wf_control *control, const struct wf_addr *addrs, size_t count,
+			      struct wf_err *err);
 /* A service and who is behind it, for policies that name it; what fails is logged. */
 void wf_ctl_policy_service_put(struct wf_control *control, const struct ctl_service *service);
 void wf_ctl_policy_service_drop(struct wf_control *control, const struct ctl_service *service);

@@ -440,6 +440,16 @@ static int come_into_force(struct wf_control *control, struct wf_err *err)
 	return r;
 }
 
+/* Whether interfaces may have been buried that the host does not see, and that no document tells of. */
+static bool has_unseen(const struct wf_control *control)
+{
+	for (const struct ctl_network *network = control->networks; network;
+	     network = network->by_name.next)
+		if (wf_ctl_has_parent(network))
+			return true;
+	return false;
+}
+
 int wf_ctl_settle(struct wf_control *control, struct wf_err *err)
 {
 	int r;
@@ -449,7 +459,10 @@ int wf_ctl_settle(struct wf_control *control, struct wf_err *err)
 	r = wf_ctl_program_all(control, err);
 	if (r == 0)
 		r = wf_ctl_repair_devices(control, err);
-	if (r == 0)
-		control->dirty &= ~(uint32_t)(CTL_DIRTY_REST | CTL_DIRTY_DEVICES);
-	return r;
+	if (r < 0)
+		return r;
+	if (has_unseen(control))
+		wf_net_bury_leftovers(control->net);
+	control->dirty &= ~(uint32_t)(CTL_DIRTY_REST | CTL_DIRTY_DEVICES);
+	return 0;
 }

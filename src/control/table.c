@@ -103,6 +103,16 @@ uint64_t wf_ctl_label_hash(const char *namespace, const char *key, const char *v
 	return wf_hash_text(wf_hash_text(wf_hash_text(0, namespace), key), value);
 }
 
+uint64_t wf_ctl_space_hash(const struct wf_endpoint *spec)
+{
+	return wf_hash_number(wf_hash_number(0, spec->netns_dev), spec->netns_inode);
+}
+
+bool wf_ctl_is_same_space(const struct wf_endpoint *a, const struct wf_endpoint *b)
+{
+	return a->netns_inode == b->netns_inode && a->netns_dev == b->netns_dev;
+}
+
 uint64_t wf_ctl_holder_hash(const char *network, const char *holder)
 {
 	return wf_hash_text(wf_hash_text(0, network), holder);
@@ -213,6 +223,7 @@ static void index_endpoint(struct wf_control *control, struct ctl_endpoint *endp
 					       spec->meta.labels.items[i].value));
 	for (size_t i = 0; i < endpoint->key_count; i++)
 		endpoint->keys[i].endpoint = endpoint;
+	wf_index_add(&control->spaces, &endpoint->by_space, wf_ctl_space_hash(spec));
 	if (spec->publish.count)
 		DL_APPEND2(control->publishers, endpoint, prev_publisher, next_publisher);
 }
@@ -223,6 +234,7 @@ static void unindex_endpoint(struct wf_control *control, struct ctl_endpoint *en
 		wf_index_remove(i < endpoint->spec.address_count ? &control->addresses
 								 : &control->labels,
 				&endpoint->keys[i].node);
+	wf_index_remove(&control->spaces, &endpoint->by_space);
 	if (endpoint->spec.publish.count)
 		DL_DELETE2(control->publishers, endpoint, prev_publisher, next_publisher);
 }

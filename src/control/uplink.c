@@ -134,7 +134,7 @@ static int sync_host_addresses(struct wf_control *control, struct wf_err *err)
 	}
 	r = wf_ctl_view_host(control, addrs, kept);
 	if (r == 0 && control->policy.settled)
-		r = wf_ctl_policy_self_put(control, err);
+		r = wf_ctl_policy_self_put_at(control, addrs, kept, err);
 	return r < 0 ? wf_fail(err, r, "cannot note the host's addresses: %s", strerror(-r)) : 0;
 }
 

@@ -87,10 +87,10 @@ static int read_spec(struct wf_endpoint *endpoint, const json_t *spec, struct wf
 	if (r < 0)
 		return r;
 	endpoint->default_route = wf_json_bool(spec, "defaultRoute", false);
-	if (!json_is_object(json_object_get(spec, "extra")))
-		return 0;
-	endpoint->extra = json_deep_copy(json_object_get(spec, "extra"));
-	return endpoint->extra ? 0 : wf_fail(err, -ENOMEM, "out of memory");
+	/* shared with the document: nobody changes what is passed through */
+	if (json_is_object(json_object_get(spec, "extra")))
+		endpoint->extra = json_incref(json_object_get(spec, "extra"));
+	return 0;
 }
 
 static int read_address(struct wf_endpoint_address *address, const json_t *object, size_t index,
@@ -98,16 +98,17 @@ static int read_address(struct wf_endpoint_address *address, const json_t *objec
 {
 	const char *gateway = wf_json_str(object, "gateway", "");
 	const char *text = wf_json_str(object, "address", "");
+	const bool is_prefix = wf_prefix_parse(text, &address->prefix) == 0;
 	char excerpt[WF_FIELD_EXCERPT_BYTES], path[64];
 
+	if (is_prefix && (!*gateway || wf_addr_parse(gateway, &address->gateway) == 0))
+		return 0;
 	(void)snprintf(path, sizeof(path), "status.addresses[%zu]", index);
-	if (wf_prefix_parse(text, &address->prefix) < 0)
+	if (!is_prefix)
 		return wf_field_fail(err, path, "\"%s\" is not an address with prefix length",
 				     wf_field_excerpt(text, excerpt));
-	if (*gateway && wf_addr_parse(gateway, &address->gateway) < 0)
-		return wf_field_fail(err, path, "\"%s\" is not an address",
-				     wf_field_excerpt(gateway, excerpt));
-	return 0;
+	return wf_field_fail(err, path, "\"%s\" is not an address",
+			     wf_field_excerpt(gateway, excerpt));
 }
 
 static int read_addresses(struct wf_endpoint *endpoint, const json_t *status, struct wf_err *err)

@@ -10,6 +10,7 @@
  * host side it is handed a socket that is already inside.
  */
 #include <errno.h>
+#include <linux/net_namespace.h>
 #include <net/if.h>
 #include <pthread.h>
 #include <signal.h>
@@ -86,13 +87,68 @@ static int delete_group(struct wf_grave *grave, size_t group, struct wf_err *err
 	return wf_netlink_transact(&grave->socket, &grave->batch, NULL, NULL, NULL, err);
 }
 
+/* The namespaces that the own one has numbers for: all that weft attached anything to are among them. */
+struct numbers {
+	int32_t *items; /* owned */
+	size_t count, capacity;
+	bool failed; /* out of memory */
+};
+
+static void note_number(const struct nlmsghdr *message, void *context)
+{
+	const struct nlattr *table[NETNSA_NSID + 1];
+	struct numbers *numbers = context;
+
+	wf_netlink_attrs(message, sizeof(struct rtgenmsg), table, NETNSA_NSID);
+	if (!table[NETNSA_NSID])
+		return;
+	if (wf_mem_grow(&numbers->items, sizeof(*numbers->items), numbers->count,
+			&numbers->capacity) < 0)
+		numbers->failed = true;
+	else
+		numbers->items[numbers->count++] = (int32_t)wf_netlink_u32(table[NETNSA_NSID], 0);
+}
+
+/* The same inside another namespace; the first group is the one that is used there. */
+static int delete_inside(struct wf_grave *grave, int32_t nsid, struct wf_err *err)
+{
+	wf_netlink_batch_clear(&grave->batch);
+	put_delete_group(&grave->batch, 0);
+	wf_netlink_put_u32(&grave->batch, IFLA_TARGET_NETNSID, (uint32_t)nsid);
+	return wf_netlink_transact(&grave->socket, &grave->batch, NULL, NULL, NULL, err);
+}
+
+/* Interfaces that the host does not see: without a document nobody knows of them any more. */
+static int delete_inner_leftovers(struct wf_grave *grave, struct wf_err *err)
+{
+	static const struct rtgenmsg header = { .rtgen_family = AF_UNSPEC };
+	struct numbers numbers = { 0 };
+	int r;
+
+	wf_netlink_batch_clear(&grave->batch);
+	wf_netlink_batch_begin(&grave->batch, RTM_GETNSID, 0, &header, sizeof(header));
+	r = wf_netlink_dump(&grave->socket, &grave->batch, note_number, &numbers, err);
+	if (r == 0 && numbers.failed)
+		r = wf_fail(err, -ENOMEM, "out of memory");
+	for (size_t i = 0; r == 0 && i < numbers.count; i++) {
+		r = delete_inside(grave, numbers.items[i], err);
+		/* it went meanwhile, and all in it */
+		r = r == -EINVAL ? 0 : r;
+	}
+	free(numbers.items);
+	return r;
+}
+
 /* What an earlier process buried and did not live to delete. */
 static int delete_leftovers(struct wf_grave *grave, struct wf_err *err)
 {
+	int r;
+
 	wf_netlink_batch_clear(&grave->batch);
 	for (size_t group = 0; group < WF_NET_DEAD_GROUPS; group++)
 		put_delete_group(&grave->batch, group);
-	return wf_netlink_transact(&grave->socket, &grave->batch, NULL, NULL, NULL, err);
+	r = wf_netlink_transact(&grave->socket, &grave->batch, NULL, NULL, NULL, err);
+	return r < 0 ? r : delete_inner_leftovers(grave, err);
 }
 
 static int delete_inner(struct wf_grave *grave, struct inner_grave *inner, struct wf_err *err)

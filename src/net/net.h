@@ -155,7 +155,10 @@ int wf_net_endpoint_bury(struct wf_net *net, uint32_t host_ifindex);
 /* The same for an interface that has no host side (MACVLAN, IPVLAN); netns_fd is duplicated. */
 int wf_net_inner_bury(struct wf_net *net, int netns_fd, const char *ifname);
 
-/* Has what an earlier process buried and did not live to delete deleted, soon. */
+/*
+ * Has what an earlier process buried and did not live to delete deleted, soon: here, and in all
+ * namespaces that this one has a number for.
+ */
 void wf_net_bury_leftovers(struct wf_net *net);
 
 /* Waits until all buried links are gone, an earlier process's too (cleanup, tests). */

@@ -129,6 +129,16 @@ static int etcd_compact(struct wf_store *store, uint64_t before, struct wf_err *
 	return mirror->ops->compact(mirror, before, err);
 }
 
+static void etcd_on_backlog(struct wf_store *store, wf_store_backlog_fn backlog, void *context)
+{
+	wf_store_on_backlog(etcd_of(store)->mirror, backlog, context);
+}
+
+static void etcd_tidy(struct wf_store *store)
+{
+	wf_store_tidy(etcd_of(store)->mirror);
+}
+
 static void etcd_close(struct wf_store *store)
 {
 	struct wf_etcd *etcd = etcd_of(store);
@@ -154,6 +164,8 @@ static const struct wf_store_ops etcd_ops = {
 	.commit = wf_etcd_commit,
 	.history = etcd_history,
 	.compact = etcd_compact,
+	.on_backlog = etcd_on_backlog,
+	.tidy = etcd_tidy,
 	.lease_grant = wf_etcd_lease_grant,
 	.lease_revoke = wf_etcd_lease_revoke,
 	.lease_expire = wf_etcd_lease_expire,

@@ -360,6 +360,22 @@ static int local_commit(struct wf_store *store, const struct wf_store_write *wri
 	return r;
 }
 
+static void local_on_backlog(struct wf_store *store, wf_store_backlog_fn backlog, void *context)
+{
+	struct wf_local *local = (struct wf_local *)store;
+
+	local->backlog = backlog;
+	local->backlog_context = context;
+}
+
+static void local_tidy(struct wf_store *store)
+{
+	struct wf_local *local = (struct wf_local *)store;
+
+	if (local->rows->tidy)
+		local->rows->tidy(local);
+}
+
 const struct wf_store_ops wf_local_store_ops = {
 	.close = local_close,
 	.get = local_get,
@@ -368,6 +384,8 @@ const struct wf_store_ops wf_local_store_ops = {
 	.commit = local_commit,
 	.history = wf_local_history,
 	.compact = wf_local_compact,
+	.on_backlog = local_on_backlog,
+	.tidy = local_tidy,
 	.lease_grant = wf_local_lease_grant,
 	.lease_renew = wf_local_lease_renew,
 	.lease_revoke = wf_local_lease_revoke,

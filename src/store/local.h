@@ -9,9 +9,12 @@
 
 #include "store/store_priv.h"
 
-/* Bounds of the log of changes; older ones are forgotten by the commits that go beyond. */
-#define WF_LOCAL_MAX_CHANGES       10000
-#define WF_LOCAL_MAX_HISTORY_BYTES (64U << 20)
+/*
+ * Bounds of the log of changes; older ones are forgotten by the commits that go beyond. Every start
+ * looks at all of it, so it must not be much more than the documents.
+ */
+#define WF_LOCAL_MAX_CHANGES       1000
+#define WF_LOCAL_MAX_HISTORY_BYTES (16U << 20)
 
 /* A document as it is kept. text is borrowed, and gone with the next operation. */
 struct wf_local_row {
@@ -65,6 +68,7 @@ struct wf_local_ops {
 	/* Logged changes of a kind (NULL: every), from the first revision after `after`. */
 	int (*history)(struct wf_local *local, const char *kind, uint64_t after,
 		       wf_local_row_fn visit, void *context, struct wf_err *err);
+	void (*tidy)(struct wf_local *local); /* NULL: never a backlog */
 	int (*lease_new)(struct wf_local *local, uint64_t ttl_ms, uint64_t *ret_lease,
 			 struct wf_err *err);
 	int (*lease_drop)(struct wf_local *local, uint64_t lease, struct wf_err *err);
@@ -87,6 +91,8 @@ struct wf_local {
 	size_t lease_count;
 	size_t lease_capacity;
 	uint64_t (*now_ms)(void);
+	wf_store_backlog_fn backlog; /* NULL: nobody tidies up later */
+	void *backlog_context;
 };
 
 /* Prepares an embedded local store; the back end then fills newest, forgotten and leases. */

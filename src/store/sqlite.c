@@ -14,6 +14,9 @@
  * tens of kB of heap instead of a shared mapping; the page cache is bounded to 512 kB; the
  * database is not mapped.
  *
+ * Moving the WAL into the database waits for the disk, twice. It is done when nobody wants anything
+ * (wf_store_tidy()), or when the WAL has become several times as long as it should.
+ *
  * Failed writes. After a failed sync Linux may have dropped the very pages it could not write and
  * report success the next time: commits that build on such a WAL would be lost silently. So after
  * any I/O error the store is suspect, and the next transaction begins only after the WAL has been
@@ -30,6 +33,9 @@
 
 /* Key of the log of changes: the revision, and the place within its transaction. */
 #define POSITION_BITS 20
+
+/* So many times the pages that are to be moved into the database may wait until they are. */
+#define BACKLOG_FACTOR 4
 
 /* The buffer of the last document read is kept for the next one up to this size. */
 #define KEEP_READ_BYTES 65536
@@ -234,10 +240,24 @@ static int sqlite_begin(struct wf_local *local, enum wf_store_durability durabil
 	return r < 0 ? r : execute(sqlite, WF_SQL_BEGIN, "write", err);
 }
 
+/* Moves the WAL into the database. The commits stand whatever becomes of it. */
+static void sqlite_tidy(struct wf_local *local)
+{
+	struct wf_sqlite *sqlite = sqlite_of(local);
+	int code;
+
+	if (sqlite->wal_pages < sqlite->tuning.checkpoint_pages)
+		return;
+	code = sqlite3_wal_checkpoint_v2(sqlite->db, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
+	if ((code & 0xff) == SQLITE_IOERR)
+		sqlite->is_suspect = true;
+	sqlite->wal_pages = 0;
+}
+
 static int sqlite_end(struct wf_local *local, struct wf_err *err)
 {
 	struct wf_sqlite *sqlite = sqlite_of(local);
-	int r, code;
+	int r;
 
 	r = execute(sqlite, WF_SQL_COMMIT, "write", err);
 	if (r < 0) {
@@ -246,11 +266,10 @@ static int sqlite_end(struct wf_local *local, struct wf_err *err)
 	}
 	if (sqlite->wal_pages < sqlite->tuning.checkpoint_pages)
 		return 0;
-	/* the commit stands whatever becomes of the checkpoint */
-	code = sqlite3_wal_checkpoint_v2(sqlite->db, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
-	if ((code & 0xff) == SQLITE_IOERR)
-		sqlite->is_suspect = true;
-	sqlite->wal_pages = 0;
+	if (local->backlog && sqlite->wal_pages < BACKLOG_FACTOR * sqlite->tuning.checkpoint_pages)
+		local->backlog(local->backlog_context);
+	else
+		sqlite_tidy(local);
 	return 0;
 }
 
@@ -465,6 +484,7 @@ const struct wf_local_ops wf_sqlite_rows = {
 	.oldest = sqlite_oldest,
 	.forget = sqlite_forget,
 	.history = sqlite_history,
+	.tidy = sqlite_tidy,
 	.lease_new = sqlite_lease_new,
 	.lease_drop = sqlite_lease_drop,
 };

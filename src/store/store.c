@@ -214,6 +214,18 @@ uint64_t wf_store_revision(const struct wf_store *store)
 	return store->revision;
 }
 
+void wf_store_on_backlog(struct wf_store *store, wf_store_backlog_fn backlog, void *context)
+{
+	if (store->ops->on_backlog)
+		store->ops->on_backlog(store, backlog, context);
+}
+
+void wf_store_tidy(struct wf_store *store)
+{
+	if (store->ops->tidy)
+		store->ops->tidy(store);
+}
+
 int wf_store_lease_grant(struct wf_store *store, uint64_t ttl_ms, uint64_t *ret_lease,
 			 struct wf_err *err)
 {

@@ -132,7 +132,7 @@ int wf_store_commit(struct wf_store *store, const struct wf_store_write *writes,
  * Calls back for every change of a kind (NULL: every kind) after from_revision; changes that have
  * already happened are delivered before the call returns. -ESTALE: that revision is compacted
  * away, or of another store's future: list again. *ret_id, set before the first callback, ends
- * the watch with wf_store_unwatch(). The newest 10,000 changes (64 MiB) are kept, across restarts
+ * the watch with wf_store_unwatch(). The newest 1,000 changes (16 MiB) are kept, across restarts
  * too; older ones are compacted away by and by.
  */
 int wf_store_watch(struct wf_store *store, const char *kind, uint64_t from_revision,
@@ -143,6 +143,15 @@ void wf_store_unwatch(struct wf_store *store, uint64_t id);
 int wf_store_compact(struct wf_store *store, uint64_t before, struct wf_err *err);
 
 uint64_t wf_store_revision(const struct wf_store *store);
+
+/*
+ * Work that can wait until nobody else wants anything, and would hold a commit up for as long as a
+ * disk takes: backlog is called after a commit that leaves some, wf_store_tidy() does it. Without
+ * a callback, or when too much has come together, commits do it themselves.
+ */
+typedef void (*wf_store_backlog_fn)(void *context);
+void wf_store_on_backlog(struct wf_store *store, wf_store_backlog_fn backlog, void *context);
+void wf_store_tidy(struct wf_store *store);
 
 /*
  * Leases: documents put with a lease go when it is revoked or not renewed for ttl_ms.

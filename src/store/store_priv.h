@@ -40,6 +40,9 @@ struct wf_store_ops {
 	int (*history)(struct wf_store *store, const char *kind, uint64_t after,
 		       struct wf_store_batch **ret_batch, struct wf_err *err);
 	int (*compact)(struct wf_store *store, uint64_t before, struct wf_err *err);
+	/* Both or neither. */
+	void (*on_backlog)(struct wf_store *store, wf_store_backlog_fn backlog, void *context);
+	void (*tidy)(struct wf_store *store);
 	int (*lease_grant)(struct wf_store *store, uint64_t ttl_ms, uint64_t *ret_lease,
 			   struct wf_err *err);
 	/* Of stores on this host, where nothing waits; NULL: lease_renew_later() is there. */

@@ -283,7 +283,6 @@ int weftd_run(struct weftd_config *config, int argc, char **argv, struct wf_err 
 	if (r == 0)
 		r = serve(&daemon, err);
 	if (r == 0) {
-		(void)malloc_trim(0);
 		wf_log_info("ready",
 			    "version=%s node=%s store=%s socket=%s adopted=%s ms=%llu storeMs=%llu",
 			    WEFT_VERSION, config->node_name, wf_store_describe(daemon.store.store),
@@ -291,6 +290,7 @@ int weftd_run(struct weftd_config *config, int argc, char **argv, struct wf_err 
 			    (unsigned long long)(wf_clock_monotonic_ms() - started_ms),
 			    (unsigned long long)daemon.store_ms);
 		weftd_notify("READY=1");
+		(void)malloc_trim(0);
 		(void)event_base_dispatch(daemon.loop);
 	}
 	close_parts(&daemon);

@@ -8,12 +8,16 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "control/control.h"
 #include "store/etcd.h"
 
 WF_LOG_MODULE(store);
 
 #define DATABASE "weft.db"
 #define MIRROR   "mirror.db"
+
+/* How long nothing must have been committed before the store is tidied up. */
+#define QUIET_US 100000
 
 int weftd_store_check(const char *text, struct wf_err *err)
 {
@@ -135,10 +139,45 @@ static void on_readable(evutil_socket_t fd, short what, void *context)
 	tell(store);
 }
 
+static void on_backlog(void *context)
+{
+	static const struct timeval quiet = { .tv_usec = QUIET_US };
+	struct weftd_store *store = context;
+
+	if (evtimer_pending(store->tidy, NULL))
+		return;
+	store->revision = wf_store_revision(store->store);
+	(void)evtimer_add(store->tidy, &quiet);
+}
+
+static void on_tidy(evutil_socket_t fd, short what, void *context)
+{
+	struct weftd_store *store = context;
+
+	(void)fd;
+	(void)what;
+	if (wf_store_revision(store->store) == store->revision)
+		wf_store_tidy(store->store);
+	else
+		on_backlog(store);
+}
+
+static int tidy_later(struct weftd_store *store, struct event_base *loop, struct wf_err *err)
+{
+	store->tidy = evtimer_new(loop, on_tidy, store);
+	if (!store->tidy || event_priority_set(store->tidy, WF_CONTROL_PRIORITY_LOW) < 0)
+		return wf_fail(err, -ENOMEM, "out of memory for the store");
+	wf_store_on_backlog(store->store, on_backlog, store);
+	return 0;
+}
+
 int weftd_store_start(struct weftd_store *store, struct event_base *loop, struct wf_err *err)
 {
 	int fd = wf_store_fd(store->store);
+	int r = tidy_later(store, loop, err);
 
+	if (r < 0)
+		return r;
 	if (fd < 0)
 		return 0;
 	tell(store);
@@ -152,7 +191,11 @@ void weftd_store_close(struct weftd_store *store)
 {
 	if (store->event)
 		event_free(store->event);
-	store->event = NULL;
+	if (store->tidy) {
+		wf_store_on_backlog(store->store, NULL, NULL);
+		event_free(store->tidy);
+	}
+	store->event = store->tidy = NULL;
 	wf_store_close(&store->store);
 }
 

@@ -13,6 +13,8 @@
 struct weftd_store {
 	struct wf_store *store; /* owned */
 	struct event *event;    /* owned; NULL for a store on this host */
+	struct event *tidy;     /* owned; pending while there is a backlog */
+	uint64_t revision;      /* when that was looked at last */
 	bool was_connected;
 	bool was_held;
 	uint64_t unreadable; /* documents that were told of */

@@ -8,6 +8,7 @@
 import concurrent.futures
 import json
 import os
+import signal
 import time
 
 import pytest
@@ -323,6 +324,32 @@ def test_vanished_namespace(net):
     ns.remove()
     refused(net.cni("ADD", container_id="c1", netns=ns), 8, ns.path)
     assert_nothing(net)
+
+
+def connections(node):
+    """How often the daemon's socket is connected, the ones it has not looked at included."""
+    lines = node.run("cat /proc/net/unix").stdout.splitlines()
+    return sum(line.endswith(f" {node.socket}") for line in lines) - 1
+
+
+def test_namespace_that_vanishes_half_way(net):
+    """The plugin has seen it and has asked weftd; when weftd gets to it, it is gone."""
+    ns, other = net.new_netns(), net.new_netns()
+    with concurrent.futures.ThreadPoolExecutor(2) as pool:
+        os.kill(net.daemon.pid, signal.SIGSTOP)
+        try:
+            done = [pool.submit(net.cni, "ADD", None, f"c{number}", space)
+                    for number, space in enumerate((ns, other))]
+            wait_until(lambda: connections(net) == 2, what="both have asked")
+            ns.remove()
+        finally:
+            os.kill(net.daemon.pid, signal.SIGCONT)
+        refused(done[0].result(), 8, ns.path)
+        assert done[1].result().returncode == 0
+    assert [endpoint["spec"]["containerID"] for endpoint in net.endpoints()] == ["c1"]
+    assert net.cni("DEL", container_id="c0", netns=ns).returncode == 0
+    assert net.cni("DEL", container_id="c1", netns=other).returncode == 0
+    assert_nothing(net, other)
 
 
 def test_no_namespace(net):

@@ -73,6 +73,34 @@ def test_start_is_reported_to_systemd(stopped_node):
         node.daemon = None
 
 
+@pytest.mark.skipif(not os.path.isdir("/run/systemd"), reason="needs a place for journald's socket")
+def test_log_is_structured_in_journald_and_plain_elsewhere(stopped_node):
+    """A socket of the test is where journald's would be; the daemon has mounts of its own."""
+    node = stopped_node
+    place = node.dir / "systemd"
+    (place / "journal").mkdir(parents=True)
+    node.log.touch()
+    stream = node.log.stat()
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as journal:
+        journal.bind(str(place / "journal" / "socket"))
+        journal.settimeout(30)
+        node.wrapper = ["unshare", "--mount", "sh", "-c",
+                        'mount --bind "$0" /run/systemd && exec "$@"', str(place)]
+        node.start_daemon(JOURNAL_STREAM=f"{stream.st_dev}:{stream.st_ino}")
+        record = ""
+        while not record.startswith("MESSAGE=ready "):
+            record = journal.recv(65536).decode()
+        fields = dict(line.split("=", 1) for line in record.splitlines())
+        assert fields["PRIORITY"] == "6" and fields["SYSLOG_IDENTIFIER"] == "weftd"
+        assert fields["WEFT_MODULE"] == "weftd" and fields["WEFT_NODE"] == node.name
+        assert fields["WEFT_SOCKET"] == str(node.socket)
+        assert node.log_text() == ""
+        node.stop_daemon()
+    node.wrapper = []
+    node.start_daemon()
+    assert "INFO  weftd: ready " in node.log_text()
+
+
 def test_stop_is_clean_and_fast(node):
     node.network("blue")
     node.container("blue")
@@ -154,6 +182,16 @@ def small_disk(stopped_node):
     execute(["umount", str(node.state_dir)])
 
 
+def refused_attach(node):
+    """ADDs until the disk is full for them as well: (the namespace of the last, its error)."""
+    for number in range(200):
+        ns = node.new_netns()
+        done = node.cni("ADD", {"name": "blue"}, container_id=f"c{number}", netns=ns)
+        if done.returncode != 0:
+            return ns, done.json
+    raise AssertionError("200 ADDs found room on a full disk")
+
+
 def test_full_disk_refuses_and_recovers(small_disk):
     node = small_disk
     node.expect_errors()
@@ -168,7 +206,12 @@ def test_full_disk_refuses_and_recovers(small_disk):
         for number in range(200):
             node.network(f"n{number}", labels={"filler": "x" * 60})
     assert refused.value.code == "ENOSPC" and refused.value.status == 507
+    late, refusal = refused_attach(node)
+    assert refusal["code"] == 103 and str(node.state_dir) in refusal["msg"], refusal
+    assert "no space left" in refusal["msg"]
     # what runs goes on, what was refused left nothing
+    wait_until(lambda: list(late.links()) == ["lo"], 5, what="the interface is taken back")
+    assert node.inspect("blue")["status"]["subnets"][0]["inUse"] == len(node.endpoints())
     assert first.ping(node.gateway_of(endpoint))
     stored = [n["metadata"]["name"] for n in node.api("GET", "/v1/networks")["items"]]
     assert len(node.own_routes()) == len(stored)

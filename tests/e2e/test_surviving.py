@@ -8,7 +8,7 @@
 import concurrent.futures
 import contextlib
 import http.client
-import itertools
+import re
 import signal
 import time
 
@@ -18,9 +18,11 @@ from lib.netns import Netns, wait_until
 from lib.node import HOST_DEVICE, ApiError
 from lib.traffic import Meter, tcp_works
 
-CRASH_POINTS = ["attach.addressed", "attach.pending", "attach.programmed", "attach.linked",
-                "attach.stored"]
+CRASH_POINTS = ["attach.addressed", "attach.pending", "attach.judged", "attach.programmed",
+                "attach.linked", "attach.stored"]
 DETACH_POINTS = ["detach.fenced", "detach.stored", "detach.buried"]
+# only there where the host does not see the interface
+UNSEEN_POINTS = ["detach.pending"]
 
 
 @pytest.fixture
@@ -185,7 +187,56 @@ def test_crash_during_detach_leaves_nothing_half(node, pair, point):
     converged(node, 1)
 
 
-@pytest.mark.parametrize("point", ["apply.in-force", "delete.stored"])
+@pytest.fixture
+def lan(node):
+    """A macvlan network on the node's uplink: the host does not see its containers' interfaces."""
+    node.outside()
+    node.network("blue", driver="macvlan", mode="bridge", parent="up0",
+                 subnets=[{"cidr": "192.0.2.0/24", "gateway": "192.0.2.2",
+                           "ranges": [{"start": "192.0.2.100", "end": "192.0.2.120"}]}])
+    return node
+
+
+def works_on_the_wire(ns):
+    """The gateway beyond the uplink answers; the first frames may be lost to its address table."""
+    return wait_until(lambda: ns.ping("192.0.2.2"), 5, what="the wire answers")
+
+
+@pytest.mark.parametrize("point", CRASH_POINTS)
+def test_crash_during_attach_to_a_parent(lan, point):
+    ns = lan.new_netns()
+    crash(lan, point, lambda: lan.attach(ns, "blue", name="late"))
+    lan.start_daemon()
+    happened = bool(lan.endpoints())
+    wait_until(lambda: ("eth0" in ns.links()) == happened, 3, what="the interface agrees")
+    if happened:
+        assert works_on_the_wire(ns)
+        lan.detach("late")
+    lan.attach(ns, "blue", name="late")
+    assert works_on_the_wire(ns)
+    assert lan.inspect("blue")["status"]["subnets"][0]["inUse"] == 1
+
+
+@pytest.mark.parametrize("point", DETACH_POINTS + UNSEEN_POINTS)
+def test_crash_during_detach_from_a_parent(lan, point):
+    ns, _, endpoint = lan.container("blue")
+    assert works_on_the_wire(ns)
+    crash(lan, point, lambda: lan.detach(endpoint))
+    lan.start_daemon()
+    if lan.endpoints():
+        assert works_on_the_wire(ns), "still attached, so it must work"
+        lan.detach(endpoint)
+    wait_until(lambda: "eth0" not in ns.links(), 3, what="the interface is gone")
+    status = lan.inspect("blue")["status"]
+    assert (status["endpointCount"], status["subnets"][0]["inUse"]) == (0, 0)
+
+
+APPLY_POINTS = ["apply.in-force", "delete.stored"]
+# of policies, which tests/e2e/test_policy_restart.py tries
+POLICY_POINTS = ["delete.out-of-force"]
+
+
+@pytest.mark.parametrize("point", APPLY_POINTS)
 def test_crash_during_apply_and_delete(node, point):
     node.network("blue")
     if point.startswith("apply"):
@@ -201,12 +252,12 @@ def test_crash_during_apply_and_delete(node, point):
     assert ns.ping(node.gateway_of(endpoint))
 
 
-def test_crash_point_names_exist():
-    """A point that was renamed would make the tests above pass for nothing."""
+def test_crash_points_are_all_tried():
+    """A point that was renamed would make the tests above pass for nothing; a new one needs one."""
     from lib.node import ROOT
     text = "".join(path.read_text() for path in (ROOT / "src" / "control").glob("*.c"))
-    for point in itertools.chain(CRASH_POINTS, DETACH_POINTS, ["apply.in-force", "delete.stored"]):
-        assert f'wf_ctl_crash_point("{point}")' in text
+    found = set(re.findall(r'wf_ctl_crash_point\("((?:attach|detach|apply|delete)[.][^"]+)"\)', text))
+    assert found == {*CRASH_POINTS, *DETACH_POINTS, *UNSEEN_POINTS, *APPLY_POINTS, *POLICY_POINTS}
 
 
 # ---- repair ------------------------------------------------------------------------------------------

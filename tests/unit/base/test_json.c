@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "base/json.h"
+#include "base/json_priv.h"
 
 #include <errno.h>
 #include <setjmp.h>
@@ -71,6 +71,82 @@ static void test_refuses(void **state)
 		assert_null(untouched);
 	}
 	assert_int_equal(wf_json_parse("[1]\0", 4, &untouched, NULL), -EILSEQ);
+}
+
+static const char plain[] =
+	"{\"a\": [1, -20, \"x y\", true, false, null, [], {}], \"b\" :{\"c\": {\"d\":0}},\r\n\t"
+	"\"\": \"\", \"long\": 123456789012345678 , \"e\": [[[\"~\"]]]}";
+
+/* What the reader of plain texts accepts jansson accepts, and it is the same. */
+static bool is_plain_and_right(const char *text, size_t len)
+{
+	_cleanup_json_ json_t *mine = wf_json_read_plain(text, len), *other = NULL;
+
+	if (!mine)
+		return false;
+	other = json_loadb(text, len, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, NULL);
+	if (!other || !json_equal(mine, other))
+		fail_msg("accepted %.*s", (int)len, text);
+	return true;
+}
+
+static void test_plain(void **state)
+{
+	static const char *const not_plain[] = {
+		"1.0",
+		"1e3",
+		"\"\\n\"",
+		"\"\xc3\xa4\"",
+		"[1234567890123456789]",
+		"{\"a\":1,\"a\":1}",
+		"-",
+		"01",
+		"[1 2]",
+		"{\"a\" 1}",
+		"{1:1}",
+		"{\"a\":1,}",
+		"tru",
+		"",
+		" ",
+		"[",
+		"\"a",
+		"[1]]",
+		"\"\x7f\"",
+		"nulll",
+	};
+
+	assert_true(is_plain_and_right(plain, sizeof(plain) - 1));
+	assert_true(is_plain_and_right(" -0 ", 4) && is_plain_and_right("null", 4));
+	for (size_t i = 0; i < WF_ARRAY_LEN(not_plain); i++)
+		if (is_plain_and_right(not_plain[i], strlen(not_plain[i])))
+			fail_msg("plain: %s", not_plain[i]);
+	assert_null(wf_json_read_plain("[1]\0", 4));
+}
+
+/* The same with some characters changed, taken out and doubled at random. */
+static void test_plain_random(void **state)
+{
+	static const char odd[] = "{}[]:,\"\\ \n0129-+.eEntfax\x7f\xc3";
+	size_t accepted = 0, count = 200000;
+
+	srandom(7);
+	for (size_t n = 0; n < count; n++) {
+		char text[sizeof(plain)];
+		size_t len = sizeof(plain) - 1;
+
+		memcpy(text, plain, sizeof(plain));
+		for (long changes = random() % 3; changes >= 0; changes--) {
+			size_t at = (size_t)random() % len;
+
+			if (random() % 2)
+				text[at] = odd[(size_t)random() % sizeof(odd)];
+			else
+				memmove(&text[at], &text[at + 1], --len - at);
+		}
+		accepted += is_plain_and_right(text, len);
+	}
+	/* neither nothing nor everything: both readers had something to decide */
+	assert_in_range(accepted, count / 50, count / 2);
 }
 
 static void test_depth(void **state)
@@ -226,6 +302,8 @@ int main(void)
 		cmocka_unit_test(test_parse),
 		cmocka_unit_test(test_floats_become_integers),
 		cmocka_unit_test(test_refuses),
+		cmocka_unit_test(test_plain),
+		cmocka_unit_test(test_plain_random),
 		cmocka_unit_test(test_depth),
 		cmocka_unit_test(test_too_large),
 		cmocka_unit_test(test_members),

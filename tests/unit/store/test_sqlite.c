@@ -276,6 +276,53 @@ static void test_killed_writer(void **state)
 	}
 }
 
+static off_t size_of(const char *path)
+{
+	struct stat info;
+
+	assert_int_equal(stat(path, &info), 0);
+	return info.st_size;
+}
+
+static void note_backlog(void *context)
+{
+	(*(int *)context)++;
+}
+
+/* What waits for the disk is left to whoever says that it will see to it, up to a bound. */
+static void test_backlog(void **state)
+{
+	struct wf_sqlite_tuning tuning = WF_SQLITE_TUNING_DEFAULT;
+	struct store_fixture *fixture = *state;
+	struct wf_store *store;
+	off_t before;
+	int told = 0;
+
+	tuning.checkpoint_pages = 20;
+	assert_int_equal(wf_sqlite_open_tuned(fixture->path, &tuning, &store, NULL), 0);
+	fill(store, 40);
+	before = size_of(fixture->path);
+	assert_true(before > 4096);
+	wf_store_on_backlog(store, note_backlog, &told);
+	for (int i = 1; !told; i++)
+		assert_int_equal(put(store, "K", "n0", -i, WF_STORE_ANY, NULL), 0);
+	assert_int_equal(put(store, "L", "large", 1, WF_STORE_ANY, NULL), 0);
+	assert_int_equal(told, 2);
+	assert_int_equal(size_of(fixture->path), before);
+	fill(store, 100);
+	assert_true(told > 2 && size_of(fixture->path) > before);
+	/* nothing is lost by either */
+	wf_store_tidy(store);
+	told = 0;
+	assert_int_equal(put(store, "K", "n99", 1, WF_STORE_ANY, NULL), 0);
+	assert_int_equal(told, 0);
+	wf_store_close(&store);
+	store = open_store(fixture);
+	assert_int_equal(stored_value(store, "K", "n98"), 98);
+	assert_int_equal(stored_value(store, "L", "large"), 1);
+	wf_store_close(&store);
+}
+
 /* Opening again and again leaves the data alone and does not grow the file. */
 static void test_reopen_many(void **state)
 {
@@ -305,6 +352,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_damage, begin, end),
 		cmocka_unit_test_setup_teardown(test_damaged_document, begin, end),
 		cmocka_unit_test_setup_teardown(test_killed_writer, begin, end),
+		cmocka_unit_test_setup_teardown(test_backlog, begin, end),
 		cmocka_unit_test_setup_teardown(test_reopen_many, begin, end),
 	};
 
