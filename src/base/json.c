@@ -43,15 +43,14 @@ static bool opens_node(char c)
  * Nesting and size are checked before parsing: jansson's own limit of depth is a compile-time
  * choice of the distro, and a node costs thirty times its text. 0, -EILSEQ or -E2BIG.
  */
-static int check_shape(const char *text, size_t len, struct wf_err *err)
+static int check_shape(const char *text, size_t len, size_t most_nodes, struct wf_err *err)
 {
 	size_t depth = 0, nodes = 0;
 	bool in_string = false;
 
 	for (size_t i = 0; i < len; i++) {
-		if (!in_string && opens_node(text[i]) && ++nodes > WF_JSON_MAX_NODES)
-			return wf_fail(err, -E2BIG, "JSON has more than %d values",
-				       WF_JSON_MAX_NODES);
+		if (!in_string && opens_node(text[i]) && ++nodes > most_nodes)
+			return wf_fail(err, -E2BIG, "JSON has more than %zu values", most_nodes);
 		if (in_string) {
 			if (text[i] == '\\')
 				i++;
@@ -111,14 +110,22 @@ static void floats_to_integers(json_t *value)
 
 int wf_json_parse(const char *text, size_t len, json_t **ret_value, struct wf_err *err)
 {
+	static const struct wf_json_bounds bounds = { WF_JSON_MAX_BYTES, WF_JSON_MAX_NODES };
+
+	return wf_json_parse_within(text, len, &bounds, ret_value, err);
+}
+
+int wf_json_parse_within(const char *text, size_t len, const struct wf_json_bounds *bounds,
+			 json_t **ret_value, struct wf_err *err)
+{
 	_cleanup_json_ json_t *value = NULL;
 	json_error_t fault;
 	int r;
 
-	if (len > WF_JSON_MAX_BYTES)
-		return wf_fail(err, -E2BIG, "JSON of %zu bytes is larger than the %u accepted", len,
-			       WF_JSON_MAX_BYTES);
-	r = check_shape(text, len, err);
+	if (len > bounds->bytes)
+		return wf_fail(err, -E2BIG, "JSON of %zu bytes is larger than the %zu accepted",
+			       len, bounds->bytes);
+	r = check_shape(text, len, bounds->nodes, err);
 	if (r < 0)
 		return r;
 	has_no_memory = false;
