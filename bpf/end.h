@@ -6,10 +6,17 @@
 #include "lib/finish.h"
 #include "lib/judge_nat.h"
 
-/* Asks if the decision says so; otherwise counts, tells and returns the action. work may be NULL. */
-static __always_inline int wf_end(struct __sk_buff *skb, const struct wf_work *work,
+/*
+ * Asks, or leaves a fragment to bpf/hold.h, if the decision says so; otherwise counts, tells and
+ * returns the action. work may be NULL.
+ */
+static __always_inline int wf_end(struct __sk_buff *skb, struct wf_work *work,
 				  struct wf_subject *subject, int decision, __u32 observable)
 {
+	if (wf_unlikely(decision == -WF_REASON_NAT_FRAGMENT) && work && work->flow.turn) {
+		work->guard.way = WF_WAY_HOLD;
+		bpf_tail_call_static(skb, &wf_progs, WF_STAGE_POLICY);
+	}
 	if (decision == WF_NEXT(WF_STAGE_POLICY)) {
 		bpf_tail_call_static(skb, &wf_progs, WF_STAGE_POLICY);
 		decision = -WF_REASON_INTERNAL_ERROR;

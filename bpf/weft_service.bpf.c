@@ -7,7 +7,7 @@
 
 #include "end.h"
 
-static __always_inline int finish(struct __sk_buff *skb, const struct wf_work *work, int decision)
+static __always_inline int finish(struct __sk_buff *skb, struct wf_work *work, int decision)
 {
 	struct wf_subject subject = { .slot = work->slot, .hook = WF_HOOK_FROM_CONTAINER };
 

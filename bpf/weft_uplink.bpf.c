@@ -9,7 +9,7 @@
  * First packets are told where they are translated, or where one comes from another node; others
  * are not weft's.
  */
-static __always_inline int finish(struct __sk_buff *skb, const struct wf_work *work, __u32 hook,
+static __always_inline int finish(struct __sk_buff *skb, struct wf_work *work, __u32 hook,
 				  int decision)
 {
 	struct wf_subject subject = { .slot = work ? work->slot : WF_SLOT_HOST, .hook = hook };

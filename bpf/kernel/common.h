@@ -319,6 +319,18 @@ static __always_inline void wf_map_fragment_set(const struct wf_fragment_key *ke
 	(void)bpf_map_update_elem(&wf_fragments, key, value, BPF_ANY);
 }
 
+static __always_inline struct wf_held_value *wf_map_held(void)
+{
+	__u32 zero = 0;
+
+	return bpf_map_lookup_elem(&wf_held, &zero);
+}
+
+static __always_inline struct wf_held_frame *wf_map_held_frame(__u32 place)
+{
+	return bpf_map_lookup_elem(&wf_held_frames, &place);
+}
+
 static __always_inline struct wf_backend_value *wf_map_backend(__u32 number)
 {
 	return bpf_map_lookup_elem(&wf_backends, &number);

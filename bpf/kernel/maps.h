@@ -332,6 +332,25 @@ struct {
 } wf_fragments __weak SEC(".maps");
 
 /*
+ * Fragments that are here before the first one of their packet: which places are taken, and what
+ * is in them. Written and read by the programs alone, not pinned. Bound: WF_MAX_HELD, of which one
+ * device gets WF_HELD_SHARE; when full a fragment is dropped, or passes if it may be the host's.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct wf_held_value);
+} wf_held __weak SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, WF_MAX_HELD);
+	__type(key, __u32);
+	__type(value, struct wf_held_frame);
+} wf_held_frames __weak SEC(".maps");
+
+/*
  * Backends by number. Written by the daemon through mapped memory; the programs read it and count
  * `active`. Bound: WF_BACKENDS_PER_SERVICE for each service port; when full the daemon refuses the
  * service and says so.

@@ -29,6 +29,15 @@
 
 /* How long the ports of a first fragment are good for: as long as stacks wait for the others. */
 #define WF_FRAGMENT_TICKS 30
+/* How long a later fragment waits for its first one: what paths delay is over within a second. */
+#define WF_HELD_TICKS 1
+
+/* Fragments that are not in order; see bpf/hold.h. */
+enum wf_turn {
+	WF_TURN_NONE,
+	WF_TURN_WAITS, /* a later one whose first one was not seen */
+	WF_TURN_FREES, /* a first one for which others wait */
+};
 
 struct wf_flow {
 	struct wf_tuple tuple; /* ICMP error: of the quoted packet, turned round */
@@ -37,7 +46,7 @@ struct wf_flow {
 	__u32 tcp_flags;
 	__u32 error_ip; /* ICMP error: offset of the quoted packet's IP header; otherwise 0 */
 	__u32 error_l4; /* ICMP error: offset of the quoted packet's transport header */
-	__u32 pad;
+	__u32 turn;     /* enum wf_turn */
 };
 
 /* The TCP header up to its checksum. */
@@ -160,14 +169,67 @@ static __always_inline void wf_fragment_key(const struct wf_ip *ip, const struct
 	ret_key->pad = 0;
 }
 
+/* What the first fragment of the packet left, NULL: it was not seen. */
+static __always_inline struct wf_fragment_value *wf_fragment_find(const struct wf_fragment_key *key)
+{
+	struct wf_fragment_value *value = wf_map_fragment(key);
+
+	/* identifiers come round again: what is old belongs to another packet */
+	return value && wf_now_tick() - value->tick <= WF_FRAGMENT_TICKS ? value : NULL;
+}
+
+static __always_inline int wf_fragment_same(const struct wf_fragment_key *a,
+					    const struct wf_fragment_key *b)
+{
+	return wf_addr_same(&a->src, &b->src) && wf_addr_same(&a->dst, &b->dst) && a->id == b->id &&
+	       a->proto == b->proto && a->site == b->site;
+}
+
+/* A search for fragments that wait. */
+struct wf_held_search {
+	struct wf_fragment_key key;
+	__u32 found;
+};
+
+/* Step of wf_loop(): 1 when the place holds a fragment of the packet. */
+static long wf_held_step(__u32 i, void *data)
+{
+	struct wf_held_search *search = data;
+	struct wf_held_value *held = wf_map_held();
+	struct wf_held_frame *frame;
+
+	if (!held || i >= WF_MAX_HELD || wf_read32(&held->places[i].state) != WF_HELD_WAITS)
+		return 0;
+	frame = wf_map_held_frame(i);
+	search->found |= frame && wf_fragment_same(&frame->key, &search->key);
+	return search->found;
+}
+
+/*
+ * Whether later fragments of the packet wait for the first one. The first look is an operation that
+ * orders: who waits looks for the ports after it said so, who brings them looks after it left them.
+ */
+static __always_inline int wf_held_any(const struct wf_fragment_key *key)
+{
+	struct wf_held_value *held = wf_map_held();
+	__u32 tick = held ? wf_atomic_or32(&held->tick, 0) : 0;
+	struct wf_held_search search = { .key = *key };
+
+	if (wf_likely(!tick || wf_now_tick() - tick > 1 + WF_HELD_TICKS))
+		return 0;
+	wf_loop(WF_MAX_HELD, wf_held_step, &search);
+	return search.found;
+}
+
 /* A first fragment: its ports are those of the later ones, too. */
-static __noinline int wf_flow_keep_ports(const struct wf_ip *ip, const struct wf_flow *flow)
+static __noinline int wf_flow_keep_ports(const struct wf_ip *ip, struct wf_flow *flow)
 {
 	struct wf_fragment_value value = { flow->tuple.sport, flow->tuple.dport, wf_now_tick() };
 	struct wf_fragment_key key;
 
 	wf_fragment_key(ip, flow, &key);
 	wf_map_fragment_set(&key, &value);
+	flow->turn = wf_held_any(&key) ? WF_TURN_FREES : WF_TURN_NONE;
 	return 0;
 }
 
@@ -178,10 +240,11 @@ static __noinline int wf_flow_recall_ports(const struct wf_ip *ip, struct wf_flo
 	struct wf_fragment_key key;
 
 	wf_fragment_key(ip, flow, &key);
-	value = wf_map_fragment(&key);
-	/* identifiers come round again: what is old belongs to another packet */
-	if (!value || wf_now_tick() - value->tick > WF_FRAGMENT_TICKS)
+	value = wf_fragment_find(&key);
+	if (!value) {
+		flow->turn = WF_TURN_WAITS;
 		return -WF_REASON_NAT_FRAGMENT;
+	}
 	flow->tuple.sport = value->sport;
 	flow->tuple.dport = value->dport;
 	return 0;
@@ -271,6 +334,18 @@ WF_GLOBAL int wf_flow_read(struct wf_ctx *ctx, const struct wf_ip *ip, __u32 sit
 {
 	return ip && ret_flow ? wf_flow_read_here(ctx, ip, site, ret_flow)
 			      : -WF_REASON_INTERNAL_ERROR;
+}
+
+/*
+ * The same where fragments can wait for each other: -NAT_FRAGMENT also for a first one that has
+ * others to let go. The program that ends so leaves the packet to bpf/hold.h.
+ */
+static __always_inline int wf_flow_gather(struct wf_ctx *ctx, const struct wf_ip *ip, __u32 site,
+					  struct wf_flow *ret_flow)
+{
+	int r = wf_flow_read_here(ctx, ip, site, ret_flow);
+
+	return r == 0 && wf_unlikely(ret_flow->turn) ? -WF_REASON_NAT_FRAGMENT : r;
 }
 
 #endif

@@ -41,15 +41,21 @@ static __always_inline int wf_parse_host_packet(struct wf_ctx *ctx, struct wf_ip
  * The answer of a backend beyond this node to a container that talks to a service shows the
  * service's address again. 1, 0 when it is no such answer, or -reason.
  */
-static __always_inline int wf_host_answer(struct wf_ctx *ctx, struct wf_work *work, __u32 to)
+static __always_inline int wf_host_answer(struct wf_ctx *ctx, struct wf_work *work, __u32 to,
+					  __u32 hook)
 {
-	int r;
+	int r = wf_flow_gather(ctx, &work->ip, WF_SITE_CONTAINER, &work->flow);
 
+	if (r == -WF_REASON_NAT_FRAGMENT && hook == WF_HOOK_FROM_HOST)
+		return r;
+	/* what came out of a tunnel would not come again as it was */
+	if (work->flow.turn == WF_TURN_FREES)
+		r = 0;
 	work->slot = to;
 	work->guard.is_traced = 0;
-	if (wf_flow_read(ctx, &work->ip, WF_SITE_CONTAINER, &work->flow) < 0 ||
-	    !wf_conn_find(&work->flow.tuple, &work->hit) || work->hit.dir != WF_DIR_REPLY ||
-	    work->hit.peer != WF_SLOT_HOST || work->hit.flags & WF_CONN_POLICY || wf_is_traced(ctx))
+	if (r < 0 || !wf_conn_find(&work->flow.tuple, &work->hit) ||
+	    work->hit.dir != WF_DIR_REPLY || work->hit.peer != WF_SLOT_HOST ||
+	    work->hit.flags & WF_CONN_POLICY || wf_is_traced(ctx))
 		return 0;
 	r = wf_judge_translated(ctx, work, WF_SLOT_NOBODY, to);
 	if (r == 0)
@@ -66,7 +72,7 @@ static __always_inline int wf_host_hand_over(struct wf_ctx *ctx, struct wf_work 
 	int r, told = 0;
 
 	if (wf_unlikely(owner && owner->calling)) {
-		told = wf_host_answer(ctx, work, to);
+		told = wf_host_answer(ctx, work, to, hook);
 		if (told < 0)
 			return told;
 	}

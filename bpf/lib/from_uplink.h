@@ -325,12 +325,16 @@ static __always_inline int wf_uplink_enter(struct wf_ctx *ctx, const struct wf_u
 					   const struct wf_config_value *config,
 					   struct wf_work *work, __u32 interest)
 {
+	int r;
+
 	if (interest == WF_INTEREST_ROUTED)
 		wf_uplink_note(ctx, work);
 	if ((interest != WF_INTEREST_HOST && interest != WF_INTEREST_SERVICE) ||
-	    (!(config->flags & WF_CONFIG_SERVICES) && !wf_conn_live()) ||
-	    wf_flow_read_here(ctx, &work->ip, WF_SITE_EDGE, &work->flow) < 0)
+	    (!(config->flags & WF_CONFIG_SERVICES) && !wf_conn_live()))
 		return WF_GO_ON;
+	r = wf_flow_gather(ctx, &work->ip, WF_SITE_EDGE, &work->flow);
+	if (r < 0)
+		return r == -WF_REASON_NAT_FRAGMENT ? r : WF_GO_ON;
 	return wf_uplink_receive(ctx, uplink, config, work);
 }
 

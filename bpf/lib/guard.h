@@ -21,6 +21,7 @@ enum wf_way {
 	WF_WAY_REMOTE,   /* through the overlay to an endpoint of another node */
 	WF_WAY_IN,       /* from an uplink to the host */
 	WF_WAY_OUT,      /* from the host to an uplink */
+	WF_WAY_HOLD, /* nowhere yet: a fragment without its first one, or that one (bpf/hold.h) */
 };
 
 /* The last argument of wf_guard(). flags: of the endpoints at both ends together. */

@@ -219,12 +219,29 @@ static __always_inline int wf_judge_is_remembered(const struct wf_work *work)
 	       wf_verdict_holds(config, &work->flow.tuple, work->guard.from, work->guard.to);
 }
 
+/*
+ * Whether fragments that are judged here can wait for their first one: what the host's stack sends
+ * out is in order, and what came from another node goes to containers only.
+ */
+static __always_inline int wf_judge_may_wait(const struct wf_work *work)
+{
+	switch (work->guard.way) {
+	case WF_WAY_PEER:
+	case WF_WAY_IN: return 1;
+	case WF_WAY_HOST:
+	case WF_WAY_REMOTE: return work->hook < WF_HOOK_FROM_UPLINK;
+	default: return 0;
+	}
+}
+
 /* 0 when the packet whose headers are in work may pass, otherwise -reason. */
 static __always_inline int wf_judge_packet(struct wf_ctx *ctx, struct wf_work *work)
 {
 	__u32 site = work->guard.way < WF_WAY_IN ? WF_SITE_CONTAINER : WF_SITE_EDGE;
-	int r = wf_flow_read_here(ctx, &work->ip, site, &work->flow);
+	int r = wf_flow_gather(ctx, &work->ip, site, &work->flow);
 
+	if (work->flow.turn == WF_TURN_FREES && !wf_judge_may_wait(work))
+		r = 0;
 	if (r == 0 && wf_is_icmp(&work->ip))
 		r = wf_judge_icmp(ctx, work);
 	if (r < 0)

@@ -122,7 +122,7 @@ static __always_inline int wf_node_send(struct wf_ctx *ctx, struct wf_work *work
 		return r;
 	work->guard.is_traced = 0;
 	slot = wf_node_sender(slot);
-	r = wf_flow_read(ctx, ip, WF_SITE_EDGE, &work->flow);
+	r = wf_flow_gather(ctx, ip, WF_SITE_EDGE, &work->flow);
 	if (r == 0)
 		r = wf_node_hide(ctx, work, own);
 	if (r == 0)

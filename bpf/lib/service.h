@@ -280,13 +280,16 @@ static __always_inline int wf_service_read(struct wf_ctx *ctx, struct wf_sender 
 	return wf_work_parse(ctx, ETH_HLEN, &work->ip);
 }
 
-/* What belongs to no flow goes on as without services, unless it is for a service. */
+/*
+ * What belongs to no flow goes on as without services, unless it is for a service. A fragment waits
+ * for the one that says where to.
+ */
 static __always_inline int wf_service_odd(struct wf_ctx *ctx, const struct wf_sender *sender,
 					  struct wf_work *work, int reason)
 {
 	struct wf_addr_value *value = wf_address_find(WF_NETWORK_HOST, &work->ip.dst);
 
-	if (value && value->flags & WF_ADDR_SERVICE)
+	if (reason == -WF_REASON_NAT_FRAGMENT || (value && value->flags & WF_ADDR_SERVICE))
 		return reason;
 	return wf_service_plain(ctx, sender, &work->ip);
 }
@@ -299,7 +302,7 @@ static __always_inline int wf_service(struct wf_ctx *ctx, struct wf_work *work)
 
 	if (r < 0)
 		return r;
-	r = wf_flow_read(ctx, &work->ip, WF_SITE_CONTAINER, &work->flow);
+	r = wf_flow_gather(ctx, &work->ip, WF_SITE_CONTAINER, &work->flow);
 	if (r < 0)
 		return wf_service_odd(ctx, &sender, work, r);
 	r = wf_service_find(work);
@@ -320,7 +323,9 @@ static __always_inline int wf_reply(struct wf_ctx *ctx, struct wf_work *work)
 
 	if (r < 0)
 		return r;
-	r = wf_flow_read(ctx, &work->ip, WF_SITE_CONTAINER, &work->flow);
+	r = wf_flow_gather(ctx, &work->ip, WF_SITE_CONTAINER, &work->flow);
+	if (r == -WF_REASON_NAT_FRAGMENT)
+		return r;
 	if (r == 0)
 		r = wf_service_find(work);
 	if (r == 1)

@@ -25,6 +25,14 @@ struct wf_guarding {
 	__u32 is_traced;
 };
 
+/* A search for a place to hold a fragment (bpf/hold.h). */
+struct wf_hold_search {
+	__u32 found; /* place and 1 */
+	__u32 mine;  /* places that the device has already */
+	__u32 ifindex;
+	__u32 now;
+};
+
 /* What a program leaves for the stage it calls stands first, where every build looks for it. */
 struct wf_work {
 	struct wf_guarding guard;
@@ -33,7 +41,10 @@ struct wf_work {
 	struct wf_ip ip;
 	struct wf_flow flow;
 	struct wf_conn_hit hit;
-	struct wf_conn_new fresh; /* a connection about to be added */
+	union {
+		struct wf_conn_new fresh;   /* a connection about to be added */
+		struct wf_hold_search hold; /* of a fragment that begins nothing yet */
+	};
 	struct wf_client client;
 	struct wf_target target;
 	struct wf_question question;

@@ -269,6 +269,10 @@ static int refused(const struct wf_answer *answer, struct wf_err *err)
 	int code = map ? -map->errnum : errno_of_status(answer->status);
 	const char *object = wf_json_str(error, "object", "");
 
+	if (!json_is_object(error) && answer->status == 413)
+		return wf_fail(err, code,
+			       "the request is larger than weftd accepts at once: apply the "
+			       "documents from several files");
 	if (!json_is_object(error))
 		return wf_fail(err, code, "weftd answered with HTTP status %d and no reason",
 			       answer->status);

@@ -319,7 +319,7 @@ const struct api_route wf_api_routes[] = {
 	{ EVHTTP_REQ_GET, "/v1/store", get_store, NULL },
 	{ EVHTTP_REQ_POST, "/v1/store/accept", post_store_accept, NULL },
 	{ EVHTTP_REQ_GET, "/metrics", NULL, wf_api_metrics },
-	{ EVHTTP_REQ_POST, "/v1/apply", post_apply, NULL },
+	{ EVHTTP_REQ_POST, "/v1/apply", post_apply, NULL, true },
 	{ EVHTTP_REQ_GET, "/v1/documents/*", get_documents, NULL },
 	{ EVHTTP_REQ_GET, "/v1/documents/*/*", get_document, NULL },
 	{ EVHTTP_REQ_DELETE, "/v1/documents/*/*", delete_document, NULL },

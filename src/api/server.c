@@ -21,6 +21,7 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "model/document.h"
 
 WF_LOG_MODULE(api);
 
@@ -135,28 +136,34 @@ static bool route_matches(const char *pattern, const char *path, char *segments[
 	return *path == '\0';
 }
 
-static int read_body(struct evhttp_request *http, json_t **ret_body, struct wf_err *err)
+static int read_body(struct evhttp_request *http, bool is_bulk, json_t **ret_body,
+		     struct wf_err *err)
 {
+	static const struct wf_json_bounds bulk = { WF_DOCUMENT_MAX_FILE_BYTES,
+						    WF_DOCUMENTS_MAX_NODES };
 	struct evbuffer *in = evhttp_request_get_input_buffer(http);
 	size_t len = evbuffer_get_length(in);
 
 	if (len == 0)
 		return 0;
-	return wf_json_parse((const char *)evbuffer_pullup(in, -1), len, ret_body, err);
+	if (!is_bulk)
+		return wf_json_parse((const char *)evbuffer_pullup(in, -1), len, ret_body, err);
+	return wf_json_parse_within((const char *)evbuffer_pullup(in, -1), len, &bulk, ret_body,
+				    err);
 }
 
-static void run_handler(struct api_request *request, api_handler handler)
+static void run_handler(struct api_request *request, const struct api_route *route)
 {
 	_cleanup_json_ json_t *body = NULL;
 	_cleanup_json_ json_t *answer = NULL;
 	struct wf_err err = WF_ERR_INIT;
 	int r;
 
-	r = read_body(request->http, &body, &err);
+	r = read_body(request->http, route->is_bulk, &body, &err);
 	request->body = body;
 	request->status = HTTP_OK;
 	if (r == 0)
-		r = handler(request, &answer, &err);
+		r = route->handler(request, &answer, &err);
 	if (r < 0)
 		wf_api_answer_error(request->http, r, &err);
 	else if (!request->is_attach || !wf_api_wait(request, answer))
@@ -176,7 +183,7 @@ static void dispatch(struct api_request *request, const char *path)
 		if (route->method != method)
 			continue;
 		if (route->handler)
-			run_handler(request, route->handler);
+			run_handler(request, route);
 		else
 			route->stream(request);
 		return;
@@ -285,7 +292,7 @@ static int start(struct wf_server *server, struct wf_err *err)
 	fd = -1;
 	evhttp_set_allowed_methods(server->http, EVHTTP_REQ_GET | EVHTTP_REQ_POST |
 							 EVHTTP_REQ_DELETE | EVHTTP_REQ_PUT);
-	evhttp_set_max_body_size(server->http, WF_JSON_MAX_BYTES);
+	evhttp_set_max_body_size(server->http, WF_DOCUMENT_MAX_FILE_BYTES);
 	evhttp_set_max_headers_size(server->http, MAX_HEADER_BYTES);
 	evhttp_set_timeout(server->http, IDLE_TIMEOUT_S);
 	evhttp_set_gencb(server->http, on_request, server);

@@ -46,6 +46,7 @@ struct api_route {
 	const char *path;
 	api_handler handler; /* NULL: the request is answered by stream instead */
 	void (*stream)(struct api_request *request);
+	bool is_bulk; /* the body may hold as much as a file of documents */
 };
 
 extern const struct api_route wf_api_routes[]; /* ends with path NULL */

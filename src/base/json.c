@@ -43,15 +43,14 @@ static bool opens_node(char c)
  * Nesting and size are checked before parsing: jansson's own limit of depth is a compile-time
  * choice of the distro, and a node costs thirty times its text. 0, -EILSEQ or -E2BIG.
  */
-static int check_shape(const char *text, size_t len, struct wf_err *err)
+static int check_shape(const char *text, size_t len, size_t most_nodes, struct wf_err *err)
 {
 	size_t depth = 0, nodes = 0;
 	bool in_string = false;
 
 	for (size_t i = 0; i < len; i++) {
-		if (!in_string && opens_node(text[i]) && ++nodes > WF_JSON_MAX_NODES)
-			return wf_fail(err, -E2BIG, "JSON has more than %d values",
-				       WF_JSON_MAX_NODES);
+		if (!in_string && opens_node(text[i]) && ++nodes > most_nodes)
+			return wf_fail(err, -E2BIG, "JSON has more than %zu values", most_nodes);
 		if (in_string) {
 			if (text[i] == '\\')
 				i++;
@@ -110,12 +109,13 @@ static void floats_to_integers(json_t *value)
 }
 
 /* Any JSON, by jansson; NULL: *ret_code and err say why. */
-static json_t *read_any(const char *text, size_t len, int *ret_code, struct wf_err *err)
+static json_t *read_any(const char *text, size_t len, size_t max_nodes, int *ret_code,
+			struct wf_err *err)
 {
 	json_error_t fault;
 	json_t *value;
 
-	*ret_code = check_shape(text, len, err);
+	*ret_code = check_shape(text, len, max_nodes, err);
 	if (*ret_code < 0)
 		return NULL;
 	value = json_loadb(text, len, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &fault);
@@ -129,16 +129,24 @@ static json_t *read_any(const char *text, size_t len, int *ret_code, struct wf_e
 
 int wf_json_parse(const char *text, size_t len, json_t **ret_value, struct wf_err *err)
 {
+	static const struct wf_json_bounds bounds = { WF_JSON_MAX_BYTES, WF_JSON_MAX_NODES };
+
+	return wf_json_parse_within(text, len, &bounds, ret_value, err);
+}
+
+int wf_json_parse_within(const char *text, size_t len, const struct wf_json_bounds *bounds,
+			 json_t **ret_value, struct wf_err *err)
+{
 	_cleanup_json_ json_t *value = NULL;
 	int r = 0;
 
-	if (len > WF_JSON_MAX_BYTES)
-		return wf_fail(err, -E2BIG, "JSON of %zu bytes is larger than the %u accepted", len,
-			       WF_JSON_MAX_BYTES);
+	if (len > bounds->bytes)
+		return wf_fail(err, -E2BIG, "JSON of %zu bytes is larger than the %zu accepted",
+			       len, bounds->bytes);
 	has_no_memory = false;
-	value = wf_json_read_plain(text, len);
+	value = wf_json_read_plain(text, len, bounds->nodes);
 	if (!value && !has_no_memory)
-		value = read_any(text, len, &r, err);
+		value = read_any(text, len, bounds->nodes, &r, err);
 	if (has_no_memory)
 		return wf_fail(err, -ENOMEM, "out of memory reading JSON");
 	if (value)

@@ -5,6 +5,7 @@
 
 #include <jansson.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "base/err.h"
@@ -13,6 +14,11 @@
 #define WF_JSON_MAX_BYTES (4U << 20)
 #define WF_JSON_MAX_DEPTH 64
 #define WF_JSON_MAX_NODES 100000
+
+/* Other bounds, for texts of many documents. */
+struct wf_json_bounds {
+	size_t bytes, nodes;
+};
 
 #define _cleanup_json_ __attribute__((cleanup(wf_json_cleanup)))
 
@@ -25,6 +31,10 @@ void wf_json_cleanup(json_t **value);
  * by itself it would return a value with bytes missing).
  */
 int wf_json_parse(const char *text, size_t len, json_t **ret_value, struct wf_err *err);
+
+/* The same within other bounds of size. */
+int wf_json_parse_within(const char *text, size_t len, const struct wf_json_bounds *bounds,
+			 json_t **ret_value, struct wf_err *err);
 
 /* Compact text, sorted keys off; owned by the caller; NULL when out of memory. */
 char *wf_json_text(const json_t *value);

@@ -15,6 +15,7 @@
 struct reader {
 	const char *at, *end;
 	size_t nodes; /* counted as check_shape() of json.c does */
+	size_t max_nodes;
 	size_t depth;
 };
 
@@ -37,7 +38,7 @@ static char look(struct reader *reader)
 /* One of the characters that check_shape() counts. */
 static bool take(struct reader *reader, char c)
 {
-	if (look(reader) != c || ++reader->nodes > WF_JSON_MAX_NODES)
+	if (look(reader) != c || ++reader->nodes > reader->max_nodes)
 		return false;
 	reader->at++;
 	return true;
@@ -160,9 +161,9 @@ static json_t *read_value(struct reader *reader)
 	return c == '-' || (c >= '0' && c <= '9') ? read_number(reader) : read_word(reader);
 }
 
-json_t *wf_json_read_plain(const char *text, size_t len)
+json_t *wf_json_read_plain(const char *text, size_t len, size_t max_nodes)
 {
-	struct reader reader = { .at = text, .end = text + len };
+	struct reader reader = { .at = text, .end = text + len, .max_nodes = max_nodes };
 	json_t *value = read_value(&reader);
 
 	if (value && (look(&reader) || reader.at != reader.end)) {

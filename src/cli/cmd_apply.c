@@ -59,11 +59,15 @@ static int print_results(struct wf_cli *cli, json_t *results, struct wf_err *err
 	return wf_cli_print(cli, &results_view, value, err);
 }
 
+/* What weftd needs at most for one of very many documents: 100,000 take minutes, not half of one. */
+#define MS_PER_DOCUMENT 5
+
 /* Sends one file's documents; what was done is appended to results. */
 static int send_file(struct wf_cli *cli, const struct wf_cli_file *file, json_t *results,
 		     struct wf_err *err)
 {
 	const struct wf_cli_file_options *options = cli->options;
+	uint64_t timeout_ms = wf_cli_global(cli)->timeout_ms;
 	bool dry_run = options->dry_run;
 	char path[64] = "/v1/apply";
 	_cleanup_json_ json_t *documents = json_array();
@@ -81,7 +85,9 @@ static int send_file(struct wf_cli *cli, const struct wf_cli_file *file, json_t 
 	else if (options->confirm_ms)
 		(void)snprintf(path, sizeof(path), "/v1/apply?confirm=%llums",
 			       (unsigned long long)options->confirm_ms);
-	r = wf_cli_call(cli, "POST", path, body, &answer, err);
+	timeout_ms += MS_PER_DOCUMENT * file->documents.count;
+	r = wf_client_call(wf_cli_global(cli)->socket, "POST", path, body, (int)timeout_ms, &answer,
+			   err);
 	if (r < 0)
 		return r;
 	if (dry_run)

@@ -36,7 +36,7 @@ const struct wf_option wf_cli_global_options[] = {
 	  .min = 1,
 	  .max = 86400000,
 	  .value = "DURATION",
-	  .help = "how long to wait for weftd" },
+	  .help = "how long to wait for weftd; apply adds 5 ms for each document" },
 	WF_OPTION_END,
 };
 

@@ -29,31 +29,42 @@ static void unclaim(struct wf_control *control, struct ctl_change *change)
 		wf_ctl_claimant_show(&control->lb.claims, service->claimant);
 }
 
-static void plan_done(struct wf_control *control, struct ctl_plan *plan)
+static bool is_kind(const struct ctl_change *change, const char *kind)
 {
-	for (size_t i = 0; i < plan->count; i++) {
-		struct ctl_change *change = &plan->items[i];
-
-		unclaim(control, change);
-		json_decref(change->document);
-		json_decref(change->before);
-		wf_network_done(&change->network);
-		wf_reservation_done(&change->reservation);
-		wf_service_done(&change->service);
-	}
-	wf_index_done(&plan->by_name);
-	wf_index_done(&plan->by_holder);
-	free(plan->items);
+	return strcmp(change->kind, kind) == 0;
 }
 
 static bool is_network(const struct ctl_change *change)
 {
-	return strcmp(change->kind, WF_KIND_NETWORK) == 0;
+	return is_kind(change, WF_KIND_NETWORK);
 }
 
 static bool is_reservation(const struct ctl_change *change)
 {
-	return strcmp(change->kind, WF_KIND_RESERVATION) == 0;
+	return is_kind(change, WF_KIND_RESERVATION);
+}
+
+static void change_done(struct ctl_change *change)
+{
+	json_decref(change->document);
+	json_decref(change->before);
+	if (is_network(change))
+		wf_network_done(&change->network);
+	else if (is_reservation(change))
+		wf_reservation_done(&change->reservation);
+	else if (is_kind(change, WF_KIND_SERVICE))
+		wf_service_done(&change->service);
+}
+
+static void plan_done(struct wf_control *control, struct ctl_plan *plan)
+{
+	for (size_t i = 0; i < plan->count; i++) {
+		unclaim(control, &plan->items[i]);
+		change_done(&plan->items[i]);
+	}
+	wf_index_done(&plan->by_name);
+	wf_index_done(&plan->by_holder);
+	free(plan->items);
 }
 
 static uint64_t name_hash(const char *kind, const char *name)

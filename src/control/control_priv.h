@@ -69,10 +69,11 @@ struct ctl_change {
 	json_t *before;   /* owned; as it is stored, NULL when new */
 	bool changed;
 	bool in_force; /* its effect was made and must be undone on failure */
-	struct wf_network
-		network; /* when kind is Network; also seen by checks of later documents */
-	struct wf_reservation reservation;
-	struct wf_service service;
+	union {        /* by kind: there may be 100,000 changes in a plan, and these are large */
+		struct wf_network network; /* also seen by checks of later documents */
+		struct wf_reservation reservation;
+		struct wf_service service;
+	};
 	struct ctl_claimant *claimant;   /* owned; of the service: what later documents must see */
 	struct ctl_change *next_network; /* of the plan's networks, in their order */
 	struct wf_index_node by_name;    /* and kind */

@@ -114,7 +114,7 @@ static int append_root(struct wf_documents *documents, const char *source, json_
  * Whether a text begins as JSON does and stays within a document's limits; the count is an upper
  * bound of its values, taken before anything is built from them.
  */
-static bool is_modest_json(const char *text, size_t len)
+static bool is_modest_json(const char *text, size_t len, size_t most_values)
 {
 	size_t begin = 0, values = 0, string_begin = 0;
 	bool in_string = false;
@@ -135,22 +135,23 @@ static bool is_modest_json(const char *text, size_t len)
 			values++;
 		}
 	}
-	return values < WF_DOCUMENT_MAX_NODES;
+	return values < most_values;
 }
 
 /*
  * The text as one JSON value: 1 when it is one, 0 when it is YAML, or faulty in a way that the
  * YAML reader tells better (its errors have both lines of a duplicate key). lines may be NULL.
  */
-static int parse_json(const char *text, size_t len, struct wf_document_lines *lines,
-		      json_t **ret_root, struct wf_err *err)
+static int parse_json(const char *text, size_t len, size_t most_values,
+		      struct wf_document_lines *lines, json_t **ret_root, struct wf_err *err)
 {
+	const struct wf_json_bounds bounds = { WF_DOCUMENT_MAX_FILE_BYTES, most_values };
 	_cleanup_json_ json_t *root = NULL;
 	int r;
 
-	if (!is_modest_json(text, len))
+	if (!is_modest_json(text, len, most_values))
 		return 0;
-	r = wf_json_parse(text, len, &root, NULL);
+	r = wf_json_parse_within(text, len, &bounds, &root, NULL);
 	if (r < 0)
 		return 0;
 	if (lines && wf_lines_add_json(lines, text, len) < 0)
@@ -169,7 +170,7 @@ static int parse_json_document(struct wf_documents *documents, const char *sourc
 
 	if (!lines)
 		return wf_fail(err, -ENOMEM, "out of memory");
-	r = parse_json(text, len, lines, &root, err);
+	r = parse_json(text, len, WF_DOCUMENTS_MAX_NODES, lines, &root, err);
 	if (r <= 0)
 		return r;
 	line = wf_lines_find(lines, WF_LINES_ROOT);
@@ -181,7 +182,7 @@ static int parse_yaml_documents(struct wf_documents *documents, const char *sour
 				const char *text, size_t len, struct wf_err *err)
 {
 	_cleanup_(wf_yaml_close) struct wf_yaml *yaml = NULL;
-	int r = wf_yaml_open(&yaml, source, text, len, err);
+	int r = wf_yaml_open(&yaml, source, text, len, WF_DOCUMENTS_MAX_NODES, err);
 
 	if (r < 0)
 		return r;
@@ -238,7 +239,7 @@ static int parse_yaml_mapping(const char *source, const char *text, size_t len, 
 	_cleanup_(wf_yaml_close) struct wf_yaml *yaml = NULL;
 	_cleanup_json_ json_t *root = NULL, *second = NULL;
 	size_t line;
-	int r = wf_yaml_open(&yaml, source, text, len, err);
+	int r = wf_yaml_open(&yaml, source, text, len, WF_DOCUMENT_MAX_NODES, err);
 
 	if (r == 0)
 		r = wf_yaml_next(yaml, NULL, &root, &line, err);
@@ -265,7 +266,7 @@ int wf_document_parse_mapping(const char *source, const char *text, size_t len, 
 	int r = wf_text_check(source, text, len, err);
 
 	if (r == 0)
-		r = parse_json(text, len, NULL, &root, err);
+		r = parse_json(text, len, WF_DOCUMENT_MAX_NODES, NULL, &root, err);
 	if (r == 0)
 		r = parse_yaml_mapping(source, text, len, &root, err);
 	if (r < 0)

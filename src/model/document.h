@@ -14,10 +14,15 @@
 #include "base/err.h"
 #include "model/meta.h"
 
-/* Limits against hostile input: nodes per file, and depth as in base/json.h. */
-#define WF_DOCUMENT_MAX_NODES      40000
-#define WF_DOCUMENT_MAX_FILE_BYTES (4U << 20)
-#define WF_DOCUMENTS_MAX           4096
+/*
+ * Limits against hostile input, of one file or one request: values, bytes, documents; depth is as in
+ * base/json.h. What is large is 100,000 services or slices with their backends, and a third more.
+ */
+#define WF_DOCUMENTS_MAX           131072
+#define WF_DOCUMENTS_MAX_NODES     (6U << 20)
+#define WF_DOCUMENT_MAX_FILE_BYTES (96U << 20)
+/* Values of a single mapping, which is a configuration file. */
+#define WF_DOCUMENT_MAX_NODES 40000U
 
 struct wf_document_lines; /* path -> line; opaque */
 

@@ -26,7 +26,7 @@ int wf_text_check(const char *source, const char *text, size_t len, struct wf_er
 struct wf_yaml;
 
 int wf_yaml_open(struct wf_yaml **ret_yaml, const char *source, const char *text, size_t len,
-		 struct wf_err *err);
+		 size_t most_nodes, struct wf_err *err);
 void wf_yaml_close(struct wf_yaml **yaml); /* NULL-safe */
 
 /*

@@ -20,7 +20,8 @@ struct wf_yaml {
 	const char *source; /* borrowed */
 	const char *text;   /* borrowed */
 	size_t len;
-	size_t nodes;                    /* seen so far, in all documents */
+	size_t nodes; /* seen so far, in all documents */
+	size_t most_nodes;
 	struct wf_document_lines *lines; /* borrowed; NULL: not wanted */
 	struct wf_err *err;
 };
@@ -32,7 +33,7 @@ struct wf_yaml {
 		(mark).column + 1, ##__VA_ARGS__)
 
 int wf_yaml_open(struct wf_yaml **ret_yaml, const char *source, const char *text, size_t len,
-		 struct wf_err *err)
+		 size_t most_nodes, struct wf_err *err)
 {
 	struct wf_yaml *yaml = calloc(1, sizeof(*yaml));
 
@@ -50,6 +51,7 @@ int wf_yaml_open(struct wf_yaml **ret_yaml, const char *source, const char *text
 	yaml->source = source;
 	yaml->text = text;
 	yaml->len = len;
+	yaml->most_nodes = most_nodes;
 	*ret_yaml = yaml;
 	return 0;
 }
@@ -125,9 +127,9 @@ static int check_node(struct wf_yaml *yaml, const yaml_event_t *event)
 			       "anchors (&name) are not accepted: write the value out");
 	if (tag)
 		return FAIL_AT(yaml, event->start_mark, -EILSEQ, "tags (!name) are not accepted");
-	if (++yaml->nodes > WF_DOCUMENT_MAX_NODES)
-		return FAIL_AT(yaml, event->start_mark, -E2BIG, "more than %d values",
-			       WF_DOCUMENT_MAX_NODES);
+	if (++yaml->nodes > yaml->most_nodes)
+		return FAIL_AT(yaml, event->start_mark, -E2BIG, "more than %zu values",
+			       yaml->most_nodes);
 	return 0;
 }
 

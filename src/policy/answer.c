@@ -127,6 +127,7 @@ const struct wf_policy *wf_policy_engine_policy(const struct wf_policy_engine *e
 void wf_policy_engine_visit(const struct wf_policy_engine *engine, wf_policy_visit_fn visit,
 			    void *context)
 {
+	wf_book_sort(&engine->policies);
 	for (size_t i = 0; i < engine->policies.count; i++) {
 		const struct wf_law *law = engine->policies.items[i]->now;
 

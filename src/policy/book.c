@@ -7,34 +7,19 @@
 
 #include "base/mem.h"
 
-/* Index of the first name that is not before. */
-static size_t position(const struct wf_book *book, const char *name)
-{
-	size_t low = 0, high = book->items ? book->count : 0;
-
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-
-		if (strcmp(book->items[middle]->name, name) < 0)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low;
-}
-
 struct wf_record *wf_book_find(const struct wf_book *book, const char *name)
 {
-	size_t at = position(book, name);
+	WF_INDEX_EACH(&book->by_name, wf_hash_text(0, name), node) {
+		struct wf_record *record = WF_INDEX_OBJECT(node, struct wf_record, by_name);
 
-	return book->items && at < book->count && strcmp(book->items[at]->name, name) == 0
-		       ? book->items[at]
-		       : NULL;
+		if (strcmp(record->name, name) == 0)
+			return record;
+	}
+	return NULL;
 }
 
 static struct wf_record *make(struct wf_book *book, const char *name)
 {
-	size_t at = position(book, name);
 	struct wf_record *record;
 
 	if (wf_mem_grow(&book->items, sizeof(struct wf_record *), book->count, &book->capacity) < 0)
@@ -47,22 +32,37 @@ static struct wf_record *make(struct wf_book *book, const char *name)
 		free(record);
 		return NULL;
 	}
-	memmove(&book->items[at + 1], &book->items[at],
-		(book->count - at) * sizeof(struct wf_record *));
-	book->items[at] = record;
-	book->count++;
+	record->at = book->count;
+	book->items[book->count++] = record;
+	wf_index_add(&book->by_name, &record->by_name, wf_hash_text(0, name));
 	return record;
 }
 
+/* The last one takes its place. */
 static void discard(struct wf_book *book, struct wf_record *record)
 {
-	size_t at = position(book, record->name);
+	struct wf_record *last = book->items[--book->count];
 
-	book->count--;
-	memmove(&book->items[at], &book->items[at + 1],
-		(book->count - at) * sizeof(struct wf_record *));
+	last->at = record->at;
+	book->items[last->at] = last;
+	wf_index_remove(&book->by_name, &record->by_name);
 	free(record->name);
 	free(record);
+}
+
+static int compare(const void *a, const void *b)
+{
+	const struct wf_record *const *left = a, *const *right = b;
+
+	return strcmp((*left)->name, (*right)->name);
+}
+
+void wf_book_sort(const struct wf_book *book)
+{
+	if (book->count)
+		qsort(book->items, book->count, sizeof(struct wf_record *), compare);
+	for (size_t i = 0; i < book->count; i++)
+		book->items[i]->at = i;
 }
 
 void wf_book_done(struct wf_book *book)
@@ -79,6 +79,7 @@ void wf_book_done(struct wf_book *book)
 		free(record->name);
 		free(record);
 	}
+	wf_index_done(&book->by_name);
 	free(book->items);
 	memset(book, 0, sizeof(*book));
 }

@@ -323,11 +323,12 @@ static bool is_of(const struct wf_slot *slot, const char *namespace)
 
 /* Moves members of a namespace to another version of it; each has its place among `members`. */
 static int move_members(struct wf_policy_engine *engine, const char *name,
-			struct wf_namespace *namespace, struct wf_member **members, size_t *made)
+			struct wf_namespace *namespace, struct wf_member **members, size_t count,
+			size_t *made)
 {
 	int r = 0;
 
-	for (uint32_t i = 1; r == 0 && i < engine->slot_count; i++)
+	for (uint32_t i = 1; r == 0 && *made < count; i++)
 		if (is_of(&engine->slots[i], name)) {
 			r = move_member(engine, engine->slots[i].now, namespace, &members[*made]);
 			*made += r == 0;
@@ -335,12 +336,16 @@ static int move_members(struct wf_policy_engine *engine, const char *name,
 	return r;
 }
 
+/* Ends with the last member: there may be very many namespaces, and few slots that are used. */
 static size_t count_members(const struct wf_policy_engine *engine, const char *name)
 {
-	size_t count = 0;
+	bool has_host = engine->slots[WF_SLOT_HOST].now;
+	size_t count = 0, seen = has_host;
 
-	for (uint32_t i = 1; i < engine->slot_count; i++)
+	for (uint32_t i = 1; seen < engine->member_count && i < engine->slot_count; i++) {
+		seen += engine->slots[i].now != NULL;
 		count += is_of(&engine->slots[i], name);
+	}
 	return count;
 }
 
@@ -351,7 +356,7 @@ static int set_namespace(struct wf_policy_engine *engine, const char *name,
 	size_t count = count_members(engine, name), made = 0;
 	_cleanup_free_ struct wf_member **members = calloc(count + 1, sizeof(struct wf_member *));
 	struct wf_remade remade = { 0 };
-	int r = members ? move_members(engine, name, namespace, members, &made) : -ENOMEM;
+	int r = members ? move_members(engine, name, namespace, members, count, &made) : -ENOMEM;
 
 	if (r == 0)
 		r = wf_remotes_remake(engine, name, namespace, &remade);

@@ -14,7 +14,7 @@
 #define MAX_NAME_LEN 253
 
 /* Writes of one transaction: a whole file of documents, several times over. */
-#define MAX_WRITES 65536
+#define MAX_WRITES 262144
 
 /* Up to here pairs are compared, beyond a sorted copy is made. */
 #define FEW_WRITES 16

@@ -23,7 +23,9 @@
 #define TO_H  "192.0.2.1"
 
 /* One that comes in fragments. */
-#define DATAGRAM IPPROTO_UDP, 40000, 53, .payload = 1000
+#define DATAGRAM       IPPROTO_UDP, 40000, 53, .payload = 1000
+#define ANSWER_TO(who) "203.0.113.5", who, IPPROTO_UDP, 53, 40000, .payload = 1000
+#define ANSWER         ANSWER_TO(TO_H)
 
 static void masquerade_there_and_back(void **state)
 {
@@ -446,16 +448,64 @@ static void fragments_in_any_order(void **state)
 		    .fragment_bytes = 200, .id = 13 },
 		  SHOT,
 		  .reason = WF_REASON_NAT_PROTOCOL },
-		{ "an answer's rest, which nobody can tell whom it is for",
+		{ "an answer's rest waits for whoever knows whom it is for",
 		  COMES_IN,
 		  0,
-		  { "203.0.113.5", TO_H, IPPROTO_UDP, 53, 40000, .payload = 1000,
-		    .fragment_at = 800, .fragment_bytes = 208, .id = 14 },
-		  GO_ON },
+		  { ANSWER, .fragment_at = 800, .fragment_bytes = 208, .id = 14 },
+		  SHOT },
+		{ "who starts again, and before that lets the rest go",
+		  COMES_IN,
+		  0,
+		  { ANSWER, .fragment_bytes = 800, .id = 14 },
+		  SHOT,
+		  { ANSWER, .fragment_at = 800, .fragment_bytes = 208, .id = 14 } },
+		{ "as it comes again",
+		  COMES_IN,
+		  0,
+		  { ANSWER, .fragment_bytes = 800, .id = 14 },
+		  GO_ON,
+		  { ANSWER_TO("10.1.0.11"), .fragment_bytes = 800, .id = 14 } },
+		{ "and the rest after it",
+		  COMES_IN,
+		  0,
+		  { ANSWER, .fragment_at = 800, .fragment_bytes = 208, .id = 14 },
+		  GO_ON,
+		  { ANSWER_TO("10.1.0.11"), .fragment_at = 800, .fragment_bytes = 208, .id = 14 } },
 	};
 
 	SERVICES_STEPS(steps);
 	assert_int_equal(services_live(), 1);
+}
+
+/* Places for those that wait are few, and a device gets no more than its share. */
+static void a_flood_of_fragments(void **state)
+{
+	struct step known = { "a connection",
+			      GOES_OUT,
+			      0,
+			      { "10.1.0.11", "203.0.113.5", DATAGRAM },
+			      GO_ON,
+			      { TO_H, "203.0.113.5", DATAGRAM } };
+	struct step rest = {
+		"rest", COMES_IN, 0, { ANSWER, .fragment_at = 800, .fragment_bytes = 208 }, SHOT
+	};
+	struct wf_counter before[WF_REASON_COUNT], after[WF_REASON_COUNT];
+	static struct wire in, out;
+
+	services_step(&known);
+	for (rest.in.id = 100; rest.in.id < 100 + WF_HELD_SHARE; rest.in.id++)
+		services_step(&rest);
+	/* it may be the host's: the stack puts it together in any order */
+	rest.action = SERVICES_GO_ON;
+	services_step(&rest);
+	/* those that waited in vain make room for others, and are counted */
+	(void)sleep(3);
+	assert_int_equal(wf_dp_drops_read(services_dp, before), 0);
+	assert_int_equal(services_run(&rest, &in, &out), TC_ACT_SHOT);
+	assert_int_equal(wf_dp_drops_read(services_dp, after), 0);
+	assert_int_equal(after[WF_REASON_NAT_FRAGMENT].packets -
+				 before[WF_REASON_NAT_FRAGMENT].packets,
+			 WF_HELD_SHARE);
 }
 
 static void straight_into_the_container(void **state)
@@ -727,6 +777,7 @@ int main(void)
 		cmocka_unit_test_setup(clients_outside, services_begin),
 		cmocka_unit_test_setup(a_backend_elsewhere_sees_the_host, services_begin),
 		cmocka_unit_test_setup(fragments_in_any_order, services_begin),
+		cmocka_unit_test_setup(a_flood_of_fragments, services_begin),
 		cmocka_unit_test_setup(straight_into_the_container, services_begin),
 		cmocka_unit_test_setup(quota_refuses_new_ones_only, services_begin),
 		cmocka_unit_test_setup(before_the_stack, services_begin),

@@ -179,3 +179,44 @@ def test_many_documents_at_once(node):
     node.weft("apply", "-f", write(node, text))
     assert len(names(node)) == 200
     assert len(node.own_routes()) == 200
+
+
+# ---- very many -----------------------------------------------------------------------------------
+
+
+MANY = 100_000
+
+
+def many_namespaces(last):
+    documents = "".join(f"apiVersion: v1\nkind: Namespace\nmetadata:\n  name: ns-{number}\n---\n"
+                        for number in range(MANY - 1))
+    return documents + last
+
+
+def count_namespaces(node):
+    return len(node.api("GET", "/v1/documents/Namespace", timeout=120)["items"])
+
+
+def test_a_file_of_100000_documents(node, tmp_path):
+    """All of them or none: the last one may spoil it, and is named with its line."""
+    path = tmp_path / "many.yaml"
+    # what only the daemon can know: there is no such network
+    path.write_text(many_namespaces(
+        "apiVersion: weft.dev/v1\nkind: Reservation\nmetadata: {name: r}\n"
+        "spec: {network: nowhere, for: h, addresses: [10.0.0.1]}\n"))
+    refused = node.weft("apply", "-f", str(path), check=False, timeout=600)
+    assert refused.returncode == 1
+    assert f"many.yaml:{5 * (MANY - 1) + 4}" in refused.stderr and "nowhere" in refused.stderr
+    assert count_namespaces(node) == 0
+    path.write_text(many_namespaces("apiVersion: v1\nkind: Namespace\nmetadata: {name: last}\n"))
+    done = node.weft("apply", "-f", str(path), timeout=900)
+    assert done.stdout.count("created") == MANY
+    assert count_namespaces(node) == MANY
+
+
+def test_a_file_of_too_many_documents(node, tmp_path):
+    path = tmp_path / "more.yaml"
+    path.write_text("apiVersion: v1\nkind: Namespace\nmetadata: {name: a}\n---\n" * 131_073)
+    refused = node.weft("apply", "-f", str(path), check=False, timeout=600)
+    assert refused.returncode == 1
+    assert "more than 131072 documents" in refused.stderr

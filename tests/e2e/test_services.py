@@ -6,6 +6,7 @@
 
 Every test of a Site runs twice: translated at connect(), and packet by packet.
 """
+import itertools
 import socket
 import time
 
@@ -16,6 +17,9 @@ from lib.netns import wait_until
 from lib.node import ApiError
 from lib.service import (BOTH_PORTS, HOST, OUTSIDE, backend, both_protocols, bound, port, service,
                          slice_of)
+from lib.wire import IP, UDP, Ether, IPv6, Raw, Wire
+from scapy.layers.inet import fragment
+from scapy.layers.inet6 import IPv6ExtHdrFragment, fragment6
 
 
 def slices(name, backends, **options):
@@ -194,6 +198,44 @@ def test_large_transfers_and_fragments(site):
                     got += session.sock.recv(65536)
                 assert got == text
     assert a.server.accepted > 0
+
+
+def pieces(ns, device, family, gateway, source, target, number):
+    """A datagram from ns in three fragments, ready to be sent."""
+    ns.ping(gateway)
+    next_hop = ns.ip("neigh", "show", gateway)[0]["lladdr"]
+    udp = UDP(sport=source[1], dport=target[1]) / Raw(b"p" * 3000)
+    if family == 4:
+        parts = fragment(IP(src=source[0], dst=target[0], id=number, flags=0) / udp, 1400)
+    else:
+        parts = fragment6(IPv6(src=source[0], dst=target[0]) / IPv6ExtHdrFragment(id=number) /
+                          udp, 1400)
+    return [Ether(src=ns.mac(device), dst=next_hop) / part for part in parts]
+
+
+@pytest.mark.parametrize("where", ["container", "outside"])
+def test_fragments_come_in_any_order(site, where):
+    """Those that are here before the first one, which alone has the ports, wait for it."""
+    site.backend("a")
+    vips = site.web(both_protocols(), type="NodePort")
+    before = site.drops("nat_fragment")
+    for family in BOTH:
+        if where == "container":
+            ns, device, gateway = site.client, "eth0", site.gateway[family]
+            source, target = site.client_ip[family], (vips[family], 80)
+        else:
+            ns, device, gateway = site.out, "up0", HOST[family]
+            source, target = OUTSIDE[family], (HOST[family], site.node_port(protocol="UDP"))
+        for number, order in enumerate(itertools.permutations(range(3)), 41000):
+            parts = pieces(ns, device, family, gateway, (source, number), target, number)
+            assert len(parts) == 3
+            with Wire(ns, device) as wire:
+                for part in order:
+                    wire.send(parts[part])
+                answer = wire.see(lambda frame, to=number: UDP in frame and
+                                  (frame[UDP].sport, frame[UDP].dport) == (target[1], to), 3)
+                assert answer is not None, (family, order)
+    assert site.drops("nat_fragment") == before
 
 
 def test_observe_shows_the_translation(site):

@@ -175,11 +175,47 @@ struct wf_fragment_value {
 	__u32 tick;
 };
 
+/* struct wf_held_place.state */
+enum wf_held_state {
+	WF_HELD_FREE,
+	WF_HELD_BUSY, /* a program writes it or sends it on */
+	WF_HELD_WAITS,
+};
+
+/* One place for a fragment that is here before the first one of its packet. */
+struct wf_held_place {
+	__u32 state;
+	__u32 tick;    /* since when */
+	__u32 ifindex; /* of the device that brought it: whose share of the places it is of */
+	__u32 len;     /* of the frame */
+};
+
+/* Value of wf_held (one entry): which of wf_held_frames are taken. */
+struct wf_held_value {
+	__u32 tick; /* when the last one was taken; 0: never */
+	__u32 pad;
+	struct wf_held_place places[WF_MAX_HELD];
+};
+
+/* Value of wf_held_frames, by place. */
+struct wf_held_frame {
+	struct wf_fragment_key key;
+	__u32 ifindex; /* where it goes on once the first one is here */
+	__u32 flags;   /* of bpf_clone_redirect() */
+	__u32 mark;
+	__u32 l3; /* offset of the IP header */
+	__u32 len;
+	__u32 pad;
+	__u8 bytes[WF_HELD_BYTES];
+};
+
 _Static_assert(sizeof(struct wf_tuple) == 40, "wf_tuple");
 _Static_assert(sizeof(struct wf_conn) == 128, "wf_conn");
 _Static_assert(sizeof(struct wf_conn_bucket) == 64, "wf_conn_bucket");
 _Static_assert(sizeof(struct wf_conn_state) == 192, "wf_conn_state");
 _Static_assert(sizeof(struct wf_fragment_key) == 40, "wf_fragment_key");
 _Static_assert(sizeof(struct wf_fragment_value) == 8, "wf_fragment_value");
+_Static_assert(sizeof(struct wf_held_place) == 16, "wf_held_place");
+_Static_assert(sizeof(struct wf_held_frame) == 64 + WF_HELD_BYTES, "wf_held_frame");
 
 #endif

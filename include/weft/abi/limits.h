@@ -82,6 +82,11 @@
 #define WF_MAX_FRAGMENTS  4096
 #define WF_MAX_EXHAUSTED  256
 
+/* Fragments that wait for their first one, of one device, and how long one may be. */
+#define WF_MAX_HELD   128
+#define WF_HELD_SHARE 64
+#define WF_HELD_BYTES 9216
+
 #define WF_MAX_SOURCE_RANGES 16384
 #define WF_MAX_NETNS         WF_MAX_SLOTS
 #define WF_MAX_UPLINKS       64

@@ -85,7 +85,7 @@
 	  "the device that leads out, or the host in the network, has no such address",            \
 	  "give it one, or turn masquerade off for the network")                                   \
 	X(NAT_FRAGMENT, 43, "nat_fragment", noise,                                                 \
-	  "a later fragment whose first fragment was not seen", "")                                \
+	  "a later fragment whose first one did not come within a second, or no room to wait", "") \
 	X(NAT_PROTOCOL, 44, "nat_protocol", noise, "this protocol cannot be translated",           \
 	  "TCP, UDP, ICMP echo and SCTP can")                                                      \
 	X(NAT_UNRELATED, 45, "nat_unrelated", noise,                                               \

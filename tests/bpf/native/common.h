@@ -391,6 +391,16 @@ static inline void wf_map_fragment_set(const struct wf_fragment_key *key,
 			(struct native_fragment){ *key, *value };
 }
 
+static inline struct wf_held_value *wf_map_held(void)
+{
+	return &native.held;
+}
+
+static inline struct wf_held_frame *wf_map_held_frame(__u32 place)
+{
+	return place < NATIVE_HELD ? &native.held_frames[place] : NULL;
+}
+
 static inline struct wf_backend_value *wf_map_backend(__u32 number)
 {
 	return number < NATIVE_BACKENDS ? &native.backends[number] : NULL;

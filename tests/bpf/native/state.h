@@ -30,6 +30,7 @@
 #define NATIVE_UPLINKS   4
 #define NATIVE_BACKENDS  256
 #define NATIVE_FRAGMENTS 16
+#define NATIVE_HELD      4
 #define NATIVE_EXHAUSTED 4
 #define NATIVE_SOCKETS   8
 #define NATIVE_CONNS     8192
@@ -135,6 +136,8 @@ struct native_state {
 	struct wf_backend_value backends[NATIVE_BACKENDS];
 	struct native_fragment fragments[NATIVE_FRAGMENTS]; /* the oldest is overwritten */
 	__u32 fragment_count;
+	struct wf_held_value held;
+	struct wf_held_frame held_frames[NATIVE_HELD];
 	struct native_exhausted exhausted[NATIVE_EXHAUSTED];
 	__u32 exhausted_count;
 	__be16 sockets[NATIVE_SOCKETS]; /* ports of the host's own */

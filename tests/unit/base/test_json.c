@@ -80,7 +80,7 @@ static const char plain[] =
 /* What the reader of plain texts accepts jansson accepts, and it is the same. */
 static bool is_plain_and_right(const char *text, size_t len)
 {
-	_cleanup_json_ json_t *mine = wf_json_read_plain(text, len), *other = NULL;
+	_cleanup_json_ json_t *mine = wf_json_read_plain(text, len, WF_JSON_MAX_NODES), *other = NULL;
 
 	if (!mine)
 		return false;
@@ -120,7 +120,7 @@ static void test_plain(void **state)
 	for (size_t i = 0; i < WF_ARRAY_LEN(not_plain); i++)
 		if (is_plain_and_right(not_plain[i], strlen(not_plain[i])))
 			fail_msg("plain: %s", not_plain[i]);
-	assert_null(wf_json_read_plain("[1]\0", 4));
+	assert_null(wf_json_read_plain("[1]\0", 4, WF_JSON_MAX_NODES));
 }
 
 /* The same with some characters changed, taken out and doubled at random. */
