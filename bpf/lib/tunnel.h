@@ -127,6 +127,7 @@ WF_GLOBAL int wf_tunnel_open(struct wf_ctx *ctx, const struct wf_ip *ip, __u32 *
 	const struct wf_node_value *self = wf_map_node(WF_NODE_SELF);
 	struct wf_net_value *network;
 	struct wf_vxlan vxlan;
+	struct wf_addr outer;
 	__u32 *node, vni;
 	__be16 proto;
 	__u8 tos;
@@ -144,7 +145,9 @@ WF_GLOBAL int wf_tunnel_open(struct wf_ctx *ctx, const struct wf_ip *ip, __u32 *
 		return 0;
 	vni = bpf_ntohl(vxlan.vni) >> 8;
 	network = wf_network_valid(vni);
-	node = wf_map_member(&ip->src);
+	/* before Linux 6.2 a key may not lie in the memory of a function's argument */
+	outer = ip->src;
+	node = wf_map_member(&outer);
 	__builtin_memcpy(&proto, vxlan.eth + 2 * ETH_ALEN, sizeof(proto));
 	if (!node || !wf_network_is_tunnelled(network) ||
 	    (proto != bpf_htons(ETH_P_IP) && proto != bpf_htons(ETH_P_IPV6)))
