@@ -120,6 +120,7 @@ struct ctl_cluster {
 	uint64_t watch;            /* 0: none */
 	uint32_t overlay_ifindex;  /* 0: no overlay */
 	bool has_ipsec;            /* the host had IPsec policies when that was looked at */
+	bool sums_by_kernel;       /* no device makes checksums of what is encapsulated */
 	struct wf_addr link_local; /* that others were told to send IPv6 to; zero: none */
 	uint64_t followed_total;   /* changes of others that came into force */
 	uint64_t refused_total;    /* and those that did not */
