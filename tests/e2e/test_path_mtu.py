@@ -158,8 +158,9 @@ def test_streams_and_datagrams_over_a_narrow_way(ends):
     # the host of one node and containers of the other
     for _, _, db, address in pairs:
         assert transfer(a.host, db, address), address
-    # whoever asks for pieces gets no message; 'weft node ls' says why
+    # people are told as well
     assert "1350 of 1500" in a.weft("node", "ls").stdout
+    assert "over to b: 1450 > 1300" in a.weft("doctor", "-o", "json", check=False).stdout
 
 
 @pytest.mark.slow
