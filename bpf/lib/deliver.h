@@ -14,6 +14,7 @@
 #include "finish.h"
 #include "guard.h"
 #include "overlay.h"
+#include "too_big.h"
 
 /* The two addresses at the front of a frame. */
 struct wf_macs {
@@ -176,7 +177,7 @@ static __always_inline int wf_check_remote(const struct wf_net_value *network,
 /* To an endpoint of another node, if its network and the sender's allow it. */
 static __always_inline int wf_to_remote_guarded(struct wf_ctx *ctx, __u32 from,
 						const struct wf_ep_value *endpoint,
-						const struct wf_ip *ip,
+						struct wf_ip *ip,
 						const struct wf_remote_value *remote)
 {
 	int r = 0;
@@ -189,7 +190,7 @@ static __always_inline int wf_to_remote_guarded(struct wf_ctx *ctx, __u32 from,
 	if (r == 0 && wf_guard_cares(ctx, endpoint->flags))
 		r = wf_guard(ctx, ip, from, WF_SLOT_NOBODY,
 			     WF_GUARD_HOW(WF_WAY_REMOTE, WF_HOOK_FROM_CONTAINER, endpoint->flags));
-	return r ? r : wf_to_remote(ctx, from, remote);
+	return r ? r : wf_to_remote_fitting(ctx, ip, from, remote);
 }
 
 /* To an endpoint of another network, if both allow it. */

@@ -263,12 +263,11 @@ static __always_inline int wf_judge_packet(struct wf_ctx *ctx, struct wf_work *w
 	return wf_judge_new(work);
 }
 
-static __always_inline int wf_judge_to_remote(struct wf_ctx *ctx, __u32 from,
-					      const struct wf_ip *ip)
+static __always_inline int wf_judge_to_remote(struct wf_ctx *ctx, __u32 from, struct wf_ip *ip)
 {
 	struct wf_remote_value *remote = wf_remote_find(&ip->dst);
 
-	return remote ? wf_to_remote(ctx, from, remote) : -WF_REASON_NO_SUCH_ADDRESS;
+	return remote ? wf_to_remote_fitting(ctx, ip, from, remote) : -WF_REASON_NO_SUCH_ADDRESS;
 }
 
 /* Hands over what may pass: action or -reason. */

@@ -108,13 +108,19 @@ static __always_inline int wf_node_send(struct wf_ctx *ctx, struct wf_work *work
 	struct wf_net_value *network = wf_network_valid(remote->network);
 	const struct wf_ip *ip = &work->ip;
 	const struct wf_addr *own;
-	__u32 slot;
+	__u32 slot, mtu;
 	int r;
 
 	if (!network)
 		return -WF_REASON_NO_NETWORK;
 	own = wf_node_addr(network, ip);
-	if (wf_addr_same(own, &ip->src) || wf_is_traced(ctx))
+	if (wf_is_traced(ctx))
+		return wf_node_plain(ctx, ip, remote);
+	mtu = wf_remote_mtu(ctx, &work->ip, WF_SLOT_HOST, remote);
+	r = wf_unlikely(mtu) ? wf_too_big_tell(ctx, &work->ip, WF_SLOT_HOST, mtu) : 0;
+	if (r)
+		return r < 0 ? r : WF_TOLD(r);
+	if (wf_addr_same(own, &ip->src))
 		return wf_node_plain(ctx, ip, remote);
 	slot = wf_address_owner(&ip->src);
 	r = wf_node_check(slot, ip, network);

@@ -27,11 +27,19 @@ struct wf_tcp_reset {
 	__be16 urgent;
 };
 
+/* What an ICMP error says, beside the packet that it is about. */
+struct wf_reject_message {
+	__u8 type;
+	__u8 code;
+	__u16 pad;
+	__be32 rest; /* of its header: an MTU, or nothing */
+};
+
 struct wf_icmp_refusal {
 	__u8 type;
 	__u8 code;
 	__u16 check;
-	__be32 unused;
+	__be32 rest;
 	__u8 quote[WF_QUOTE_BYTES];
 };
 
@@ -198,11 +206,13 @@ static __always_inline int wf_reject_tcp(struct wf_ctx *ctx, const struct wf_ip 
 }
 
 /*
- * Quotes the packet from its IP header on. Whoever left the checksum of that packet to a device is
+ * Makes the packet an ICMP error that quotes it from its IP header on, and that shows ip->dst as its
+ * sender. Whoever left the checksum of that packet to a device is
  * on this machine, and so is who gets this answer: it does not matter that the device's order to
  * add a checksum now points into the ICMP header.
  */
-static __always_inline int wf_reject_icmp(struct wf_ctx *ctx, const struct wf_ip *ip)
+static __always_inline int wf_reject_icmp(struct wf_ctx *ctx, const struct wf_ip *ip,
+					  const struct wf_reject_message *message)
 {
 	__u32 proto = ip->version == 4 ? IPPROTO_ICMP : IPPROTO_ICMPV6;
 	__u32 l4 = wf_reject_l4(ip), quote = ip->end - ip->l3, sum;
@@ -213,8 +223,9 @@ static __always_inline int wf_reject_icmp(struct wf_ctx *ctx, const struct wf_ip
 		quote = WF_QUOTE_BYTES;
 	if (quote < sizeof(struct iphdr) || wf_ctx_load(ctx, ip->l3, refusal.quote, quote) < 0)
 		return wf_malformed_ip(ip);
-	refusal.type = ip->version == 4 ? WF_ICMP4_UNREACHABLE : WF_ICMP6_UNREACHABLE;
-	refusal.code = ip->version == 4 ? WF_ICMP4_PORT_UNREACHABLE : WF_ICMP6_PORT_UNREACHABLE;
+	refusal.type = message->type;
+	refusal.code = message->code;
+	refusal.rest = message->rest;
 	sum = wf_csum_words((const __u32 *)&refusal, sizeof(refusal) / sizeof(__u32));
 	if (ip->version == 6)
 		sum += wf_reject_pseudo(ip, proto, WF_ICMP_BYTES + quote);
@@ -246,6 +257,16 @@ static __always_inline int wf_reject_swap_macs(struct wf_ctx *ctx, const struct 
 	return wf_ctx_store(ctx, 0, swapped, sizeof(swapped)) < 0 ? -WF_REASON_INTERNAL_ERROR : 0;
 }
 
+static __always_inline int wf_reject_port(struct wf_ctx *ctx, const struct wf_ip *ip)
+{
+	const struct wf_reject_message message = {
+		.type = ip->version == 4 ? WF_ICMP4_UNREACHABLE : WF_ICMP6_UNREACHABLE,
+		.code = ip->version == 4 ? WF_ICMP4_PORT_UNREACHABLE : WF_ICMP6_PORT_UNREACHABLE,
+	};
+
+	return wf_reject_icmp(ctx, ip, &message);
+}
+
 /*
  * Turns the packet into its refusal, addressed to its sender: 0, to be sent back where it came
  * from, or -reason why it cannot be answered and must be dropped. Packet pointers are void
@@ -262,7 +283,7 @@ WF_GLOBAL int wf_reject(struct wf_ctx *ctx, const struct wf_ip *ip, const struct
 		r = wf_reject_swap_macs(ctx, ip);
 	if (r < 0)
 		return r;
-	return ip->proto == IPPROTO_TCP ? wf_reject_tcp(ctx, ip) : wf_reject_icmp(ctx, ip);
+	return ip->proto == IPPROTO_TCP ? wf_reject_tcp(ctx, ip) : wf_reject_port(ctx, ip);
 }
 
 #endif

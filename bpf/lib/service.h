@@ -112,11 +112,29 @@ static __always_inline int wf_service_judge(struct wf_ctx *ctx, const struct wf_
 	return wf_judge_translated(ctx, work, sender->slot, to);
 }
 
+/* Too large for the way to its backend: told of the packet as the container sent it. */
+static __noinline int wf_service_too_big(struct wf_ctx *ctx, struct wf_work *work, __u32 mtu)
+{
+	struct wf_tuple *sent = &work->fresh.tuple[WF_DIR_ORIGINAL];
+	int r;
+
+	*sent = work->flow.tuple;
+	r = wf_work_parse(ctx, ETH_HLEN, &work->ip);
+	if (r == 0)
+		r = wf_flow_read(ctx, &work->ip, WF_SITE_CONTAINER, &work->flow);
+	if (r == 0)
+		r = wf_nat_apply(ctx, &work->ip, &work->flow, sent);
+	if (r == 0)
+		r = wf_too_big_tell(ctx, &work->ip, work->slot, mtu);
+	return r ? r : -WF_REASON_TOO_BIG;
+}
+
 /* A backend that is not on this node: through the overlay, or by the host's routes. */
 static __always_inline int wf_service_beyond(struct wf_ctx *ctx, const struct wf_sender *sender,
-					     const struct wf_addr *backend)
+					     struct wf_work *work)
 {
-	struct wf_remote_value *remote = wf_remote_for(sender->endpoint, backend);
+	struct wf_remote_value *remote = wf_remote_for(sender->endpoint, &work->hit.to.dst);
+	__u32 mtu;
 	int r;
 
 	if (!remote && sender->network->flags & WF_NET_INTERNAL)
@@ -124,7 +142,11 @@ static __always_inline int wf_service_beyond(struct wf_ctx *ctx, const struct wf
 	if (!remote)
 		return wf_to_host(ctx, NULL, sender->slot);
 	r = wf_check_remote(sender->network, remote);
-	return r < 0 ? r : wf_to_remote(ctx, sender->slot, remote);
+	if (r < 0)
+		return r;
+	mtu = wf_remote_mtu(ctx, &work->ip, sender->slot, remote);
+	return wf_unlikely(mtu) ? wf_service_too_big(ctx, work, mtu)
+				: wf_to_remote(ctx, sender->slot, remote);
 }
 
 /*
@@ -155,7 +177,7 @@ static __always_inline int wf_service_deliver(struct wf_ctx *ctx, const struct w
 			return r;
 	}
 	if (to == WF_SLOT_HOST)
-		return wf_service_beyond(ctx, sender, &hit->to.dst);
+		return wf_service_beyond(ctx, sender, work);
 	peer = wf_service_peer(to, work->ip.version, &hit->to.dst, &reason);
 	if (!peer)
 		return reason;

@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "control/control_priv.h"
 #include "dp/overlay.h"
+#include "net/offload.h"
 #include "net/uplink.h"
 
 WF_LOG_MODULE(cluster);
@@ -41,26 +42,35 @@ uint32_t wf_ctl_overlay_bytes(const struct wf_control *control)
  * By programs, or by the device alone: over IPv6 the outer packet has a checksum, which the stack
  * makes; and only the stack encrypts, and refuses what should have been.
  */
-static bool by_programs(struct wf_control *control, bool *ret_ipsec)
+static bool by_programs(struct wf_control *control, bool *ret_ipsec, bool *ret_sums)
 {
 	struct wf_err fault = WF_ERR_INIT;
+
+	/* programs cannot finish a checksum that no device below can be trusted with */
+	*ret_sums = true;
+	(void)wf_net_checksums_get(control->net, WF_NET_OVERLAY_DEVICE, ret_sums, NULL);
 
 	if (wf_net_ipsec_present(control->net, ret_ipsec, &fault) < 0) {
 		wf_log_warning_rl("taken for a host with IPsec", "error=\"%s\"", fault.message);
 		*ret_ipsec = true;
 	}
-	return wf_addr_is_ip4(&control->config.node_ip) && !*ret_ipsec;
+	return wf_addr_is_ip4(&control->config.node_ip) && !*ret_ipsec && *ret_sums;
 }
 
 int wf_ctl_tunnel_sync(struct wf_control *control, struct wf_err *err)
 {
-	bool ipsec = false;
-	const uint16_t port = by_programs(control, &ipsec) ? control->config.overlay_port : 0;
+	bool ipsec = false, sums = true;
+	const uint16_t port =
+		by_programs(control, &ipsec, &sums) ? control->config.overlay_port : 0;
 
 	if (ipsec != control->cluster.has_ipsec)
 		wf_log_info("IPsec policies", "present=%s tunnel=%s", ipsec ? "yes" : "no",
 			    port ? "programs" : "device");
 	control->cluster.has_ipsec = ipsec;
+	if (sums == control->cluster.sums_by_kernel)
+		wf_log_info("checksums of what is encapsulated", "by=%s tunnel=%s",
+			    sums ? "device" : "kernel", port ? "programs" : "device");
+	control->cluster.sums_by_kernel = !sums;
 	return wf_dp_overlay_set(control->dp, control->cluster.overlay_ifindex,
 				 &control->config.node_ip, port, err);
 }

@@ -125,6 +125,7 @@ struct ctl_cluster {
 	uint64_t watch;            /* 0: none */
 	uint32_t overlay_ifindex;  /* 0: no overlay */
 	bool has_ipsec;            /* the host had IPsec policies when that was looked at */
+	bool sums_by_kernel;       /* no device makes checksums of what is encapsulated */
 	struct wf_addr link_local; /* that others were told to send IPv6 to; zero: none */
 	uint64_t followed_total;   /* changes of others that came into force */
 	uint64_t refused_total;    /* and those that did not */
@@ -158,6 +159,8 @@ uint32_t wf_ctl_overlay_bytes(const struct wf_control *control);
 
 /* Tells the datapath of a node, and by which way it is reached now. */
 int wf_ctl_node_program(struct wf_control *control, struct ctl_node *node, struct wf_err *err);
+/* The same by the way that was found before. */
+int wf_ctl_node_write(struct wf_control *control, const struct ctl_node *node, struct wf_err *err);
 /* The same of all nodes, which looks at the devices once. */
 int wf_ctl_nodes_program(struct wf_control *control, struct wf_err *err);
 /* The same for all nodes whose way is another than before; and what others have to know of it. */
@@ -167,6 +170,11 @@ bool wf_ctl_is_way(const struct wf_control *control, const struct wf_prefix *pre
 /* The MTU of a network of several nodes, where the device that leads out has `mtu`. */
 uint32_t wf_ctl_shared_mtu(const struct wf_control *control, const struct ctl_network *network,
 			   uint32_t mtu);
+/*
+ * Networks whose interfaces send larger packets than the way to a node carries, as [{network, mtu,
+ * carried}]; NULL: there is none.
+ */
+json_t *wf_ctl_way_narrow(const struct wf_control *control, const struct ctl_node *node);
 /* Names of nodes that endpoints of a network do not reach; NULL: of this one everybody is. */
 json_t *wf_ctl_ways_missing(const struct wf_control *control, const struct ctl_network *network);
 

@@ -41,6 +41,16 @@ size_t wf_ctl_desired_host_addrs(const struct ctl_network *network,
 	return count;
 }
 
+/* The first gateway of each family is the one that speaks for the network. */
+static void set_gateway(const struct wf_subnet *subnet, struct wf_net_value *value)
+{
+	struct wf_addr *gateway =
+		wf_addr_is_ip4(&subnet->prefix.addr) ? &value->gateway4 : &value->gateway6;
+
+	if (subnet->has_gateway && wf_addr_is_zero(gateway))
+		*gateway = subnet->gateway;
+}
+
 struct wf_net_value wf_ctl_desired_network(const struct wf_control *control,
 					   const struct ctl_network *network)
 {
@@ -65,6 +75,7 @@ struct wf_net_value wf_ctl_desired_network(const struct wf_control *control,
 	for (size_t i = 0; i < network->spec.subnet_count; i++) {
 		const struct wf_prefix *prefix = &network->spec.subnets[i].prefix;
 
+		set_gateway(&network->spec.subnets[i], &value);
 		value.flags |= wf_addr_is_ip4(&prefix->addr) ? WF_NET_IPV4 : WF_NET_IPV6;
 		value.subnets[i].base = prefix->addr;
 		value.subnets[i].mask = wf_prefix_mask(prefix);

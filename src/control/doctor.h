@@ -19,8 +19,9 @@ struct wf_doctor_config {
 	const char *run_dir;   /* holds weftd.lock and spool/ */
 	const char *state_dir; /* holds weft.db */
 	const char *bpf_dir;
-	const char *socket; /* the daemon's */
-	const char *root;   /* put in front of /proc, /sys, /etc, /opt; NULL: the host's (tests) */
+	const char *socket;  /* the daemon's */
+	const char *root;    /* put in front of /proc, /sys, /etc, /opt; NULL: the host's (tests) */
+	const json_t *nodes; /* what the daemon says of other nodes; NULL: nothing */
 };
 
 /*

@@ -9,6 +9,7 @@
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 
+#include "base/json.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "control/doctor_priv.h"
@@ -51,6 +52,52 @@ static void check_mtu(struct doctor *doctor, const struct doctor_check *check,
 		return;
 	}
 	wf_doctor_judge_mtu(&doctor->links, result);
+}
+
+/* ---- the ways to other nodes --------------------------------------------------------------- */
+
+/* Appends "over to b: 1450 > 1300". */
+static void add_narrow(const json_t *node, struct wf_str *out)
+{
+	const json_t *item;
+	size_t i;
+
+	json_array_foreach(json_object_get(node, "narrow"), i, item)
+		wf_str_addf(out, "%s%s to %s: %lld > %lld", out->len ? ", " : "",
+			    wf_json_str(item, "network", ""), wf_json_str(node, "name", ""),
+			    (long long)wf_json_int(item, "mtu", 0),
+			    (long long)wf_json_int(item, "carried", 0));
+}
+
+void wf_doctor_judge_paths(const json_t *nodes, struct doctor_result *result)
+{
+	_cleanup_str_ struct wf_str narrow = WF_STR_INIT;
+	const json_t *items = json_object_get(nodes, "items"), *node;
+	size_t i, asked = 0;
+
+	json_array_foreach(items, i, node) {
+		asked += wf_json_int(json_object_get(node, "path"), "mtu", 0) != 0;
+		add_narrow(node, &narrow);
+	}
+	if (!narrow.len) {
+		wf_doctor_say(result, DOCTOR_OK,
+			      asked ? "the ways to other nodes carry what networks send"
+				    : "no way to another node was measured");
+		return;
+	}
+	wf_doctor_say(result, DOCTOR_WARNING,
+		      "networks send larger packets than ways to other nodes carry: %s",
+		      wf_str_text(&narrow));
+	wf_doctor_advise(result,
+			 "Containers are told so by ICMP, and what must not be cut goes on in "
+			 "smaller packets. Repair the way (weft node ls), or set spec.mtu of the "
+			 "networks to what is carried and attach their containers again.");
+}
+
+static void check_paths(struct doctor *doctor, const struct doctor_check *check,
+			struct doctor_result *result)
+{
+	wf_doctor_judge_paths(doctor->config->nodes, result);
 }
 
 /* ---- forwarding ---------------------------------------------------------------------------- */
@@ -219,6 +266,7 @@ static void check_offloads(struct doctor *doctor, const struct doctor_check *che
 
 const struct doctor_check wf_doctor_net_checks[] = {
 	{ "net.mtu", "MTU", check_mtu, NULL },
+	{ "net.paths", "ways to other nodes", check_paths, NULL },
 	{ "net.forward4", "IPv4 forwarding", check_forward4, NULL },
 	{ "net.forward6", "IPv6 forwarding", check_forward6, NULL },
 	{ "net.rpfilter", "reverse path filter", check_rp_filter, NULL },

@@ -14,10 +14,10 @@ static json_t *self_json(const struct wf_control *control)
 			 "address", text, "endpoints", (json_int_t)control->endpoint_count);
 }
 
-static json_t *node_json(const struct ctl_node *node)
+static json_t *node_json(const struct wf_control *control, const struct ctl_node *node)
 {
 	char text[WF_ADDR_TEXT] = "";
-	json_t *value, *path;
+	json_t *value, *path, *narrow;
 
 	if (!wf_addr_is_zero(&node->underlay))
 		(void)wf_addr_format(&node->underlay, text);
@@ -34,6 +34,9 @@ static json_t *node_json(const struct ctl_node *node)
 	path = wf_ctl_probe_json(node);
 	if (value && path)
 		(void)json_object_set_new(value, "path", path);
+	narrow = wf_ctl_way_narrow(control, node);
+	if (value && narrow)
+		(void)json_object_set_new(value, "narrow", narrow);
 	return value;
 }
 
@@ -44,7 +47,7 @@ json_t *wf_control_node_list(struct wf_control *control)
 
 	(void)json_array_append_new(items, self_json(control));
 	HASH_ITER(by_name, control->cluster.nodes, node, next)
-		(void)json_array_append_new(items, node_json(node));
+		(void)json_array_append_new(items, node_json(control, node));
 	wf_ctl_encrypt_view(control, items);
 	return json_pack("{s:o}", "items", items);
 }

@@ -29,6 +29,7 @@ struct ctl_probe {
 	struct wf_path path;
 	bool is_told_unreachable;
 	uint32_t told_mtu; /* 0: that of the device, or nothing yet */
+	uint32_t limit;    /* that the datapath has; 0: none */
 };
 
 static uint64_t interval_ms(const struct wf_control *control)
@@ -77,6 +78,28 @@ static void tell_mtu(struct ctl_probe *probe)
 			    "node=%s pathMtu=%u", probe->node->name, path->mtu);
 }
 
+/* What is too large from now on is answered by the datapath. */
+static void program_limit(struct ctl_probe *probe)
+{
+	struct wf_err fault = WF_ERR_INIT;
+	const uint32_t limit = wf_path_limit(&probe->path);
+
+	if (limit == probe->limit)
+		return;
+	probe->limit = limit;
+	if (wf_ctl_node_write(probe->control, probe->node, &fault) < 0)
+		wf_log_warning_rl("containers are not told how large their packets may be",
+				  "node=%s pathMtu=%u error=\"%s\"", probe->node->name, limit,
+				  fault.message);
+}
+
+static void tell(struct ctl_probe *probe)
+{
+	tell_state(probe);
+	tell_mtu(probe);
+	program_limit(probe);
+}
+
 /* ---- answers ------------------------------------------------------------------------------ */
 
 static struct ctl_probe *probe_of(struct wf_control *control, const struct wf_echo_news *news)
@@ -107,8 +130,7 @@ static void take_news(struct wf_control *control, struct wf_echo *echo)
 			wf_path_too_big(&probe->path, news.seq, news.mtu);
 		else
 			(void)wf_path_answer(&probe->path, news.seq, wf_clock_monotonic_ns());
-		tell_state(probe);
-		tell_mtu(probe);
+		tell(probe);
 	}
 }
 
@@ -151,8 +173,7 @@ static void on_timer(evutil_socket_t fd, short what, void *context)
 	take_news(control, echo);
 	wf_path_begin(&probe->path, wf_clock_monotonic_ns(), wf_echo_device_mtu(echo, peer),
 		      &round);
-	tell_state(probe);
-	tell_mtu(probe);
+	tell(probe);
 	/* what cannot be sent is lost */
 	(void)wf_echo_send(echo, peer, round->seq, number, probe->path.small);
 	if (round->size)
@@ -237,6 +258,11 @@ void wf_ctl_probes_close(struct wf_control *control)
 }
 
 /* ---- seen from outside -------------------------------------------------------------------- */
+
+uint32_t wf_ctl_probe_limit(const struct ctl_node *node)
+{
+	return node->probe ? node->probe->limit : 0;
+}
 
 static double seconds(uint64_t ns)
 {

@@ -18,6 +18,9 @@ void wf_ctl_probe_stop(struct ctl_node *node);
 /* Closes what all of them share. */
 void wf_ctl_probes_close(struct wf_control *control);
 
+/* Bytes that packets to the node have to keep to; 0: those of the device, or nothing is known. */
+uint32_t wf_ctl_probe_limit(const struct ctl_node *node);
+
 /* What is known of the way there. New reference; NULL: the node is not asked. */
 json_t *wf_ctl_probe_json(const struct ctl_node *node);
 void wf_ctl_probe_metrics(struct wf_control *control, struct wf_str *out);

@@ -82,14 +82,15 @@ static bool is_same(const struct ctl_way *a, const struct ctl_way *b)
 	       wf_addr_equal(&a->router, &b->router);
 }
 
-static int program(struct wf_control *control, const struct ctl_node *node, struct wf_err *err)
+int wf_ctl_node_write(struct wf_control *control, const struct ctl_node *node, struct wf_err *err)
 {
 	const struct wf_node_value value = { .underlay = node->underlay,
 					     .next_hop = node->link_local,
 					     .router = node->way.router,
 					     .ifindex = node->way.ifindex,
 					     .out_ifindex = node->way.out_ifindex,
-					     .out_mtu = node->way.mtu };
+					     .out_mtu = node->way.mtu,
+					     .path_mtu = (uint16_t)wf_ctl_probe_limit(node) };
 
 	return wf_dp_node_set(control->dp, node->number, &value, err);
 }
@@ -102,7 +103,7 @@ static int find_and_program(struct wf_control *control, const struct segments *s
 	node->way = way_of(control, segments, node);
 	/* what depends on it is looked at when this is done */
 	wf_ctl_dirty(control, CTL_DIRTY_WAYS);
-	return program(control, node, err);
+	return wf_ctl_node_write(control, node, err);
 }
 
 int wf_ctl_node_program(struct wf_control *control, struct ctl_node *node, struct wf_err *err)
@@ -146,6 +147,37 @@ uint32_t wf_ctl_shared_mtu(const struct wf_control *control, const struct ctl_ne
 			mtu = mtu < tunnel_mtu ? mtu : tunnel_mtu;
 	}
 	return mtu;
+}
+
+/* Bytes of the largest packet of a network that gets to a node whole, where that carries `limit`. */
+static uint32_t carried(const struct wf_control *control, const struct ctl_network *network,
+			const struct ctl_node *node, uint32_t limit)
+{
+	if (is_routed(network) && node->way.ifindex)
+		return limit;
+	limit -= wf_ctl_overlay_bytes(control);
+	return wf_ctl_is_encrypted(network) ? limit - wf_ctl_encrypt_bytes(control) : limit;
+}
+
+json_t *wf_ctl_way_narrow(const struct wf_control *control, const struct ctl_node *node)
+{
+	const uint32_t limit = wf_ctl_probe_limit(node);
+	json_t *list = NULL;
+
+	for (const struct ctl_network *network = control->networks; limit && network;
+	     network = network->by_name.next) {
+		const uint32_t bytes = carried(control, network, node, limit);
+
+		if (!wf_ctl_is_overlay(network) || network->mtu <= bytes)
+			continue;
+		if (!list)
+			list = json_array();
+		(void)json_array_append_new(list, json_pack("{s:s, s:I, s:I}", "network",
+							    network->spec.meta.name, "mtu",
+							    (json_int_t)network->mtu, "carried",
+							    (json_int_t)bytes));
+	}
+	return list;
 }
 
 json_t *wf_ctl_ways_missing(const struct wf_control *control, const struct ctl_network *network)
@@ -192,7 +224,7 @@ static int sync_node(struct wf_control *control, const struct segments *segments
 	if (is_same(&now, &node->way))
 		return 0;
 	node->way = now;
-	r = program(control, node, err);
+	r = wf_ctl_node_write(control, node, err);
 	if (is_other && r == 0)
 		tell(control, node);
 	return r < 0 ? r : 1;

@@ -231,6 +231,14 @@ enum wf_path_state wf_path_state(const struct wf_path *path)
 	return path->answered_ms ? WF_PATH_REACHABLE : WF_PATH_UNKNOWN;
 }
 
+uint32_t wf_path_limit(const struct wf_path *path)
+{
+	/* what came through last is kept to while something larger is tried */
+	uint32_t limit = greater(path->mtu ? path->mtu : path->high, path->floor);
+
+	return path->device_mtu && limit < path->device_mtu ? limit : 0;
+}
+
 unsigned int wf_path_loss_percent(const struct wf_path *path)
 {
 	unsigned int count = smaller(path->judged, WF_PATH_HISTORY), lost = 0;

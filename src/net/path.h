@@ -81,6 +81,12 @@ void wf_path_too_big(struct wf_path *path, uint16_t seq, uint32_t mtu);
 
 enum wf_path_state wf_path_state(const struct wf_path *path);
 
+/*
+ * Bytes that packets have to keep to as far as is known, while a smaller size is looked for too; 0:
+ * what the device sends gets there, or nothing is known.
+ */
+uint32_t wf_path_limit(const struct wf_path *path);
+
 /* Of the last WF_PATH_HISTORY rounds, how many in a hundred were lost. */
 unsigned int wf_path_loss_percent(const struct wf_path *path);
 

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "api/client.h"
 #include "base/json.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -14,6 +15,9 @@
 #include "weftd/daemon.h"
 #include "weftd/man.h"
 #include "weftd/store.h"
+
+/* What the doctor waits for an answer of the daemon. */
+#define DOCTOR_WAIT_MS 2000
 
 enum {
 	EXIT_FAILED = 1,
@@ -53,18 +57,22 @@ static int print_man(const struct weftd_config *config)
 static int run_doctor(const struct weftd_config *config)
 {
 	_cleanup_free_ char *socket_path = weftd_config_socket(config);
-	const struct wf_doctor_config doctor = {
+	struct wf_doctor_config doctor = {
 		.run_dir = config->run_dir,
 		.state_dir = config->state_dir,
 		.bpf_dir = config->bpf_dir,
 		.socket = socket_path,
 	};
 	_cleanup_(wf_str_done) struct wf_str text = WF_STR_INIT;
-	_cleanup_json_ json_t *report = NULL;
+	_cleanup_json_ json_t *report = NULL, *nodes = NULL;
 	struct wf_err err = WF_ERR_INIT;
 
 	if (!socket_path)
 		return EXIT_FAILED;
+	/* whether there is a daemon is for the doctor to say */
+	if (wf_client_call(socket_path, "GET", "/v1/nodes", NULL, DOCTOR_WAIT_MS, &nodes, NULL) >=
+	    0)
+		doctor.nodes = nodes;
 	if (wf_control_doctor(&doctor, &report, &err) < 0)
 		return complain(&err, EXIT_FAILED);
 	if (strcmp(config->output, "json") == 0) {

@@ -12,8 +12,9 @@ import pytest
 
 from lib.cluster import OVERLAY, wait_known
 from lib.netns import wait_until
+from lib.relay import CarelessDevice
 from lib.service import bound
-from lib.traffic import tcp_works
+from lib.traffic import tcp_works, udp_works
 from lib.wire import IP, UDP, VXLAN, VXLAN_PORT, IPv6, Wire, send, vxlan
 
 pytestmark = pytest.mark.skipif(not shutil.which("etcd"), reason="etcd is not installed")
@@ -130,6 +131,38 @@ def test_with_ipsec_the_stack_has_it(cluster, pair):
     a.run("ip xfrm policy flush")
     wait_until(lambda: web.ping(db4), 15, 0.1, "the way without a policy")
     wait_until(lambda: moves(a, lambda: web.ping(db4)) == [0, 0], 15, 0.5, "programs again")
+
+
+def test_a_device_that_makes_no_checksums(cluster, pair):
+    """What is left to a broken device arrives wrong, and not any more when the kernel has to do it."""
+    if not shutil.which("ethtool"):
+        pytest.skip("ethtool is not installed")
+    (web, *_), (db, db4, db6) = pair
+    a, b = cluster.nodes
+    # answers come whole: of the two ways one is broken
+    b.run("ethtool -K up0 tx off")
+    assert tcp_works(web, db, db4, 9000) and udp_works(web, db, db4, 9001)
+    device = CarelessDevice(cluster.underlay.ns, a, a.wire_port)
+    try:
+        # ping has its checksum from the start, and what has none needs none; TCP and UDP get nowhere
+        wait_until(lambda: web.ping(db4), 15, 0.2, "the way")
+        for address in (db4, db6):
+            assert not tcp_works(web, db, address, 9000, timeout=2)
+            assert not udp_works(web, db, address, 9001)
+        a.run("ethtool -K weft-overlay tx off")
+        # weftd looks at it every ten seconds
+        wait_until(lambda: udp_works(web, db, db4, 9001), 20, 0.5, "checksums by the kernel")
+        for address in (db4, db6):
+            assert udp_works(web, db, address, 9001)
+            assert transfer(web, db, address, 256 << 10)
+        assert moves(a, lambda: web.ping(db4))[1] > 0
+        # kept by a weftd that is started anew
+        a.stop_daemon()
+        cluster.start(a)
+        assert transfer(web, db, db4, 256 << 10)
+        assert "checksums of what is encapsulated" in a.log_text()
+    finally:
+        device.close()
 
 
 def test_congestion_on_the_way_is_kept(cluster, pair):

@@ -115,7 +115,10 @@
 	  "somebody forges it, or the nodes do not agree on spec.encryption")                      \
 	X(NO_TUNNEL, 55, "no_tunnel", error,                                                       \
 	  "the network is encrypted and one of the two nodes has no WireGuard",                    \
-	  "see ENCRYPTION in 'weft node ls', and the log of weftd there")
+	  "see ENCRYPTION in 'weft node ls', and the log of weftd there")                          \
+	X(TOO_BIG, 56, "too_big", noise,                                                           \
+	  "larger than the way to the node carries; the sender was told the MTU",                  \
+	  "see MTU in 'weft node ls'; spec.mtu of the network would spare senders the message")
 
 enum wf_reason {
 	WF_REASON_NONE = 0,

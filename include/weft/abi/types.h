@@ -101,7 +101,8 @@ struct wf_node_value {
 	__u32 out_ifindex;
 	__u32 out_mtu; /* of that device */
 	__be16 port;   /* WF_NODE_SELF: of the tunnel; 0: the device opens it */
-	__u16 pad;
+	/* others: the largest packet that gets there whole; 0: what the device sends does */
+	__u16 path_mtu;
 };
 
 /* struct wf_net_value.flags */
@@ -132,6 +133,7 @@ struct wf_net_value {
 	__u8 pad[2];
 	__u32 pad2;
 	struct wf_addr host4, host6; /* this node's own in a network of all nodes; zero: none */
+	struct wf_addr gateway4, gateway6; /* the first of each family; zero: none */
 	struct wf_subnet_value subnets[8];
 };
 
@@ -147,7 +149,8 @@ struct wf_traffic_value {
 	struct wf_counter received;
 	struct wf_counter dropped;
 	__u32 peer; /* slot of the endpoint this one sent to last: a guess, always checked */
-	__u32 pad[3];
+	__u32 told_s, told; /* messages about too large packets, in that second */
+	__u32 pad;
 };
 
 /* struct wf_config_value.observe: what is put into the event ring. 0 costs nothing. */
@@ -217,7 +220,7 @@ _Static_assert(sizeof(struct wf_addr) == 16, "wf_addr");
 _Static_assert(sizeof(struct wf_ep_value) == 56, "wf_ep_value");
 _Static_assert(sizeof(struct wf_addr_key) == 24, "wf_addr_key");
 _Static_assert(sizeof(struct wf_addr_value) == 8, "wf_addr_value");
-_Static_assert(sizeof(struct wf_net_value) == 56 + 8 * 32, "wf_net_value");
+_Static_assert(sizeof(struct wf_net_value) == 88 + 8 * 32, "wf_net_value");
 _Static_assert(sizeof(struct wf_remote_value) == 12, "wf_remote_value");
 _Static_assert(sizeof(struct wf_node_value) == 96, "wf_node_value");
 _Static_assert(sizeof(struct wf_traffic_value) == 64, "wf_traffic_value");

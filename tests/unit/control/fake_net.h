@@ -59,6 +59,7 @@ void fake_net_set_default(struct wf_net *net, const char *device);
  */
 void fake_net_set_uplink(struct wf_net *net, const char *name, const char *ip4, const char *ip6);
 /* Policies of IPsec are there, or are not; the kernel does not tell. */
+void fake_net_set_checksums(struct wf_net *net, bool are_offloaded);
 void fake_net_set_ipsec(struct wf_net *net, bool is_present);
 /* A route that puts an address behind a router, or back on the segment of the device. */
 void fake_net_set_far(struct wf_net *net, const char *addr, bool is_far);

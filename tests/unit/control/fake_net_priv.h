@@ -126,7 +126,7 @@ struct wf_net {
 	uint64_t next_inode;
 	int32_t next_nsid;
 	size_t fds[MAX_FDS]; /* descriptor -> namespace + 1 */
-	bool forwards4, forwards6, has_firewall, has_ipsec;
+	bool forwards4, forwards6, has_firewall, has_ipsec, sums_by_kernel;
 	struct owner owners[MAX_OWNERS];
 	size_t owner_count;
 	struct fake_ended ended[MAX_ENDED];

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "fake_net_priv.h"
+#include "net/offload.h"
 #include "net/sock.h"
 
 /* As fake_dp.c gives them; all programs have one descriptor there. */
@@ -157,6 +158,15 @@ int wf_net_way_find(struct wf_net *net, const struct wf_addr *addr, struct wf_ne
 	return 0;
 }
 
+int wf_net_checksums_get(struct wf_net *net, const char *device, bool *ret_offloaded,
+			 struct wf_err *err)
+{
+	(void)device;
+	PASS(-EIO, err);
+	*ret_offloaded = !net->sums_by_kernel;
+	return 0;
+}
+
 int wf_net_ipsec_present(struct wf_net *net, bool *ret_present, struct wf_err *err)
 {
 	PASS(-EIO, err);
@@ -295,6 +305,11 @@ void fake_net_set_uplink(struct wf_net *net, const char *name, const char *ip4, 
 	fake_push(net, (struct wf_net_event){ .type = ip4 || ip6 ? WF_NET_EVENT_ADDR_NEW
 								 : WF_NET_EVENT_ADDR_DEL,
 					      .ifindex = link->ifindex });
+}
+
+void fake_net_set_checksums(struct wf_net *net, bool are_offloaded)
+{
+	net->sums_by_kernel = !are_offloaded;
 }
 
 void fake_net_set_ipsec(struct wf_net *net, bool is_present)

@@ -245,6 +245,27 @@ static void test_mtu(void **state)
 	assert_int_equal(host->result.status, DOCTOR_OK);
 }
 
+static void test_paths(void **state)
+{
+	_cleanup_json_ json_t *nodes = json_pack("{s:[{s:s}, {s:s, s:{s:i}}]}", "items", "name",
+						 "a", "name", "b", "path", "mtu", 1350);
+	struct host *host = *state;
+
+	wf_doctor_judge_paths(NULL, &host->result);
+	assert_int_equal(host->result.status, DOCTOR_OK);
+	assert_seen(host, "no way");
+	wf_doctor_judge_paths(nodes, &host->result);
+	assert_int_equal(host->result.status, DOCTOR_OK);
+	assert_seen(host, "carry what networks send");
+	(void)json_object_set_new(
+		json_array_get(json_object_get(nodes, "items"), 1), "narrow",
+		json_pack("[{s:s, s:i, s:i}]", "network", "over", "mtu", 1450, "carried", 1300));
+	wf_doctor_judge_paths(nodes, &host->result);
+	assert_int_equal(host->result.status, DOCTOR_WARNING);
+	assert_seen(host, "over to b: 1450 > 1300");
+	assert_advice(host, "spec.mtu");
+}
+
 /* ---- kernel and network settings ------------------------------------------------------------ */
 
 static void test_rights(void **state)
@@ -740,6 +761,7 @@ int main(void)
 		cmocka_unit_test(test_settings),
 		cmocka_unit_test(test_cni_type),
 		HOST_TEST(test_mtu),
+		HOST_TEST(test_paths),
 		HOST_TEST(test_rights),
 		HOST_TEST(test_kernel_settings),
 		HOST_TEST(test_forwarding),

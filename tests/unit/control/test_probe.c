@@ -120,6 +120,38 @@ static void test_a_smaller_way_is_told_once(void **state)
 	assert_null(strstr(strstr(said, "pathMtu") + 1, "pathMtu"));
 }
 
+/* The datapath tells containers; people see which networks send too much. */
+static void test_networks_over_a_smaller_way(void **state)
+{
+	struct pair *pair = *state;
+	_cleanup_json_ json_t *path = NULL, *list = NULL;
+	const struct ctl_node *node;
+	const json_t *narrow;
+
+	lab_network(pair->a, "over", "{'driver':'overlay','subnets':[{'cidr':'10.5.0.0/24'}]}");
+	lab_network(pair->a, "fits",
+		    "{'driver':'overlay','mtu':1350,'subnets':[{'cidr':'10.6.0.0/24'}]}");
+	node = wf_ctl_node_find(pair->a->control, "b");
+	assert_int_equal(fake_dp_node(pair->a->dp, node->number).path_mtu, 0);
+	fake_net_echo()->largest = 1400;
+	start_asking(pair->a, 20);
+	path = asked(pair->a, "b", 6, "reachable");
+	node = wf_ctl_node_find(pair->a->control, "b");
+	assert_int_equal(fake_dp_node(pair->a->dp, node->number).path_mtu, 1400);
+	list = wf_control_node_list(pair->a->control);
+	narrow = json_object_get(json_array_get(json_object_get(list, "items"), 1), "narrow");
+	assert_int_equal(json_array_size(narrow), 1);
+	narrow = json_array_get(narrow, 0);
+	assert_string_equal(wf_json_str(narrow, "network", ""), "over");
+	assert_int_equal(wf_json_int(narrow, "mtu", 0), 1450);
+	assert_int_equal(wf_json_int(narrow, "carried", 0), 1350);
+	/* other reasons to write the node leave it alone */
+	lab_use(pair->a);
+	wf_ctl_dirty(pair->a->control, CTL_DIRTY_WAYS);
+	lab_settle(pair->a);
+	assert_int_equal(fake_dp_node(pair->a->dp, node->number).path_mtu, 1400);
+}
+
 static void test_nobody_answers(void **state)
 {
 	struct pair *pair = *state;
@@ -195,9 +227,13 @@ static void test_nobody_else(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		CASE(test_what_is_told),   CASE(test_a_smaller_way_is_told_once),
-		CASE(test_nobody_answers), CASE(test_off_and_forbidden),
-		CASE(test_nobody_else),    CASE(test_another_link_local_address),
+		CASE(test_what_is_told),
+		CASE(test_a_smaller_way_is_told_once),
+		CASE(test_networks_over_a_smaller_way),
+		CASE(test_nobody_answers),
+		CASE(test_off_and_forbidden),
+		CASE(test_nobody_else),
+		CASE(test_another_link_local_address),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -80,11 +80,30 @@ static void test_ipsec(void **state)
 	assert_int_equal(fake_dp_tunnel_port(pair->a->dp), WF_OVERLAY_PORT);
 }
 
+/* Programs cannot finish a checksum that the device below would make wrong: the kernel does it. */
+static void test_checksums(void **state)
+{
+	struct pair *pair = *state;
+
+	lab_use(pair->a);
+	fake_net_set_checksums(pair->a->net, false);
+	wf_ctl_dirty(pair->a->control, CTL_DIRTY_WAYS);
+	lab_settle(pair->a);
+	assert_int_equal(fake_dp_tunnel_port(pair->a->dp), 0);
+	lab_restart(pair->a);
+	assert_int_equal(fake_dp_tunnel_port(pair->a->dp), 0);
+	fake_net_set_checksums(pair->a->net, true);
+	wf_ctl_dirty(pair->a->control, CTL_DIRTY_WAYS);
+	lab_settle(pair->a);
+	assert_int_equal(fake_dp_tunnel_port(pair->a->dp), WF_OVERLAY_PORT);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		PAIR_CASE(test_ways),
 		PAIR_CASE(test_ipsec),
+		PAIR_CASE(test_checksums),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -106,12 +106,15 @@ static void test_a_router_says_so(void **state)
 	/* the way becomes narrower, and wider again ten minutes later */
 	wire.largest = 1350;
 	assert_int_equal(turns_until(&wire, 1350), 2);
+	assert_int_equal(wf_path_limit(&wire.path), 1350);
 	wire.largest = 1500;
 	while (wire.now_ns < (50000 + 590000) * MS) {
 		(void)turn(&wire);
 		assert_int_equal(wire.path.mtu, 1350);
+		assert_int_equal(wf_path_limit(&wire.path), 1350);
 	}
 	(void)turns_until(&wire, 1500);
+	assert_int_equal(wf_path_limit(&wire.path), 0);
 	assert_in_range(wire.now_ns, 640000 * MS, 700000 * MS);
 }
 
@@ -128,6 +131,8 @@ static void test_black_hole(void **state)
 		wire.largest = sizes[i];
 		wire.is_mute = true;
 		assert_in_range(turns_until(&wire, sizes[i]), 4, 45);
+		/* nobody is told less than what every host takes */
+		assert_int_equal(wf_path_limit(&wire.path), sizes[i] < 576 ? 576 : sizes[i]);
 		/* quick while somebody waits for it */
 		assert_true(wire.now_ns < (50000 + 60000) * MS);
 	}
@@ -140,9 +145,15 @@ static void test_black_hole_later(void **state)
 	(void)state;
 	wire_init(&wire);
 	(void)turns_until(&wire, 1500);
+	assert_int_equal(wf_path_limit(&wire.path), 0);
 	wire.is_mute = true;
 	wire.largest = 1400;
-	(void)turns_until(&wire, 1400);
+	/* what is lost is not sent any more, also before the right size is found */
+	while (wire.path.mtu != 1400 || wire.path.is_searching) {
+		(void)turn(&wire);
+		assert_true(wf_path_limit(&wire.path) == 0 || wf_path_limit(&wire.path) >= 1400);
+	}
+	assert_int_equal(wf_path_limit(&wire.path), 1400);
 	assert_int_equal(wf_path_state(&wire.path), WF_PATH_REACHABLE);
 	assert_int_equal(wire.path.lost_total, 0);
 }
@@ -209,6 +220,7 @@ static void test_never_there(void **state)
 	(void)turn(&wire);
 	assert_int_equal(wf_path_state(&wire.path), WF_PATH_UNREACHABLE);
 	assert_int_equal(wire.path.mtu, 0);
+	assert_int_equal(wf_path_limit(&wire.path), 0);
 }
 
 /* What no router has to say: nothing, more than was sent, too little. */
