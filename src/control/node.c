@@ -248,14 +248,20 @@ void wf_ctl_nodes_begin(struct wf_control *control)
 			node->lost_ms = wf_clock_monotonic_ms();
 }
 
+bool wf_ctl_node_is_over(const struct wf_control *control, const struct ctl_node *node)
+{
+	uint64_t grace_ms = control->config.node_grace_ms;
+
+	return grace_ms && !node->is_alive && node->lost_ms &&
+	       wf_clock_monotonic_ms() - node->lost_ms >= grace_ms && is_first(control);
+}
+
 void wf_ctl_nodes_expire(struct wf_control *control)
 {
-	uint64_t grace_ms = control->config.node_grace_ms, now_ms = wf_clock_monotonic_ms();
 	struct ctl_node *node, *next;
 
 	HASH_ITER(by_name, control->cluster.nodes, node, next)
-		if (grace_ms && !node->is_alive && node->lost_ms && node->remote_count &&
-		    now_ms - node->lost_ms >= grace_ms && is_first(control))
+		if (node->remote_count && wf_ctl_node_is_over(control, node))
 			release_all(control, node);
 }
 
