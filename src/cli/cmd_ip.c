@@ -34,11 +34,24 @@ static void format_state(const json_t *item, struct wf_str *out)
 		wf_str_addf(out, " (%llds)", (long long)left_s);
 }
 
+/* "10.64.0.0/26", and whose it is if it was borrowed: "10.64.0.0/26 of b" */
+static void format_block(const json_t *item, struct wf_str *out)
+{
+	const json_t *block = json_object_get(item, "block");
+
+	wf_cli_add_path(block, "cidr", out);
+	if (!wf_json_bool(block, "borrowed", false))
+		return;
+	wf_str_add(out, " of ");
+	wf_cli_add_path(block, "node", out);
+}
+
 static const struct wf_cli_column list_columns[] = {
 	{ .header = "ADDRESS", .path = "address" },
 	{ .header = "NETWORK", .path = "network" },
 	{ .header = "STATE", .format = format_state },
 	{ .header = "OWNER", .path = "owner" },
+	{ .header = "BLOCK", .format = format_block, .wide = true },
 	{ .header = "INTERFACE", .path = "interface", .wide = true },
 	{ .header = "MAC", .path = "mac", .wide = true },
 	{ .header = "NAMESPACE", .path = "netns", .wide = true },

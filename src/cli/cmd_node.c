@@ -43,6 +43,17 @@ static void format_mtu(const json_t *item, struct wf_str *out)
 		wf_str_addf(out, " of %lld", device);
 }
 
+/* "2 (70 of 128)": how many, and how many of their addresses are in use. */
+static void format_blocks(const json_t *item, struct wf_str *out)
+{
+	const json_t *blocks = json_object_get(item, "blocks");
+
+	if (wf_json_int(blocks, "count", 0))
+		wf_str_addf(out, "%lld (%lld of %lld)", (long long)wf_json_int(blocks, "count", 0),
+			    (long long)wf_json_int(blocks, "inUse", 0),
+			    (long long)wf_json_int(blocks, "addresses", 0));
+}
+
 static const struct wf_cli_column columns[] = {
 	{ .header = "NAME", .path = "name" },
 	{ .header = "STATE", .format = format_state },
@@ -53,6 +64,7 @@ static const struct wf_cli_column columns[] = {
 	{ .header = "LOSS", .format = format_loss },
 	{ .header = "MTU", .format = format_mtu },
 	{ .header = "ENCRYPTION", .path = "encryption.state" },
+	{ .header = "BLOCKS", .format = format_blocks },
 	{ .header = "HANDSHAKE", .path = "encryption.handshakeSeconds", .wide = true },
 	{ .header = NULL },
 };
@@ -90,7 +102,8 @@ const struct wf_cli_command wf_cli_node_commands[] = {
 		  "one, and routed networks need no tunnel, otherwise router; ENDPOINTS counts "
 		  "those that are reached from here. ENCRYPTION is on when this node and the other "
 		  "have shaken hands in the last three minutes, idle when they had no reason to, "
-		  "off where no network is encrypted.\n\n"
+		  "off where no network is encrypted. BLOCKS is how many blocks of addresses the "
+		  "node has, and how much of them is in use.\n\n"
 		  "RTT is the smoothed round-trip time, LOSS that of the last ten echo requests, "
 		  "MTU the largest packet that gets there whole; '1400 of 1500': although the "
 		  "device here takes 1500. --node-probe-interval of weftd(8) says how often "

@@ -30,6 +30,7 @@ static json_t *fact_json(struct wf_control *control, const struct ctl_network *n
 
 	value = json_pack("{s:s, s:s, s:s}", "address", wf_addr_format(addr, text), "network",
 			  network->spec.meta.name, "state", state_names[fact->state]);
+	wf_ctl_block_show(control, network, addr, value);
 	(void)wf_json_set_str(value, "owner", endpoint ? endpoint->spec.meta.name : fact->owner);
 	if (fact->state == WF_POOL_COOLING && fact->cool_until_ms > now_ms)
 		(void)wf_json_set(

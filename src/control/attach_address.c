@@ -61,28 +61,58 @@ static bool has_range(const struct wf_prefix *prefix, const struct wf_ranges *ra
 	return false;
 }
 
-/* The next free address of a family, from the first subnet that has one. */
-static int next_free(struct ctl_network *network, struct wf_endpoint *spec, bool ip4,
-		     const struct wf_ranges *ranges, struct wf_err *err)
+/* From one subnet; borrow: from whatever block of any node, where the subnet has blocks. */
+static int next_in(struct wf_control *control, struct ctl_network *network, struct wf_pool *pool,
+		   const struct wf_endpoint *spec, const struct wf_ranges *ranges, bool borrow,
+		   struct wf_addr *ret_addr, struct wf_err *err)
 {
-	uint64_t now_ms = wf_clock_monotonic_ms();
+	const char *owner = wf_ctl_pool_owner(spec);
+	int r;
+
+	if (wf_pool_block_len(pool) && !borrow)
+		return wf_ctl_block_alloc(control, network, pool, owner, ranges, ret_addr, err);
+	r = wf_pool_alloc(pool, owner, ranges, wf_clock_monotonic_ms(), ret_addr, err);
+	network->borrowed_total += r == 0 && borrow;
+	return r;
+}
+
+/* The same from the first subnet of a family that has one; *tried: there is one to ask. */
+static int next_of(struct wf_control *control, struct ctl_network *network,
+		   struct wf_endpoint *spec, bool ip4, const struct wf_ranges *ranges, bool borrow,
+		   bool *tried, struct wf_err *err)
+{
 	struct wf_addr addr;
-	bool tried = false;
 	int r = -ENOSPC;
 
 	for (size_t i = 0; r == -ENOSPC && i < network->spec.subnet_count; i++) {
 		const struct wf_subnet *subnet = &network->spec.subnets[i];
+		struct wf_pool *pool = network->pools[i];
 
-		if (wf_addr_is_ip4(&subnet->prefix.addr) != ip4)
+		if (wf_addr_is_ip4(&subnet->prefix.addr) != ip4 ||
+		    (ranges && !has_range(&subnet->prefix, ranges)) ||
+		    (borrow && !wf_pool_block_len(pool)))
 			continue;
-		if (ranges && !has_range(&subnet->prefix, ranges))
-			continue;
-		tried = true;
-		r = wf_pool_alloc(network->pools[i], wf_ctl_pool_owner(spec), ranges, now_ms, &addr,
-				  err);
+		*tried = true;
+		r = next_in(control, network, pool, spec, ranges, borrow, &addr, err);
 		if (r == 0)
 			add_address(spec, subnet, &addr);
 	}
+	return r;
+}
+
+/*
+ * The next free address of a family: where nodes have blocks from this node's, and only when there is
+ * none, nor a block left, from others'.
+ */
+static int next_free(struct wf_control *control, struct ctl_network *network,
+		     struct wf_endpoint *spec, bool ip4, const struct wf_ranges *ranges,
+		     struct wf_err *err)
+{
+	bool tried = false;
+	int r = next_of(control, network, spec, ip4, ranges, false, &tried, err);
+
+	if (r == -ENOSPC)
+		r = next_of(control, network, spec, ip4, ranges, true, &tried, err);
 	if (!tried)
 		return wf_fail_field(err, -EADDRNOTAVAIL, "ranges",
 				     "network %s has no subnet that contains the range",
@@ -106,8 +136,9 @@ static bool network_has_family(const struct wf_network *network, bool ip4)
 	return false;
 }
 
-static int take_requested(struct ctl_network *network, const struct attach_request *request,
-			  struct wf_endpoint *spec, struct wf_err *err)
+static int take_requested(struct wf_control *control, struct ctl_network *network,
+			  const struct attach_request *request, struct wf_endpoint *spec,
+			  struct wf_err *err)
 {
 	int r = 0;
 
@@ -123,8 +154,8 @@ static int take_requested(struct ctl_network *network, const struct attach_reque
 		/* an address asked for outright already is this set's address */
 		if (!has_family(spec, wf_addr_is_ip4(&ranges->items[0].first)) ||
 		    !request->address_count)
-			r = next_free(network, spec, wf_addr_is_ip4(&ranges->items[0].first),
-				      ranges, err);
+			r = next_free(control, network, spec,
+				      wf_addr_is_ip4(&ranges->items[0].first), ranges, err);
 	}
 	return r;
 }
@@ -154,12 +185,12 @@ int wf_ctl_attach_addresses(struct wf_control *control, struct ctl_network *netw
 {
 	int r;
 
-	r = take_requested(network, request, spec, err);
+	r = take_requested(control, network, request, spec, err);
 	if (r == 0)
 		r = take_held(control, network, spec, err);
 	for (int ip4 = 1; r == 0 && ip4 >= 0; ip4--)
 		if (network_has_family(&network->spec, ip4) && !has_family(spec, ip4))
-			r = next_free(network, spec, ip4, NULL, err);
+			r = next_free(control, network, spec, ip4, NULL, err);
 	if (r < 0) {
 		wf_ctl_attach_unaddress(network, spec, false);
 		if (r == -ENOSPC)

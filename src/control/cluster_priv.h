@@ -23,11 +23,13 @@
 
 struct ctl_endpoint;
 struct ctl_network;
+struct wf_pool;
 
 /* Kinds that are weft's own business between nodes; no user writes them. */
 #define CTL_KIND_NODE_LEASE    "NodeLease"   /* by node: it is alive as long as this is there */
 #define CTL_KIND_NODE_ADDRESS  "NodeAddress" /* by address: whose it is; goes with the same lease */
 #define CTL_KIND_ADDRESS_LEASE "AddressLease" /* by NETWORK/ADDRESS: who has it, on which node */
+#define CTL_KIND_IP_BLOCK      "IPBlock"      /* by NETWORK/CIDR: which node chooses there */
 #define CTL_KIND_INDEX         "Index"        /* by kind: what was looked at before a choice */
 
 /* How another node is reached. All zero: by no uplink of weft's. */
@@ -94,6 +96,16 @@ struct ctl_remote {
 	uint32_t right; /* scratch: bits of the addresses that the datapath has as they shall be */
 	bool is_bound;  /* WireGuard takes its addresses from its node, and from no other */
 	struct ctl_remote_address addrs[];
+};
+
+/* A block of a network's subnet, of a node. */
+struct ctl_block {
+	struct wf_prefix prefix;
+	uint64_t revision;       /* of its document */
+	uint64_t empty_ms;       /* own: since when nothing in it is in use; 0: something is */
+	char cidr[WF_ADDR_TEXT]; /* the same as prefix */
+	UT_hash_handle by_cidr;
+	char node[]; /* whose it is; "": not known yet */
 };
 
 /* A change that another node has made and that is to be followed. */
@@ -196,6 +208,8 @@ void wf_ctl_nodes_begin(struct wf_control *control);
  * Whether there are more, for which it is to be called again. Forgets nodes that have nothing any more.
  */
 bool wf_ctl_nodes_expire(struct wf_control *control);
+/* Whether it was lost for too long, and it is this node that releases what it has. */
+bool wf_ctl_node_is_over(const struct wf_control *control, const struct ctl_node *node);
 /* Whether frames go to it and come from it: its address is known, and is not this one's. */
 bool wf_ctl_is_peer(const struct wf_control *control, const struct ctl_node *node);
 /* Another node than that one that is known to be at an address; NULL: none. */
@@ -330,6 +344,40 @@ json_t *wf_ctl_lease_document(const char *name, const char *network, const char 
 int wf_ctl_lease_writes(struct wf_control *control, const struct wf_endpoint *spec, bool is_end,
 			struct ctl_leases *leases, struct wf_store_write *writes,
 			size_t *ret_count);
+
+/* ---- block.c: from where which node chooses ------------------------------------------------- */
+
+/* Of the blocks that are known of a network; cidr as documents have it. NULL: no node's. */
+struct ctl_block *wf_ctl_block_find(const struct ctl_network *network, const char *cidr);
+/* An IPBlock document was read; is gone. */
+int wf_ctl_block_learn(struct wf_control *control, const json_t *document, struct wf_err *err);
+void wf_ctl_block_forget(struct wf_control *control, const char *name);
+/* When the pools of a network are new, or changed: cuts them as the network says. */
+void wf_ctl_blocks_cut(struct wf_control *control, struct ctl_network *network);
+/*
+ * As wf_pool_alloc() from a pool that has blocks: from this node's, claiming one when they are full.
+ * -ENOSPC: that is not possible (no message), and an address has to be borrowed.
+ */
+int wf_ctl_block_alloc(struct wf_control *control, struct ctl_network *network,
+		       struct wf_pool *pool, const char *owner, const struct wf_ranges *ranges,
+		       struct wf_addr *ret_addr, struct wf_err *err);
+/* Now and then, while the store is reached: gives back what is not used, or of nodes that are gone. */
+void wf_ctl_blocks_sync(struct wf_control *control);
+/* The network ends: this node's blocks of it go. */
+void wf_ctl_blocks_end(struct wf_control *control, struct ctl_network *network);
+/* Forgets the blocks of a network, in memory. */
+void wf_ctl_blocks_free(struct ctl_network *network);
+
+/* ---- block_view.c --------------------------------------------------------------------------- */
+
+/* The blocks of a network and their use, by address. */
+json_t *wf_ctl_blocks_json(struct wf_control *control, struct ctl_network *network);
+/* Adds to what is shown of an address in which block it is, if that is a node's. */
+void wf_ctl_block_show(struct wf_control *control, const struct ctl_network *network,
+		       const struct wf_addr *addr, json_t *value);
+/* How many blocks a node has, and how much of them is in use. */
+json_t *wf_ctl_blocks_of_node(struct wf_control *control, const char *node);
+void wf_ctl_block_metrics(const struct wf_control *control, struct wf_str *out);
 
 /* ---- follow.c: what other nodes change ------------------------------------------------------ */
 

@@ -29,6 +29,8 @@ struct ctl_network {
 	uint32_t host_ifindex;        /* macvlan: the host's own device, 0 when none */
 	struct wf_addr host_addrs[2]; /* overlay: the host's own, IPv4 and IPv6; zero: none */
 	size_t endpoint_count;
+	struct ctl_block *blocks; /* overlay: those that are a node's; hash by cidr */
+	uint64_t borrowed_total;  /* addresses given out that were in no block of this node's */
 	uint64_t exhausted_total; /* attaches refused for want of an address */
 	UT_hash_handle by_name;
 };

@@ -109,6 +109,14 @@ static int follow_endpoint(struct wf_control *control, const struct ctl_news *ne
 	return 0;
 }
 
+static int follow_block(struct wf_control *control, const struct ctl_news *news, struct wf_err *err)
+{
+	if (news->document)
+		return wf_ctl_block_learn(control, news->document, err);
+	wf_ctl_block_forget(control, news->name);
+	return 0;
+}
+
 /* Of kinds whose effects are gathered: alone, between begin and commit. */
 static int follow_gathered(struct wf_control *control, const struct ctl_kind_ops *ops,
 			   const struct ctl_news *news, struct wf_err *err)
@@ -140,6 +148,8 @@ static int follow_one(struct wf_control *control, const struct ctl_news *news, s
 
 	if (strcmp(news->kind, WF_KIND_ENDPOINT) == 0)
 		return follow_endpoint(control, news, err);
+	if (strcmp(news->kind, CTL_KIND_IP_BLOCK) == 0)
+		return follow_block(control, news, err);
 	if (!news->document && strcmp(news->kind, CTL_KIND_ADDRESS_LEASE) == 0)
 		wf_ctl_host_missed(control, news->name);
 	if (is_own_place(control, news))

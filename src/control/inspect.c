@@ -109,7 +109,7 @@ static void add_host_address(json_t *status, const struct wf_addr *addr)
 	(void)json_array_append_new(list, json_string(wf_addr_format(addr, text)));
 }
 
-static json_t *network_json(struct wf_control *control, const struct ctl_network *network)
+static json_t *network_json(struct wf_control *control, struct ctl_network *network)
 {
 	json_t *document = wf_network_to_json(&network->spec), *status;
 
@@ -124,6 +124,8 @@ static json_t *network_json(struct wf_control *control, const struct ctl_network
 		add_host_address(status, &network->host_addrs[i]);
 	if (wf_ctl_is_routed_by_host(network))
 		(void)wf_json_set_str(status, "hostInterface", WF_NET_HOST_DEVICE);
+	if (network->blocks)
+		(void)wf_json_set(status, "blocks", wf_ctl_blocks_json(control, network));
 	if (wf_ctl_is_plain(network))
 		(void)wf_json_set(status, "unreachableNodes",
 				  wf_ctl_ways_missing(control, network));
@@ -134,7 +136,7 @@ static json_t *network_json(struct wf_control *control, const struct ctl_network
 int wf_control_network_inspect(struct wf_control *control, const char *name, json_t **ret_document,
 			       struct wf_err *err)
 {
-	const struct ctl_network *network = wf_ctl_network_find(control, name);
+	struct ctl_network *network = wf_ctl_network_find(control, name);
 
 	if (!network) {
 		wf_err_set(err, -ENOENT, "there is no network %s; see 'weft network ls'", name);

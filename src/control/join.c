@@ -241,6 +241,7 @@ static void conclude(struct wf_control *control, int r, const struct wf_err *fau
 	control->cluster.is_refused = r == -EADDRINUSE;
 	if (r == 0) {
 		expire(control);
+		wf_ctl_blocks_sync(control);
 		wf_ctl_hosts_want(control);
 	}
 	/* the kernel does not tell of routes that are new, nor of every MTU */

@@ -113,6 +113,9 @@ static int release_kind(const struct leaving *leaving, const char *kind, size_t 
 	if (r == 0 && leaving->control && strcmp(kind, WF_KIND_ENDPOINT) == 0)
 		for (size_t i = 0; i < owned.count; i++)
 			wf_ctl_remote_drop(leaving->control, owned.names[i]);
+	if (r == 0 && leaving->control && strcmp(kind, CTL_KIND_IP_BLOCK) == 0)
+		for (size_t i = 0; i < owned.count; i++)
+			wf_ctl_block_forget(leaving->control, owned.names[i]);
 	*ret_count = owned.count;
 	return r;
 }
@@ -122,7 +125,8 @@ static int release(const struct leaving *leaving, struct wf_control_released *re
 {
 	/* kinds whose spec.node says whose they are; the lease last: until then it is this node's */
 	static const char *const kinds[] = { WF_KIND_ENDPOINT, CTL_KIND_ADDRESS_LEASE,
-					     CTL_KIND_NODE_ADDRESS, CTL_KIND_NODE_LEASE };
+					     CTL_KIND_IP_BLOCK, CTL_KIND_NODE_ADDRESS,
+					     CTL_KIND_NODE_LEASE };
 	size_t counts[WF_ARRAY_LEN(kinds)] = { 0 };
 	int r = 0;
 

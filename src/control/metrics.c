@@ -95,6 +95,7 @@ void wf_control_metrics(struct wf_control *control, struct wf_str *out)
 	wf_ctl_metric(out, "weft_endpoint_limit", "gauge", "Endpoints this node can hold.",
 		      WF_MAX_SLOTS - 1);
 	add_addresses(control, out);
+	wf_ctl_block_metrics(control, out);
 	add_drops(control, out);
 	wf_ctl_lb_metrics(control, out);
 	wf_ctl_policy_metrics(control, out);

@@ -357,6 +357,7 @@ int wf_ctl_network_change(struct wf_control *control, struct ctl_network *networ
 	before = network->spec;
 	network->spec = *spec;
 	memset(spec, 0, sizeof(*spec));
+	wf_ctl_blocks_cut(control, network);
 	wf_ctl_hosts_check(control, network, false);
 	/* traffic goes on: first what is new, then away with what is not wanted any more */
 	r = wf_ctl_network_resolve(control, network, err);
@@ -373,6 +374,7 @@ void wf_ctl_network_stop(struct wf_control *control, struct ctl_network *network
 {
 	bool routed = wf_ctl_is_routed_by_host(network);
 
+	wf_ctl_blocks_end(control, network);
 	wf_ctl_hosts_check(control, network, true);
 	wf_ctl_unprogram_network(control, &network->spec, NULL);
 	if (network->host_ifindex && wf_net_link_del(control->net, network->host_ifindex, NULL) < 0)

@@ -246,12 +246,12 @@ void wf_ctl_nodes_begin(struct wf_control *control)
 			node->lost_ms = wf_clock_monotonic_ms();
 }
 
-static bool is_expired(const struct wf_control *control, const struct ctl_node *node)
+bool wf_ctl_node_is_over(const struct wf_control *control, const struct ctl_node *node)
 {
 	uint64_t grace_ms = control->config.node_grace_ms;
 
-	return grace_ms && !node->is_alive && node->lost_ms && node->remote_count &&
-	       wf_clock_monotonic_ms() - node->lost_ms >= grace_ms;
+	return grace_ms && !node->is_alive && node->lost_ms &&
+	       wf_clock_monotonic_ms() - node->lost_ms >= grace_ms && is_first(control);
 }
 
 bool wf_ctl_nodes_expire(struct wf_control *control)
@@ -260,7 +260,7 @@ bool wf_ctl_nodes_expire(struct wf_control *control)
 	bool is_more = false;
 
 	HASH_ITER(by_name, control->cluster.nodes, node, next)
-		if (is_expired(control, node) && is_first(control))
+		if (node->remote_count && wf_ctl_node_is_over(control, node))
 			is_more |= wf_ctl_node_release_some(control, node);
 	HASH_ITER(by_name, control->cluster.nodes, node, next)
 		if (node->is_gone && !node->is_alive && !node->remote_count)

@@ -4,17 +4,18 @@
 #include "base/json.h"
 #include "control/control_priv.h"
 
-static json_t *self_json(const struct wf_control *control)
+static json_t *self_json(struct wf_control *control)
 {
 	char text[WF_ADDR_TEXT] = "";
 
 	if (wf_ctl_is_shared(control))
 		(void)wf_addr_format(&control->config.node_ip, text);
-	return json_pack("{s:s, s:s, s:s, s:I}", "name", control->config.node_name, "state", "self",
-			 "address", text, "endpoints", (json_int_t)control->endpoint_count);
+	return json_pack("{s:s, s:s, s:s, s:I, s:o}", "name", control->config.node_name, "state",
+			 "self", "address", text, "endpoints", (json_int_t)control->endpoint_count,
+			 "blocks", wf_ctl_blocks_of_node(control, control->config.node_name));
 }
 
-static json_t *node_json(const struct wf_control *control, const struct ctl_node *node)
+static json_t *node_json(struct wf_control *control, const struct ctl_node *node)
 {
 	char text[WF_ADDR_TEXT] = "";
 	json_t *value, *path, *narrow;
@@ -31,6 +32,8 @@ static json_t *node_json(const struct wf_control *control, const struct ctl_node
 			value, "lostSeconds",
 			json_integer(
 				(json_int_t)((wf_clock_monotonic_ms() - node->lost_ms) / 1000)));
+	if (value)
+		(void)wf_json_set(value, "blocks", wf_ctl_blocks_of_node(control, node->name));
 	path = wf_ctl_probe_json(node);
 	if (value && path)
 		(void)json_object_set_new(value, "path", path);

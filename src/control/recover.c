@@ -259,7 +259,9 @@ static int load_nodes(struct wf_control *control, struct wf_err *err)
 	if (!wf_ctl_is_shared(control))
 		return 0;
 	r = load_kind(control, WF_KIND_NODE, load_node, err);
-	return r < 0 ? r : load_kind(control, CTL_KIND_NODE_LEASE, load_node_lease, err);
+	if (r == 0)
+		r = load_kind(control, CTL_KIND_NODE_LEASE, load_node_lease, err);
+	return r < 0 ? r : load_kind(control, CTL_KIND_IP_BLOCK, wf_ctl_block_learn, err);
 }
 
 /* Endpoints of another boot, of dead namespaces, or whose attach was cut short. */

@@ -172,6 +172,7 @@ int wf_ctl_network_insert(struct wf_control *control, struct wf_network *spec,
 	}
 	memset(spec, 0, sizeof(*spec));
 	control->by_number[network->spec.number] = network;
+	wf_ctl_blocks_cut(control, network);
 	*ret_network = network;
 	return 0;
 }
@@ -180,6 +181,7 @@ void wf_ctl_network_remove(struct wf_control *control, struct ctl_network *netwo
 {
 	HASH_DELETE(by_name, control->networks, network);
 	control->by_number[network->spec.number] = NULL;
+	wf_ctl_blocks_free(network);
 	free_pools(network);
 	wf_network_done(&network->spec);
 	free(network);

@@ -86,7 +86,7 @@ static void stop_cooling(struct wf_pool *pool, struct wf_pool_record *record)
 }
 
 /* Sets free what is due. Each release is undone here at most once: O(1) amortised. */
-static void expire(struct wf_pool *pool, uint64_t now_ms)
+void wf_pool_expire(struct wf_pool *pool, uint64_t now_ms)
 {
 	struct wf_pool_record *record;
 
@@ -127,23 +127,23 @@ void wf_pool_free(struct wf_pool **pool)
 		free_record(record);
 	}
 	wf_bitmap_done(&(*pool)->busy);
+	wf_bitmap_done(&(*pool)->claimed);
+	wf_bitmap_done(&(*pool)->own);
 	wf_intervals_done(&(*pool)->given);
 	free(*pool);
 	*pool = NULL;
 }
 
-/*
- * The next offset from `from` on that may be given, is in the narrowed choice and is not busy:
- * three sets that each know their next member, asked in turn until they agree.
- */
-static uint64_t next_free(const struct wf_pool *pool, const struct wf_intervals *narrow,
-			  uint64_t from)
+/* Sets that each know their next member, asked in turn until they agree. */
+uint64_t wf_pool_next_free(const struct wf_pool *pool, enum wf_pool_where where,
+			   const struct wf_intervals *narrow, uint64_t from)
 {
 	for (;;) {
 		uint64_t at = wf_intervals_next(&pool->given, from);
 
 		if (narrow)
 			at = wf_intervals_next(narrow, at);
+		at = wf_pool_next_there(pool, where, at);
 		at = wf_bitmap_next_clear(&pool->busy, at);
 		if (at == from || at == WF_POOL_NOWHERE)
 			return at;
@@ -151,7 +151,8 @@ static uint64_t next_free(const struct wf_pool *pool, const struct wf_intervals 
 	}
 }
 
-static uint64_t choose(const struct wf_pool *pool, const struct wf_intervals *narrow)
+static uint64_t choose(const struct wf_pool *pool, enum wf_pool_where where,
+		       const struct wf_intervals *narrow)
 {
 	const struct wf_pool_counts *used = &pool->automatic;
 	uint64_t found = WF_POOL_NOWHERE;
@@ -159,21 +160,23 @@ static uint64_t choose(const struct wf_pool *pool, const struct wf_intervals *na
 	if (used->taken + used->reserved + used->cooling == pool->given_size)
 		return WF_POOL_NOWHERE;
 	if (pool->cursor != WF_POOL_NOWHERE)
-		found = next_free(pool, narrow, pool->cursor + 1);
-	return found == WF_POOL_NOWHERE ? next_free(pool, narrow, 0) : found;
+		found = wf_pool_next_free(pool, where, narrow, pool->cursor + 1);
+	return found == WF_POOL_NOWHERE ? wf_pool_next_free(pool, where, narrow, 0) : found;
 }
 
-static int alloc_from(struct wf_pool *pool, const char *owner, const struct wf_intervals *narrow,
-		      uint64_t now_ms, struct wf_addr *ret_addr, struct wf_err *err)
+static int alloc_from(struct wf_pool *pool, const char *owner, enum wf_pool_where where,
+		      const struct wf_intervals *narrow, uint64_t now_ms, struct wf_addr *ret_addr,
+		      struct wf_err *err)
 {
 	_cleanup_free_ char *name = strdup(owner);
 	struct wf_pool_record *record;
 	uint64_t offset;
 
-	expire(pool, now_ms);
-	offset = choose(pool, narrow);
+	wf_pool_expire(pool, now_ms);
+	offset = choose(pool, where, narrow);
 	if (offset == WF_POOL_NOWHERE)
-		return wf_pool_fail_full(pool, narrow, now_ms, err);
+		return where == WF_POOL_ANYWHERE ? wf_pool_fail_full(pool, narrow, now_ms, err)
+						 : -ENOSPC;
 	record = name ? make_record(pool, offset) : NULL;
 	if (!record)
 		return wf_fail(err, -ENOMEM, "out of memory for an address of %s", owner);
@@ -184,16 +187,29 @@ static int alloc_from(struct wf_pool *pool, const char *owner, const struct wf_i
 	return 0;
 }
 
-int wf_pool_alloc(struct wf_pool *pool, const char *owner, const struct wf_ranges *ranges,
-		  uint64_t now_ms, struct wf_addr *ret_addr, struct wf_err *err)
+static int alloc_where(struct wf_pool *pool, const char *owner, enum wf_pool_where where,
+		       const struct wf_ranges *ranges, uint64_t now_ms, struct wf_addr *ret_addr,
+		       struct wf_err *err)
 {
 	_cleanup_(wf_intervals_done) struct wf_intervals narrow = { 0 };
 
 	if (!ranges || !ranges->count)
-		return alloc_from(pool, owner, NULL, now_ms, ret_addr, err);
+		return alloc_from(pool, owner, where, NULL, now_ms, ret_addr, err);
 	if (wf_pool_add_ranges(pool, ranges, &narrow) < 0)
 		return wf_fail(err, -ENOMEM, "out of memory for an address of %s", owner);
-	return alloc_from(pool, owner, &narrow, now_ms, ret_addr, err);
+	return alloc_from(pool, owner, where, &narrow, now_ms, ret_addr, err);
+}
+
+int wf_pool_alloc(struct wf_pool *pool, const char *owner, const struct wf_ranges *ranges,
+		  uint64_t now_ms, struct wf_addr *ret_addr, struct wf_err *err)
+{
+	return alloc_where(pool, owner, WF_POOL_ANYWHERE, ranges, now_ms, ret_addr, err);
+}
+
+int wf_pool_alloc_own(struct wf_pool *pool, const char *owner, const struct wf_ranges *ranges,
+		      uint64_t now_ms, struct wf_addr *ret_addr, struct wf_err *err)
+{
+	return alloc_where(pool, owner, WF_POOL_OWN_BLOCKS, ranges, now_ms, ret_addr, err);
 }
 
 /* The offset of an address that somebody may have; otherwise -EADDRNOTAVAIL says why not. */
@@ -281,7 +297,7 @@ int wf_pool_take(struct wf_pool *pool, const struct wf_addr *addr, const char *o
 
 	if (r < 0)
 		return r;
-	expire(pool, now_ms);
+	wf_pool_expire(pool, now_ms);
 	r = check_others(pool, offset, owner, false, err);
 	return r < 0 ? r : put_name(pool, offset, owner, true, err);
 }
@@ -301,7 +317,7 @@ int wf_pool_take_elsewhere(struct wf_pool *pool, const struct wf_addr *addr, con
 
 	if (r < 0)
 		return r;
-	expire(pool, now_ms);
+	wf_pool_expire(pool, now_ms);
 	r = check_others(pool, offset, owner, false, err);
 	if (r < 0)
 		return r;

@@ -113,4 +113,41 @@ void wf_pool_visit(const struct wf_pool *pool, uint64_t now_ms, wf_pool_visit_fn
 
 const struct wf_prefix *wf_pool_prefix(const struct wf_pool *pool);
 
+/* ---- blocks ----------------------------------------------------------------------------------- */
+
+/*
+ * A subnet that several nodes give out may be cut into blocks: prefixes of one length, each of
+ * which is one node's to choose from. They narrow what is chosen, not what may be asked for.
+ */
+enum wf_pool_block {
+	WF_POOL_BLOCK_FREE,  /* no node's */
+	WF_POOL_BLOCK_OWN,   /* this node's */
+	WF_POOL_BLOCK_OTHER, /* another node's */
+};
+
+/* Cuts the subnet into blocks of a prefix length, all of them free; 0: into none. */
+void wf_pool_cut(struct wf_pool *pool, uint8_t block_len);
+/* The length that it is cut by; 0: there are no blocks. */
+uint8_t wf_pool_block_len(const struct wf_pool *pool);
+/* The block that an address is in; false: there is none. */
+bool wf_pool_block_of(const struct wf_pool *pool, const struct wf_addr *addr,
+		      struct wf_prefix *ret_block);
+/* Says whose a block is. -EINVAL: the subnet is not cut so; -ENOMEM (it may be free then). */
+int wf_pool_block_mark(struct wf_pool *pool, const struct wf_prefix *block,
+		       enum wf_pool_block whose);
+/* As wf_pool_alloc(), but only from own blocks; without a message when they are full. */
+int wf_pool_alloc_own(struct wf_pool *pool, const char *owner, const struct wf_ranges *ranges,
+		      uint64_t now_ms, struct wf_addr *ret_addr, struct wf_err *err);
+/*
+ * A free block with an address that may be given out now: the first from the one with that number on,
+ * taken modulo their count. -ENOSPC: there is none (no message); -ENOMEM.
+ */
+int wf_pool_block_find(struct wf_pool *pool, const struct wf_ranges *ranges, uint64_t number,
+		       uint64_t now_ms, struct wf_prefix *ret_block);
+/* How many addresses of a block can be given out automatically. */
+uint64_t wf_pool_block_size(const struct wf_pool *pool, const struct wf_prefix *block);
+/* wf_pool_visit() of what is taken, reserved or cooling in a block. */
+void wf_pool_visit_block(const struct wf_pool *pool, const struct wf_prefix *block, uint64_t now_ms,
+			 wf_pool_visit_fn visit, void *context);
+
 #endif

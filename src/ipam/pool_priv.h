@@ -50,13 +50,36 @@ struct wf_pool {
 	struct wf_intervals given;  /* what may be given out automatically */
 	uint64_t given_size;
 	struct wf_bitmap busy;
-	wf_pool_ask_fn ask; /* NULL: nobody to ask */
+	unsigned int block_bits;  /* a block has 2^this addresses; 0: there are no blocks */
+	struct wf_bitmap claimed; /* blocks that are a node's, by number from the subnet's start */
+	struct wf_bitmap own;     /* of these: this node's */
+	wf_pool_ask_fn ask;       /* NULL: nobody to ask */
 	void *ask_context;
 	struct wf_pool_record *records; /* owned; hash by offset */
 	struct wf_pool_record *cooling; /* borrowed from records; oldest first */
 	struct wf_pool_counts everywhere;
 	struct wf_pool_counts automatic; /* only what lies in `given` */
 };
+
+/* Where an address is chosen from. */
+enum wf_pool_where {
+	WF_POOL_ANYWHERE,
+	WF_POOL_OWN_BLOCKS,
+	WF_POOL_FREE_BLOCKS,
+};
+
+/* The lowest offset from `from` on that lies there; WF_POOL_NOWHERE: none. */
+uint64_t wf_pool_next_there(const struct wf_pool *pool, enum wf_pool_where where, uint64_t from);
+
+/*
+ * The next offset from `from` on that may be given, is there, is in the narrowed choice (NULL: all)
+ * and is not busy; WF_POOL_NOWHERE: none.
+ */
+uint64_t wf_pool_next_free(const struct wf_pool *pool, enum wf_pool_where where,
+			   const struct wf_intervals *narrow, uint64_t from);
+
+/* Sets free what is due. */
+void wf_pool_expire(struct wf_pool *pool, uint64_t now_ms);
 
 /* Offset of an address, WF_POOL_NOWHERE when it is outside or beyond 64 bits. */
 uint64_t wf_pool_offset(const struct wf_pool *pool, const struct wf_addr *addr);

@@ -44,6 +44,14 @@ static const struct wf_schema subnet_fields[] = {
 	  .example = "\"10.64.0.1\"",
 	  .help = "Address of the gateway; empty for none. Default: the first address; none for "
 		  "ipvlan in mode l3 or l3s." },
+	{ .name = "blockSize",
+	  .type = WF_SCHEMA_INTEGER,
+	  .max = 127,
+	  .example = "26",
+	  .help = "overlay, routed: prefix length of the blocks of which each node has its own to give "
+		  "addresses from; 0: none. Default: /26, for IPv6 /122, and longer where "
+		  "the subnet would have fewer than 16 of them; none in a subnet of fewer than 64 "
+		  "addresses." },
 	{ .name = "ranges",
 	  .type = WF_SCHEMA_LIST,
 	  .item = &range,

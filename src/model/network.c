@@ -140,6 +140,23 @@ const struct wf_subnet *wf_network_subnet_of(const struct wf_network *network,
 	return NULL;
 }
 
+/* Blocks are not larger than this unless the document says so, and not smaller than two bits. */
+#define BLOCK_LEN_IP4 26
+#define BLOCK_LEN_IP6 122
+#define BLOCK_COUNT   4 /* as bits: sixteen at least */
+
+uint8_t wf_subnet_block_len(const struct wf_subnet *subnet)
+{
+	unsigned int bits = wf_addr_bits(&subnet->prefix.addr), len;
+
+	if (subnet->has_block_size)
+		return subnet->block_size;
+	len = subnet->prefix.len + BLOCK_COUNT;
+	if (len < (bits == 32 ? BLOCK_LEN_IP4 : BLOCK_LEN_IP6))
+		len = bits == 32 ? BLOCK_LEN_IP4 : BLOCK_LEN_IP6;
+	return len + 2 > bits ? 0 : (uint8_t)len;
+}
+
 static json_t *range_to_json(const struct wf_range *range)
 {
 	char first[WF_ADDR_TEXT], last[WF_ADDR_TEXT];
@@ -182,6 +199,9 @@ static json_t *subnet_to_json(const struct wf_subnet *subnet)
 		(void)wf_addr_format(&subnet->gateway, gateway);
 	object = json_pack("{s:s, s:s}", "cidr", wf_prefix_format(&subnet->prefix, cidr), "gateway",
 			   gateway);
+	if (subnet->has_block_size &&
+	    json_object_set_new(object, "blockSize", json_integer(subnet->block_size)) < 0)
+		return NULL;
 	if (!object || write_ranges(object, "ranges", &subnet->ranges, range_to_json) < 0 ||
 	    write_ranges(object, "exclude", &subnet->excluded, exclude_to_json) < 0)
 		return NULL;

@@ -13,6 +13,7 @@
  *     - cidr: 10.64.0.0/16
  *       gateway: 10.64.0.1            # default: first address
  *       ranges: [{start: 10.64.0.10, end: 10.64.0.99}]   # default: all of it
+ *       blockSize: 26                 # overlay, routed: prefix length of the nodes' blocks; 0: none
  *       exclude: [10.64.0.50, 10.64.0.64/28, 10.64.0.70-10.64.0.75]
  *     isolated: true                  # no traffic to other networks
  *     internal: false                 # nothing beyond the network and its host
@@ -93,6 +94,8 @@ struct wf_subnet {
 	struct wf_prefix prefix; /* host bits zero */
 	struct wf_addr gateway;  /* zero: none (spec.gateway: "" or driver without one) */
 	bool has_gateway;
+	bool has_block_size;     /* spec says how large blocks are */
+	uint8_t block_size;      /* then: their prefix length; 0: there shall be none */
 	struct wf_ranges ranges; /* empty: the whole subnet */
 	struct wf_ranges
 		excluded; /* never given out automatically; static requests may take them */
@@ -135,6 +138,12 @@ json_t *wf_network_to_json(const struct wf_network *network);
 /* Whether the change from old to new is possible while endpoints exist; -EBUSY names the field. */
 int wf_network_check_change(const struct wf_network *from, const struct wf_network *to,
 			    struct wf_err *err);
+
+/*
+ * The prefix length of the blocks that a subnet is cut into where several nodes give it out: as the
+ * document says, or 16 of them at least and 64 addresses in each at most. 0: none, it is too small.
+ */
+uint8_t wf_subnet_block_len(const struct wf_subnet *subnet);
 
 /* Names as in documents; from_name gives COUNT when unknown. */
 const char *wf_driver_name(enum wf_driver driver);

@@ -263,12 +263,45 @@ static int read_list(struct reading *reading, const char *key, size_t max,
 	return 0;
 }
 
+/* A block has two addresses at least, and no more than a node can have endpoints. */
+#define MAX_BLOCK_BITS 16
+
+static int read_block_size(struct reading *reading, const struct wf_network *network)
+{
+	const json_t *value = json_object_get(reading->object, "blockSize");
+	struct wf_subnet *subnet = reading->subnet;
+	int bits = (int)wf_addr_bits(&subnet->prefix.addr), least = subnet->prefix.len;
+	json_int_t len = json_integer_value(value);
+	size_t parent;
+
+	if (!value || json_is_null(value))
+		return 0;
+	if (least < bits - MAX_BLOCK_BITS)
+		least = bits - MAX_BLOCK_BITS;
+	parent = wf_field_push_key(&reading->path, "blockSize");
+	if (!wf_driver_is_shared(network->driver))
+		return wf_field_fail(reading->err, reading->path.text,
+				     "is for overlay and routed only, not for %s",
+				     wf_driver_name(network->driver));
+	if (len && (len < least || len >= bits))
+		return wf_field_fail(reading->err, reading->path.text,
+				     "%s cannot be cut into blocks of /%lld: want /%d to /%d, or 0 "
+				     "for none",
+				     reading->cidr, (long long)len, least, bits - 1);
+	subnet->has_block_size = true;
+	subnet->block_size = (uint8_t)len;
+	wf_field_pop(&reading->path, parent);
+	return 0;
+}
+
 static int read_subnet(struct reading *reading, const struct wf_network *network)
 {
 	int r = read_cidr(reading, network);
 
 	if (r == 0)
 		r = read_gateway(reading, network);
+	if (r == 0)
+		r = read_block_size(reading, network);
 	if (r == 0)
 		r = read_list(reading, "ranges", WF_SUBNET_MAX_RANGES, read_range);
 	if (r == 0)

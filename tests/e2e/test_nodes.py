@@ -88,7 +88,7 @@ def test_round_trip_time_and_mtu(started):
     assert metrics['weft_node_probes_total{node="b"}'] >= path(a, "b")["probes"] > 3
     table = a.weft("node", "ls").stdout.splitlines()
     assert table[0].split() == ["NAME", "STATE", "ADDRESS", "WAY", "ENDPOINTS", "RTT",
-                                "LOSS", "MTU", "ENCRYPTION"]
+                                "LOSS", "MTU", "ENCRYPTION", "BLOCKS"]
     row = next(line for line in table if line.startswith("b ")).split()
     assert row[:5] == ["b", "alive", "10.9.0.2", "segment", "0"]
     assert row[6:8] == ["0%", "1500"]

@@ -4,6 +4,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <cmocka.h>
 
@@ -31,7 +32,8 @@ int pair_setup(void **state)
 {
 	struct pair *pair = pair_new();
 
-	lab_network(pair->a, "over", "{'driver':'overlay','subnets':[{'cidr':'10.5.0.0/24'}]}");
+	lab_network(pair->a, "over",
+		    "{'driver':'overlay','subnets':[{'cidr':'10.5.0.0/24','blockSize':0}]}");
 	lab_settle(pair->b);
 	*state = pair;
 	return 0;
@@ -86,4 +88,22 @@ void pair_write(struct lab *lab, const char *kind, const char *name, json_t *doc
 					      .expected = WF_STORE_ANY };
 
 	assert_int_equal(wf_store_commit(lab->store, &write, 1, WF_STORE_DURABLE, NULL, NULL), 0);
+}
+
+void pair_forget_lease(struct lab *lab, const char *name)
+{
+	_cleanup_json_ json_t *claims = NULL;
+	json_t *claim;
+	uint64_t revision;
+	size_t i;
+
+	pair_write(lab, CTL_KIND_NODE_LEASE, name, NULL);
+	assert_int_equal(wf_store_list(lab->store, CTL_KIND_NODE_ADDRESS, &claims, &revision, NULL),
+			 0);
+	json_array_foreach(claims, i, claim) {
+		if (strcmp(wf_json_str(json_object_get(claim, "spec"), "node", ""), name) != 0)
+			continue;
+		pair_write(lab, CTL_KIND_NODE_ADDRESS,
+			   wf_json_str(json_object_get(claim, "metadata"), "name", ""), NULL);
+	}
 }

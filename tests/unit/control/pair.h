@@ -13,7 +13,10 @@ struct pair {
 struct pair *pair_new(void);
 void pair_free(struct pair **pair);
 
-/* Of each test: *state is a pair with an overlay network "over", 10.5.0.0/24. */
+/*
+ * Of each test: *state is a pair with an overlay network "over", 10.5.0.0/24. It has no blocks: both
+ * nodes choose the same addresses.
+ */
 int pair_setup(void **state);
 int pair_teardown(void **state);
 
@@ -30,5 +33,8 @@ size_t pair_leased(const struct lab *lab);
 
 /* Writes to the store whatever is there already, as another node would; document NULL: deletes. */
 void pair_write(struct lab *lab, const char *kind, const char *name, json_t *document);
+
+/* As etcd does when a node does not renew its lease. */
+void pair_forget_lease(struct lab *lab, const char *name);
 
 #endif

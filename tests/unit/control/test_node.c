@@ -13,25 +13,6 @@
 #include "base/mem.h"
 #include "pair.h"
 
-/* As etcd does when a node does not renew its lease. */
-static void forget_lease(struct lab *lab, const char *name)
-{
-	_cleanup_json_ json_t *claims = NULL;
-	json_t *claim;
-	uint64_t revision;
-	size_t i;
-
-	pair_write(lab, CTL_KIND_NODE_LEASE, name, NULL);
-	assert_int_equal(wf_store_list(lab->store, CTL_KIND_NODE_ADDRESS, &claims, &revision, NULL),
-			 0);
-	json_array_foreach(claims, i, claim) {
-		if (strcmp(wf_json_str(json_object_get(claim, "spec"), "node", ""), name) != 0)
-			continue;
-		pair_write(lab, CTL_KIND_NODE_ADDRESS,
-			   wf_json_str(json_object_get(claim, "metadata"), "name", ""), NULL);
-	}
-}
-
 static bool is_stored(const struct lab *lab, const char *kind, const char *name)
 {
 	_cleanup_json_ json_t *document = NULL;
@@ -61,7 +42,7 @@ static void test_names_and_addresses_of_nodes(void **state)
 	lab_assert_refused(third, lab_start(third), -EADDRINUSE, "",
 			   "node b is alive at 192.0.2.2");
 	/* once it is lost it may still come back */
-	forget_lease(pair->a, "b");
+	pair_forget_lease(pair->a, "b");
 	lab_settle(pair->a);
 	lab_assert_refused(third, lab_start(third), -EADDRINUSE, "", "weft delete node b");
 	lab_use(pair->a);
@@ -77,7 +58,7 @@ static void test_lost_node(void **state)
 	lab_stop(pair->b);
 	lab_settle(pair->a);
 	assert_true(wf_ctl_node_find(pair->a->control, "b")->is_alive);
-	forget_lease(pair->a, "b");
+	pair_forget_lease(pair->a, "b");
 	lab_settle(pair->a);
 	assert_false(wf_ctl_node_find(pair->a->control, "b")->is_alive);
 	fake_clock_advance_ms(59000);
@@ -152,7 +133,7 @@ static void test_a_lost_node_is_forgotten(void **state)
 	assert_int_equal(pair_attach(pair->a, "mine", ""), 0);
 	assert_string_equal(lab_address(pair->a), "10.5.0.6");
 	lab_stop(pair->b);
-	forget_lease(pair->a, "b");
+	pair_forget_lease(pair->a, "b");
 	lab_settle(pair->a);
 	assert_int_equal(delete_node(pair->a, "b", false, &released), 0);
 	assert_int_equal(released.endpoints, 5);

@@ -157,6 +157,16 @@ static const struct {
 	  "not an address" },
 	{ "{driver: ipvlan, mode: l3, subnets: [{cidr: 10.0.0.0/24, gateway: 10.0.0.1}]}",
 	  "spec.subnets[0].gateway", "has no gateway" },
+	{ "{subnets: [{cidr: 10.0.0.0/24, blockSize: 26}]}", "spec.subnets[0].blockSize",
+	  "for overlay and routed only" },
+	{ "{driver: routed, subnets: [{cidr: 10.0.0.0/24, blockSize: 23}]}",
+	  "spec.subnets[0].blockSize", "want /24 to /31, or 0" },
+	{ "{driver: overlay, subnets: [{cidr: 10.0.0.0/8, blockSize: 15}]}",
+	  "spec.subnets[0].blockSize", "want /16 to /31" },
+	{ "{driver: overlay, subnets: [{cidr: 10.0.0.0/24, blockSize: 32}]}",
+	  "spec.subnets[0].blockSize", "want /24 to /31" },
+	{ "{driver: overlay, subnets: [{cidr: 'fd00::/64', blockSize: 64}]}",
+	  "spec.subnets[0].blockSize", "want /112 to /127" },
 	{ "{subnets: [{cidr: 10.0.0.0/24}, {cidr: 10.0.0.0/16}]}", "spec.subnets[1].cidr",
 	  "overlaps 10.0.0.0/24 of subnets[0]" },
 	{ "{subnets: [{cidr: 10.0.0.0/24, ranges: [{start: 10.0.0.9, end: 10.0.0.8}]}]}",
@@ -431,6 +441,43 @@ static void test_subnet_of(void **state)
 	assert_null(wf_network_subnet_of(&network, &a));
 }
 
+static void test_block_sizes(void **state)
+{
+	static const struct {
+		const char *subnet;
+		uint8_t len;
+	} cases[] = {
+		{ "cidr: 10.0.0.0/8", 26 },
+		{ "cidr: 10.0.0.0/22", 26 },
+		{ "cidr: 10.0.0.0/24", 28 },
+		{ "cidr: 10.0.0.0/26", 30 },
+		{ "cidr: 10.0.0.0/27", 0 },
+		{ "cidr: 10.0.0.0/30", 0 },
+		{ "cidr: 'fd00::/64'", 122 },
+		{ "cidr: 'fd00::/120'", 124 },
+		{ "cidr: 'fd00::/123'", 0 },
+		{ "cidr: 10.0.0.0/16, blockSize: 24", 24 },
+		{ "cidr: 10.0.0.0/30, blockSize: 31", 31 },
+		{ "cidr: 10.0.0.0/16, blockSize: 0", 0 },
+	};
+
+	for (size_t i = 0; i < WF_ARRAY_LEN(cases); i++) {
+		_cleanup_(wf_network_done) struct wf_network network = { 0 }, again = { 0 };
+		_cleanup_json_ json_t *written = NULL;
+		char spec[128];
+
+		(void)snprintf(spec, sizeof(spec), "{driver: overlay, subnets: [{%s}]}",
+			       cases[i].subnet);
+		read_ok(spec, &network);
+		assert_int_equal(wf_subnet_block_len(&network.subnets[0]), cases[i].len);
+		written = wf_network_to_json(&network);
+		assert_int_equal(wf_network_from_json(&again, written, NULL), 0);
+		assert_int_equal(wf_subnet_block_len(&again.subnets[0]), cases[i].len);
+		assert_int_equal(again.subnets[0].has_block_size,
+				 network.subnets[0].has_block_size);
+	}
+}
+
 static void test_allocation_failures(void **state)
 {
 	_cleanup_json_ json_t *root =
@@ -477,6 +524,7 @@ int main(void)
 		cmocka_unit_test(test_limits_accepted), cmocka_unit_test(test_too_many),
 		cmocka_unit_test(test_round_trip),      cmocka_unit_test(test_names),
 		cmocka_unit_test(test_subnet_of),       cmocka_unit_test(test_allocation_failures),
+		cmocka_unit_test(test_block_sizes),
 	};
 
 	srandom(7);
