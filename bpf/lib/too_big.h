@@ -39,8 +39,12 @@ static __always_inline __u32 wf_way_carries(const struct wf_ctx *ctx, __u32 from
 	__u32 mtu = node->path_mtu, is_ip6 = node->underlay.halves[0] != 0;
 
 	if (wf_remote_is_sealed(from, network, remote)) {
+		const struct wf_node_value *self = wf_map_node(WF_NODE_SELF);
+
 		mtu -= is_ip6 ? WF_WIREGUARD_BYTES_IP6 : WF_WIREGUARD_BYTES_IP4;
-		return (mtu & ~(__u32)(WF_WIREGUARD_PAD - 1)) - WF_VXLAN_BYTES_IP6;
+		mtu &= ~(__u32)(WF_WIREGUARD_PAD - 1);
+		return self && wf_is_bound(from, network, self, remote) ? mtu
+									: mtu - WF_VXLAN_BYTES_IP6;
 	}
 	if (node->ifindex && wf_may_be_plain(from, remote->network, network) &&
 	    (!wf_ctx_is_ip6(ctx) || is_ip6 || node->next_hop.halves[0]))
@@ -71,17 +75,20 @@ static __always_inline int wf_is_to_be_told(struct wf_ctx *ctx, const struct wf_
  * What the sender of a packet to an endpoint of another node is to be told: the MTU of the way; 0:
  * nothing, it fits, or may be cut. Nothing was changed.
  */
-WF_GLOBAL int wf_too_big_mtu(struct wf_ctx *ctx, struct wf_ip *ip, __u32 from, __u32 number,
-			     __u32 node_number)
+WF_GLOBAL int wf_too_big_mtu(struct wf_ctx *ctx, struct wf_ip *ip, __u32 from,
+			     const struct wf_remote_value *remote)
 {
-	const struct wf_remote_value remote = { .node = node_number, .network = number };
-	const struct wf_net_value *network = wf_network_valid(number);
-	const struct wf_node_value *node = wf_map_node(node_number);
+	const struct wf_net_value *network;
+	const struct wf_node_value *node;
 	__u32 mtu;
 
-	if (!ip || !network || !node || !node->path_mtu)
+	if (!ip || !remote)
 		return 0;
-	mtu = wf_way_carries(ctx, from, network, &remote, node);
+	network = wf_network_valid(remote->network);
+	node = wf_map_node(remote->node);
+	if (!network || !node || !node->path_mtu)
+		return 0;
+	mtu = wf_way_carries(ctx, from, network, remote, node);
 	if (ip->version == 6 && mtu < WF_IP6_MIN_MTU)
 		mtu = WF_IP6_MIN_MTU;
 	return wf_beyond_len(ctx, ip) > mtu && wf_is_to_be_told(ctx, ip) ? (int)mtu : 0;
@@ -95,7 +102,7 @@ static __always_inline __u32 wf_remote_mtu(struct wf_ctx *ctx, struct wf_ip *ip,
 
 	if (wf_likely(!node || !node->path_mtu))
 		return 0;
-	return wf_too_big_mtu(ctx, ip, from, remote->network, remote->node);
+	return wf_too_big_mtu(ctx, ip, from, remote);
 }
 
 /* Whether one more message may go to an endpoint in this second. */

@@ -155,8 +155,8 @@ static uint32_t carried(const struct wf_control *control, const struct ctl_netwo
 {
 	if (is_routed(network) && node->way.ifindex)
 		return limit;
-	limit -= wf_ctl_overlay_bytes(control);
-	return wf_ctl_is_encrypted(network) ? limit - wf_ctl_encrypt_bytes(control) : limit;
+	return limit - (wf_ctl_is_encrypted(network) ? wf_ctl_encrypt_bytes(control)
+						     : wf_ctl_overlay_bytes(control));
 }
 
 json_t *wf_ctl_way_narrow(const struct wf_control *control, const struct ctl_node *node)

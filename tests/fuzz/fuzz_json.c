@@ -14,7 +14,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len);
 
 static void compare(const char *text, size_t len)
 {
-	_cleanup_json_ json_t *plain = wf_json_read_plain(text, len, WF_JSON_MAX_NODES), *any = NULL;
+	_cleanup_json_ json_t *plain = wf_json_read_plain(text, len, WF_JSON_MAX_NODES),
+			      *any = NULL;
 
 	if (!plain)
 		return;

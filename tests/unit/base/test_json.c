@@ -80,7 +80,8 @@ static const char plain[] =
 /* What the reader of plain texts accepts jansson accepts, and it is the same. */
 static bool is_plain_and_right(const char *text, size_t len)
 {
-	_cleanup_json_ json_t *mine = wf_json_read_plain(text, len, WF_JSON_MAX_NODES), *other = NULL;
+	_cleanup_json_ json_t *mine = wf_json_read_plain(text, len, WF_JSON_MAX_NODES),
+			      *other = NULL;
 
 	if (!mine)
 		return false;

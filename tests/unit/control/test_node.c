@@ -180,7 +180,7 @@ static void test_many_endpoints_of_a_lost_node(void **state)
 	pair_settle(pair);
 	lab_use(pair->b);
 	lab_stop(pair->b);
-	forget_lease(pair->a, "b");
+	pair_forget_lease(pair->a, "b");
 	lab_use(pair->a);
 	lab_settle(pair->a);
 	/* one is gone half: its address has somebody else by now */
@@ -219,7 +219,7 @@ static void test_the_number_of_a_deleted_node(void **state)
 	assert_int_equal(pair_attach(pair->b, "db", ""), 0);
 	lab_stop(pair->b);
 	lab_use(pair->a);
-	forget_lease(pair->a, "b");
+	pair_forget_lease(pair->a, "b");
 	lab_settle(pair->a);
 	number = wf_ctl_node_find(pair->a->control, "b")->number;
 	pair_write(pair->a, WF_KIND_NODE, "b", NULL);

@@ -38,6 +38,14 @@ static struct wf_addr addr6(__u8 last)
 	return addr;
 }
 
+/* An endpoint of a network on the other node. */
+static struct wf_remote_value remote_in(__u32 network)
+{
+	const struct wf_remote_value remote = { .node = PEER, .network = network };
+
+	return remote;
+}
+
 static int setup(void **state)
 {
 	(void)state;
@@ -83,7 +91,8 @@ static void build(struct wf_ctx *ret_ctx, int version, size_t bytes, bool whole)
 	native_packet(ret_ctx, wire.bytes, (__u32)wire.len);
 }
 
-static int mtu_for(__u32 from, __u32 network, int version, size_t bytes, bool whole, __u32 gso)
+static int mtu_to(__u32 from, const struct wf_remote_value *remote, int version, size_t bytes,
+		  bool whole, __u32 gso)
 {
 	struct wf_ctx ctx;
 	int r;
@@ -91,21 +100,35 @@ static int mtu_for(__u32 from, __u32 network, int version, size_t bytes, bool wh
 	build(&ctx, version, bytes, whole);
 	ctx.gso = gso;
 	parse(&ctx);
-	r = wf_too_big_mtu(&ctx, &headers, from, network, PEER);
+	r = wf_too_big_mtu(&ctx, &headers, from, remote);
 	native_packet_done(&ctx);
 	return r;
 }
 
-/* The largest packet that nobody is told of. */
-static size_t largest(__u32 from, __u32 network, int version)
+static int mtu_for(__u32 from, __u32 network, int version, size_t bytes, bool whole, __u32 gso)
+{
+	const struct wf_remote_value remote = remote_in(network);
+
+	return mtu_to(from, &remote, version, bytes, whole, gso);
+}
+
+/* The largest packet to an endpoint that nobody is told of. */
+static size_t largest_to(__u32 from, const struct wf_remote_value *remote, int version)
 {
 	size_t bytes = 100;
 
-	while (bytes < 1500 && !mtu_for(from, network, version, bytes + 1, true, 0))
+	while (bytes < 1500 && !mtu_to(from, remote, version, bytes + 1, true, 0))
 		bytes++;
 	if (bytes < 1500)
-		assert_int_equal(mtu_for(from, network, version, bytes + 1, true, 0), bytes);
+		assert_int_equal(mtu_to(from, remote, version, bytes + 1, true, 0), bytes);
 	return bytes;
+}
+
+static size_t largest(__u32 from, __u32 network, int version)
+{
+	const struct wf_remote_value remote = remote_in(network);
+
+	return largest_to(from, &remote, version);
 }
 
 static void test_what_ways_carry(void **state)
@@ -134,8 +157,23 @@ static void test_what_ways_carry(void **state)
 	assert_int_equal(largest(SLOT, OVERLAY, 4), 1500);
 }
 
+/* A packet that WireGuard takes as it is has no outer headers inside. */
+static void test_what_wireguard_carries_as_it_is(void **state)
+{
+	struct wf_remote_value bound = remote_in(ENCRYPTED);
+
+	(void)state;
+	bound.flags = WF_REMOTE_BOUND;
+	assert_int_equal(largest_to(SEALED, &bound, 4), (PATH - 60) / 16 * 16 - 70);
+	native.nodes[WF_NODE_SELF].out_ifindex = 8;
+	assert_int_equal(largest_to(SEALED, &bound, 4), (PATH - 60) / 16 * 16);
+	/* from elsewhere they are there all the same */
+	assert_int_equal(largest_to(SLOT, &bound, 4), (PATH - 60) / 16 * 16 - 70);
+}
+
 static void test_who_is_told(void **state)
 {
+	const struct wf_remote_value remote = remote_in(OVERLAY);
 	struct wf_ctx ctx;
 
 	(void)state;
@@ -151,7 +189,7 @@ static void test_who_is_told(void **state)
 	build(&ctx, 4, 1400, true);
 	ctx.bytes[14 + 16] = 0xe0;
 	parse(&ctx);
-	assert_int_equal(wf_too_big_mtu(&ctx, &headers, SLOT, OVERLAY, PEER), 0);
+	assert_int_equal(wf_too_big_mtu(&ctx, &headers, SLOT, &remote), 0);
 	native_packet_done(&ctx);
 	/* an ICMP error, and an echo */
 	for (int type = 3; type <= 8; type += 5) {
@@ -159,7 +197,7 @@ static void test_who_is_told(void **state)
 		ctx.bytes[14 + 9] = IPPROTO_ICMP;
 		ctx.bytes[14 + 20] = (__u8)type;
 		parse(&ctx);
-		assert_int_equal(wf_too_big_mtu(&ctx, &headers, SLOT, OVERLAY, PEER),
+		assert_int_equal(wf_too_big_mtu(&ctx, &headers, SLOT, &remote),
 				 type == 3 ? 0 : PATH - 50);
 		native_packet_done(&ctx);
 	}
@@ -256,6 +294,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(test_what_ways_carry, setup),
+		cmocka_unit_test_setup(test_what_wireguard_carries_as_it_is, setup),
 		cmocka_unit_test_setup(test_who_is_told, setup),
 		cmocka_unit_test_setup(test_the_message, setup),
 		cmocka_unit_test_setup(test_how_often, setup),
