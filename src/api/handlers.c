@@ -7,6 +7,7 @@
 #include "api/server_priv.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "model/document.h"
 
 /* Longest time that an apply may wait for its confirmation. */
 #define MAX_CONFIRM_MS 86400000
@@ -312,6 +313,10 @@ static int post_why(struct api_request *request, json_t **ret_answer, struct wf_
 	return wf_control_why(request->server->control, request->body, ret_answer, err);
 }
 
+/* A file of documents comes in one request. */
+static const struct wf_json_bounds file_bounds = { WF_DOCUMENT_MAX_FILE_BYTES,
+						   WF_DOCUMENTS_MAX_NODES };
+
 const struct api_route wf_api_routes[] = {
 	{ EVHTTP_REQ_GET, "/v1/status", get_status, NULL },
 	{ EVHTTP_REQ_GET, "/v1/config", get_config, NULL },
@@ -319,7 +324,7 @@ const struct api_route wf_api_routes[] = {
 	{ EVHTTP_REQ_GET, "/v1/store", get_store, NULL },
 	{ EVHTTP_REQ_POST, "/v1/store/accept", post_store_accept, NULL },
 	{ EVHTTP_REQ_GET, "/metrics", NULL, wf_api_metrics },
-	{ EVHTTP_REQ_POST, "/v1/apply", post_apply, NULL, true },
+	{ EVHTTP_REQ_POST, "/v1/apply", post_apply, NULL, &file_bounds },
 	{ EVHTTP_REQ_GET, "/v1/documents/*", get_documents, NULL },
 	{ EVHTTP_REQ_GET, "/v1/documents/*/*", get_document, NULL },
 	{ EVHTTP_REQ_DELETE, "/v1/documents/*/*", delete_document, NULL },

@@ -136,20 +136,18 @@ static bool route_matches(const char *pattern, const char *path, char *segments[
 	return *path == '\0';
 }
 
-static int read_body(struct evhttp_request *http, bool is_bulk, json_t **ret_body,
-		     struct wf_err *err)
+static int read_body(struct evhttp_request *http, const struct wf_json_bounds *bounds,
+		     json_t **ret_body, struct wf_err *err)
 {
-	static const struct wf_json_bounds bulk = { WF_DOCUMENT_MAX_FILE_BYTES,
-						    WF_DOCUMENTS_MAX_NODES };
 	struct evbuffer *in = evhttp_request_get_input_buffer(http);
 	size_t len = evbuffer_get_length(in);
+	const char *text;
 
 	if (len == 0)
 		return 0;
-	if (!is_bulk)
-		return wf_json_parse((const char *)evbuffer_pullup(in, -1), len, ret_body, err);
-	return wf_json_parse_within((const char *)evbuffer_pullup(in, -1), len, &bulk, ret_body,
-				    err);
+	text = (const char *)evbuffer_pullup(in, -1);
+	return bounds ? wf_json_parse_within(text, len, bounds, ret_body, err)
+		      : wf_json_parse(text, len, ret_body, err);
 }
 
 static void run_handler(struct api_request *request, const struct api_route *route)
@@ -159,7 +157,7 @@ static void run_handler(struct api_request *request, const struct api_route *rou
 	struct wf_err err = WF_ERR_INIT;
 	int r;
 
-	r = read_body(request->http, route->is_bulk, &body, &err);
+	r = read_body(request->http, route->bounds, &body, &err);
 	request->body = body;
 	request->status = HTTP_OK;
 	if (r == 0)

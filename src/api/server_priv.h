@@ -8,6 +8,7 @@
 #include <event2/keyvalq_struct.h>
 
 #include "api/server.h"
+#include "base/json.h"
 #include "base/str.h"
 
 struct api_observer;
@@ -46,7 +47,7 @@ struct api_route {
 	const char *path;
 	api_handler handler; /* NULL: the request is answered by stream instead */
 	void (*stream)(struct api_request *request);
-	bool is_bulk; /* the body may hold as much as a file of documents */
+	const struct wf_json_bounds *bounds; /* of the body; NULL: as wf_json_parse() has them */
 };
 
 extern const struct api_route wf_api_routes[]; /* ends with path NULL */

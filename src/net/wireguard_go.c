@@ -319,18 +319,21 @@ bool wf_wg_go_is_starting(uint64_t started_ms)
 
 int wf_wg_go_start(const char *run_dir, const char *name, uint64_t *started_ms, struct wf_err *err)
 {
-	int r = 0;
+	int r = 0, tries = 1;
 
+	/* mostly it is there in a moment; then the caller looks again, and nobody waits for it */
 	if (!wf_wg_go_is_starting(*started_ms)) {
 		r = start(run_dir, name, err);
 		*started_ms = r < 0 ? 0 : wf_clock_monotonic_ms();
+		tries = START_TRIES;
 	}
-	for (int i = 0; r == 0 && i < START_TRIES; i++) {
+	while (r == 0 && tries-- > 0) {
 		_cleanup_close_ int fd = connect_to(run_dir, name);
 
 		if (fd >= 0)
 			return 0;
-		(void)usleep(START_WAIT_US);
+		if (tries)
+			(void)usleep(START_WAIT_US);
 	}
 	return r < 0 ? r
 		     : wf_fail(err, -EAGAIN,
