@@ -14,6 +14,7 @@ import time
 import pytest
 
 from lib.netns import wait_until
+from lib.node import Node
 
 ALL = ["0.1.0", "0.2.0", "0.3.0", "0.3.1", "0.4.0", "1.0.0", "1.1.0"]
 WITH_CHECK = ["0.4.0", "1.0.0", "1.1.0"]
@@ -25,6 +26,19 @@ def net(node):
     """The network "net" of both families."""
     node.network("net", **DUAL)
     return node
+
+
+@pytest.fixture(scope="module")
+def unmoved():
+    """One such node for the tests of what is refused: each of them sees that nothing has changed."""
+    node = Node("unmoved")
+    try:
+        node.start_daemon()
+        node.network("net", **DUAL)
+        yield node
+    finally:
+        complaints = node.close()
+    assert not complaints, "\n".join(complaints)
 
 
 def add(node, ns, ident="c1", config=None, **options):
@@ -278,12 +292,12 @@ BAD_CONFIGS = [
 
 @pytest.mark.parametrize("config, code, words", BAD_CONFIGS,
                          ids=[f"{i}-{code}" for i, (_, code, _) in enumerate(BAD_CONFIGS)])
-def test_bad_configuration(net, config, code, words):
-    ns = net.new_netns()
+def test_bad_configuration(unmoved, config, code, words):
+    ns = unmoved.new_netns()
     if isinstance(config, dict) and config.get("prevResult") == CHAIN:
         config = {"prevResult": json.loads(json.dumps(CHAIN).replace("NETNS", ns.path))}
-    refused(net.cni("ADD", config, container_id="c1", netns=ns), code, *words)
-    assert_nothing(net, ns)
+    refused(unmoved.cni("ADD", config, container_id="c1", netns=ns), code, *words)
+    assert_nothing(unmoved, ns)
 
 
 @pytest.mark.parametrize("variable, value", [
@@ -294,15 +308,15 @@ def test_bad_configuration(net, config, code, words):
     ("CNI_IFNAME", "sixteen-letters-"), ("CNI_IFNAME", "all"), ("CNI_IFNAME", "default"),
     ("CNI_IFNAME", "lo"), ("CNI_IFNAME", "eth%d"),
 ])
-def test_bad_environment(net, variable, value):
-    ns = net.new_netns()
-    done = net.cni("ADD", container_id="c1", netns=ns, **{variable: value})
+def test_bad_environment(unmoved, variable, value):
+    ns = unmoved.new_netns()
+    done = unmoved.cni("ADD", container_id="c1", netns=ns, **{variable: value})
     refused(done, 4, variable)
-    assert_nothing(net, ns)
+    assert_nothing(unmoved, ns)
 
 
-def test_missing_environment_is_told_in_one_message(net):
-    refused(net.cni("ADD", ifname=""), 4, "CNI_CONTAINERID", "CNI_NETNS", "CNI_IFNAME")
+def test_missing_environment_is_told_in_one_message(unmoved):
+    refused(unmoved.cni("ADD", ifname=""), 4, "CNI_CONTAINERID", "CNI_NETNS", "CNI_IFNAME")
 
 
 def test_unknown_args(net):
@@ -604,9 +618,9 @@ def test_check(net, version):
 
 
 @pytest.mark.parametrize("version", ["0.1.0", "0.3.1"])
-def test_check_is_newer(net, version):
-    refused(net.cni("CHECK", {"cniVersion": version, "prevResult": {}}, container_id="c1",
-                    netns=net.new_netns()), 1, "CHECK")
+def test_check_is_newer(unmoved, version):
+    refused(unmoved.cni("CHECK", {"cniVersion": version, "prevResult": {}}, container_id="c1",
+                        netns=unmoved.new_netns()), 1, "CHECK")
 
 
 @pytest.mark.parametrize("damage", [
