@@ -55,6 +55,18 @@ def stopped_node(new_node):
     return new_node()
 
 
+@pytest.fixture(scope="module")
+def kept_node():
+    """One node with a running weftd for all tests of a module that leave it as it was."""
+    kept = Node("kept")
+    try:
+        kept.start_daemon()
+        yield kept
+    finally:
+        complaints = kept.close()
+    assert not complaints, "\n".join(complaints)
+
+
 @pytest.fixture
 def node(stopped_node):
     """A node with a running weftd."""

@@ -14,7 +14,6 @@ import time
 import pytest
 
 from lib.netns import wait_until
-from lib.node import Node
 
 ALL = ["0.1.0", "0.2.0", "0.3.0", "0.3.1", "0.4.0", "1.0.0", "1.1.0"]
 WITH_CHECK = ["0.4.0", "1.0.0", "1.1.0"]
@@ -29,16 +28,10 @@ def net(node):
 
 
 @pytest.fixture(scope="module")
-def unmoved():
-    """One such node for the tests of what is refused: each of them sees that nothing has changed."""
-    node = Node("unmoved")
-    try:
-        node.start_daemon()
-        node.network("net", **DUAL)
-        yield node
-    finally:
-        complaints = node.close()
-    assert not complaints, "\n".join(complaints)
+def unmoved(kept_node):
+    """The same for what is refused: each of these tests sees that nothing has changed."""
+    kept_node.network("net", **DUAL)
+    return kept_node
 
 
 def add(node, ns, ident="c1", config=None, **options):

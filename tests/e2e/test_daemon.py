@@ -376,10 +376,10 @@ def raw(node, data, timeout=3):
     b"GET /v1/../../etc/passwd HTTP/1.1\r\n\r\n", b"DELETE /v1/status HTTP/1.1\r\n\r\n",
     b"GET /v1/endpoints/%00%ff HTTP/1.1\r\n\r\n",
 ], ids=range(11))
-def test_nonsense_on_the_socket_is_survived(node, data):
-    line = raw(node, data)
+def test_nonsense_on_the_socket_is_survived(kept_node, data):
+    line = raw(kept_node, data)
     assert " 200 " not in line
-    assert node.api("GET", "/v1/status")
+    assert kept_node.api("GET", "/v1/status")
 
 
 def test_idle_and_half_requests_do_not_hold_others_up(node):

@@ -27,8 +27,7 @@ FOREIGN_MAC = "02:de:ad:be:ef:01"
 SUBNETS = {"blue": ("10.70.0.0/24", "fd70::/64"), "red": ("10.71.0.0/24", "fd71::/64")}
 
 
-@pytest.fixture
-def lab(node):
+def make_lab(node):
     """alice and bob in blue, carol in red, with their addresses at hand."""
     for name, subnets in SUBNETS.items():
         node.network(name, subnets=[{"cidr": cidr} for cidr in subnets])
@@ -41,6 +40,17 @@ def lab(node):
             gw=node.gateway_of(endpoint, 4), gw6=node.gateway_of(endpoint, 6),
             host_device=endpoint["status"]["hostInterface"]["name"]))
     return made
+
+
+@pytest.fixture
+def lab(node):
+    return make_lab(node)
+
+
+@pytest.fixture(scope="module")
+def kept_lab(kept_node):
+    """For frames that change nothing."""
+    return make_lab(kept_node)
 
 
 def eth(lab, dst=None, src=None):
@@ -216,17 +226,17 @@ TWINS = {
 
 
 @pytest.mark.parametrize("name", TWINS)
-def test_refused_beside_its_honest_twin(lab, name):
+def test_refused_beside_its_honest_twin(kept_lab, name):
     honest, bad, reason = TWINS[name]
-    with Wire(lab.alice.ns) as sender, Wire(lab.bob.ns) as receiver:
+    with Wire(kept_lab.alice.ns) as sender, Wire(kept_lab.bob.ns) as receiver:
         receiver.drain()
-        sender.send(honest(lab))
-        assert receiver.see(lambda f: f.src == lab.alice.mac and (IP in f or IPv6 in f)), \
+        sender.send(honest(kept_lab))
+        assert receiver.see(lambda f: f.src == kept_lab.alice.mac and (IP in f or IPv6 in f)), \
             "the honest twin did not arrive"
-        before = drops(lab.node).get(reason, 0)
+        before = drops(kept_lab.node).get(reason, 0)
         receiver.drain()
-        sender.send(bad(lab))
-        assert drops(lab.node).get(reason, 0) == before + 1
+        sender.send(bad(kept_lab))
+        assert drops(kept_lab.node).get(reason, 0) == before + 1
         assert receiver.see(lambda f: (IP in f or IPv6 in f) and ICMPv6ND_NS not in f, 0.2) is None
 
 

@@ -109,14 +109,14 @@ def test_dry_run_changes_nothing(node):
     (network("blue") + " x: [\n", None, []),
     ("just text\n", 1, []),
 ])
-def test_errors_name_file_and_line(node, text, line, words):
-    done = node.weft("apply", "-f", write(node, text), check=False)
+def test_errors_name_file_and_line(kept_node, text, line, words):
+    done = kept_node.weft("apply", "-f", write(kept_node, text), check=False)
     assert done.returncode == 1, done.stdout
     where = f"files.yaml:{line}" if line else "files.yaml:"
     assert where in done.stderr, done.stderr
     for word in words:
         assert word in done.stderr, done.stderr
-    assert names(node) == []
+    assert names(kept_node) == []
 
 
 def test_get_and_delete(node):
