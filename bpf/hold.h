@@ -106,6 +106,18 @@ static __always_inline struct wf_held_place *wf_hold_take(struct wf_work *work, 
 	return place;
 }
 
+/*
+ * Whether a frame of that length has a place. Without the barrier the compiler would make one
+ * comparison of the two, of a difference that verifiers before 6.18 do not follow.
+ */
+static __always_inline int wf_hold_fits(__u32 *len)
+{
+	if (*len > WF_HELD_BYTES)
+		return 0;
+	asm volatile("" : "+r"(*len));
+	return *len >= ETH_HLEN + sizeof(struct iphdr);
+}
+
 /* Copies the packet: 0 or -1. */
 static __always_inline int wf_hold_copy(struct __sk_buff *skb, const struct wf_work *work,
 					const struct wf_fragment_key *key,
@@ -119,7 +131,7 @@ static __always_inline int wf_hold_copy(struct __sk_buff *skb, const struct wf_w
 	frame->mark = skb->mark;
 	frame->l3 = work->ip.l3;
 	frame->len = len;
-	if (len < sizeof(struct iphdr) || len > WF_HELD_BYTES)
+	if (!wf_hold_fits(&len))
 		return -1;
 	return bpf_skb_load_bytes(skb, 0, frame->bytes, len) < 0 ? -1 : 0;
 }
@@ -157,7 +169,7 @@ static __always_inline void wf_hold_send(struct __sk_buff *skb, struct wf_held_f
 	__u32 len = frame->len, rest;
 	int r;
 
-	if (len < ETH_HLEN + sizeof(struct iphdr) || len > WF_HELD_BYTES)
+	if (!wf_hold_fits(&len))
 		return;
 	r = bpf_skb_change_tail(skb, len, 0);
 	rest = len - ETH_HLEN;
