@@ -331,7 +331,7 @@ def test_every_drop_is_seen_with_names(lab):
             seen = len(observer.events)
             wire.send(build(lab))
             event = wait_until(
-                lambda: next((e for e in observer.events[seen:] if e["endpoint"] == "alice"
+                lambda: next((e for e in observer.events[seen:] if e.get("endpoint") == "alice"
                               and e["reason"]["label"] == label), None),
                 3, what=f"an event of {label} after {observer.events[seen:]}")
             assert event["type"] == "drop"
