@@ -7,13 +7,13 @@
 #include <errno.h>
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
-#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/sockaddr.h"
 #include "control/control_priv.h"
 
 WF_LOG_MODULE(check);
@@ -109,32 +109,14 @@ static void on_state(struct bufferevent *connection, short what, void *context)
 		ask(check);
 }
 
-static socklen_t fill_sockaddr(const struct wf_addr *addr, uint16_t port,
-			       struct sockaddr_storage *ret)
-{
-	struct sockaddr_in *in = (struct sockaddr_in *)ret;
-	struct sockaddr_in6 *in6 = (struct sockaddr_in6 *)ret;
-
-	memset(ret, 0, sizeof(*ret));
-	if (wf_addr_is_ip4(addr)) {
-		in->sin_family = AF_INET;
-		in->sin_port = htons(port);
-		in->sin_addr.s_addr = wf_addr_to_ip4(addr);
-		return sizeof(*in);
-	}
-	in6->sin6_family = AF_INET6;
-	in6->sin6_port = htons(port);
-	memcpy(&in6->sin6_addr, addr->bytes, sizeof(in6->sin6_addr));
-	return sizeof(*in6);
-}
-
 static void on_timer(evutil_socket_t fd, short what, void *context)
 {
 	struct ctl_check *check = context;
 	const struct wf_service_check *wanted = &check->service->spec.check;
 	const struct timeval limit = { .tv_sec = 1 };
-	struct sockaddr_storage to;
-	socklen_t len = fill_sockaddr(&check->addr, wanted->port ? wanted->port : check->port, &to);
+	union wf_sockaddr to;
+	socklen_t len =
+		wf_sockaddr_set(&to, &check->addr, wanted->port ? wanted->port : check->port);
 
 	(void)fd;
 	(void)what;
@@ -147,7 +129,7 @@ static void on_timer(evutil_socket_t fd, short what, void *context)
 			  on_state, check);
 	(void)bufferevent_set_timeouts(check->connection, &limit, &limit);
 	/* a failure at once is told through on_state, which may have ended the check by now */
-	if (bufferevent_socket_connect(check->connection, (struct sockaddr *)&to, (int)len) < 0 &&
+	if (bufferevent_socket_connect(check->connection, &to.any, (int)len) < 0 &&
 	    check->connection)
 		settle(check, false);
 }

@@ -19,6 +19,7 @@
 #include <linux/icmp.h>
 
 #include "base/mem.h"
+#include "base/sockaddr.h"
 
 /* What nobody who is not on the way can know. */
 #define COOKIE_BYTES 8
@@ -53,34 +54,9 @@ static const struct family families[2] = {
 	{ AF_INET, IPPROTO_ICMP, IPPROTO_IP, IP_RECVERR, ICMP_ECHO, ICMP_ECHOREPLY, 20 },
 };
 
-union sockaddr_any {
-	struct sockaddr any;
-	struct sockaddr_in ip4;
-	struct sockaddr_in6 ip6;
-};
-
 static const struct family *family_of(const struct wf_echo *echo)
 {
 	return &families[echo->is_ip4];
-}
-
-static socklen_t to_sockaddr(const struct wf_addr *addr, union sockaddr_any *ret)
-{
-	memset(ret, 0, sizeof(*ret));
-	if (wf_addr_is_ip4(addr)) {
-		ret->ip4.sin_family = AF_INET;
-		ret->ip4.sin_addr.s_addr = wf_addr_to_ip4(addr);
-		return sizeof(ret->ip4);
-	}
-	ret->ip6.sin6_family = AF_INET6;
-	memcpy(&ret->ip6.sin6_addr, addr->bytes, sizeof(ret->ip6.sin6_addr));
-	return sizeof(ret->ip6);
-}
-
-static struct wf_addr from_sockaddr(const union sockaddr_any *from)
-{
-	return from->any.sa_family == AF_INET ? wf_addr_from_ip4(from->ip4.sin_addr.s_addr)
-					      : wf_addr_from_bytes(AF_INET6, &from->ip6.sin6_addr);
 }
 
 /* ---- opening ------------------------------------------------------------------------------ */
@@ -128,8 +104,8 @@ static int set_options(const struct wf_echo *echo)
 int wf_echo_open(const struct wf_addr *source, struct wf_echo **ret_echo, struct wf_err *err)
 {
 	_cleanup_(wf_echo_close) struct wf_echo *echo = calloc(1, sizeof(*echo));
-	union sockaddr_any own;
-	socklen_t len = to_sockaddr(source, &own);
+	union wf_sockaddr own;
+	socklen_t len = wf_sockaddr_set(&own, source, 0);
 	char text[WF_ADDR_TEXT];
 	int r;
 
@@ -189,13 +165,13 @@ static int send_bytes(const struct wf_echo *echo, const struct wf_addr *peer,
 		      const struct request *request, size_t bytes)
 {
 	static const uint8_t zeros[HUGE_BYTES];
-	union sockaddr_any to;
+	union wf_sockaddr to;
 	struct iovec parts[2] = {
 		{ .iov_base = (void *)request, .iov_len = sizeof(*request) },
 		{ .iov_base = (void *)zeros, .iov_len = bytes - sizeof(*request) },
 	};
 	struct msghdr message = { .msg_name = &to,
-				  .msg_namelen = to_sockaddr(peer, &to),
+				  .msg_namelen = wf_sockaddr_set(&to, peer, 0),
 				  .msg_iov = parts,
 				  .msg_iovlen = 2 };
 	int r = 0;
@@ -232,7 +208,7 @@ static int take_error(const struct wf_echo *echo, struct sock_extended_err *ret_
 		      struct icmphdr *ret_header, struct wf_addr *ret_peer)
 {
 	const struct family *family = family_of(echo);
-	union sockaddr_any peer;
+	union wf_sockaddr peer;
 	union {
 		struct cmsghdr align;
 		uint8_t bytes[512];
@@ -256,7 +232,7 @@ static int take_error(const struct wf_echo *echo, struct sock_extended_err *ret_
 	     item = CMSG_NXTHDR(&message, item))
 		if (item->cmsg_level == family->level && item->cmsg_type == family->error_option)
 			memcpy(ret_error, CMSG_DATA(item), sizeof(*ret_error));
-	*ret_peer = from_sockaddr(&peer);
+	*ret_peer = wf_sockaddr_addr(&peer);
 	return 0;
 }
 
@@ -290,7 +266,7 @@ uint32_t wf_echo_device_mtu(struct wf_echo *echo, const struct wf_addr *peer)
 static int take_answer(const struct wf_echo *echo, struct wf_echo_news *ret_news)
 {
 	uint8_t bytes[60 + sizeof(struct request)];
-	union sockaddr_any from;
+	union wf_sockaddr from;
 	socklen_t from_len = sizeof(from);
 	struct request answer;
 	size_t skip = 0;
@@ -310,7 +286,7 @@ static int take_answer(const struct wf_echo *echo, struct wf_echo_news *ret_news
 	    memcmp(answer.cookie, echo->cookie, sizeof(answer.cookie)) != 0)
 		return -EAGAIN;
 	*ret_news = (struct wf_echo_news){ .what = WF_ECHO_ANSWER,
-					   .peer = from_sockaddr(&from),
+					   .peer = wf_sockaddr_addr(&from),
 					   .seq = ntohs(answer.header.un.echo.sequence),
 					   .tag = answer.tag };
 	return 1;

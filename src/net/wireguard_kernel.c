@@ -8,6 +8,7 @@
 #include <time.h>
 
 #include "base/mem.h"
+#include "base/sockaddr.h"
 #include "net/net_priv.h"
 #include "net/wireguard_priv.h"
 
@@ -184,18 +185,11 @@ int wf_wg_kernel_read(struct wf_net *net, const char *name, struct wf_wg_state *
 
 static void put_endpoint(struct wf_netlink_batch *batch, const struct wf_wg_peer *peer)
 {
-	struct sockaddr_in four = { .sin_family = AF_INET, .sin_port = htons(peer->port) };
-	struct sockaddr_in6 six = { .sin6_family = AF_INET6, .sin6_port = htons(peer->port) };
+	union wf_sockaddr at;
+	socklen_t len = wf_sockaddr_set(&at, &peer->endpoint, peer->port);
 
-	if (wf_addr_is_zero(&peer->endpoint))
-		return;
-	if (wf_addr_is_ip4(&peer->endpoint)) {
-		four.sin_addr.s_addr = wf_addr_to_ip4(&peer->endpoint);
-		wf_netlink_put(batch, WGPEER_A_ENDPOINT, &four, sizeof(four));
-		return;
-	}
-	memcpy(&six.sin6_addr, peer->endpoint.bytes, sizeof(six.sin6_addr));
-	wf_netlink_put(batch, WGPEER_A_ENDPOINT, &six, sizeof(six));
+	if (!wf_addr_is_zero(&peer->endpoint))
+		wf_netlink_put(batch, WGPEER_A_ENDPOINT, &at, len);
 }
 
 /* Addresses of one message: its attributes say their length in 16 bits. */
