@@ -93,6 +93,20 @@ static __always_inline int wf_may_be_plain(__u32 from, __u32 number,
 	return own && own->flags & WF_NET_ROUTED;
 }
 
+/* Where on the segment that both are on a packet goes to a node as it is; NULL: there is no such way. */
+static __always_inline const struct wf_addr *wf_near_hop(const struct wf_ctx *ctx,
+							 const struct wf_node_value *node)
+{
+	const struct wf_addr *next = &node->underlay;
+
+	if (!node->ifindex)
+		return NULL;
+	if (!wf_ctx_is_ip6(ctx) || next->halves[0])
+		return next;
+	next = &node->next_hop;
+	return next->halves[0] ? next : NULL;
+}
+
 /*
  * Sends to a node over the segment that both are on, as the packet is: its time to live too, for a
  * network is one link to its containers. The action; 0: there is no such way. A function of its own:
@@ -101,17 +115,11 @@ static __always_inline int wf_may_be_plain(__u32 from, __u32 number,
 WF_GLOBAL int wf_to_near(struct wf_ctx *ctx, __u32 from, __u32 number)
 {
 	const struct wf_node_value *node = wf_map_node(number);
-	const struct wf_addr *next;
+	const struct wf_addr *next = node ? wf_near_hop(ctx, node) : NULL;
 	struct wf_hop hop = {};
 
-	if (!node || !node->ifindex)
+	if (!next)
 		return 0;
-	next = &node->underlay;
-	if (wf_ctx_is_ip6(ctx) && !next->halves[0]) {
-		next = &node->next_hop;
-		if (!next->halves[0])
-			return 0;
-	}
 	wf_hop_set(&hop, node->ifindex, next);
 	wf_traffic_count(from, WF_SLOT_NOBODY, wf_ctx_len(ctx));
 	wf_ctx_set_mark(ctx, WF_MARK_NEAR);

@@ -12,11 +12,6 @@
 #include "overlay.h"
 #include "reject.h"
 
-/* What the ways add: VXLAN over IPv4 and IPv6, and WireGuard around the latter. */
-#define WF_VXLAN_BYTES_IP4     50
-#define WF_VXLAN_BYTES_IP6     70
-#define WF_WIREGUARD_BYTES_IP4 60
-#define WF_WIREGUARD_BYTES_IP6 80
 /* WireGuard fills up what it carries to a multiple of this. */
 #define WF_WIREGUARD_PAD 16
 
@@ -46,8 +41,7 @@ static __always_inline __u32 wf_way_carries(const struct wf_ctx *ctx, __u32 from
 		return self && wf_is_bound(from, network, self, remote) ? mtu
 									: mtu - WF_VXLAN_BYTES_IP6;
 	}
-	if (node->ifindex && wf_may_be_plain(from, remote->network, network) &&
-	    (!wf_ctx_is_ip6(ctx) || is_ip6 || node->next_hop.halves[0]))
+	if (wf_may_be_plain(from, remote->network, network) && wf_near_hop(ctx, node))
 		return mtu;
 	return mtu - (is_ip6 ? WF_VXLAN_BYTES_IP6 : WF_VXLAN_BYTES_IP4);
 }

@@ -14,12 +14,6 @@
 
 WF_LOG_MODULE(encrypt);
 
-/* WireGuard: outer IP header, UDP, its own header and its tag. */
-#define WIREGUARD_BYTES_IP4 (20 + 8 + 16 + 16)
-#define WIREGUARD_BYTES_IP6 (40 + 8 + 16 + 16)
-/* What gets outer headers first, which are always IPv6, has room for them: it is fragmented outside. */
-#define OVERLAY_BYTES (14 + 8 + 8 + 40)
-
 #define RETRY_MS    1000
 #define STARTING_MS 20
 #define KEEPALIVE_S 5
@@ -31,7 +25,7 @@ static bool is_ip4(const struct wf_control *control)
 
 uint32_t wf_ctl_encrypt_bytes(const struct wf_control *control)
 {
-	return is_ip4(control) ? WIREGUARD_BYTES_IP4 : WIREGUARD_BYTES_IP6;
+	return is_ip4(control) ? WF_WIREGUARD_BYTES_IP4 : WF_WIREGUARD_BYTES_IP6;
 }
 
 char *wf_ctl_tunnel_name(uint32_t digit, char buf[16])
@@ -213,7 +207,9 @@ static int sync_device(struct wf_control *control, struct ctl_tunnel *tunnel, bo
 		.name = wf_ctl_tunnel_name(tunnel->digit, name),
 		.run_dir = control->config.run_dir,
 		.port = tunnel->public.port,
-		.mtu = wf_ctl_default_mtu(control) - wf_ctl_encrypt_bytes(control) + OVERLAY_BYTES,
+		/* what gets outer headers first has room for them: it is fragmented outside */
+		.mtu = wf_ctl_default_mtu(control) - wf_ctl_encrypt_bytes(control) +
+		       WF_VXLAN_BYTES_IP6,
 		.address = wf_node_tunnel_address(&tunnel->public),
 	};
 	/* with the next key everybody is greeted: who answers knows it */

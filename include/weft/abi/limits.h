@@ -145,6 +145,13 @@
 /* Outer addresses that frames are taken from. */
 #define WF_MAX_MEMBERS ((1 + WF_MAX_TUNNELS) * WF_MAX_NODES)
 
+/* What ways between nodes add to a packet: inner Ethernet, VXLAN, UDP and the outer IP header. */
+#define WF_VXLAN_BYTES_IP4 (14 + 8 + 8 + 20)
+#define WF_VXLAN_BYTES_IP6 (14 + 8 + 8 + 40)
+/* The same of WireGuard: outer headers, its own and its tag. Outer headers inside are of IPv6. */
+#define WF_WIREGUARD_BYTES_IP4 (20 + 8 + 16 + 16)
+#define WF_WIREGUARD_BYTES_IP6 (40 + 8 + 16 + 16)
+
 /* Priority and handle of weft's filters on uplinks, beside those of others. */
 #define WF_UPLINK_PRIORITY 0x7746
 
