@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Beside other nodes: what is committed, the overlay's device, starting and stopping. */
 #include <errno.h>
+#include <linux/ethtool.h>
 #include <string.h>
 
 #include "base/log.h"
@@ -11,10 +12,6 @@
 #include "net/uplink.h"
 
 WF_LOG_MODULE(cluster);
-
-/* Outer Ethernet is inside: inner Ethernet, VXLAN, UDP and the outer IP header. */
-#define OVERLAY_BYTES_IP4 (14 + 8 + 8 + 20)
-#define OVERLAY_BYTES_IP6 (14 + 8 + 8 + 40)
 
 bool wf_ctl_is_shared(const struct wf_control *control)
 {
@@ -35,7 +32,7 @@ int wf_ctl_commit(struct wf_control *control, const struct wf_store_write *write
 
 uint32_t wf_ctl_overlay_bytes(const struct wf_control *control)
 {
-	return wf_addr_is_ip4(&control->config.node_ip) ? OVERLAY_BYTES_IP4 : OVERLAY_BYTES_IP6;
+	return wf_addr_is_ip4(&control->config.node_ip) ? WF_VXLAN_BYTES_IP4 : WF_VXLAN_BYTES_IP6;
 }
 
 /*
@@ -47,9 +44,7 @@ static bool by_programs(struct wf_control *control, bool *ret_ipsec, bool *ret_s
 	struct wf_err fault = WF_ERR_INIT;
 
 	/* programs cannot finish a checksum that no device below can be trusted with */
-	*ret_sums = true;
-	(void)wf_net_checksums_get(control->net, WF_NET_OVERLAY_DEVICE, ret_sums, NULL);
-
+	*ret_sums = wf_net_offload_get(control->net, WF_NET_OVERLAY_DEVICE, ETHTOOL_GTXCSUM) != 0;
 	if (wf_net_ipsec_present(control->net, ret_ipsec, &fault) < 0) {
 		wf_log_warning_rl("taken for a host with IPsec", "error=\"%s\"", fault.message);
 		*ret_ipsec = true;

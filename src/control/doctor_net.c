@@ -2,17 +2,14 @@
 /* The doctor's checks of the host's network: MTUs, forwarding and its settings, offloads, hooks. */
 #include <errno.h>
 #include <linux/ethtool.h>
-#include <linux/sockios.h>
-#include <net/if.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/ioctl.h>
-#include <sys/socket.h>
 
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "control/doctor_priv.h"
+#include "net/offload.h"
 
 #define IPV4   "/proc/sys/net/ipv4/"
 #define IPV6   "/proc/sys/net/ipv6/"
@@ -219,27 +216,15 @@ static const struct {
 	{ ETHTOOL_GGRO, "GRO", "gro" },
 };
 
-/* 1 on, 0 off, negative: the device does not say. */
-static int get_offload(int fd, const char *device, uint32_t command)
-{
-	struct ethtool_value value = { .cmd = command };
-	struct ifreq request = { .ifr_data = (void *)&value };
-
-	if (wf_str_copy(request.ifr_name, sizeof(request.ifr_name), device) < 0)
-		return -EINVAL;
-	return ioctl(fd, SIOCETHTOOL, &request) < 0 ? -errno : value.data != 0;
-}
-
 static void check_offloads(struct doctor *doctor, const struct doctor_check *check,
 			   struct doctor_result *result)
 {
-	_cleanup_close_ int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	_cleanup_str_ struct wf_str off = WF_STR_INIT, keys = WF_STR_INIT;
 	const char *device = doctor->links.device;
 	size_t told = 0;
 
 	for (size_t i = 0; *device && i < WF_ARRAY_LEN(offloads); i++) {
-		int value = get_offload(fd, device, offloads[i].command);
+		int value = wf_net_offload_get(NULL, device, offloads[i].command);
 
 		told += value >= 0;
 		if (value != 0)

@@ -158,13 +158,12 @@ int wf_net_way_find(struct wf_net *net, const struct wf_addr *addr, struct wf_ne
 	return 0;
 }
 
-int wf_net_checksums_get(struct wf_net *net, const char *device, bool *ret_offloaded,
-			 struct wf_err *err)
+int wf_net_offload_get(struct wf_net *net, const char *device, uint32_t command)
 {
 	(void)device;
-	PASS(-EIO, err);
-	*ret_offloaded = !net->sums_by_kernel;
-	return 0;
+	(void)command;
+	PASS(-EIO, NULL);
+	return !net->sums_by_kernel;
 }
 
 int wf_net_ipsec_present(struct wf_net *net, bool *ret_present, struct wf_err *err)
