@@ -5,8 +5,10 @@
 
 #include "base/json.h"
 
-/* A new reference to what a text says; NULL: it is not plain, not JSON, of more
- * than max_nodes values, or there was no memory. */
+/*
+ * A new reference to what a text says; NULL: it is not plain, not JSON, of more than max_nodes values,
+ * or there was no memory.
+ */
 json_t *wf_json_read_plain(const char *text, size_t len, size_t max_nodes);
 
 #endif

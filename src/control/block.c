@@ -31,10 +31,9 @@ WF_LOG_MODULE(block);
 /* Names of blocks in the store: NETWORK/ADDRESS/LENGTH. */
 typedef char block_name[WF_NAME_BYTES + WF_ADDR_TEXT];
 
-static char *name_of(const struct ctl_network *network, const struct ctl_block *block,
-		     block_name name)
+static char *name_of(const struct ctl_network *network, const char *cidr, block_name name)
 {
-	(void)snprintf(name, sizeof(block_name), "%s/%s", network->spec.meta.name, block->cidr);
+	(void)snprintf(name, sizeof(block_name), "%s/%s", network->spec.meta.name, cidr);
 	return name;
 }
 
@@ -102,7 +101,6 @@ static int put(struct wf_control *control, struct ctl_network *network,
 int wf_ctl_block_learn(struct wf_control *control, const json_t *document, struct wf_err *err)
 {
 	const json_t *spec = json_object_get(document, "spec");
-	const json_t *meta = json_object_get(document, "metadata");
 	struct ctl_network *network =
 		wf_ctl_network_find(control, wf_json_str(spec, "network", ""));
 	const char *cidr = wf_json_str(spec, "cidr", ""), *node = wf_json_str(spec, "node", "");
@@ -113,8 +111,7 @@ int wf_ctl_block_learn(struct wf_control *control, const json_t *document, struc
 	if (wf_prefix_parse(cidr, &prefix) < 0 || !*node)
 		return wf_fail(err, -EINVAL, "a block of network %s is none: %s of node \"%s\"",
 			       network->spec.meta.name, cidr, node);
-	if (put(control, network, &prefix, node,
-		strtoull(wf_json_str(meta, "resourceVersion", "0"), NULL, 10)) < 0)
+	if (put(control, network, &prefix, node, wf_meta_revision(document)) < 0)
 		return wf_fail(err, -ENOMEM, "out of memory for block %s", cidr);
 	return 0;
 }
@@ -172,12 +169,11 @@ static int commit_claim(struct wf_control *control, struct ctl_network *network,
 	_cleanup_json_ json_t *document = NULL;
 	struct wf_store_write write = { .op = WF_STORE_PUT,
 					.kind = CTL_KIND_IP_BLOCK,
-					.name = name,
+					.name = name_of(network, wf_prefix_format(prefix, cidr),
+							name),
 					.expected = WF_STORE_ABSENT };
 	int r;
 
-	(void)snprintf(name, sizeof(name), "%s/%s", network->spec.meta.name,
-		       wf_prefix_format(prefix, cidr));
 	document =
 		json_pack("{s:s, s:s, s:{s:s}, s:{s:s, s:s, s:s}}", "apiVersion", WF_API_VERSION,
 			  "kind", CTL_KIND_IP_BLOCK, "metadata", "name", name, "spec", "network",
@@ -204,8 +200,7 @@ static int note_taken(struct wf_control *control, struct ctl_network *network,
 	char cidr[WF_ADDR_TEXT];
 	block_name name;
 
-	(void)snprintf(name, sizeof(name), "%s/%s", network->spec.meta.name,
-		       wf_prefix_format(prefix, cidr));
+	(void)name_of(network, wf_prefix_format(prefix, cidr), name);
 	if (wf_store_get(control->store, CTL_KIND_IP_BLOCK, name, &document, NULL) == 0 &&
 	    wf_ctl_block_learn(control, document, NULL) == 0)
 		return 0;
@@ -331,7 +326,7 @@ static bool is_gone(struct wf_control *control, const struct ctl_network *networ
 	block_name name;
 
 	return !*block->node &&
-	       wf_store_get(control->store, CTL_KIND_IP_BLOCK, name_of(network, block, name),
+	       wf_store_get(control->store, CTL_KIND_IP_BLOCK, name_of(network, block->cidr, name),
 			    &document, NULL) == -ENOENT;
 }
 
@@ -341,7 +336,7 @@ static int release(struct wf_control *control, struct ctl_network *network, stru
 	block_name name;
 	const struct wf_store_write write = { .op = WF_STORE_DELETE,
 					      .kind = CTL_KIND_IP_BLOCK,
-					      .name = name_of(network, block, name),
+					      .name = name_of(network, block->cidr, name),
 					      .expected = block->revision };
 	int r = wf_ctl_commit(control, &write, 1, WF_STORE_DURABLE, err);
 

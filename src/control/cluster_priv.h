@@ -296,10 +296,10 @@ void wf_ctl_remote_drop(struct wf_control *control, const char *name);
 struct ctl_remote *wf_ctl_remote_walk(const struct wf_control *control, size_t *at);
 /* Told to policies at the start, as members are. */
 int wf_ctl_remotes_judge(struct wf_control *control, struct wf_err *err);
-/* Into the datapath's tables, and out of them what is in no document. */
-/* One of them, after something that the datapath shall know of it has changed. */
+/* Into the datapath's tables, but for addresses that are noted to be right there. */
 int wf_ctl_remote_program(struct wf_control *control, const struct ctl_remote *remote,
 			  struct wf_err *err);
+/* The same of all of them, and out of the tables what is in no document. */
 int wf_ctl_remotes_program(struct wf_control *control, struct wf_err *err);
 /* The endpoint of another node that has an address; NULL: none. */
 struct ctl_remote *wf_ctl_remote_by_address(struct wf_control *control, const struct wf_addr *addr);
@@ -322,9 +322,13 @@ uint64_t wf_ctl_crowd_network_hash(const char *network);
 
 /* Most writes that an endpoint's addresses come to. */
 #define CTL_LEASE_WRITES WF_MAX_ENDPOINT_ADDRESSES
+/* Names of leases in the store: NETWORK/ADDRESS. */
+typedef char ctl_lease_name[WF_NAME_BYTES + WF_ADDR_TEXT];
+/* Returns name. */
+char *wf_ctl_lease_name(const char *network, const struct wf_addr *addr, ctl_lease_name name);
 /* What these writes point to. */
 struct ctl_leases {
-	char names[WF_MAX_ENDPOINT_ADDRESSES][WF_NAME_BYTES + WF_ADDR_TEXT];
+	ctl_lease_name names[WF_MAX_ENDPOINT_ADDRESSES];
 	json_t *documents[WF_MAX_ENDPOINT_ADDRESSES]; /* owned */
 };
 void wf_ctl_leases_done(struct ctl_leases *leases);

@@ -91,7 +91,7 @@ static bool next_place(const struct wf_control *control, const struct wf_pool *p
 static int commit(struct wf_control *control, const struct wf_node_host *host, bool is_end,
 		  struct wf_err *err)
 {
-	char name[WF_NAME_BYTES + WF_ADDR_TEXT], text[WF_ADDR_TEXT];
+	ctl_lease_name name;
 	_cleanup_json_ json_t *self = wf_ctl_node_document(control), *lease = NULL;
 	struct wf_store_write writes[] = {
 		{ .op = WF_STORE_PUT,
@@ -107,8 +107,7 @@ static int commit(struct wf_control *control, const struct wf_node_host *host, b
 	size_t count = WF_ARRAY_LEN(writes);
 	int r;
 
-	(void)snprintf(name, sizeof(name), "%s/%s", host->network,
-		       wf_addr_format(&host->addr, text));
+	(void)wf_ctl_lease_name(host->network, &host->addr, name);
 	lease = is_end ? NULL
 		       : wf_ctl_lease_document(name, host->network, NULL,
 					       control->config.node_name);

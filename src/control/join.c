@@ -6,7 +6,6 @@
  */
 #include <errno.h>
 #include <poll.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/json.h"
@@ -81,7 +80,7 @@ static int check_claims(struct wf_control *control, struct claims *claims, struc
 {
 	for (size_t i = 0; i < CLAIM_COUNT; i++) {
 		_cleanup_json_ json_t *claim = NULL;
-		const json_t *spec, *meta;
+		const json_t *spec;
 		int r = wf_store_get(control->store, claims->kinds[i], claims->names[i], &claim,
 				     NULL);
 
@@ -91,10 +90,9 @@ static int check_claims(struct wf_control *control, struct claims *claims, struc
 		if (r < 0)
 			return wf_fail(err, r, "cannot read who has this node's name and address");
 		spec = json_object_get(claim, "spec");
-		meta = json_object_get(claim, "metadata");
 		if (!is_own_claim(control, claims, spec))
 			return fail_claimed(control, i, spec, err);
-		claims->seen[i] = strtoull(wf_json_str(meta, "resourceVersion", "0"), NULL, 10);
+		claims->seen[i] = wf_meta_revision(claim);
 	}
 	return 0;
 }

@@ -198,11 +198,9 @@ static void check_order(struct wf_control *control, uint64_t revision)
 static uint64_t revision_of(struct wf_control *control, const json_t *endpoint)
 {
 	const char *name = wf_json_str(json_object_get(endpoint, "spec"), "network", "");
-	const char *revision =
-		wf_json_str(json_object_get(endpoint, "metadata"), "resourceVersion", "0");
 	const struct ctl_network *network = wf_ctl_network_find(control, name);
 
-	return network && wf_ctl_is_overlay(network) ? strtoull(revision, NULL, 10) : 0;
+	return network && wf_ctl_is_overlay(network) ? wf_meta_revision(endpoint) : 0;
 }
 
 bool wf_control_when_known(struct wf_control *control, const json_t *endpoint,

@@ -19,6 +19,14 @@ void wf_ctl_leases_done(struct ctl_leases *leases)
 		json_decref(leases->documents[i]);
 }
 
+char *wf_ctl_lease_name(const char *network, const struct wf_addr *addr, ctl_lease_name name)
+{
+	char text[WF_ADDR_TEXT];
+
+	(void)snprintf(name, sizeof(ctl_lease_name), "%s/%s", network, wf_addr_format(addr, text));
+	return name;
+}
+
 json_t *wf_ctl_lease_document(const char *name, const char *network, const char *endpoint,
 			      const char *node)
 {
@@ -37,16 +45,14 @@ int wf_ctl_lease_writes(struct wf_control *control, const struct wf_endpoint *sp
 			struct ctl_leases *leases, struct wf_store_write *writes, size_t *ret_count)
 {
 	const struct ctl_network *network = wf_ctl_network_find(control, spec->network);
-	char text[WF_ADDR_TEXT];
 
 	*ret_count = 0;
 	if (!wf_ctl_is_shared(control) || !network || !wf_ctl_is_overlay(network))
 		return 0;
 	for (size_t i = 0; i < spec->address_count; i++) {
-		char *name = leases->names[i];
+		const char *name = wf_ctl_lease_name(spec->network, &spec->addresses[i].prefix.addr,
+						     leases->names[i]);
 
-		(void)snprintf(name, sizeof(leases->names[i]), "%s/%s", spec->network,
-			       wf_addr_format(&spec->addresses[i].prefix.addr, text));
 		if (!is_end) {
 			leases->documents[i] = wf_ctl_lease_document(name, spec->network,
 								     spec->meta.name, spec->node);

@@ -187,7 +187,7 @@ struct part {
 	struct ctl_remote *remotes[AT_ONCE];
 	size_t remote_count;
 	struct wf_store_write writes[AT_ONCE];
-	char leases[AT_ONCE][WF_NAME_BYTES + WF_ADDR_TEXT];
+	ctl_lease_name leases[AT_ONCE];
 	size_t write_count;
 };
 
@@ -201,8 +201,6 @@ static void add_delete(struct part *part, const char *kind, const char *name)
 /* False: it does not fit in any more. */
 static bool add_remote(struct part *part, struct ctl_remote *remote)
 {
-	char text[WF_ADDR_TEXT];
-
 	_Static_assert(AT_ONCE >= 1 + WF_MAX_ENDPOINT_ADDRESSES, "one fits in");
 	if (part->write_count + 1 + remote->addr_count > AT_ONCE)
 		return false;
@@ -211,9 +209,8 @@ static bool add_remote(struct part *part, struct ctl_remote *remote)
 	for (size_t i = 0; i < remote->addr_count; i++) {
 		char *name = part->leases[part->write_count];
 
-		(void)snprintf(name, sizeof(part->leases[0]), "%s/%s", remote->crowd->network,
-			       wf_addr_format(&remote->addrs[i].addr, text));
-		add_delete(part, CTL_KIND_ADDRESS_LEASE, name);
+		add_delete(part, CTL_KIND_ADDRESS_LEASE,
+			   wf_ctl_lease_name(remote->crowd->network, &remote->addrs[i].addr, name));
 	}
 	return true;
 }
@@ -245,14 +242,12 @@ static int release_one(struct wf_control *control, const struct ctl_remote *remo
 static int release_part(struct wf_control *control, struct part *part, struct wf_err *err)
 {
 	int r = wf_ctl_commit(control, part->writes, part->write_count, WF_STORE_DURABLE, err);
-	size_t done = 0;
 
-	if (r == -ENOENT)
+	if (r == -ENOENT) {
 		r = 0;
-	else
-		done = r == 0 ? part->remote_count : 0;
-	for (; r == 0 && done < part->remote_count; done++)
-		r = release_one(control, part->remotes[done], err);
+		for (size_t i = 0; r == 0 && i < part->remote_count; i++)
+			r = release_one(control, part->remotes[i], err);
+	}
 	for (size_t i = 0; r == 0 && i < part->remote_count; i++)
 		wf_ctl_remote_drop(control, part->remotes[i]->name);
 	return r;

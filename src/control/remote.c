@@ -158,22 +158,19 @@ static bool value_of(struct wf_control *control, const struct ctl_remote *remote
 	return network;
 }
 
-static int program(struct wf_control *control, const struct ctl_remote *remote, struct wf_err *err)
-{
-	struct wf_remote_value value;
-	int r = 0;
-
-	if (!value_of(control, remote, &value))
-		return 0;
-	for (size_t i = 0; r == 0 && i < remote->addr_count; i++)
-		r = wf_dp_remote_set(control->dp, &remote->addrs[i].addr, &value, err);
-	return r;
-}
-
 int wf_ctl_remote_program(struct wf_control *control, const struct ctl_remote *remote,
 			  struct wf_err *err)
 {
-	return program(control, remote, err);
+	uint32_t all = (1U << remote->addr_count) - 1;
+	struct wf_remote_value value;
+	int r = 0;
+
+	if (remote->right == all || !value_of(control, remote, &value))
+		return 0;
+	for (size_t i = 0; r == 0 && i < remote->addr_count; i++)
+		if (!(remote->right & 1U << i))
+			r = wf_dp_remote_set(control->dp, &remote->addrs[i].addr, &value, err);
+	return r;
 }
 
 /* Nobody here gives the addresses out. What is taken already stays with whom it is. */
@@ -253,7 +250,8 @@ static void unlist(struct wf_control *control, struct ctl_remote *remote)
 static void withdraw(struct wf_control *control, const struct wf_addr *addr)
 {
 	const struct ctl_remote *heir = wf_ctl_remote_by_address(control, addr);
-	int r = heir ? program(control, heir, NULL) : wf_dp_remote_clear(control->dp, addr);
+	int r = heir ? wf_ctl_remote_program(control, heir, NULL)
+		     : wf_dp_remote_clear(control->dp, addr);
 
 	if (heir)
 		hold(control, heir, true);
@@ -307,7 +305,7 @@ static int replace(struct wf_control *control, struct ctl_remote *remote, struct
 		return 0;
 	r = judge(control, remote, err);
 	if (r == 0)
-		r = program(control, remote, err);
+		r = wf_ctl_remote_program(control, remote, err);
 	if (r == 0)
 		wf_ctl_bind(control, remote);
 	wf_ctl_lb_touch_remote(control, remote);
@@ -408,58 +406,18 @@ static void compare(const struct wf_addr *addr, const struct wf_remote_value *va
 		comparison->result = wf_dp_remote_clear(control->dp, addr);
 }
 
-/* Addresses that are to be written, some at a time. */
-struct writing {
-	struct wf_control *control;
-	struct wf_addr addrs[WF_DP_REMOTES_AT_ONCE];
-	struct wf_remote_value values[WF_DP_REMOTES_AT_ONCE];
-	uint32_t count;
-};
-
-static int write_out(struct writing *writing, struct wf_err *err)
-{
-	uint32_t count = writing->count;
-
-	writing->count = 0;
-	return wf_dp_remotes_set(writing->control->dp, writing->addrs, writing->values, count, err);
-}
-
-/* But for addresses that are noted to be right. */
-static int write_remote(struct writing *writing, const struct ctl_remote *remote,
-			struct wf_err *err)
-{
-	uint32_t all = (1U << remote->addr_count) - 1;
-	struct wf_remote_value value;
-	int r = 0;
-
-	if (remote->right == all || !value_of(writing->control, remote, &value))
-		return 0;
-	for (size_t i = 0; r == 0 && i < remote->addr_count; i++) {
-		if (remote->right & 1U << i)
-			continue;
-		writing->addrs[writing->count] = remote->addrs[i].addr;
-		writing->values[writing->count++] = value;
-		if (writing->count == WF_DP_REMOTES_AT_ONCE)
-			r = write_out(writing, err);
-	}
-	return r;
-}
-
 int wf_ctl_remotes_program(struct wf_control *control, struct wf_err *err)
 {
 	struct comparison comparison = { .control = control };
-	struct writing writing = { .control = control };
 	int r = wf_dp_remote_visit(control->dp, compare, &comparison, err);
 	struct ctl_remote *remote;
 	size_t at = 0;
 
 	while ((remote = wf_ctl_remote_walk(control, &at))) {
 		if (r == 0)
-			r = write_remote(&writing, remote, err);
+			r = wf_ctl_remote_program(control, remote, err);
 		remote->right = 0;
 	}
-	if (r == 0)
-		r = write_out(&writing, err);
 	if (r == 0)
 		r = wf_ctl_node_hosts_program(control, err);
 	return r < 0 ? r : comparison.result;

@@ -26,10 +26,7 @@ int wf_ctl_turn_begin(struct wf_control *control, struct ctl_turn *turn, struct 
 		if (r < 0 && r != -ENOENT)
 			return wf_fail(err, r, "cannot read the index of kind %s", kinds[i]);
 		if (r == 0)
-			turn->seen[i] =
-				(uint64_t)strtoull(wf_json_str(json_object_get(index, "metadata"),
-							       "resourceVersion", "0"),
-						   NULL, 10);
+			turn->seen[i] = wf_meta_revision(index);
 	}
 	return 0;
 }

@@ -240,8 +240,10 @@ int wf_dp_map_check(int fd, const struct wf_dp_map_spec *spec, const struct wf_d
 
 /* load.c */
 
-/* Loads the embedded object against the maps that are pinned, and pins what is new; XDP's program
- * waits. */
+/*
+ * Loads the embedded object against the maps that are pinned, and pins what is new; XDP's program
+ * waits.
+ */
 int wf_dp_load(struct wf_dp *dp, struct wf_err *err);
 /* Loads and pins a program that waits until it is wanted (XDP's); does nothing when it is there. */
 int wf_dp_load_late(struct wf_dp *dp, enum wf_dp_pinned program, struct wf_err *err);

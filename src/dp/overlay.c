@@ -137,26 +137,6 @@ int wf_dp_remote_set(struct wf_dp *dp, const struct wf_addr *addr,
 		       : r;
 }
 
-int wf_dp_remotes_set(struct wf_dp *dp, const struct wf_addr *addrs,
-		      const struct wf_remote_value *values, uint32_t count, struct wf_err *err)
-{
-	struct wf_addr_key keys[WF_DP_REMOTES_AT_ONCE];
-	uint32_t done = count;
-	int r = 0;
-
-	if (count > WF_DP_REMOTES_AT_ONCE)
-		return wf_fail(err, -EINVAL, "too many at once");
-	for (uint32_t i = 0; i < count; i++)
-		keys[i] = key_of(&addrs[i]);
-	if (!count ||
-	    bpf_map_update_batch(dp->map_fds[WF_DP_MAP_REMOTES], keys, values, &done, NULL) == 0)
-		return 0;
-	/* each for itself: it says what is wrong with which */
-	for (uint32_t i = 0; r == 0 && i < count; i++)
-		r = wf_dp_remote_set(dp, &addrs[i], &values[i], err);
-	return r;
-}
-
 int wf_dp_remote_clear(struct wf_dp *dp, const struct wf_addr *addr)
 {
 	struct wf_addr_key key = key_of(addr);

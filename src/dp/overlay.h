@@ -41,10 +41,6 @@ int wf_dp_member_get(struct wf_dp *dp, const struct wf_addr *underlay, uint32_t 
 /* An address of another node's endpoint. -ENOSPC: the table is full, the message says the limit. */
 int wf_dp_remote_set(struct wf_dp *dp, const struct wf_addr *addr,
 		     const struct wf_remote_value *value, struct wf_err *err);
-/* The same of up to WF_DP_REMOTES_AT_ONCE of them, for less; after a failure some may be set. */
-#define WF_DP_REMOTES_AT_ONCE 256
-int wf_dp_remotes_set(struct wf_dp *dp, const struct wf_addr *addrs,
-		      const struct wf_remote_value *values, uint32_t count, struct wf_err *err);
 /* Clearing what is not there is fine. */
 int wf_dp_remote_clear(struct wf_dp *dp, const struct wf_addr *addr);
 

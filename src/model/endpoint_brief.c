@@ -143,6 +143,20 @@ static bool read_object(struct scan *scan, const struct member *members, size_t 
 	return take(scan, '}');
 }
 
+/* Whatever is between two brackets, apart by commas. */
+static bool read_each(struct scan *scan, char open, char close, read_fn read)
+{
+	if (!take(scan, open))
+		return false;
+	if (take(scan, close))
+		return true;
+	do
+		if (!read(scan))
+			return false;
+	while (take(scan, ','));
+	return take(scan, close);
+}
+
 /* ---- metadata ----------------------------------------------------------------------------- */
 
 static bool read_name(struct scan *scan)
@@ -165,15 +179,7 @@ static bool read_label(struct scan *scan)
 
 static bool read_labels(struct scan *scan)
 {
-	if (!take(scan, '{'))
-		return false;
-	if (take(scan, '}'))
-		return true;
-	do
-		if (!read_label(scan))
-			return false;
-	while (take(scan, ','));
-	return take(scan, '}');
+	return read_each(scan, '{', '}', read_label);
 }
 
 static bool read_metadata(struct scan *scan)
@@ -246,15 +252,7 @@ static bool read_address(struct scan *scan)
 
 static bool read_addresses(struct scan *scan)
 {
-	if (!take(scan, '['))
-		return false;
-	if (take(scan, ']'))
-		return true;
-	do
-		if (!read_address(scan))
-			return false;
-	while (take(scan, ','));
-	return take(scan, ']');
+	return read_each(scan, '[', ']', read_address);
 }
 
 static bool read_phase(struct scan *scan)

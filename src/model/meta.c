@@ -71,6 +71,13 @@ static int read_version(const json_t *metadata, uint64_t *ret_version, struct wf
 	return 0;
 }
 
+uint64_t wf_meta_revision(const json_t *document)
+{
+	const json_t *metadata = json_object_get(document, "metadata");
+
+	return strtoull(wf_json_str(metadata, "resourceVersion", "0"), NULL, 10);
+}
+
 static int read_created(const json_t *metadata, int64_t *ret_created_s, struct wf_err *err)
 {
 	const char *text = wf_json_str(metadata, "creationTimestamp", "");

@@ -34,6 +34,9 @@ void wf_meta_done(struct wf_meta *meta);
 /* Reads "metadata" of a document. The document passed wf_document_check(). */
 int wf_meta_from_json(struct wf_meta *meta, const json_t *document, struct wf_err *err);
 
+/* The revision that a document from the store shows; 0: none. */
+uint64_t wf_meta_revision(const json_t *document);
+
 /* Whether name can be an object's; path names the field in the error. 0 or -EINVAL. */
 int wf_meta_check_name(const char *name, const char *path, struct wf_err *err);
 

@@ -129,18 +129,6 @@ int wf_dp_remote_set(struct wf_dp *dp, const struct wf_addr *addr,
 	return 0;
 }
 
-int wf_dp_remotes_set(struct wf_dp *dp, const struct wf_addr *addrs,
-		      const struct wf_remote_value *values, uint32_t count, struct wf_err *err)
-{
-	int r = 0;
-
-	if (count > WF_DP_REMOTES_AT_ONCE)
-		abort();
-	for (uint32_t i = 0; r == 0 && i < count; i++)
-		r = wf_dp_remote_set(dp, &addrs[i], &values[i], err);
-	return r;
-}
-
 int wf_dp_remote_clear(struct wf_dp *dp, const struct wf_addr *addr)
 {
 	struct remote *remote = find(dp, addr);
