@@ -80,7 +80,8 @@ mutants: ## break a copy of the tree in one place after another: does a test see
 conformance: build ## the CNI specification's rules against weft-cni (root)
 	@tools/deps build test
 	@WEFT_BUILD=$(abspath $(BUILD)) \
-		$(PYTHON) -m pytest -p no:cacheprovider tests/e2e/test_cni_spec.py tests/e2e/test_cni_reference.py
+		$(PYTHON) -m pytest -p no:cacheprovider tests/e2e/test_cni_spec.py tests/e2e/test_cni_refusals.py \
+		tests/e2e/test_cni_reference.py
 
 clean: ## remove build directories
 	rm -rf $(BUILD) $(ASAN_BUILD) $(FUZZ_BUILD)

@@ -29,7 +29,8 @@ def pytest_runtest_makereport(item, call):
     if report.when == "call":
         item.failed = report.failed
     if report.when == "call" and report.failed:
-        for node in getattr(item, "nodes", []):
+        kept = item.funcargs.get("kept_node")
+        for node in [*getattr(item, "nodes", []), *([kept] if kept else [])]:
             report.sections.append((f"log of weftd on {node.name}", node.log_text()[-8000:]))
 
 

@@ -4,19 +4,19 @@
       web -- [ node a ] ---- wire, on which the test listens ---- [ node b ] -- db
 """
 import base64
-import contextlib
 import os
 import shutil
 import signal
 import socket
 import stat
-import threading
 import time
 
 import pytest
 
 from lib.answer import Answerer, Session, ask_tcp, try_tcp, try_udp
-from lib.cluster import Underlay, listed, wait_known
+from lib.cluster import Underlay, wait_known
+from lib.encryption import (MARKER, PORT, V4, V6, Inside, Shouter, Tap, encryption, ends, lay,
+                            programs, wait_on)
 from lib.netns import wait_until
 from lib.node import ApiError
 from lib.service import bound
@@ -27,143 +27,11 @@ pytestmark = [
     pytest.mark.skipif(not shutil.which("wireguard-go"), reason="wireguard-go is not installed"),
 ]
 
-V4, V6 = "10.50.0.0/24", "fd50::/64"
-MARKER = b"weft-clear-text-marker"
-PORT = 9999
-SO_RCVBUFFORCE = 33
-
-
-class Tap:
-    """Everything that passes the wire, and how much of it has the marker in it."""
-
-    def __init__(self, ns, device="wire"):
-        ns.run(f"ip link set {device} promisc on")
-        self.socket = ns.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(3))
-        self.socket.bind((device, 3))
-        self.socket.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, 32 << 20)
-        self.socket.settimeout(0.1)
-        self.frames = self.clear = self.wireguard = 0
-        self.stopped = False
-        self.thread = threading.Thread(target=self.read, daemon=True)
-        self.thread.start()
-
-    def read(self):
-        while not self.stopped:
-            try:
-                frame = self.socket.recv(65536)
-            except TimeoutError:
-                continue
-            self.frames += 1
-            self.clear += MARKER in frame
-            self.wireguard += is_wireguard(frame)
-
-    def close(self):
-        self.stopped = True
-        self.thread.join(5)
-        self.socket.close()
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.close()
-
-
-def is_wireguard(frame):
-    """UDP over IPv4 to one of the two ports of WireGuard."""
-    return (frame[12:14] == b"\x08\x00" and frame[23] == 17 and
-            int.from_bytes(frame[36:38], "big") in (51820, 51821))
-
-
-class Shouter:
-    """Sends the marker from a container, all the time, whatever becomes of it."""
-
-    def __init__(self, ns, *addresses):
-        self.targets = [(self.open(ns, address), address) for address in addresses]
-        self.stopped = False
-        self.sent = 0
-        self.thread = threading.Thread(target=self.run, daemon=True)
-        self.thread.start()
-
-    @staticmethod
-    def open(ns, address):
-        return ns.socket(socket.AF_INET6 if ":" in address else socket.AF_INET,
-                         socket.SOCK_DGRAM)
-
-    def run(self):
-        while not self.stopped:
-            for sock, address in self.targets:
-                try:
-                    sock.sendto(MARKER * 4, (address, PORT))
-                    self.sent += 1
-                except OSError:
-                    pass
-            time.sleep(0.002)
-
-    def close(self):
-        self.stopped = True
-        self.thread.join(5)
-        for sock, _ in self.targets:
-            sock.close()
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.close()
-
-
-def lay(cluster, name, v4, v6, **spec):
-    """An overlay network, known on every node."""
-    cluster.network(name, driver="overlay", subnets=[{"cidr": v4}, {"cidr": v6}], **spec)
-
-
-def encryption(node, name=None):
-    """What a node says of its own encryption, or of another node's."""
-    return listed(node, name or node.name).get("encryption", {})
-
-
-def wait_on(cluster):
-    """Every node has its device and knows the keys of the others."""
-    for node in cluster.nodes:
-        wait_until(lambda n=node: encryption(n).get("state") == "on", 10, 0.02,
-                   f"{node.name} encrypts")
-        for other in cluster.nodes:
-            if other is not node:
-                wait_until(lambda n=node, o=other: encryption(n, o.name).get("publicKey"), 10, 0.02,
-                           f"{node.name} knows the key of {other.name}")
-
-
-def ends(cluster, network):
-    """A container on each of two nodes, which know each other: (namespace, IPv4, IPv6) twice."""
-    made = []
-    for node, name in zip(cluster.nodes, (f"web-{network}", f"db-{network}")):
-        ns, v4, endpoint = node.container(network, name=name)
-        made.append((ns, v4, node.address_of(endpoint, 6)))
-    for node, name in zip(cluster.nodes, (f"db-{network}", f"web-{network}")):
-        wait_known(node, name, network)
-    return made
-
-
 @pytest.fixture
 def pair(cluster):
     lay(cluster, "over", V4, V6, encryption="wireguard")
     wait_on(cluster)
     return ends(cluster, "over")
-
-
-def programs(node):
-    """Process ids of wireguard-go in a node's namespace."""
-    found = []
-    own = os.stat(node.host.path).st_ino
-    for entry in os.listdir("/proc"):
-        try:
-            if (entry.isdigit() and os.stat(f"/proc/{entry}/ns/net").st_ino == own and
-                    open(f"/proc/{entry}/comm", encoding="ascii").read().strip() == "wireguard-go"):
-                found.append(int(entry))
-        except OSError:
-            continue
-    return found
 
 
 @pytest.mark.parametrize("cluster", [(Underlay.join,) * 2, (Underlay.join6,) * 2], indirect=True,
@@ -215,35 +83,6 @@ def test_hosts_reach_containers_and_nobody_reads_it(cluster, pair):
             assert asks.recv(100) == MARKER
         time.sleep(0.2)
         assert tap.wireguard >= 40 and tap.clear == 0
-
-
-class Inside:
-    """What a node puts into WireGuard: packets with the marker as they are, and in outer headers."""
-
-    def __init__(self, node):
-        self.node = node
-
-    def open(self):
-        tap = self.node.host.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(3))
-        tap.bind(("weft-wg0", 3))
-        tap.settimeout(0.1)
-        return tap
-
-    def count(self, sender, address, wanted=5):
-        """(as they are, in outer headers) of some packets from a container to an address."""
-        target = socket.inet_pton(socket.AF_INET6 if ":" in address else socket.AF_INET, address)
-        bare = outer = 0
-        with self.open() as tap, Shouter(sender, address):
-            deadline = time.monotonic() + 10
-            while bare + outer < wanted and time.monotonic() < deadline:
-                with contextlib.suppress(TimeoutError):
-                    packet = tap.recv(65536)
-                    if MARKER not in packet or target not in packet:
-                        continue
-                    is_outer = packet[0] >> 4 == 6 and packet[8:14] == b"\xfd\x77\x65\x66\x74\0"
-                    outer += is_outer
-                    bare += not is_outer
-        return bare, outer
 
 
 def peers(node):
@@ -551,164 +390,6 @@ def test_forged_frames_are_refused(cluster, pair):
             with pytest.raises(TimeoutError):
                 sealed.recv(100)
             assert b.drops(reason) == before + 1, reason
-
-
-class Stream:
-    """Numbered packets from one container to another; which of them did not come."""
-
-    def __init__(self, sender, receiver, address, every=0.001):
-        self.every = every
-        self.sink = receiver.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self.sink.bind((address, PORT + 1))
-        self.sink.settimeout(0.2)
-        self.sink.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, 8 << 20)
-        self.source = sender.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self.source.connect((address, PORT + 1))
-        self.sent, self.seen, self.stopped = 0, set(), False
-        self.threads = [threading.Thread(target=run, daemon=True)
-                        for run in (self.receive, self.send)]
-        for thread in self.threads:
-            thread.start()
-
-    def send(self):
-        while not self.stopped:
-            with contextlib.suppress(OSError):
-                self.source.send(self.sent.to_bytes(4, "big") + MARKER)
-            self.sent += 1
-            time.sleep(self.every)
-
-    def receive(self):
-        while True:
-            try:
-                self.seen.add(int.from_bytes(self.sink.recv(100)[:4], "big"))
-            except TimeoutError:
-                if self.stopped:
-                    return
-
-    def finish(self):
-        """The numbers that are missing."""
-        self.stopped = True
-        for thread in reversed(self.threads):
-            thread.join(5)
-        self.source.close()
-        self.sink.close()
-        return [number for number in range(self.sent) if number not in self.seen]
-
-
-def rotated(node, before):
-    now = encryption(node)
-    return now.get("state") == "on" and now["publicKey"] != before
-
-
-def test_key_is_changed_without_loss(cluster, pair):
-    """First of one node, then of both at the same time."""
-    a, b = cluster.nodes
-    (web, web4, _), (db, db4, _) = pair
-    assert web.ping(db4)
-    # the meter sees what is lost
-    control = Stream(web, db, db4)
-    time.sleep(0.3)
-    cluster.underlay.cut(b)
-    time.sleep(0.1)
-    cluster.underlay.cut(b, False)
-    wait_until(lambda: web.ping(db4), 10, 0.05, "traffic")
-    assert control.finish()
-    streams = [Stream(web, db, db4), Stream(db, web, web4)]
-    with Tap(cluster.underlay.ns) as tap:
-        for nodes in ((a,), (a, b)):
-            before = {node.name: encryption(node)["publicKey"] for node in nodes}
-            for node in nodes:
-                node.weft("node", "rotate-key")
-            for node in nodes:
-                wait_until(lambda n=node: rotated(n, before[n.name]), 60, 0.2,
-                           f"{node.name} has another key")
-        assert tap.clear == 0
-    for stream in streams:
-        lost = stream.finish()
-        assert stream.sent > 10000 and not lost, (len(lost), stream.sent, lost[:10])
-    for node in (a, b):
-        wait_until(lambda n=node: len(programs(n)) == 1, 5, 0.02, "the former program is gone")
-        assert len((node.state_dir / "wireguard.keys").read_text().splitlines()) == 1
-    # with outer headers until everybody must have heard of the new key; a's has the first name again
-    bare, outer = Inside(a).count(web, db4)
-    assert outer >= 5 and bare == 0
-    keys = a.state_dir / "wireguard.keys"
-    fields = keys.read_text().split()
-    assert len(fields) == 5
-    a.stop_daemon()
-    keys.write_text(" ".join(fields[:4] + [str(int(fields[4]) - 300)]) + "\n")
-    cluster.start(a)
-    wait_until(lambda: Inside(a).count(web, db4)[0] >= 5, 10, 0.05, "packets as they are")
-    for node in (a, b):
-        assert stat.S_IMODE((node.state_dir / "wireguard.keys").stat().st_mode) == 0o600
-
-
-def test_key_change_goes_on_after_a_restart(cluster, pair):
-    a, b = cluster.nodes
-    (web, *_), (_, db4, _) = pair
-    assert web.ping(db4)
-    before = encryption(a)["publicKey"]
-    a.weft("node", "rotate-key")
-    wait_until(lambda: encryption(a)["state"] == "changing key", 5, 0.01, "it has begun")
-    with pytest.raises(ApiError) as refused:
-        a.api("POST", "/v1/nodes/rotate-key")
-    assert refused.value.code == "EBUSY"
-    a.kill_daemon()
-    assert web.ping(db4)
-    cluster.start(a)
-    assert web.ping(db4)
-    wait_until(lambda: rotated(a, before), 60, 0.2, "another key")
-    assert web.ping(db4)
-    wait_until(lambda: len(programs(a)) == 1, 5, 0.02, "the former program is gone")
-
-
-def test_key_is_changed_by_age(cluster, pair):
-    a, b = cluster.nodes
-    (web, *_), (_, db4, _) = pair
-    assert web.ping(db4)
-    before = encryption(a)["publicKey"]
-    a.stop_daemon()
-    cluster.start(a, "--encryption-rotate", "2s")
-    wait_until(lambda: encryption(a).get("publicKey") not in (None, before), 40, 0.2,
-               "another key")
-    assert web.ping(db4)
-
-
-def test_an_unanswered_key_is_not_used(cluster, pair):
-    """Where the second port is closed the first key stays, and traffic goes on."""
-    a, b = cluster.nodes
-    (web, *_), (_, db4, _) = pair
-    assert web.ping(db4)
-    b.run("nft add table inet shut")
-    b.run("nft add chain inet shut in { type filter hook input priority 0 ; }")
-    b.run("nft add chain inet shut out { type filter hook output priority 0 ; }")
-    b.run("nft add rule inet shut in udp sport 51821 drop")
-    b.run("nft add rule inet shut out udp dport 51821 drop")
-    before = encryption(a)["publicKey"]
-    a.weft("node", "rotate-key")
-    for _ in range(15):
-        time.sleep(1)
-        assert web.ping(db4)
-    assert encryption(a)["publicKey"] == before
-    b.run("nft delete table inet shut")
-    wait_until(lambda: rotated(a, before), 60, 0.2, "another key")
-    assert web.ping(db4)
-
-
-def test_a_port_that_is_taken_stops_no_traffic(cluster, pair):
-    a, _ = cluster.nodes
-    (web, *_), (_, db4, _) = pair
-    assert web.ping(db4)
-    before = encryption(a)["publicKey"]
-    with bound(a.host, 4, socket.SOCK_DGRAM, 51821):
-        a.weft("node", "rotate-key")
-        for _ in range(8):
-            time.sleep(1)
-            assert web.ping(db4)
-        assert encryption(a)["publicKey"] == before
-        assert encryption(a)["state"] == "changing key"
-    wait_until(lambda: rotated(a, before), 60, 0.2, "another key")
-    assert web.ping(db4)
 
 
 def test_cleanup_takes_all_of_it(cluster, pair):
