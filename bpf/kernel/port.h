@@ -18,14 +18,27 @@
 
 #define wf_ctx __sk_buff
 
+/*
+ * Pointers into the packet. The kernel offers them as numbers of 32 bits; were the compiler to load
+ * them it might copy them as such, and the verifier would take them for numbers from there on.
+ */
+#define WF_CTX_POINTER(ctx, field)                                                       \
+	({                                                                               \
+		void *pointer;                                                           \
+		asm volatile("%0 = *(u32 *)(%1 + %2)"                                    \
+			     : "=r"(pointer)                                             \
+			     : "r"(ctx), "i"(__builtin_offsetof(struct wf_ctx, field))); \
+		pointer;                                                                 \
+	})
+
 static __always_inline void *wf_ctx_data(const struct wf_ctx *ctx)
 {
-	return (void *)(long)ctx->data;
+	return WF_CTX_POINTER(ctx, data);
 }
 
 static __always_inline void *wf_ctx_end(const struct wf_ctx *ctx)
 {
-	return (void *)(long)ctx->data_end;
+	return WF_CTX_POINTER(ctx, data_end);
 }
 
 static __always_inline __u32 wf_ctx_len(const struct wf_ctx *ctx)

@@ -76,12 +76,13 @@ static __always_inline int wf_conn_is_spent(const struct wf_conn_state *state,
 }
 
 /* Takes a record for new use if it may be taken. 1 or 0. */
-static __always_inline int wf_conn_seize(const struct wf_conn_state *state, __u32 index)
+WF_GLOBAL int wf_conn_seize(__u32 index)
 {
+	const struct wf_conn_state *state = wf_map_conn_state();
 	struct wf_conn *conn = index ? wf_map_conn(index) : NULL;
 	__u32 guard, now = wf_conn_now();
 
-	if (!conn)
+	if (!conn || !state)
 		return 0;
 	guard = wf_read32(&conn->guard);
 	wf_barrier();
@@ -111,7 +112,7 @@ static long wf_conn_probe_step(__u32 i, void *data)
 	}
 	*index = i % WF_CONN_PROBE_RUN ? *index + 1 : wf_random32();
 	*index &= state->max - 1;
-	return wf_conn_seize(state, *index);
+	return wf_conn_seize(*index) != 0;
 }
 
 /* Looks for a record whose time is over; 0: none found. */
@@ -132,11 +133,11 @@ WF_GLOBAL int wf_conn_take(void)
 	if (!state)
 		return 0;
 	for (int i = 0; i < WF_CONN_POPS && wf_conn_free_pop(&index) == 0; i++)
-		if (wf_conn_seize(state, index))
+		if (wf_conn_seize(index))
 			return index;
 	if (wf_read32(&state->high) < state->max) {
 		index = wf_atomic_add32(&state->high, 1);
-		if (index < state->max && wf_conn_seize(state, index))
+		if (index < state->max && wf_conn_seize(index))
 			return index;
 	}
 	return wf_conn_probe();

@@ -23,14 +23,13 @@ struct wf_conn_hit {
 };
 
 /* A reference with the right tag: copies the record if it is the tuple's. 1 or 0. */
-static __always_inline int wf_conn_read(__u32 ref, const struct wf_tuple *tuple,
-					struct wf_conn_hit *ret_hit)
+WF_GLOBAL int wf_conn_read(__u32 ref, const struct wf_tuple *tuple, struct wf_conn_hit *ret_hit)
 {
 	__u32 index = ref & WF_CONN_REF_INDEX, dir = ref >> WF_CONN_REF_DIR & 1, guard;
 	const struct wf_conn *conn = wf_map_conn(index);
 	const struct wf_tuple *other;
 
-	if (!conn)
+	if (!conn || !tuple || !ret_hit)
 		return 0;
 	guard = wf_read32(&conn->guard);
 	wf_barrier();
@@ -101,12 +100,12 @@ static __always_inline int wf_conn_find(const struct wf_tuple *tuple, struct wf_
 }
 
 /* Whether a reference leads to an equal tuple: 0, or the record's stand. */
-static __always_inline __u32 wf_conn_stand_of(__u32 ref, const struct wf_tuple *tuple)
+WF_GLOBAL int wf_conn_stand_of(__u32 ref, const struct wf_tuple *tuple)
 {
 	const struct wf_conn *conn = wf_map_conn(ref & WF_CONN_REF_INDEX);
 	__u32 guard, again, stand;
 
-	if (!conn)
+	if (!conn || !tuple)
 		return 0;
 	guard = wf_read32(&conn->guard);
 	wf_barrier();

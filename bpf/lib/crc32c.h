@@ -14,16 +14,19 @@
 
 #define WF_CRC32C_POLYNOMIAL 0x82f63b78
 
-/* Product of two polynomials modulo that of CRC32c. No branches: the verifier sees one path. */
+/*
+ * Product of two polynomials modulo that of CRC32c. No branches, and no masks made of a sign, for
+ * which the verifier thinks in branches as well: it sees one path.
+ */
 WF_GLOBAL __u32 wf_crc32c_multiply(__u32 a, __u32 b)
 {
 	__u32 product = 0;
 
 	WF_NO_UNROLL
 	for (__u32 i = 0; i < 32; i++) {
-		product ^= b & -(a >> 31);
+		product ^= b * (a >> 31);
 		a <<= 1;
-		b = (b >> 1) ^ (WF_CRC32C_POLYNOMIAL & -(b & 1));
+		b = (b >> 1) ^ (WF_CRC32C_POLYNOMIAL * (b & 1));
 	}
 	return product;
 }

@@ -85,17 +85,19 @@ static __always_inline __u32 wf_event_peer(const struct wf_event *event)
  * with IPv6 extension headers shows the first of them as its protocol: walking them once more
  * would double what the verifier has to look at.
  */
-static __always_inline void wf_event_fill(struct wf_ctx *ctx, struct wf_event *event)
+WF_GLOBAL int wf_event_fill(struct wf_ctx *ctx, struct wf_event *event)
 {
 	struct wf_ip ip = {};
 	struct wf_cursor cursor;
 	struct ethhdr *eth;
 	int proto;
 
+	if (!event)
+		return 0;
 	wf_cursor_start(ctx, &cursor);
 	proto = wf_parse_eth(&cursor, &eth);
 	if (proto < 0)
-		return;
+		return 0;
 	event->ethertype = bpf_htons(proto);
 	/* a parser that fails has filled in the addresses, or nothing */
 	if (proto == ETH_P_IP)
@@ -103,12 +105,13 @@ static __always_inline void wf_event_fill(struct wf_ctx *ctx, struct wf_event *e
 	else if (proto == ETH_P_IPV6)
 		(void)wf_parse_ipv6_header(ctx, &cursor, &ip);
 	if (!ip.version)
-		return;
+		return 0;
 	event->src = ip.src;
 	event->dst = ip.dst;
 	event->proto = ip.proto;
 	event->peer_slot = wf_event_peer(event);
 	wf_event_fill_l4(ctx, &ip, event);
+	return 0;
 }
 
 /* Of two ends that change the destination is told: a service's backend matters more. */
@@ -183,7 +186,7 @@ WF_GLOBAL int wf_observe_note(struct wf_ctx *ctx, const struct wf_note *note,
 	event.reason = note->reason;
 	event.verdict = note->reason ? WF_POLICY_DENY : WF_POLICY_ALLOW;
 	event.hook = note->hook;
-	wf_event_fill(ctx, &event);
+	(void)wf_event_fill(ctx, &event);
 	if (to)
 		wf_event_translate(&event, to);
 	if (answer)

@@ -127,13 +127,14 @@ static __always_inline int wf_flow_quoted_ip6(struct wf_ctx *ctx, const struct w
  * An ICMP error: fills in the tuple of the packet inside, turned round. 0 or -NAT_UNRELATED. An
  * error that goes to somebody else than the sender of that packet is not believed.
  */
-static __noinline int wf_flow_read_error(struct wf_ctx *ctx, const struct wf_ip *ip,
-					 struct wf_flow *flow)
+WF_GLOBAL int wf_flow_read_error(struct wf_ctx *ctx, const struct wf_ip *ip, struct wf_flow *flow)
 {
 	struct wf_tuple *tuple = &flow->tuple;
 	struct wf_l4 l4;
 	int r;
 
+	if (!ip || !flow)
+		return -WF_REASON_INTERNAL_ERROR;
 	flow->error_ip = ip->l4 + WF_ICMP_BYTES;
 	r = ip->version == 4 ? wf_flow_quoted_ip4(ctx, ip, flow)
 			     : wf_flow_quoted_ip6(ctx, ip, flow);
@@ -222,11 +223,15 @@ static __always_inline int wf_held_any(const struct wf_fragment_key *key)
 }
 
 /* A first fragment: its ports are those of the later ones, too. */
-static __noinline int wf_flow_keep_ports(const struct wf_ip *ip, struct wf_flow *flow)
+WF_GLOBAL int wf_flow_keep_ports(const struct wf_ip *ip, struct wf_flow *flow)
 {
-	struct wf_fragment_value value = { flow->tuple.sport, flow->tuple.dport, wf_now_tick() };
+	struct wf_fragment_value value = { .tick = wf_now_tick() };
 	struct wf_fragment_key key;
 
+	if (!ip || !flow)
+		return -WF_REASON_INTERNAL_ERROR;
+	value.sport = flow->tuple.sport;
+	value.dport = flow->tuple.dport;
 	wf_fragment_key(ip, flow, &key);
 	wf_map_fragment_set(&key, &value);
 	flow->turn = wf_held_any(&key) ? WF_TURN_FREES : WF_TURN_NONE;
@@ -234,11 +239,13 @@ static __noinline int wf_flow_keep_ports(const struct wf_ip *ip, struct wf_flow 
 }
 
 /* A later fragment: 0, or -NAT_FRAGMENT when the first one was not seen. */
-static __noinline int wf_flow_recall_ports(const struct wf_ip *ip, struct wf_flow *flow)
+WF_GLOBAL int wf_flow_recall_ports(const struct wf_ip *ip, struct wf_flow *flow)
 {
 	struct wf_fragment_value *value;
 	struct wf_fragment_key key;
 
+	if (!ip || !flow)
+		return -WF_REASON_INTERNAL_ERROR;
 	wf_fragment_key(ip, flow, &key);
 	value = wf_fragment_find(&key);
 	if (!value) {

@@ -36,15 +36,15 @@ static __always_inline void wf_judge_nat_question(struct wf_work *work, __u32 se
  * Judges a packet of the translated connection in hit, before or after it was changed: 0 or
  * -reason. Slots of this packet's ends, WF_SLOT_NOBODY: not of this node. work->answer says more.
  */
-static __noinline int wf_judge_nat(struct wf_ctx *ctx, struct wf_work *work, __u32 sender,
-				   __u32 receiver)
+WF_GLOBAL int wf_judge_nat(struct wf_ctx *ctx, struct wf_work *work, __u32 sender, __u32 receiver)
 {
 	struct wf_config_value *config = wf_map_config();
-	int steady = wf_flow_is_steady(&work->flow), r;
 	__u32 revision;
+	int steady, r;
 
-	if (!config)
+	if (!config || !work)
 		return -WF_REASON_INTERNAL_ERROR;
+	steady = wf_flow_is_steady(&work->flow);
 	/* guard 0: it is about to begin */
 	if (steady && work->hit.guard &&
 	    wf_verdict_holds(config, &work->flow.tuple, sender, receiver))
@@ -59,16 +59,18 @@ static __noinline int wf_judge_nat(struct wf_ctx *ctx, struct wf_work *work, __u
 		wf_policy_count(&work->answer, wf_ctx_len(ctx));
 	if (r == 0 && steady)
 		wf_verdict_keep(&work->flow.tuple, sender, receiver, revision);
-	if (r == 0 && !work->hit.guard && work->answer.verdict == WF_POLICY_AUDIT &&
-	    config->observe & WF_OBSERVE_DROPS) {
-		const struct wf_subject subject = { .slot = work->slot,
-						    .hook = work->hook,
-						    .to = &work->hit.to,
-						    .answer = &work->answer };
-
-		(void)wf_observe(ctx, &subject, 0, WF_EVENT_AUDIT);
-	}
 	return r;
+}
+
+/* A connection is about to begin that policies would not let pass were they not in audit. */
+static __always_inline void wf_judge_nat_audit(struct wf_ctx *ctx, struct wf_work *work)
+{
+	const struct wf_subject subject = {
+		.slot = work->slot, .hook = work->hook, .to = &work->hit.to, .answer = &work->answer
+	};
+
+	if (!work->guard.is_traced && wf_observes(WF_OBSERVE_DROPS))
+		(void)wf_observe(ctx, &subject, 0, WF_EVENT_AUDIT);
 }
 
 /* The same, if policies are about either end. */
@@ -77,10 +79,14 @@ static __always_inline int wf_judge_translated(struct wf_ctx *ctx, struct wf_wor
 {
 	const struct wf_ep_value *from = wf_map_endpoint(sender), *to = wf_map_endpoint(receiver);
 	__u32 flags = (from ? from->flags : 0) | (to ? to->flags : 0);
+	int r;
 
 	if (wf_likely(!(flags & WF_EP_GUARDED)) && !work->guard.is_traced)
 		return 0;
-	return wf_judge_nat(ctx, work, sender, receiver);
+	r = wf_judge_nat(ctx, work, sender, receiver);
+	if (r == 0 && !work->hit.guard && work->answer.verdict == WF_POLICY_AUDIT)
+		wf_judge_nat_audit(ctx, work);
+	return r;
 }
 
 /* Tells where a packet that is asked about would go; it ends here. */

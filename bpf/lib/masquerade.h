@@ -42,9 +42,13 @@ static __always_inline int wf_port_is_offered(const struct wf_tuple *reply)
 }
 
 /* Whether answers with this tuple would reach nobody else. */
-static __always_inline int wf_port_is_free(struct wf_ctx *ctx, const struct wf_tuple *reply)
+WF_GLOBAL int wf_port_is_free(struct wf_ctx *ctx, const struct wf_tuple *reply)
 {
-	struct wf_tuple other = *reply;
+	struct wf_tuple other;
+
+	if (!reply)
+		return 0;
+	other = *reply;
 
 	/* behind the stack and before it, addresses of the host are the same */
 	other.site = reply->site == WF_SITE_EDGE ? WF_SITE_XDP : WF_SITE_EDGE;

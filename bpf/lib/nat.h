@@ -39,12 +39,15 @@ static __noinline __u32 wf_csum_diff(const __u32 *from, const __u32 *to, __u32 w
 	return wf_csum_fold(sum);
 }
 
+/* A word of anything. */
+typedef __u32 __attribute__((may_alias)) wf_word;
+
 /* The sum of words. */
-static __noinline __u32 wf_csum_words(const __u32 *words, __u32 count)
+static __always_inline __u32 wf_csum_words(const wf_word *words, __u32 count)
 {
 	__u64 sum = 0;
 
-	WF_NO_UNROLL
+	WF_UNROLL
 	for (__u32 i = 0; i < count; i++)
 		sum += words[i];
 	return wf_csum_fold(sum);

@@ -10,6 +10,7 @@
 #include "arp.h"
 #include "ipv6.h"
 #include "transport.h"
+#include "work.h"
 
 #define WF_IP6_HOP_LIMIT_OFFSET (ETH_HLEN + 7)
 
@@ -77,12 +78,16 @@ static __always_inline int wf_nd_is_own(const struct wf_ep_value *endpoint, __u3
 }
 
 /* Looks at the options: a source MAC must be the endpoint's, and absent when src is ::. */
-static __always_inline int wf_nd_check_options(struct wf_ctx *ctx, const struct wf_ip *ip,
-					       const struct wf_ep_value *endpoint)
+WF_GLOBAL int wf_nd_check_options(struct wf_ctx *ctx, const struct wf_ip *ip,
+				  const struct wf_ep_value *endpoint)
 {
-	int is_probe = !ip->src.halves[0];
-	__u32 offset = ip->l4 + sizeof(struct wf_nd);
+	__u32 offset;
+	int is_probe;
 
+	if (!ip || !endpoint)
+		return -WF_REASON_INTERNAL_ERROR;
+	offset = ip->l4 + sizeof(struct wf_nd);
+	is_probe = !ip->src.halves[0];
 	for (int i = 0; i < WF_ND_MAX_OPTIONS; i++) {
 		struct wf_nd_option option;
 
@@ -212,22 +217,16 @@ static __always_inline int wf_nd_advert(struct wf_ctx *ctx, const struct wf_ip *
 static __always_inline int wf_nd_message(struct wf_ctx *ctx, const struct wf_ep_value *endpoint,
 					 __u32 slot, const struct wf_net_value *network)
 {
-	struct wf_cursor cursor;
-	struct ethhdr *eth;
+	struct wf_ip ip = {};
 	struct wf_l4 l4;
-	struct wf_ip ip;
 	__u8 hop_limit;
-	int r;
+	int r = wf_work_parse(ctx, ETH_HLEN, &ip);
 
-	wf_cursor_start(ctx, &cursor);
-	if (wf_parse_eth(&cursor, &eth) != ETH_P_IPV6)
-		return -WF_REASON_MALFORMED_ND;
-	r = wf_parse_ipv6(ctx, &cursor, &ip);
 	if (r == 0)
 		r = wf_load_l4(ctx, &ip, &l4);
 	if (r < 0)
 		return r;
-	if (wf_ctx_load(ctx, WF_IP6_HOP_LIMIT_OFFSET, &hop_limit, 1) < 0)
+	if (ip.version != 6 || wf_ctx_load(ctx, WF_IP6_HOP_LIMIT_OFFSET, &hop_limit, 1) < 0)
 		return -WF_REASON_MALFORMED_ND;
 	if (l4.type == WF_ICMP6_NEIGHBOUR_ADVERT)
 		return wf_nd_advert(ctx, &ip, endpoint, slot);

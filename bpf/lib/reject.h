@@ -97,7 +97,7 @@ static __always_inline int wf_reject_store_ip4(struct wf_ctx *ctx, const struct 
 	};
 
 	header.check = wf_csum_apply(
-		0xffff, wf_csum_words((const __u32 *)&header, sizeof(header) / sizeof(__u32)));
+		0xffff, wf_csum_words((const wf_word *)&header, sizeof(header) / sizeof(__u32)));
 	return wf_ctx_store(ctx, ip->l3, &header, sizeof(header));
 }
 
@@ -126,10 +126,17 @@ static __always_inline int wf_reject_store_ip(struct wf_ctx *ctx, const struct w
 	return r < 0 ? -WF_REASON_INTERNAL_ERROR : 0;
 }
 
+/* The sum of an ICMP error, whose checksum is 0. */
+WF_GLOBAL __u32 wf_refusal_sum(const struct wf_icmp_refusal *refusal)
+{
+	return refusal ? wf_csum_words((const wf_word *)refusal, sizeof(*refusal) / sizeof(__u32))
+		       : 0;
+}
+
 /* The sum of the pseudo header; the marks in mapped addresses are 0 to a sum. */
 static __always_inline __u32 wf_reject_pseudo(const struct wf_ip *ip, __u32 proto, __u32 len)
 {
-	return wf_csum_fold((__u64)wf_csum_words((const __u32 *)ip, WF_PAIR_WORDS) +
+	return wf_csum_fold((__u64)wf_csum_words((const wf_word *)ip, WF_PAIR_WORDS) +
 			    bpf_htons(proto) + bpf_htons(len));
 }
 
@@ -197,7 +204,7 @@ static __always_inline int wf_reject_tcp(struct wf_ctx *ctx, const struct wf_ip 
 		return r;
 	if (wf_ctx_store(ctx, l4, &reset, sizeof(reset)) < 0 ||
 	    wf_csum_l4(ctx, check, 0,
-		       wf_csum_words((const __u32 *)&reset, sizeof(reset) / sizeof(__u32)),
+		       wf_csum_words((const wf_word *)&reset, sizeof(reset) / sizeof(__u32)),
 		       0) < 0 ||
 	    wf_csum_l4(ctx, check, 0, wf_reject_pseudo(ip, IPPROTO_TCP, sizeof(reset)),
 		       WF_CSUM_PSEUDO) < 0)
@@ -211,14 +218,18 @@ static __always_inline int wf_reject_tcp(struct wf_ctx *ctx, const struct wf_ip 
  * on this machine, and so is who gets this answer: it does not matter that the device's order to
  * add a checksum now points into the ICMP header.
  */
-static __always_inline int wf_reject_icmp(struct wf_ctx *ctx, const struct wf_ip *ip,
-					  const struct wf_reject_message *message)
+WF_GLOBAL int wf_reject_icmp(struct wf_ctx *ctx, const struct wf_ip *ip,
+			     const struct wf_reject_message *message)
 {
-	__u32 proto = ip->version == 4 ? IPPROTO_ICMP : IPPROTO_ICMPV6;
-	__u32 l4 = wf_reject_l4(ip), quote = ip->end - ip->l3, sum;
 	struct wf_icmp_refusal refusal = {};
+	__u32 proto, l4, quote, sum;
 	int r;
 
+	if (!ip || !message)
+		return -WF_REASON_INTERNAL_ERROR;
+	proto = ip->version == 4 ? IPPROTO_ICMP : IPPROTO_ICMPV6;
+	l4 = wf_reject_l4(ip);
+	quote = ip->end - ip->l3;
 	if (quote > WF_QUOTE_BYTES)
 		quote = WF_QUOTE_BYTES;
 	if (quote < sizeof(struct iphdr) || wf_ctx_load(ctx, ip->l3, refusal.quote, quote) < 0)
@@ -226,7 +237,7 @@ static __always_inline int wf_reject_icmp(struct wf_ctx *ctx, const struct wf_ip
 	refusal.type = message->type;
 	refusal.code = message->code;
 	refusal.rest = message->rest;
-	sum = wf_csum_words((const __u32 *)&refusal, sizeof(refusal) / sizeof(__u32));
+	sum = wf_refusal_sum(&refusal);
 	if (ip->version == 6)
 		sum += wf_reject_pseudo(ip, proto, WF_ICMP_BYTES + quote);
 	refusal.check = wf_csum_apply(0xffff, sum);

@@ -53,38 +53,48 @@ static __always_inline int wf_may_begin(const struct wf_flow *flow)
 	return (flow->tcp_flags & (WF_TCP_SYN | WF_CONN_TCP_ACK | WF_CONN_TCP_RST)) == WF_TCP_SYN;
 }
 
-/*
- * Adds the connection in `fresh`, or finds it when another CPU was faster. Where its reply would
- * look like that of another connection the client's port is changed. 0 or -reason.
- */
-WF_GLOBAL int wf_translate_begin(struct wf_conn_new *fresh, struct wf_conn_hit *ret_hit)
+/* A try of wf_translate_begin(): 0, -reason, or WF_CONN_TAKEN: try again. */
+WF_GLOBAL int wf_translate_try(struct wf_conn_new *fresh, struct wf_conn_hit *ret_hit)
 {
 	__u32 index = 0;
 	int r;
 
 	if (!fresh || !ret_hit)
 		return -WF_REASON_INTERNAL_ERROR;
+	/* a record whose two tuples are the same would not know its direction */
+	r = wf_tuple_same(&fresh->tuple[0], &fresh->tuple[1]) ? WF_CONN_TAKEN
+							      : wf_conn_add(fresh, &index);
+	if (r < 0)
+		return r;
+	if (r == 0) {
+		wf_work_hit(ret_hit, fresh, index);
+		return 0;
+	}
+	if (wf_conn_find(&fresh->tuple[WF_DIR_ORIGINAL], ret_hit)) {
+		/* one for policies alone began before there was a service */
+		if (!(ret_hit->flags & WF_CONN_POLICY))
+			return ret_hit->dir == WF_DIR_ORIGINAL ? 0 : -WF_REASON_NAT_NO_PORT;
+		wf_conn_remove(ret_hit->index);
+		return WF_CONN_TAKEN;
+	}
+	fresh->tuple[WF_DIR_REPLY].dport =
+		bpf_htons(WF_NAT_FIRST_PORT + wf_random32() % WF_NAT_PORTS);
+	return WF_CONN_TAKEN;
+}
+
+/*
+ * Adds the connection in `fresh`, or finds it when another CPU was faster. Where its reply would
+ * look like that of another connection the client's port is changed. 0 or -reason.
+ */
+static __always_inline int wf_translate_begin(struct wf_conn_new *fresh,
+					      struct wf_conn_hit *ret_hit)
+{
 	WF_NO_UNROLL
 	for (int i = 0; i < WF_TRANSLATE_TRIES; i++) {
-		/* a record whose two tuples are the same would not know its direction */
-		r = wf_tuple_same(&fresh->tuple[0], &fresh->tuple[1]) ? WF_CONN_TAKEN
-								      : wf_conn_add(fresh, &index);
-		if (r < 0)
+		int r = wf_translate_try(fresh, ret_hit);
+
+		if (r <= 0)
 			return r;
-		if (r == 0) {
-			wf_work_hit(ret_hit, fresh, index);
-			return 0;
-		}
-		if (wf_conn_find(&fresh->tuple[WF_DIR_ORIGINAL], ret_hit)) {
-			/* began before there was a service */
-			if (ret_hit->flags & WF_CONN_POLICY) {
-				wf_conn_remove(ret_hit->index);
-				continue;
-			}
-			return ret_hit->dir == WF_DIR_ORIGINAL ? 0 : -WF_REASON_NAT_NO_PORT;
-		}
-		fresh->tuple[WF_DIR_REPLY].dport =
-			bpf_htons(WF_NAT_FIRST_PORT + wf_random32() % WF_NAT_PORTS);
 	}
 	return -WF_REASON_NAT_NO_PORT;
 }

@@ -13,13 +13,18 @@
 #define wf_ctx xdp_md
 
 /* Functions that the verifier looks at once take one kind of context: here they have other names. */
-#define wf_nat_error    wf_xdp_nat_error
-#define wf_nat_packet   wf_xdp_nat_packet
-#define wf_reject       wf_xdp_reject
-#define wf_work_parse   wf_xdp_work_parse
-#define wf_flow_read    wf_xdp_flow_read
-#define wf_read_options wf_xdp_read_options
-#define wf_observe_note wf_xdp_observe_note
+#define wf_nat_error       wf_xdp_nat_error
+#define wf_nat_packet      wf_xdp_nat_packet
+#define wf_reject          wf_xdp_reject
+#define wf_work_parse      wf_xdp_work_parse
+#define wf_flow_read       wf_xdp_flow_read
+#define wf_read_options    wf_xdp_read_options
+#define wf_observe_note    wf_xdp_observe_note
+#define wf_event_fill      wf_xdp_event_fill
+#define wf_flow_read_error wf_xdp_flow_read_error
+#define wf_port_is_free    wf_xdp_port_is_free
+#define wf_judge_nat       wf_xdp_judge_nat
+#define wf_reject_icmp     wf_xdp_reject_icmp
 
 /* Headers end before this; an offset must have a bound for the verifier. */
 #define WF_XDP_MAX_OFFSET 0x3fff

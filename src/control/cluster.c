@@ -74,8 +74,10 @@ int wf_ctl_ingress_put(struct wf_control *control, uint32_t ifindex, enum wf_dp_
 		       struct wf_err *err)
 {
 	uint32_t ingress = 0, egress = 0;
-	int r = wf_net_uplink_get(control->net, ifindex, &ingress, &egress, err);
+	int r = wf_dp_program_want(control->dp, program, err);
 
+	if (r == 0)
+		r = wf_net_uplink_get(control->net, ifindex, &ingress, &egress, err);
 	if (r < 0 || ingress == wf_dp_program_id(control->dp, program))
 		return r;
 	return wf_net_uplink_attach(control->net, ifindex, wf_dp_program_fd(control->dp, program),

@@ -50,8 +50,8 @@ static int open_pins(struct wf_dp *dp, struct wf_err *err)
 	for (size_t i = 0; i < WF_DP_PINNED_COUNT; i++) {
 		int fd = wf_dp_pin_open(dp->prog_dir, wf_dp_program_specs[i].name);
 
-		if (fd == -ENOENT && i == WF_DP_PINNED_XDP)
-			continue; /* loaded when a device wants it */
+		if (fd == -ENOENT && wf_dp_program_specs[i].is_late)
+			continue; /* nobody has wanted it yet */
 		if (fd < 0)
 			return wf_fail(err, fd, "cannot open the pinned program %s: %s",
 				       wf_dp_program_specs[i].name, strerror(-fd));
@@ -81,18 +81,26 @@ static int adopt(struct wf_dp *dp, struct wf_err *err)
 	return r;
 }
 
+static int read_program_id(struct wf_dp *dp, size_t i, struct wf_err *err)
+{
+	struct bpf_prog_info info = {};
+	uint32_t bytes = sizeof(info);
+
+	if (bpf_obj_get_info_by_fd(dp->prog_fds[i], &info, &bytes) < 0)
+		return wf_fail(err, -errno, "cannot inspect program %s: %s",
+			       wf_dp_program_specs[i].name, strerror(errno));
+	dp->prog_ids[i] = info.id;
+	return 0;
+}
+
 static int read_program_ids(struct wf_dp *dp, struct wf_err *err)
 {
-	for (size_t i = 0; i < WF_DP_PROGRAM_COUNT; i++) {
-		struct bpf_prog_info info = {};
-		uint32_t bytes = sizeof(info);
+	int r = 0;
 
-		if (bpf_obj_get_info_by_fd(dp->prog_fds[i], &info, &bytes) < 0)
-			return wf_fail(err, -errno, "cannot inspect program %s: %s",
-				       wf_dp_program_specs[i].name, strerror(errno));
-		dp->prog_ids[i] = info.id;
-	}
-	return 0;
+	for (size_t i = 0; r == 0 && i < WF_DP_PROGRAM_COUNT; i++)
+		if (dp->prog_fds[i] >= 0)
+			r = read_program_id(dp, i, err);
+	return r;
 }
 
 static int allocate(struct wf_dp **ret_dp, struct wf_err *err)
@@ -182,6 +190,13 @@ void wf_dp_sizes(const struct wf_dp *dp, struct wf_dp_sizes *ret_sizes)
 bool wf_dp_adopted(const struct wf_dp *dp)
 {
 	return dp->adopted;
+}
+
+int wf_dp_program_want(struct wf_dp *dp, enum wf_dp_program program, struct wf_err *err)
+{
+	int r = wf_dp_load_late(dp, (enum wf_dp_pinned)program, err);
+
+	return r < 0 ? r : read_program_id(dp, program, err);
 }
 
 int wf_dp_program_fd(const struct wf_dp *dp, enum wf_dp_program program)

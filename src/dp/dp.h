@@ -52,6 +52,11 @@ void wf_dp_close(struct wf_dp **dp);
 /* Whether the pinned programs were of this build and taken over without loading. */
 bool wf_dp_adopted(const struct wf_dp *dp);
 
+/*
+ * Loads a program that only some hosts need (those of devices between nodes), unless it was wanted
+ * before; it stays. Errors as of wf_dp_open().
+ */
+int wf_dp_program_want(struct wf_dp *dp, enum wf_dp_program program, struct wf_err *err);
 /* Descriptor (owned by dp) and kernel id of a program, for the tc filters. */
 int wf_dp_program_fd(const struct wf_dp *dp, enum wf_dp_program program);
 uint32_t wf_dp_program_id(const struct wf_dp *dp, enum wf_dp_program program);

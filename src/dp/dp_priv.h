@@ -103,7 +103,8 @@ enum wf_dp_pinned {
 
 struct wf_dp_program_spec {
 	const char *name;
-	int stage; /* enum wf_stage, -1 for what is pinned */
+	int stage;    /* enum wf_stage, -1 for what is pinned */
+	bool is_late; /* pinned, but not loaded before it is wanted */
 };
 
 extern const struct wf_dp_map_spec wf_dp_map_specs[WF_DP_MAP_COUNT];
@@ -241,11 +242,11 @@ int wf_dp_map_check(int fd, const struct wf_dp_map_spec *spec, const struct wf_d
 /* load.c */
 
 /*
- * Loads the embedded object against the maps that are pinned, and pins what is new; XDP's program
- * waits.
+ * Loads the embedded object against the maps that are pinned, and pins what is new; late programs
+ * wait.
  */
 int wf_dp_load(struct wf_dp *dp, struct wf_err *err);
-/* Loads and pins a program that waits until it is wanted (XDP's); does nothing when it is there. */
+/* Loads and pins a late program; does nothing when it is there. */
 int wf_dp_load_late(struct wf_dp *dp, enum wf_dp_pinned program, struct wf_err *err);
 
 #endif

@@ -138,12 +138,6 @@ static int write_build(struct wf_dp *dp, uint64_t hash, struct wf_err *err)
 	return 0;
 }
 
-/* The verifier takes half a second for all programs: one that few need waits until it is wanted. */
-static bool is_late(size_t i)
-{
-	return i == WF_DP_PINNED_XDP;
-}
-
 /* A late program of an earlier build is none. */
 static void forget_program(struct wf_dp *dp, const struct wf_dp_program_spec *spec)
 {
@@ -185,7 +179,7 @@ static int place(struct wf_dp *dp, struct bpf_object *object, bool fresh, struct
 		r = wf_dp_conn_init(dp, fresh, err);
 	/* stages first: a filter never meets a stage older than itself that lacks a map */
 	for (size_t i = WF_DP_OBJECT_PROGRAMS; r == 0 && i-- > 0;)
-		if (is_late(i))
+		if (wf_dp_program_specs[i].is_late)
 			forget_program(dp, &wf_dp_program_specs[i]);
 		else
 			r = place_program(dp, object, i, err);
@@ -212,19 +206,22 @@ static int refused(const struct wf_dp *dp, int r, struct wf_err *err)
 		       wf_dp_log_text());
 }
 
-/* Which programs of the object are loaded: one, or all that are not late (ALL_BUT_LATE). */
+/*
+ * Which programs of the object are loaded: one, or all that are not late (ALL_BUT_LATE). The verifier
+ * takes a third of a second for all of them: what few hosts need waits until it is wanted.
+ */
 #define ALL_BUT_LATE WF_DP_OBJECT_PROGRAMS
 
 static int choose_programs(struct bpf_object *object, size_t chosen, struct wf_err *err)
 {
 	for (size_t i = 0; i < WF_DP_OBJECT_PROGRAMS; i++) {
-		const char *name = wf_dp_program_specs[i].name;
-		struct bpf_program *program = bpf_object__find_program_by_name(object, name);
+		const struct wf_dp_program_spec *spec = &wf_dp_program_specs[i];
+		struct bpf_program *program = bpf_object__find_program_by_name(object, spec->name);
 
 		if (!program)
-			return wf_fail(err, -ENOENT, "the object has no program %s", name);
-		(void)bpf_program__set_autoload(program,
-						chosen == ALL_BUT_LATE ? !is_late(i) : i == chosen);
+			return wf_fail(err, -ENOENT, "the object has no program %s", spec->name);
+		(void)bpf_program__set_autoload(program, chosen == ALL_BUT_LATE ? !spec->is_late
+										: i == chosen);
 	}
 	return 0;
 }

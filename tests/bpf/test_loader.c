@@ -110,6 +110,34 @@ static void second_open_adopts(void **state)
 		assert_int_equal(wf_dp_program_id(first, i), wf_dp_program_id(second, i));
 }
 
+static void late_program_waits_until_it_is_wanted(void **state)
+{
+	_cleanup_(wf_dp_close) struct wf_dp *dp = open_or_fail(), *second = NULL;
+	uint32_t id;
+
+	assert_int_equal(access(PROGS "/weft_from_overlay", F_OK), -1);
+	assert_int_equal(wf_dp_program_fd(dp, WF_DP_FROM_OVERLAY), -1);
+	assert_int_equal(wf_dp_program_want(dp, WF_DP_FROM_OVERLAY, NULL), 0);
+	assert_true(wf_dp_program_fd(dp, WF_DP_FROM_OVERLAY) >= 0);
+	id = wf_dp_program_id(dp, WF_DP_FROM_OVERLAY);
+	assert_true(id > 0);
+	assert_int_equal(access(PROGS "/weft_from_overlay", F_OK), 0);
+	assert_int_equal(access(PROGS "/weft_from_tunnel", F_OK), -1);
+	/* wanted once more, here and by who adopts it: the same one */
+	assert_int_equal(wf_dp_program_want(dp, WF_DP_FROM_OVERLAY, NULL), 0);
+	assert_int_equal(wf_dp_program_id(dp, WF_DP_FROM_OVERLAY), id);
+	second = open_or_fail();
+	assert_true(wf_dp_adopted(second));
+	assert_int_equal(wf_dp_program_id(second, WF_DP_FROM_OVERLAY), id);
+	wf_dp_close(&second);
+	/* that of an earlier build is none */
+	write_hash(read_hash() + 1);
+	second = open_or_fail();
+	assert_int_equal(wf_dp_program_fd(second, WF_DP_FROM_OVERLAY), -1);
+	assert_int_equal(wf_dp_program_want(second, WF_DP_FROM_OVERLAY, NULL), 0);
+	assert_int_not_equal(wf_dp_program_id(second, WF_DP_FROM_OVERLAY), id);
+}
+
 static void another_build_replaces_programs_and_keeps_maps(void **state)
 {
 	_cleanup_(wf_dp_close) struct wf_dp *old = open_or_fail(), *new = NULL;
@@ -410,6 +438,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_teardown(first_open_loads, clean),
 		cmocka_unit_test_teardown(second_open_adopts, clean),
+		cmocka_unit_test_teardown(late_program_waits_until_it_is_wanted, clean),
 		cmocka_unit_test_teardown(another_build_replaces_programs_and_keeps_maps, clean),
 		cmocka_unit_test_teardown(half_done_replacement_is_done_again, clean),
 		cmocka_unit_test_teardown(missing_map_is_made_again, clean),

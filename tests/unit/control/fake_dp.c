@@ -191,6 +191,11 @@ bool wf_dp_adopted(const struct wf_dp *dp)
 	return true;
 }
 
+int wf_dp_program_want(struct wf_dp *dp, enum wf_dp_program program, struct wf_err *err)
+{
+	return 0;
+}
+
 int wf_dp_program_fd(const struct wf_dp *dp, enum wf_dp_program program)
 {
 	return dp->ring_fd;
