@@ -68,6 +68,52 @@ def kept_node():
     assert not complaints, "\n".join(complaints)
 
 
+class Lender:
+    """A node with a running weftd that goes from test to test; one that was spoilt is made anew."""
+
+    def __init__(self):
+        self.node = None
+
+    def lend(self):
+        if not self.node:
+            self.node = Node("lent")
+            self.node.start_daemon()
+        return self.node
+
+    def take_back(self, failed):
+        """Complaints about what the test has left."""
+        if failed:
+            self.close()
+            return []
+        try:
+            complaints = self.node.reset()
+        except Exception as error:  # pylint: disable=broad-except
+            complaints = [f"cannot be used again: {error!r}"]
+        return complaints + self.close() if complaints else []
+
+    def close(self):
+        node, self.node = self.node, None
+        return node.close() if node else []
+
+
+@pytest.fixture(scope="module")
+def lender():
+    made = Lender()
+    yield made
+    complaints = made.close()
+    assert not complaints, "\n".join(complaints)
+
+
+@pytest.fixture
+def lent_node(request, lender):
+    """A node that earlier tests of the module have used, for those that look at no counter."""
+    node = lender.lend()
+    request.node.nodes = [node]
+    yield node
+    complaints = lender.take_back(getattr(request.node, "failed", True))
+    assert not complaints, "\n".join(complaints)
+
+
 @pytest.fixture
 def node(stopped_node):
     """A node with a running weftd."""

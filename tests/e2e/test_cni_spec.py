@@ -15,11 +15,12 @@ import pytest
 from lib.cni import ALL, DUAL, WITH_CHECK, add, assert_nothing, holders, links_become, refused
 from lib.netns import wait_until
 
+
 @pytest.fixture
-def net(node):
+def net(lent_node):
     """The network "net" of both families."""
-    node.network("net", **DUAL)
-    return node
+    lent_node.network("net", **DUAL)
+    return lent_node
 
 
 # ---- VERSION and no command at all -------------------------------------------------------------

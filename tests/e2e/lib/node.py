@@ -402,6 +402,26 @@ class Node:
 
     # ---- the end -----------------------------------------------------------------------------
 
+    def reset(self):
+        """Takes away all that a test has made, for the next one. Returns a list of complaints.
+
+        Not what it did to the host side itself, nor what weftd has counted.
+        """
+        for observer in self.observers:
+            observer.stop()
+        for ns in self.containers:
+            ns.remove()
+        self.observers.clear()
+        self.containers.clear()
+        wait_until(lambda: not self.endpoints(), 10, what="no endpoint is left")
+        for kind in ("Reservation", "Network"):
+            for document in self.api("GET", f"/v1/documents/{kind}")["items"]:
+                self.api("DELETE", f"/v1/documents/{kind}/{document['metadata']['name']}")
+        complaints = [f"log: {line}" for line in self.log_problems()]
+        self.log.write_text("")
+        self.expected_errors.clear()
+        return complaints
+
     def close(self):
         """Ends everything. Returns a list of complaints, empty after a healthy test."""
         complaints = []
