@@ -109,7 +109,7 @@ static int find_other(struct wf_net *net, uint32_t parent_ifindex, uint16_t vlan
 /*
  * The host has no business in the VLAN: no address of its own is told or taken there. What IPv6
  * does on a device can be said once the kernel has made it, not along with making it: a new one
- * has no IPv6 yet, and from 6.4 on the kernel refuses the message for that.
+ * has no IPv6 yet, and a kernel such as 6.12 refuses the message for that (EAFNOSUPPORT).
  */
 static int set_up(struct wf_net *net, const struct wf_net_link *link, struct wf_err *err)
 {
