@@ -107,7 +107,9 @@ static int find_other(struct wf_net *net, uint32_t parent_ifindex, uint16_t vlan
 }
 
 /*
- * The host has no business in the VLAN: no address of its own is told or taken there. What IPv6
+ * The host has no business in the VLAN: no address of its own is told or taken there, and what
+ * comes to its MAC from behind no route of the device (strict rp_filter, unless conf/all says
+ * otherwise) is not for it; whoever gives the device an address has such routes. What IPv6
  * does on a device can be said once the kernel has made it, not along with making it: a new one
  * has no IPv6 yet, and a kernel such as 6.12 refuses the message for that (EAFNOSUPPORT).
  */
@@ -117,6 +119,7 @@ static int set_up(struct wf_net *net, const struct wf_net_link *link, struct wf_
 		const char *tree, *setting, *value;
 	} settings[] = {
 		{ "ipv4/conf", "arp_ignore", "1" },
+		{ "ipv4/conf", "rp_filter", "1" },
 		{ "ipv6/conf", "accept_ra", "0" },
 	};
 	struct wf_netlink_batch *batch;

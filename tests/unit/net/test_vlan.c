@@ -11,6 +11,7 @@
 #include <poll.h>
 #include <sched.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -74,6 +75,7 @@ static void test_made(void **state)
 	/* the host is no part of it */
 	lab_assert_lacks(-1, "ip addr show phys.42", "inet");
 	lab_assert_has(-1, "cat /proc/sys/net/ipv4/conf/phys.42/arp_ignore", "1");
+	lab_assert_has(-1, "cat /proc/sys/net/ipv4/conf/phys.42/rp_filter", "1");
 	lab_assert_has(-1, "cat /proc/sys/net/ipv6/conf/phys.42/accept_ra", "0");
 	lab_ok(lab, ensure(lab, parent, &again));
 	assert_false(again.is_created);
@@ -167,6 +169,49 @@ static void test_tag_on_the_wire(void **state)
 	(void)close(plain);
 	(void)close(in_vlan);
 	(void)close(at_wire);
+	(void)close(wire);
+}
+
+/* Echo requests that the host has received. */
+static unsigned long echoes(void)
+{
+	const char *text =
+		lab_run(-1, "awk '/^Icmp:/ { if (at) print $at; for (i = 1; i <= NF; i++) "
+			    "if ($i == \"InEchos\") at = i }' /proc/net/snmp");
+
+	return strtoul(text, NULL, 10);
+}
+
+/* Who sends to the host's address by the VLAN does not get there, even if he knows the MAC. */
+static void test_host_is_out(void **state)
+{
+	struct lab *lab = *state;
+	int wire = lab_container();
+	uint32_t parent = make_parent(lab, wire);
+	char mac[WF_MAC_TEXT];
+	unsigned long before;
+	struct vlan vlan;
+
+	lab_ok(lab, ensure(lab, parent, &vlan));
+	(void)lab_run(-1, "ip addr add 10.8.0.1/24 dev phys; ip route add 10.9.0.0/24 dev phys; "
+			  "echo 0 >/proc/sys/net/ipv4/conf/all/rp_filter; "
+			  "echo 0 >/proc/sys/net/ipv4/conf/all/arp_ignore");
+	(void)lab_run(wire, "ip link add link physp name v type vlan id 42; ip link set v up; "
+			    "ip addr add 10.9.0.2/24 dev v; ip route add 10.8.0.1 dev v");
+	(void)lab_run(wire, "ip neigh replace 10.8.0.1 lladdr %s dev v",
+		      wf_mac_format(&vlan.link.mac, mac));
+	before = echoes();
+	(void)lab_run(wire, "ping -c 1 -W 1 10.8.0.1");
+	assert_int_equal(echoes(), before);
+	(void)lab_run(-1, "echo 0 >/proc/sys/net/ipv4/conf/phys.42/rp_filter");
+	(void)lab_run(wire, "ping -c 1 -W 1 10.8.0.1");
+	assert_true(echoes() > before);
+	/* nor is it told the MAC */
+	(void)lab_run(wire, "ip neigh del 10.8.0.1 dev v; ping -c 1 -W 1 10.8.0.1");
+	lab_assert_lacks(wire, "ip neigh show dev v", "lladdr");
+	(void)lab_run(-1, "echo 0 >/proc/sys/net/ipv4/conf/phys.42/arp_ignore");
+	(void)lab_run(wire, "ip neigh flush dev v; ping -c 1 -W 1 10.8.0.1");
+	lab_assert_has(wire, "ip neigh show dev v", "lladdr");
 	(void)close(wire);
 }
 
@@ -274,6 +319,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_made, lab_setup, lab_teardown),
 		cmocka_unit_test_setup_teardown(test_tag_on_the_wire, lab_setup, lab_teardown),
+		cmocka_unit_test_setup_teardown(test_host_is_out, lab_setup, lab_teardown),
 		cmocka_unit_test_setup_teardown(test_of_others, lab_setup, lab_teardown),
 		cmocka_unit_test_setup_teardown(test_name_taken, lab_setup, lab_teardown),
 		cmocka_unit_test_setup_teardown(test_of_a_provider, lab_setup, lab_teardown),
