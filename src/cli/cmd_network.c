@@ -85,8 +85,15 @@ static const struct wf_option create_options[] = {
 	  .type = WF_OPTION_STRING,
 	  OPTION(parent),
 	  .value = "DEVICE",
-	  .help = "device of the host, for macvlan and ipvlan; default: that of the default "
-		  "route" },
+	  .help = "device of the host, for macvlan and ipvlan, or a VLAN of it (eth0.42); "
+		  "default: that of the default route" },
+	{ .name = "vlan",
+	  .type = WF_OPTION_U64,
+	  OPTION(vlan),
+	  .min = 1,
+	  .max = 4094,
+	  .value = "TAG",
+	  .help = "VLAN of that device that the network is in; its own device is made" },
 	{ .name = "mode",
 	  .type = WF_OPTION_CHOICE,
 	  OPTION(mode),

@@ -187,6 +187,8 @@ static int add_settings(json_t *spec, const struct wf_cli_network_options *optio
 	r |= wf_json_set_str(spec, "mode", options->mode);
 	r |= wf_json_set_str(spec, "encapsulation", options->encapsulation);
 	r |= wf_json_set_str(spec, "coolDown", options->cool_down);
+	if (options->vlan)
+		r |= wf_json_set(spec, "vlan", json_integer((json_int_t)options->vlan));
 	if (options->mtu)
 		r |= wf_json_set(spec, "mtu", json_integer((json_int_t)options->mtu));
 	if (options->internal)

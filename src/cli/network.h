@@ -19,6 +19,7 @@ struct wf_cli_network_options {
 	uint64_t mtu; /* 0: not given */
 	struct wf_option_list labels;
 	char *parent;
+	uint64_t vlan; /* 0: not given */
 	char *mode;
 	char *encapsulation;
 	char *cool_down;

@@ -61,7 +61,8 @@ static void see_link(const struct wf_net_link *link, void *context)
 	if (indexed || link->group == WF_NET_GROUP_LIVE || link->group == WF_NET_GROUP_DEAD) {
 		found->endpoints++;
 		(void)wf_net_endpoint_bury(found->net, link->ifindex);
-	} else if (link->ifindex == WF_IFINDEX_BASE || is_macvlan_host(link) || is_overlay(link)) {
+	} else if (link->ifindex == WF_IFINDEX_BASE || link->group == WF_NET_GROUP_VLAN ||
+		   is_macvlan_host(link) || is_overlay(link)) {
 		add_device(found, link->ifindex);
 	} else {
 		/* an uplink, perhaps: nothing happens to others */

@@ -26,7 +26,11 @@ struct ctl_network {
 	uint32_t mtu;                          /* in force */
 	char parent[16];                       /* macvlan, ipvlan: in force */
 	uint32_t parent_ifindex;
-	uint32_t host_ifindex;        /* macvlan: the host's own device, 0 when none */
+	uint16_t vlan;         /* the tag of the parent, if it is a VLAN's device; or 0 */
+	uint32_t base_ifindex; /* what the parent is a VLAN of; or 0 */
+	bool has_made_vlan;    /* the parent is a VLAN's device of weft's making */
+	bool is_stranded;      /* endpoints have lost their interfaces with a former parent */
+	uint32_t host_ifindex; /* macvlan: the host's own device, 0 when none */
 	struct wf_addr host_addrs[2]; /* overlay: the host's own, IPv4 and IPv6; zero: none */
 	size_t endpoint_count;
 	struct ctl_block *blocks; /* overlay: those that are a node's; hash by cidr */
@@ -254,13 +258,33 @@ uint32_t wf_ctl_default_mtu(struct wf_control *control);
 /* MTU, parent device and host device of a network; the host device of what it was goes. */
 int wf_ctl_network_resolve(struct wf_control *control, struct ctl_network *network,
 			   struct wf_err *err);
-/* Whether its interfaces hang on a device of the host: macvlan, ipvlan. */
-bool wf_ctl_has_parent(const struct ctl_network *network);
 /* Whether the host shall have a device of its own in a macvlan network, to reach containers. */
 bool wf_ctl_wants_host_device(const struct wf_network *network);
 /* What fails is noted for repair as well. */
 int wf_ctl_endpoint_host_route(struct wf_control *control, const struct ctl_endpoint *endpoint,
 			       bool add, struct wf_err *err);
+
+/* ---- parent.c: the devices below macvlan and ipvlan networks ------------------------------- */
+
+/* Whether its interfaces hang on a device of the host: macvlan, ipvlan. */
+bool wf_ctl_has_parent(const struct ctl_network *network);
+/*
+ * Finds the parent, makes the device of the VLAN that the document names, and gives up one that was
+ * made before and is not the parent any more. The errors name the field.
+ */
+int wf_ctl_parent_resolve(struct wf_control *control, struct ctl_network *network,
+			  struct wf_err *err);
+/* The network ends: so does the device of its VLAN, if it was made here and nobody else uses it. */
+void wf_ctl_parent_drop(struct wf_control *control, struct ctl_network *network);
+/* A device that is none of the slots' came, changed, or went: whether networks have to look at it. */
+bool wf_ctl_parent_concerns(const struct wf_control *control, const struct wf_net_event *event);
+/* Whether it was made for a VLAN that no network is in any more. */
+bool wf_ctl_vlan_is_lost(const struct wf_control *control, const struct wf_net_link *link);
+/*
+ * Parents and the host's devices on them, where they are missing, and what endpoints lost with
+ * them; what fails is tried again.
+ */
+void wf_ctl_parents_repair(struct wf_control *control);
 
 /* ---- network.c, reservation.c: changes of one object --------------------------------------- */
 
@@ -318,6 +342,8 @@ int wf_ctl_repair_start(struct wf_control *control, struct wf_err *err);
 void wf_ctl_repair_stop(struct wf_control *control);
 /* Marks things to be looked at and arms the timer. */
 void wf_ctl_dirty(struct wf_control *control, uint32_t dirty);
+/* The same for what did not work: in a while what is in the way may be gone. */
+void wf_ctl_dirty_later(struct wf_control *control, uint32_t dirty);
 int wf_ctl_repair_devices(struct wf_control *control, struct wf_err *err);
 /*
  * The second half of a start, if it is still to be done: what is in the maps and nobody has, and
@@ -325,8 +351,6 @@ int wf_ctl_repair_devices(struct wf_control *control, struct wf_err *err);
  * done as soon as nothing else is to do.
  */
 int wf_ctl_settle(struct wf_control *control, struct wf_err *err);
-/* The host's devices in macvlan networks, where they are missing; what fails is tried again. */
-void wf_ctl_hosts_resolve(struct wf_control *control);
 /* Tells the programs where the host receives and what is observed. */
 int wf_ctl_config_sync(struct wf_control *control, struct wf_err *err);
 /* One event of the datapath: to whoever wants it. context: the control. */

@@ -110,8 +110,9 @@ static void see_link(const struct wf_net_link *link, void *context)
 		see_endpoint(links, link);
 	else if (strcmp(link->name, WF_NET_HOST_DEVICE) == 0)
 		links->weft0 = link->ifindex;
-	else if (strcmp(link->kind, "macvlan") == 0 && strncmp(link->name, "wfm", 3) == 0)
-		links->macvlan_hosts++;
+	else if (link->group == WF_NET_GROUP_VLAN ||
+		 (strcmp(link->kind, "macvlan") == 0 && strncmp(link->name, "wfm", 3) == 0))
+		links->on_wire++;
 }
 
 static void see_prefix(const struct wf_prefix *prefix, const char *device, uint8_t protocol,

@@ -198,9 +198,9 @@ static void list_leftovers(const struct doctor *doctor, struct wf_str *list)
 
 	if (links->weft0)
 		wf_str_add(list, ", " WF_NET_HOST_DEVICE);
-	if (links->endpoints + links->dead + links->macvlan_hosts)
+	if (links->endpoints + links->dead + links->on_wire)
 		wf_str_addf(list, ", interfaces: %zu",
-			    links->endpoints + links->dead + links->macvlan_hosts);
+			    links->endpoints + links->dead + links->on_wire);
 	if (links->routes)
 		wf_str_addf(list, ", routes: %zu", links->routes);
 	if (has_pins(doctor))

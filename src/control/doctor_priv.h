@@ -30,11 +30,11 @@ struct doctor_result {
 
 /* weft's devices in this network namespace, and what they hang on. */
 struct doctor_links {
-	uint32_t weft0;       /* interface index, 0: not there */
-	size_t endpoints;     /* host sides in the slots' index range */
-	size_t dead;          /* waiting to be deleted */
-	size_t macvlan_hosts; /* wfm1, wfm2: the host's legs in macvlan networks */
-	uint32_t mtu_min;     /* of endpoints; 0 without any */
+	uint32_t weft0;   /* interface index, 0: not there */
+	size_t endpoints; /* host sides in the slots' index range */
+	size_t dead;      /* waiting to be deleted */
+	size_t on_wire;   /* the host's legs in macvlan networks, and devices of VLANs */
+	uint32_t mtu_min; /* of endpoints; 0 without any */
 	uint32_t mtu_max;
 	char device[16]; /* of the default route; "" without one */
 	uint32_t device_mtu;

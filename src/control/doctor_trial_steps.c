@@ -195,6 +195,21 @@ static int try_ipvlan(struct doctor_trial *trial, struct doctor_result *result, 
 	return r;
 }
 
+static int try_vlan(struct doctor_trial *trial, struct doctor_result *result, struct wf_err *err)
+{
+	struct wf_net_link link;
+	char names[256];
+	bool is_created;
+	int r = wf_doctor_trial_device(trial, err);
+
+	if (r == 0)
+		r = wf_net_vlan_ensure(trial->net, trial->device, 1, &link, names, &is_created,
+				       err);
+	if (r == 0)
+		wf_doctor_say(result, DOCTOR_OK, "networks can be in VLANs");
+	return r;
+}
+
 static int try_wireguard(struct doctor_trial *trial, struct doctor_result *result,
 			 struct wf_err *err)
 {
@@ -242,6 +257,8 @@ const struct doctor_check wf_doctor_trial_checks[] = {
 	      "Only networks with driver macvlan need it: modprobe macvlan."),
 	TRIAL("kernel.ipvlan", "ipvlan", try_ipvlan, DOCTOR_NOTE,
 	      "Only networks with driver ipvlan need it: modprobe ipvlan."),
+	TRIAL("kernel.vlan", "VLANs", try_vlan, DOCTOR_NOTE,
+	      "Only macvlan and ipvlan networks that name a VLAN need it: modprobe 8021q."),
 	TRIAL("kernel.wireguard", "WireGuard", try_wireguard, DOCTOR_NOTE,
 	      "Only encrypted networks need it: modprobe wireguard, or: apt install wireguard-go."),
 	TRIAL("weft.store", "contents of the store", wf_doctor_try_store, DOCTOR_ERROR,

@@ -202,40 +202,6 @@ int wf_ctl_filters_sync(struct wf_control *control, struct wf_err *err)
 	return 0;
 }
 
-static int resolve_parent(struct wf_control *control, struct ctl_network *network,
-			  struct wf_err *err)
-{
-	const char *wanted = network->spec.parent;
-	struct wf_net_link link;
-	char names[256];
-	int r;
-
-	if (!*wanted) {
-		r = wf_net_default_device(control->net, network->parent, &network->parent_ifindex,
-					  &network->mtu, err);
-		if (r < 0)
-			return wf_fail_field(err, r, "spec.parent",
-					     "the host has no default route to take the parent "
-					     "device from; name one");
-		return 0;
-	}
-	r = wf_net_link_find(control->net, wanted, 0, &link, names, err);
-	if (r == -ENODEV)
-		return wf_fail_field(err, r, "spec.parent", "the host has no device %s", wanted);
-	if (r < 0)
-		return r;
-	(void)snprintf(network->parent, sizeof(network->parent), "%s", wanted);
-	network->parent_ifindex = link.ifindex;
-	network->mtu = link.mtu;
-	return 0;
-}
-
-bool wf_ctl_has_parent(const struct ctl_network *network)
-{
-	return network->spec.driver == WF_DRIVER_MACVLAN ||
-	       network->spec.driver == WF_DRIVER_IPVLAN;
-}
-
 bool wf_ctl_wants_host_device(const struct wf_network *network)
 {
 	return network->driver == WF_DRIVER_MACVLAN && network->host_access &&
@@ -281,13 +247,10 @@ int wf_ctl_network_resolve(struct wf_control *control, struct ctl_network *netwo
 {
 	struct wf_net_link link;
 	char names[256];
-	int r = 0;
+	int r;
 
-	network->mtu = DEFAULT_MTU;
-	if (wf_ctl_has_parent(network))
-		r = resolve_parent(control, network, err);
-	else
-		network->mtu = wf_ctl_default_mtu(control);
+	network->mtu = wf_ctl_has_parent(network) ? DEFAULT_MTU : wf_ctl_default_mtu(control);
+	r = wf_ctl_parent_resolve(control, network, err);
 	if (wf_ctl_is_encrypted(network))
 		network->mtu -= wf_ctl_encrypt_bytes(control);
 	else if (wf_ctl_is_overlay(network))

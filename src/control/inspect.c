@@ -120,6 +120,8 @@ static json_t *network_json(struct wf_control *control, struct ctl_network *netw
 			   members_json(control, network), "endpointCount",
 			   (json_int_t)network->endpoint_count, "mtu", (json_int_t)network->mtu);
 	(void)wf_json_set_str(status, "parent", network->parent);
+	if (network->vlan)
+		(void)wf_json_set(status, "vlan", json_integer(network->vlan));
 	for (size_t i = 0; i < WF_ARRAY_LEN(network->host_addrs); i++)
 		add_host_address(status, &network->host_addrs[i]);
 	if (wf_ctl_is_routed_by_host(network))

@@ -234,6 +234,7 @@ int wf_ctl_network_start(struct wf_control *control, struct wf_network *spec, st
 	if (r < 0)
 		return r;
 	r = wf_ctl_network_resolve(control, network, err);
+	network->is_stranded = false;
 	if (r == 0)
 		r = wf_ctl_program_network(control, network, err);
 	if (r == 0 && (wf_ctl_is_routed_by_host(network) || network->host_ifindex))
@@ -379,6 +380,7 @@ void wf_ctl_network_stop(struct wf_control *control, struct ctl_network *network
 	wf_ctl_unprogram_network(control, &network->spec, NULL);
 	if (network->host_ifindex && wf_net_link_del(control->net, network->host_ifindex, NULL) < 0)
 		wf_ctl_dirty(control, CTL_DIRTY_DEVICES);
+	wf_ctl_parent_drop(control, network);
 	wf_ctl_network_remove(control, network);
 	wf_ctl_encrypt_touch(control);
 	if (routed && wf_ctl_host_sync(control, NULL) < 0)

@@ -395,7 +395,7 @@ static int put_in_force(struct wf_control *control, struct wf_err *err)
 
 	/* weft0 first: its MAC is what the networks' gateways answer */
 	if (r == 0) {
-		wf_ctl_hosts_resolve(control);
+		wf_ctl_parents_repair(control);
 		r = wf_ctl_host_sync(control, err);
 	}
 	/* who may talk to whom before anybody can */

@@ -210,7 +210,8 @@ static void on_event(const struct wf_net_event *event, void *context)
 	switch (event->type) {
 	case WF_NET_EVENT_LINK_DEL:
 		on_link_del(control, event->ifindex);
-		if (is_macvlan_host(control, event->ifindex))
+		if (is_macvlan_host(control, event->ifindex) ||
+		    wf_ctl_parent_concerns(control, event))
 			wf_ctl_dirty(control, CTL_DIRTY_HOST);
 		break;
 	case WF_NET_EVENT_LINK_CHANGE:
@@ -220,6 +221,8 @@ static void on_event(const struct wf_net_event *event, void *context)
 					     &event->link));
 		else
 			on_host_link(control, &event->link);
+		if (!is_ours(event->ifindex) && wf_ctl_parent_concerns(control, event))
+			wf_ctl_dirty(control, CTL_DIRTY_HOST);
 		/* what matters of other devices is whether they lead out */
 		if (!is_ours(event->ifindex) && event->ifindex != control->weft0_ifindex &&
 		    event->link.up != wf_ctl_is_uplink(control, event->ifindex))
@@ -279,7 +282,8 @@ static void see_link(const struct wf_net_link *link, void *context)
 	uint32_t slot = link->ifindex - WF_IFINDEX_BASE;
 	int r;
 
-	if (is_lost_macvlan_host(view->control, link) &&
+	if ((is_lost_macvlan_host(view->control, link) ||
+	     wf_ctl_vlan_is_lost(view->control, link)) &&
 	    wf_net_link_del(view->control->net, link->ifindex, NULL) < 0)
 		view->failed = true;
 	if (!is_ours(link->ifindex))
@@ -337,8 +341,7 @@ static int repair_endpoint(struct wf_control *control, struct ctl_endpoint *endp
 	return 0;
 }
 
-/* What did not work is tried again in a while: what is in the way may go. */
-static void retry_later(struct wf_control *control, uint32_t dirty)
+void wf_ctl_dirty_later(struct wf_control *control, uint32_t dirty)
 {
 	const struct timeval later = { .tv_usec = SLOW_US };
 
@@ -353,7 +356,7 @@ static void postpone(struct wf_control *control, const struct ctl_endpoint *endp
 	wf_log_warning_rl("repair failed", "endpoint=%s error=\"%s\"", endpoint->spec.meta.name,
 			  fault->message);
 	control->lost[endpoint->spec.slot] = !has_device;
-	retry_later(control, has_device ? CTL_DIRTY_DEVICES : CTL_DIRTY_LOST);
+	wf_ctl_dirty_later(control, has_device ? CTL_DIRTY_DEVICES : CTL_DIRTY_LOST);
 }
 
 static void release_orphan(struct wf_control *control, struct ctl_endpoint *endpoint)
@@ -364,7 +367,7 @@ static void release_orphan(struct wf_control *control, struct ctl_endpoint *endp
 		return;
 	wf_log_warning_rl("endpoint of a dead namespace cannot be released",
 			  "endpoint=%s error=\"%s\"", endpoint->spec.meta.name, fault.message);
-	retry_later(control, endpoint->spec.slot ? CTL_DIRTY_DEVICES : CTL_DIRTY_NAMESPACES);
+	wf_ctl_dirty_later(control, endpoint->spec.slot ? CTL_DIRTY_DEVICES : CTL_DIRTY_NAMESPACES);
 }
 
 /* Slots whose device never came, or went while nobody looked. */
@@ -404,7 +407,7 @@ int wf_ctl_repair_devices(struct wf_control *control, struct wf_err *err)
 			postpone(control, endpoint, seen & 1, &fault);
 	}
 	if (view->failed)
-		retry_later(control, CTL_DIRTY_DEVICES);
+		wf_ctl_dirty_later(control, CTL_DIRTY_DEVICES);
 	return 0;
 }
 
@@ -448,20 +451,6 @@ static void settle_lost(struct wf_control *control)
 	}
 }
 
-void wf_ctl_hosts_resolve(struct wf_control *control)
-{
-	struct ctl_network *network, *next;
-
-	HASH_ITER(by_name, control->networks, network, next)
-		if (wf_ctl_wants_host_device(&network->spec)) {
-			int r = wf_ctl_network_resolve(control, network, NULL);
-
-			/* a parent that is gone may never come back */
-			if (r < 0 && r != -ENODEV)
-				retry_later(control, CTL_DIRTY_HOST);
-		}
-}
-
 static void on_repair(evutil_socket_t fd, short what, void *context)
 {
 	struct wf_control *control = context;
@@ -477,7 +466,7 @@ static void on_repair(evutil_socket_t fd, short what, void *context)
 	if (dirty & CTL_DIRTY_LOST)
 		settle_lost(control);
 	if (dirty & CTL_DIRTY_HOST) {
-		wf_ctl_hosts_resolve(control);
+		wf_ctl_parents_repair(control);
 		r = wf_ctl_host_sync(control, &err);
 		if (r == 0)
 			r = wf_ctl_cluster_sync(control, &err);

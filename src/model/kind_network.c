@@ -117,7 +117,15 @@ static const struct wf_schema spec_fields[] = {
 	{ .name = "parent",
 	  .type = WF_SCHEMA_STRING,
 	  .example = "\"eth0\"",
-	  .help = "macvlan, ipvlan: the host's interface. Default: that of the default route." },
+	  .help = "macvlan, ipvlan: the host's interface, or a VLAN of one (`eth0.42`). Default: "
+		  "that of the default route." },
+	{ .name = "vlan",
+	  .type = WF_SCHEMA_INTEGER,
+	  .min = 1,
+	  .max = WF_NETWORK_MAX_VLAN,
+	  .example = "42",
+	  .help = "macvlan, ipvlan: the VLAN of the parent that the network is in. weft makes its "
+		  "device if there is none. Default: the parent's untagged frames." },
 	{ .name = "mode",
 	  .type = WF_SCHEMA_STRING,
 	  .choices = modes,

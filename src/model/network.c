@@ -116,6 +116,19 @@ enum wf_driver_mode wf_driver_default_mode(enum wf_driver driver)
 	return drivers[driver].mode;
 }
 
+uint16_t wf_network_name_vlan(const char *parent, char ret_device[16])
+{
+	const char *dot = strrchr(parent, '.');
+	uint64_t vlan;
+
+	/* as it is written by those who name devices so: eth0.042 is another name */
+	if (!dot || dot == parent || dot - parent > 15 || dot[1] == '0' ||
+	    wf_str_to_u64(dot + 1, 1, WF_NETWORK_MAX_VLAN, &vlan) < 0)
+		return 0;
+	(void)snprintf(ret_device, 16, "%.*s", (int)(dot - parent), parent);
+	return (uint16_t)vlan;
+}
+
 bool wf_network_has_gateways(const struct wf_network *network)
 {
 	return network->mode != WF_MODE_L3 && network->mode != WF_MODE_L3S;
@@ -276,6 +289,7 @@ static int write_parent(json_t *spec, const struct wf_network *network)
 	if (mode == WF_MODE_DEFAULT)
 		mode = wf_driver_default_mode(network->driver);
 	if (wf_json_set_str(spec, "parent", network->parent) < 0 ||
+	    (network->vlan && json_object_set_new(spec, "vlan", json_integer(network->vlan)) < 0) ||
 	    json_object_set_new(spec, "mode", json_string(wf_mode_name(mode))) < 0)
 		return -ENOMEM;
 	if (network->driver != WF_DRIVER_MACVLAN)
@@ -356,6 +370,8 @@ int wf_network_check_change(const struct wf_network *from, const struct wf_netwo
 		return BUSY(err, "spec.mode", "the mode cannot change");
 	if (strcmp(from->parent, to->parent) != 0)
 		return BUSY(err, "spec.parent", "the parent cannot change");
+	if (from->vlan != to->vlan)
+		return BUSY(err, "spec.vlan", "the VLAN cannot change");
 	if (from->internal != to->internal)
 		return BUSY(err, "spec.internal", "cannot change");
 	if (from->encryption != to->encryption)

@@ -21,7 +21,8 @@
  *     mtu: 1500                       # default: found by itself
  *     coolDown: 30s                   # before a released address is given out again
  *     sticky: false                   # addresses stick to endpoint names
- *     parent: eth0                    # macvlan, ipvlan
+ *     parent: eth0                    # macvlan, ipvlan; eth0.42: VLAN 42 of eth0
+ *     vlan: 42                        # macvlan, ipvlan: the same with the parent eth0
  *     mode: bridge | private | vepa | passthru | l2 | l3 | l3s
  *     hostAccess: true                # macvlan: the host reaches its own containers
  *     encapsulation: across-subnets | never   # routed: to nodes that are behind a router
@@ -106,6 +107,7 @@ struct wf_network {
 	enum wf_driver driver;
 	enum wf_driver_mode mode;
 	char parent[16]; /* empty: the device of the default route */
+	uint16_t vlan;   /* of the parent; 0: the document names none */
 	bool want_ip4;   /* automatic subnets wanted; meaningless once subnets are there */
 	bool want_ip6;
 	struct wf_subnet subnets[WF_MAX_SUBNETS];
@@ -144,6 +146,12 @@ int wf_network_check_change(const struct wf_network *from, const struct wf_netwo
  * document says, or 16 of them at least and 64 addresses in each at most. 0: none, it is too small.
  */
 uint8_t wf_subnet_block_len(const struct wf_subnet *subnet);
+
+/*
+ * What VLAN of what device a parent's name speaks of where there is no such device: eth0.42. 0:
+ * it does not.
+ */
+uint16_t wf_network_name_vlan(const char *parent, char ret_device[16]);
 
 /* Names as in documents; from_name gives COUNT when unknown. */
 const char *wf_driver_name(enum wf_driver driver);

@@ -78,6 +78,23 @@ static int read_parent(struct wf_network *network, const json_t *spec, struct wf
 	return wf_str_copy(network->parent, sizeof(network->parent), text);
 }
 
+static int read_vlan(struct wf_network *network, const json_t *spec, struct wf_err *err)
+{
+	const json_t *value = json_object_get(spec, "vlan");
+	int64_t vlan = wf_json_int(spec, "vlan", 0);
+
+	if (!value)
+		return 0;
+	if (!wf_driver_has_parent(network->driver))
+		return wf_field_fail(err, "spec.vlan", "is for macvlan and ipvlan only, not for %s",
+				     wf_driver_name(network->driver));
+	if (vlan < 1 || vlan > WF_NETWORK_MAX_VLAN)
+		return wf_field_fail(err, "spec.vlan", "%" PRId64 " is not between 1 and %d", vlan,
+				     WF_NETWORK_MAX_VLAN);
+	network->vlan = (uint16_t)vlan;
+	return 0;
+}
+
 static int read_encapsulation(struct wf_network *network, const json_t *spec, struct wf_err *err)
 {
 	const char *text = wf_json_str(spec, "encapsulation", "");
@@ -236,8 +253,8 @@ static int read_network(struct wf_network *network, const json_t *document, stru
 {
 	const json_t *spec = json_object_get(document, "spec");
 	static int (*const steps[])(struct wf_network *, const json_t *, struct wf_err *) = {
-		read_driver,     read_parent, read_encapsulation, read_families,
-		wf_subnets_read, read_flags,  read_cool_down,     read_encryption,
+		read_driver,     read_parent, read_vlan,      read_encapsulation, read_families,
+		wf_subnets_read, read_flags,  read_cool_down, read_encryption,
 	};
 	int r = wf_meta_from_json(&network->meta, document, err);
 

@@ -19,13 +19,13 @@
 bool wf_net_link_parse(const struct nlmsghdr *message, struct wf_net_link *ret_link)
 {
 	const struct ifinfomsg *header = wf_netlink_header(message, sizeof(*header));
-	const struct nlattr *table[IFLA_LINK_NETNSID + 1], *info[IFLA_INFO_KIND + 1];
+	const struct nlattr *table[IFLA_LINK_NETNSID + 1], *info[IFLA_INFO_DATA + 1];
 	const void *mac;
 
 	if (!header || header->ifi_family != AF_UNSPEC)
 		return false;
 	wf_netlink_attrs(message, sizeof(*header), table, IFLA_LINK_NETNSID);
-	wf_netlink_nested(table[IFLA_LINKINFO], info, IFLA_INFO_KIND);
+	wf_netlink_nested(table[IFLA_LINKINFO], info, IFLA_INFO_DATA);
 	*ret_link = (struct wf_net_link){
 		.ifindex = (uint32_t)header->ifi_index,
 		.name = wf_netlink_text(table[IFLA_IFNAME]),
@@ -42,6 +42,8 @@ bool wf_net_link_parse(const struct nlmsghdr *message, struct wf_net_link *ret_l
 	};
 	if (ret_link->group - WF_NET_GROUP_DEAD < WF_NET_DEAD_GROUPS)
 		ret_link->group = WF_NET_GROUP_DEAD;
+	if (strcmp(ret_link->kind, "vlan") == 0)
+		ret_link->vlan = wf_net_vlan_of(info[IFLA_INFO_DATA]);
 	mac = wf_netlink_bytes(table[IFLA_ADDRESS], sizeof(ret_link->mac));
 	if (mac && wf_netlink_len(table[IFLA_ADDRESS]) == sizeof(ret_link->mac))
 		memcpy(ret_link->mac.bytes, mac, sizeof(ret_link->mac));

@@ -23,7 +23,8 @@ struct wf_net;
 #define WF_NET_ROUTE_PROTOCOL 119
 /* The same of the two routes for tunnels of encrypted networks (net/wireguard.h). */
 #define WF_NET_TUNNEL_PROTOCOL 120
-/* Interface groups: live endpoint devices, and those waiting to be deleted. */
+/* Interface groups: devices of VLANs, live endpoint devices, and those waiting to be deleted. */
+#define WF_NET_GROUP_VLAN 0x77660000
 #define WF_NET_GROUP_LIVE 0x77660001
 #define WF_NET_GROUP_DEAD 0x77660002
 /* The node's own device pair: weft0 carries the gateways' addresses, weft0p is slot 0. */
@@ -265,8 +266,9 @@ struct wf_net_link {
 	const char *alias; /* "" when it has none */
 	uint32_t group;
 	uint32_t mtu;
-	uint32_t parent;   /* IFLA_LINK */
-	uint32_t master;   /* bridge, bond, ... that it is a port of; 0: none */
+	uint32_t parent; /* IFLA_LINK */
+	uint16_t vlan;   /* kind "vlan": which one of its parent; 0: none, or not of IEEE 802.1Q */
+	uint32_t master; /* bridge, bond, ... that it is a port of; 0: none */
 	uint16_t hardware; /* ARPHRD_* */
 	int32_t peer_nsid; /* IFLA_LINK_NETNSID; -1 when in this namespace */
 	bool up;
@@ -282,6 +284,18 @@ int wf_net_link_dump(struct wf_net *net, wf_net_link_fn visit, void *context, st
  */
 int wf_net_link_find(struct wf_net *net, const char *name, uint32_t ifindex,
 		     struct wf_net_link *ret_link, char names[256], struct wf_err *err);
+
+/*
+ * The device of a VLAN (1 to 4094) on a device of the host. One that is there is taken as it is,
+ * whoever made it; one that is missing is made, in WF_NET_GROUP_VLAN, which is how weft's own is
+ * known again, and named as it usually is (eth0.42) if there is room for that. *ret_created tells
+ * whether it was. It is set up if it is weft's. ret_link and names as of wf_net_link_find().
+ * -EEXIST: the name is taken by another device; -ENODEV: no parent; -EOPNOTSUPP: the kernel has no
+ * VLANs, or the parent takes none.
+ */
+int wf_net_vlan_ensure(struct wf_net *net, uint32_t parent_ifindex, uint16_t vlan,
+		       struct wf_net_link *ret_link, char names[256], bool *ret_created,
+		       struct wf_err *err);
 
 /* The device of the best default route and its MTU; -ENODEV: no default route. */
 int wf_net_default_device(struct wf_net *net, char ret_name[16], uint32_t *ret_ifindex,

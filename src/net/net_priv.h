@@ -112,6 +112,11 @@ int wf_net_link_get(struct wf_netlink_socket *socket, struct wf_netlink_batch *b
 		    const char *name, uint32_t ifindex, struct wf_net_link *ret_link,
 		    char names[256], struct wf_err *err);
 
+/* ---- vlan.c ------------------------------------------------------------------------------- */
+
+/* The tag that IFLA_INFO_DATA of a "vlan" tells of; 0: none of IEEE 802.1Q. */
+uint16_t wf_net_vlan_of(const struct nlattr *data);
+
 /* ---- addr.c ------------------------------------------------------------------------------- */
 
 /* An address of a device as the kernel tells it. */

@@ -30,6 +30,7 @@ BUILD = Path(os.environ.get("WEFT_BUILD", ROOT / "build")).resolve()
 # Bases of what weft makes in a namespace; see include/weft/abi/limits.h and src/net/net.h.
 IFINDEX_BASE = 0x1000000
 HOST_DEVICE = "weft0"
+VLAN_GROUP = str(0x77660000)
 ROUTE_PROTOCOL = 119
 
 REPORT = re.compile(r"(ERROR: \w+Sanitizer|runtime error:|Sanitizer: |Assertion .* failed)")
@@ -375,7 +376,8 @@ class Node:
     def own_links(self):
         """Links of weft on the host side."""
         return sorted(name for name, link in self.host.links().items()
-                      if link["ifindex"] >= IFINDEX_BASE or name.startswith(HOST_DEVICE))
+                      if link["ifindex"] >= IFINDEX_BASE or name.startswith(HOST_DEVICE) or
+                      link.get("group") == VLAN_GROUP)
 
     def own_routes(self):
         return [route for family in (4, 6)

@@ -120,6 +120,7 @@ static void test_settings(void **state)
 						  .internal = true,
 						  .sticky = true,
 						  .mtu = 9000,
+						  .vlan = 42,
 						  .labels = { items, 1, 1 } };
 	_cleanup_json_ json_t *document = NULL;
 	_cleanup_free_ char *text = NULL;
@@ -128,12 +129,12 @@ static void test_settings(void **state)
 	(void)state;
 	assert_int_equal(wf_cli_network_document("lan", &options, &document, &err), 0);
 	text = json_dumps(document, JSON_COMPACT);
-	assert_string_equal(text,
-			    "{\"apiVersion\":\"weft.dev/v1\",\"kind\":\"Network\",\"metadata\":"
-			    "{\"name\":\"lan\",\"labels\":{\"team\":\"web\"}},\"spec\":{\"driver\":"
-			    "\"macvlan\",\"parent\":\"eth0\",\"mode\":\"vepa\",\"mtu\":9000,"
-			    "\"internal\":true,\"isolated\":false,\"masquerade\":false,"
-			    "\"sticky\":true,\"hostAccess\":false}}");
+	assert_string_equal(
+		text, "{\"apiVersion\":\"weft.dev/v1\",\"kind\":\"Network\",\"metadata\":"
+		      "{\"name\":\"lan\",\"labels\":{\"team\":\"web\"}},\"spec\":{\"driver\":"
+		      "\"macvlan\",\"parent\":\"eth0\",\"mode\":\"vepa\",\"vlan\":42,"
+		      "\"mtu\":9000,\"internal\":true,\"isolated\":false,\"masquerade\":false,"
+		      "\"sticky\":true,\"hostAccess\":false}}");
 	label[4] = ' ';
 	assert_int_equal(wf_cli_labels(&options.labels, &document, &err), -EINVAL);
 	assert_string_equal(err.field, "--label");

@@ -21,6 +21,8 @@ struct facts {
 	uint32_t number;
 	bool bridge, macvlan, ipvlan, host_access, internal;
 	char host_device[16];
+	char base[16]; /* of the VLAN that the parent is; "": of none */
+	char parent[16];
 };
 
 static json_t *documents(struct lab *lab, const char *kind)
@@ -49,6 +51,22 @@ static const json_t *named(const json_t *items, const char *name)
 	return NULL;
 }
 
+/* uplink and vlan 42, or uplink.42. */
+static void add_parent(struct facts *facts)
+{
+	const char *parent = wf_json_str(facts->spec, "parent", "uplink");
+	int64_t vlan = wf_json_int(facts->spec, "vlan", 0);
+
+	if (!facts->macvlan && !facts->ipvlan)
+		return;
+	(void)snprintf(facts->parent, sizeof(facts->parent), "%s", parent);
+	if (vlan)
+		(void)snprintf(facts->parent, sizeof(facts->parent), "%s.%d", parent, (int)vlan);
+	if (strchr(facts->parent, '.'))
+		(void)snprintf(facts->base, sizeof(facts->base), "%.*s",
+			       (int)strcspn(facts->parent, "."), facts->parent);
+}
+
 static struct facts facts_of(const json_t *network)
 {
 	const json_t *spec = json_object_get(network, "spec");
@@ -67,6 +85,7 @@ static struct facts facts_of(const json_t *network)
 			    (!*mode || strcmp(mode, "bridge") == 0);
 	if (facts.host_access)
 		(void)snprintf(facts.host_device, sizeof(facts.host_device), "wfm%u", facts.number);
+	add_parent(&facts);
 	return facts;
 }
 
@@ -142,8 +161,19 @@ static void expect_network(const json_t *network, const json_t *endpoints, struc
 	if (facts.bridge)
 		expect_bridge(&facts, out);
 	if (facts.host_access)
-		wf_str_addf(out, "link %s up parent=%s\n", facts.host_device,
-			    wf_json_str(facts.spec, "parent", "uplink"));
+		wf_str_addf(out, "link %s up parent=%s\n", facts.host_device, facts.parent);
+}
+
+/* One device for all networks of a VLAN: the first of them tells. */
+static void expect_vlan(const json_t *networks, size_t index, struct wf_str *out)
+{
+	struct facts facts = facts_of(json_array_get(networks, index));
+
+	for (size_t i = 0; i < index; i++)
+		if (strcmp(facts_of(json_array_get(networks, i)).parent, facts.parent) == 0)
+			return;
+	if (facts.base[0])
+		wf_str_addf(out, "link %s up parent=%s\n", facts.parent, facts.base);
 }
 
 static void expect_inside(const struct facts *facts, const json_t *endpoint, struct wf_str *out)
@@ -162,7 +192,7 @@ static void expect_inside(const struct facts *facts, const json_t *endpoint, str
 		    : facts->macvlan ? "macvlan"
 				     : "ipvlan",
 		    (long long)wf_json_int(status, "mtu", 0), wf_json_str(status, "mac", "?"),
-		    facts->bridge ? "-" : wf_json_str(facts->spec, "parent", "uplink"));
+		    facts->bridge ? "-" : facts->parent);
 	json_array_foreach(json_object_get(status, "addresses"), i, address) {
 		const char *text = wf_json_str(address, "address", "?");
 		const char *gateway = wf_json_str(address, "gateway", "");
@@ -318,8 +348,10 @@ void lab_expect(struct lab *lab, struct wf_str *out)
 	wf_str_addf(out, "link weft0 up\nlink weft0p up blocks\n");
 	wf_str_addf(out, "block %x program 700\nblock %x program 701\n", WF_BLOCK_INGRESS,
 		    WF_BLOCK_EGRESS);
-	json_array_foreach(networks, i, item)
+	json_array_foreach(networks, i, item) {
 		expect_network(item, endpoints, out);
+		expect_vlan(networks, i, out);
+	}
 	json_array_foreach(endpoints, i, item) {
 		struct facts facts = facts_of(named(
 			networks, wf_json_str(json_object_get(item, "spec"), "network", "?")));

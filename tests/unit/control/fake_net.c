@@ -324,6 +324,40 @@ int wf_net_macvlan_host_ensure(struct wf_net *net, const char *name, uint32_t pa
 	return 0;
 }
 
+static struct link *find_vlan(struct wf_net *net, uint32_t parent, uint16_t vlan)
+{
+	for (size_t i = 0; i < MAX_LINKS; i++)
+		if (net->links[i].used && net->links[i].parent == parent &&
+		    net->links[i].vlan == vlan)
+			return &net->links[i];
+	return NULL;
+}
+
+int wf_net_vlan_ensure(struct wf_net *net, uint32_t parent_ifindex, uint16_t vlan,
+		       struct wf_net_link *ret_link, char names[256], bool *ret_created,
+		       struct wf_err *err)
+{
+	const struct link *parent = fake_link_by_index(net, parent_ifindex);
+	struct link *link = find_vlan(net, parent_ifindex, vlan);
+	char name[24];
+
+	PASS(-EIO, err);
+	if (!parent)
+		return wf_fail(err, -ENODEV, "the parent is gone");
+	*ret_created = !link;
+	(void)snprintf(name, sizeof(name), "%.10s.%u", parent->name, vlan);
+	if (!link && fake_link_by_name(net, name))
+		return wf_fail(err, -EEXIST, "interface %s is another's", name);
+	if (!link) {
+		link = fake_add_vlan(net, name, parent, vlan);
+		link->group = WF_NET_GROUP_VLAN;
+	}
+	if (link->group == WF_NET_GROUP_VLAN)
+		link->up = true;
+	fake_describe(link, ret_link);
+	return 0;
+}
+
 static struct wf_net_route route_to(uint32_t ifindex, const struct wf_addr *addr)
 {
 	return (struct wf_net_route){ .prefix = { .addr = *addr, .len = wf_addr_bits(addr) },

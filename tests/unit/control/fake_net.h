@@ -50,6 +50,11 @@ struct wf_net_conn;
 void fake_net_connect(struct wf_net *net, const struct wf_net_conn *conn);
 
 uint32_t fake_net_add_device(struct wf_net *net, const char *name, uint32_t mtu);
+/* The device of a VLAN that somebody else has made, and whether there is a device. */
+void fake_net_add_vlan(struct wf_net *net, const char *name, const char *parent, uint16_t vlan);
+bool fake_net_has(const struct wf_net *net, const char *name);
+/* Takes weft's mark from a device, or gives it. */
+void fake_net_set_group(struct wf_net *net, const char *name, uint32_t group);
 void fake_net_add_route(struct wf_net *net, const char *prefix, const char *device);
 void fake_net_set_default(struct wf_net *net, const char *device);
 

@@ -89,6 +89,28 @@ uint32_t fake_net_add_device(struct wf_net *net, const char *name, uint32_t mtu)
 	return link->ifindex;
 }
 
+void fake_net_add_vlan(struct wf_net *net, const char *name, const char *parent, uint16_t vlan)
+{
+	const struct link *base = fake_link_by_name(net, parent);
+
+	fake_must(base != NULL);
+	fake_add_vlan(net, name, base, vlan)->up = true;
+}
+
+bool fake_net_has(const struct wf_net *net, const char *name)
+{
+	return fake_link_by_name(net, name);
+}
+
+void fake_net_set_group(struct wf_net *net, const char *name, uint32_t group)
+{
+	struct link *link = fake_link_by_name(net, name);
+
+	fake_must(link != NULL);
+	link->group = group;
+	fake_tell_link(net, link);
+}
+
 void fake_net_add_route(struct wf_net *net, const char *prefix, const char *device)
 {
 	struct link *link = fake_link_by_name(net, device);
@@ -248,9 +270,14 @@ static void dump_inner(const struct wf_net *net, const struct ns *ns, const stru
 	wf_str_addf(out, "\n");
 }
 
-static bool is_macvlan(const struct link *link)
+static bool is_on_other(const struct link *link)
 {
-	return strcmp(link->kind, "macvlan") == 0;
+	return strcmp(link->kind, "macvlan") == 0 || link->vlan;
+}
+
+static bool is_of_weft(const struct link *link)
+{
+	return link->kind[0] && (!link->vlan || link->group == WF_NET_GROUP_VLAN);
 }
 
 static void dump_links(const struct wf_net *net, struct wf_str *out)
@@ -258,11 +285,11 @@ static void dump_links(const struct wf_net *net, struct wf_str *out)
 	for (size_t i = 0; i < MAX_LINKS; i++) {
 		const struct link *link = &net->links[i];
 
-		if (link->used && link->kind[0] && link->group != WF_NET_GROUP_DEAD)
+		if (link->used && is_of_weft(link) && link->group != WF_NET_GROUP_DEAD)
 			wf_str_addf(out, "link %s %s%s%s%s%s\n", link->name,
 				    link->up ? "up" : "down", link->ingress ? " blocks" : "",
-				    is_macvlan(link) ? " parent=" : "",
-				    is_macvlan(link) ? fake_device_name(net, link->parent) : "",
+				    is_on_other(link) ? " parent=" : "",
+				    is_on_other(link) ? fake_device_name(net, link->parent) : "",
 				    link->alias[0] ? " alias" : "");
 	}
 }

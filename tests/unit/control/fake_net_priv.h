@@ -37,6 +37,7 @@ struct link {
 	uint32_t ifindex;
 	char name[16], kind[16], alias[256];
 	uint32_t group, mtu, parent;
+	uint16_t vlan;
 	bool up;
 	struct wf_mac mac;
 	uint32_t ingress, egress;
@@ -147,6 +148,8 @@ struct link *fake_link_by_index(const struct wf_net *net, uint32_t ifindex);
 struct link *fake_link_by_name(const struct wf_net *net, const char *name);
 struct link *fake_add_link(struct wf_net *net, const char *name, uint32_t ifindex, const char *kind,
 			   uint32_t mtu);
+struct link *fake_add_vlan(struct wf_net *net, const char *name, const struct link *parent,
+			   uint16_t vlan);
 void fake_describe(const struct link *link, struct wf_net_link *ret);
 /* Queues an event about a device as it is now. */
 void fake_tell_about(struct wf_net *net, const struct link *link, enum wf_net_event_type type);

@@ -55,6 +55,16 @@ struct link *fake_add_link(struct wf_net *net, const char *name, uint32_t ifinde
 	return link;
 }
 
+struct link *fake_add_vlan(struct wf_net *net, const char *name, const struct link *parent,
+			   uint16_t vlan)
+{
+	struct link *link = fake_add_link(net, name, 0, "vlan", parent->mtu);
+
+	link->parent = parent->ifindex;
+	link->vlan = vlan;
+	return link;
+}
+
 void fake_describe(const struct link *link, struct wf_net_link *ret)
 {
 	*ret = (struct wf_net_link){ .ifindex = link->ifindex,
@@ -64,6 +74,7 @@ void fake_describe(const struct link *link, struct wf_net_link *ret)
 				     .group = link->group,
 				     .mtu = link->mtu,
 				     .parent = link->parent,
+				     .vlan = link->vlan,
 				     .peer_nsid = -1,
 				     .up = link->up,
 				     .mac = link->mac };

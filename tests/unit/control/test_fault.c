@@ -81,6 +81,13 @@ static void prepare_macvlan_endpoint(struct lab *lab)
 	lab_endpoint(lab, "lan", "m", 0);
 }
 
+static void prepare_vlan(struct lab *lab)
+{
+	lab_network(lab, "lan",
+		    "{'driver':'macvlan','parent':'uplink','vlan':42,"
+		    "'subnets':[{'cidr':'10.3.0.0/24'}]}");
+}
+
 static void prepare_reserved(struct lab *lab)
 {
 	prepare_blue(lab);
@@ -181,6 +188,18 @@ static json_t *apply_other_parent(void)
 	return lab_json(
 		"[{" NETWORK ",'metadata':{'name':'lan'},'spec':{'driver':'macvlan',"
 		"'parent':'second','hostAccess':true,'subnets':[{'cidr':'10.3.0.0/24'}]}}]");
+}
+
+static json_t *apply_vlan(void)
+{
+	return lab_json("[{" NETWORK ",'metadata':{'name':'n1'},'spec':{'driver':'ipvlan',"
+			"'parent':'uplink.42','subnets':[{'cidr':'10.9.0.0/24'}]}}]");
+}
+
+static json_t *apply_other_vlan(void)
+{
+	return lab_json("[{" NETWORK ",'metadata':{'name':'lan'},'spec':{'driver':'macvlan',"
+			"'parent':'uplink','vlan':43,'subnets':[{'cidr':'10.3.0.0/24'}]}}]");
 }
 
 static json_t *apply_bridge_again(void)
@@ -293,6 +312,11 @@ static const struct operation operations[] = {
 	{ "change driver", prepare_blue, apply_other_driver, run_apply, false },
 	{ "change parent", prepare_macvlan, apply_other_parent, run_apply, false },
 	{ "change driver back", prepare_macvlan, apply_bridge_again, run_apply, false },
+	{ "create vlan", prepare_blue, apply_vlan, run_apply, false },
+	{ "attach vlan", prepare_vlan, attach_macvlan, run_attach, false },
+	{ "change vlan", prepare_vlan, apply_other_vlan, run_apply, false },
+	{ "leave vlan", prepare_vlan, apply_bridge_again, run_apply, false },
+	{ "delete vlan", prepare_vlan, NULL, run_delete_lan, false },
 	{ "change reservation", prepare_reserved, apply_reservation, run_apply, false },
 	{ "delete network", prepare_blue, NULL, run_delete_green, false },
 	{ "delete sticky network", prepare_sticky_gone, NULL, run_delete_blue, false },

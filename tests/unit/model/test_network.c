@@ -199,6 +199,8 @@ static const struct {
 	{ "{driver: ipvlan, mode: bridge}", "spec.mode", "l2, l3, l3s" },
 	{ "{parent: eth0}", "spec.parent", "macvlan and ipvlan only" },
 	{ "{driver: macvlan, parent: 'a/b'}", "spec.parent", "cannot be an interface name" },
+	{ "{vlan: 100}", "spec.vlan", "macvlan and ipvlan only, not for bridge" },
+	{ "{driver: none, vlan: 100}", "spec.vlan", "macvlan and ipvlan only, not for none" },
 	{ "{driver: ipvlan, hostAccess: true}", "spec.hostAccess", "macvlan only" },
 	{ "{driver: overlay, encapsulation: never}", "spec.encapsulation", "routed only" },
 	{ "{mtu: 575}", "spec.mtu", "576" },
@@ -337,6 +339,8 @@ static void random_network(struct wf_network *network)
 		network->mode = (enum wf_driver_mode)(WF_MODE_L2 + random() % 3);
 	if (driver == WF_DRIVER_MACVLAN || driver == WF_DRIVER_IPVLAN)
 		(void)strcpy(network->parent, parents[random() % 3]);
+	if (driver == WF_DRIVER_MACVLAN || driver == WF_DRIVER_IPVLAN)
+		network->vlan = (uint16_t)(random() % 4095);
 	network->host_access = driver == WF_DRIVER_MACVLAN && random() % 2;
 	for (size_t i = 0, n = (size_t)random() % (WF_MAX_SUBNETS + 1); has_subnets && i < n; i++)
 		random_subnet(network, i);
@@ -371,6 +375,7 @@ static void assert_same(const struct wf_network *a, const struct wf_network *b)
 	assert_int_equal(a->driver, b->driver);
 	assert_int_equal(a->mode, b->mode);
 	assert_string_equal(a->parent, b->parent);
+	assert_int_equal(a->vlan, b->vlan);
 	assert_int_equal(a->want_ip4, b->want_ip4);
 	assert_int_equal(a->want_ip6, b->want_ip6);
 	assert_int_equal(a->isolated, b->isolated);
@@ -516,6 +521,53 @@ static void test_allocation_failures(void **state)
 	wf_network_done(&network);
 }
 
+/* Tags that cannot be: in a document that is applied, and in one that is read all the same. */
+static void test_vlans(void **state)
+{
+	static const char *const bad[] = { "0", "-1", "4095", "65578" };
+	static const struct {
+		const char *parent, *device;
+		uint16_t vlan;
+	} names[] = {
+		{ "eth0.42", "eth0", 42 },
+		{ "eth0.1", "eth0", 1 },
+		{ "eth0.4094", "eth0", 4094 },
+		{ "a.b.7", "a.b", 7 },
+		{ "eth0.0", "", 0 },
+		{ "eth0.4095", "", 0 },
+		{ "eth0.042", "", 0 },
+		{ "eth0.", "", 0 },
+		{ ".42", "", 0 },
+		{ "eth0", "", 0 },
+		{ "eth0.4x", "", 0 },
+		{ "eth0.+4", "", 0 },
+		{ "", "", 0 },
+		{ "eth0.65578", "", 0 },
+	};
+
+	for (size_t i = 0; i < WF_ARRAY_LEN(bad); i++) {
+		struct wf_network network = { .subnet_count = 0 };
+		struct wf_err err = WF_ERR_INIT;
+		_cleanup_json_ json_t *root = NULL;
+		char spec[64];
+
+		(void)snprintf(spec, sizeof(spec), "{driver: macvlan, vlan: %s}", bad[i]);
+		root = document(spec);
+		assert_int_equal(wf_document_check(root, &err), -EINVAL);
+		assert_string_equal(err.field, "spec.vlan");
+		assert_non_null(strstr(err.message, "is not between 1 and 4094"));
+		assert_int_equal(wf_network_from_json(&network, root, &err), -EINVAL);
+		assert_string_equal(err.field, "spec.vlan");
+		assert_non_null(strstr(err.message, "is not between 1 and 4094"));
+	}
+	for (size_t i = 0; i < WF_ARRAY_LEN(names); i++) {
+		char device[16] = "";
+
+		assert_int_equal(wf_network_name_vlan(names[i].parent, device), names[i].vlan);
+		assert_string_equal(device, names[i].device);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -524,7 +576,7 @@ int main(void)
 		cmocka_unit_test(test_limits_accepted), cmocka_unit_test(test_too_many),
 		cmocka_unit_test(test_round_trip),      cmocka_unit_test(test_names),
 		cmocka_unit_test(test_subnet_of),       cmocka_unit_test(test_allocation_failures),
-		cmocka_unit_test(test_block_sizes),
+		cmocka_unit_test(test_block_sizes),     cmocka_unit_test(test_vlans),
 	};
 
 	srandom(7);

@@ -66,6 +66,8 @@ static void test_changes(void **state)
 		{ "{}", "{driver: none}", "spec.driver" },
 		{ "{driver: macvlan}", "{driver: macvlan, mode: vepa}", "spec.mode" },
 		{ "{driver: macvlan}", "{driver: macvlan, parent: eth1}", "spec.parent" },
+		{ "{driver: macvlan, vlan: 5}", "{driver: macvlan, vlan: 6}", "spec.vlan" },
+		{ "{driver: macvlan, vlan: 5}", "{driver: macvlan}", "spec.vlan" },
 		{ "{driver: macvlan}", "{driver: macvlan, hostAccess: false}", NULL },
 	};
 
