@@ -15,6 +15,11 @@ from lib.node import ApiError
 NO_COOLING = {"coolDown": "0s"}
 
 
+@pytest.fixture
+def node(lent_node):
+    return lent_node
+
+
 def subnet_of(document, index=0):
     return ipaddress.ip_network(document["status"]["subnets"][index]["cidr"])
 
@@ -38,7 +43,9 @@ def test_automatic_subnets_do_not_overlap(node):
             seen.append(subnet)
 
 
-def test_automatic_subnet_keeps_away_from_routes_and_vpns(node):
+def test_automatic_subnet_keeps_away_from_routes_and_vpns(stopped_node):
+    node = stopped_node
+    node.start_daemon()
     first = subnet_of(node.network("first"))
     node.api("DELETE", "/v1/documents/Network/first")
     # the same place again, unless somebody is there
