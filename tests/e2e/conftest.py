@@ -85,6 +85,8 @@ class Lender:
         if failed:
             self.close()
             return []
+        if self.node.outsides:  # the host side is not what it was
+            return self.close()
         try:
             complaints = self.node.reset()
         except Exception as error:  # pylint: disable=broad-except

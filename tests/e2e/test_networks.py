@@ -17,6 +17,11 @@ from lib.traffic import tcp_works, udp_works
 BOTH = ["IPv4", "IPv6"]
 
 
+@pytest.fixture
+def node(lent_node):
+    return lent_node
+
+
 def pair(node, network, **opts):
     """Two containers of a network."""
     first, _, a = node.container(network, **opts)
