@@ -51,6 +51,7 @@ static const char *const sql[WF_SQL_COUNT] = {
 		       " body = excluded.body, revision = excluded.revision,"
 		       " lease = excluded.lease",
 	[WF_SQL_REMOVE] = "DELETE FROM document WHERE kind = ?1 AND name = ?2",
+	[WF_SQL_COUNT_KIND] = "SELECT count(*) FROM document WHERE kind = ?1",
 	[WF_SQL_WALK_KIND] = "SELECT kind, name, body, revision, lease FROM document"
 			     " WHERE kind = ?1 ORDER BY name",
 	[WF_SQL_WALK_LEASE] = "SELECT kind, name, body, revision, lease FROM document"
@@ -333,6 +334,23 @@ static int sqlite_remove(struct wf_local *local, const char *kind, const char *n
 	return execute(sqlite, WF_SQL_REMOVE, "write", err);
 }
 
+static int sqlite_count(struct wf_local *local, const char *kind, size_t *ret_count,
+			struct wf_err *err)
+{
+	struct wf_sqlite *sqlite = sqlite_of(local);
+	sqlite3_stmt *statement = sqlite->statements[WF_SQL_COUNT_KIND];
+	int code, r = 0;
+
+	bind_text(statement, 1, kind, strlen(kind));
+	code = sqlite3_step(statement);
+	if (code == SQLITE_ROW)
+		*ret_count = (size_t)number_at(statement, 0);
+	else
+		r = wf_sqlite_fail(sqlite, code, "read", err);
+	(void)sqlite3_reset(statement);
+	return r;
+}
+
 /* Steps through a bound statement. */
 static int visit_rows(struct wf_sqlite *sqlite, enum wf_sqlite_statement which,
 		      wf_local_row_fn visit, void *context, struct wf_err *err)
@@ -479,6 +497,7 @@ const struct wf_local_ops wf_sqlite_rows = {
 	.read = sqlite_read,
 	.put = sqlite_put,
 	.remove = sqlite_remove,
+	.count = sqlite_count,
 	.walk = sqlite_walk,
 	.log = sqlite_log,
 	.oldest = sqlite_oldest,
