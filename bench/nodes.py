@@ -115,10 +115,10 @@ def measure_start(node, expected):
         wait_until(lambda: table.count() >= expected, 60, 0.01, f"{expected} addresses")
         late = (time.monotonic() - begun) * 1e3
     # the count itself takes a moment: it was all there if it was so at the first look
-    ready = re.findall(r" ms=(\d+) storeMs=(\d+)", node.log_text())[-1]
+    listing, since = re.findall(r" storeMs=(\d+) sinceStoreMs=(\d+)", node.log_text())[-1]
     time.sleep(SETTLE_S)
     return {"ready_ms": took, "cpu_ms": cpu, "converged_after_ready_ms": late,
-            "list_ms": int(ready[1]), "after_list_ms": int(ready[0]) - int(ready[1]),
+            "list_ms": int(listing), "after_list_ms": int(since),
             **memory_kib(node.daemon.pid)}
 
 

@@ -24,23 +24,32 @@ static size_t next_of(const struct wf_set *set, size_t at)
 	return at + 1 == set->slot_count ? 0 : at + 1;
 }
 
+/* Never 0, which is that of an empty slot. */
+static uint8_t tag_of(uint64_t hash)
+{
+	return (uint8_t)(hash % UINT8_MAX + 1);
+}
+
 static void put(struct wf_set *set, void *object)
 {
-	size_t at = home_of(set, set->ops->hash(object));
+	uint64_t hash = set->ops->hash(object);
+	size_t at = home_of(set, hash);
 
-	while (set->slots[at])
+	while (set->tags[at])
 		at = next_of(set, at);
 	set->slots[at] = object;
+	set->tags[at] = tag_of(hash);
 }
 
 static int resize(struct wf_set *set, size_t count)
 {
 	struct wf_set old = *set;
-	void **slots = calloc(count, sizeof(void *));
+	void **slots = calloc(count, sizeof(void *) + sizeof(*set->tags));
 
 	if (!slots)
 		return -ENOMEM;
 	set->slots = slots;
+	set->tags = (uint8_t *)&slots[count];
 	set->slot_count = count;
 	for (size_t i = 0; i < old.slot_count; i++)
 		if (old.slots[i])
@@ -56,7 +65,7 @@ static int grow(struct wf_set *set)
 
 int wf_set_reserve(struct wf_set *set, size_t count)
 {
-	size_t slots = count + count / 4 + FEWEST_SLOTS;
+	size_t slots = count + count / 6 + FEWEST_SLOTS;
 
 	return slots <= set->slot_count ? 0 : resize(set, slots);
 }
@@ -65,13 +74,14 @@ void wf_set_done(struct wf_set *set)
 {
 	free(set->slots);
 	set->slots = NULL;
+	set->tags = NULL;
 	set->slot_count = set->count = 0;
 }
 
 int wf_set_add(struct wf_set *set, void *object)
 {
-	/* a fifth stays empty; without memory one slot is enough, as it ends what looks */
-	if ((set->count + 1) * 5 > set->slot_count * 4 && grow(set) < 0 &&
+	/* an eighth stays empty; without memory one slot is enough, as it ends what looks */
+	if ((set->count + 1) * 8 > set->slot_count * 7 && grow(set) < 0 &&
 	    set->count + 1 >= set->slot_count)
 		return -ENOMEM;
 	put(set, object);
@@ -88,15 +98,17 @@ static size_t distance(const struct wf_set *set, size_t from, size_t to)
 /* Those behind the hole that would not be found any more move up. */
 static void close_hole(struct wf_set *set, size_t hole)
 {
-	for (size_t at = next_of(set, hole); set->slots[at]; at = next_of(set, at)) {
+	for (size_t at = next_of(set, hole); set->tags[at]; at = next_of(set, at)) {
 		size_t home = home_of(set, set->ops->hash(set->slots[at]));
 
 		if (distance(set, home, at) < distance(set, hole, at))
 			continue;
 		set->slots[hole] = set->slots[at];
+		set->tags[hole] = set->tags[at];
 		hole = at;
 	}
 	set->slots[hole] = NULL;
+	set->tags[hole] = 0;
 }
 
 void wf_set_remove(struct wf_set *set, const void *object)
@@ -107,7 +119,7 @@ void wf_set_remove(struct wf_set *set, const void *object)
 		return;
 	for (at = home_of(set, set->ops->hash(object)); set->slots[at] != object;
 	     at = next_of(set, at))
-		if (!set->slots[at])
+		if (!set->tags[at])
 			return;
 	close_hole(set, at);
 	set->count--;
@@ -115,10 +127,13 @@ void wf_set_remove(struct wf_set *set, const void *object)
 
 void *wf_set_find(const struct wf_set *set, uint64_t hash, const void *key)
 {
+	const uint8_t tag = tag_of(hash);
+
 	if (!set->count)
 		return NULL;
-	for (size_t at = home_of(set, hash); set->slots[at]; at = next_of(set, at))
-		if (set->ops->is(set->slots[at], key))
+	/* where the objects are is not looked at for each of those that are passed */
+	for (size_t at = home_of(set, hash); set->tags[at]; at = next_of(set, at))
+		if (set->tags[at] == tag && set->ops->is(set->slots[at], key))
 			return set->slots[at];
 	return NULL;
 }

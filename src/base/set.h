@@ -18,7 +18,8 @@ struct wf_set_ops {
 
 struct wf_set {
 	const struct wf_set_ops *ops;
-	void **slots; /* owned; an object is at its hash's place, or behind it */
+	void **slots;  /* owned; an object is at its hash's place, or behind it */
+	uint8_t *tags; /* of the slots, in the same memory: some bits of the hash; 0: it is empty */
 	size_t slot_count;
 	size_t count;
 };

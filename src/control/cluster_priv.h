@@ -120,6 +120,7 @@ struct ctl_cluster {
 	struct ctl_node *nodes;  /* hash by name */
 	struct wf_set remotes;   /* by name */
 	struct wf_set addresses; /* of them, as struct ctl_remote_address */
+	size_t expected;         /* endpoints of all nodes when this one began to read */
 	struct wf_index crowds;  /* by all that makes them alike */
 	struct wf_index crowd_networks;
 	struct wf_index crowd_labels; /* as keys, with the namespace */
@@ -279,7 +280,8 @@ void wf_ctl_node_metrics(struct wf_control *control, struct wf_str *out);
 
 /* ---- remote.c ------------------------------------------------------------------------------- */
 
-void wf_ctl_remotes_init(struct wf_control *control);
+/* Before all else: empty tables, with room for what the store has. */
+int wf_ctl_remotes_init(struct wf_control *control, struct wf_err *err);
 void wf_ctl_remotes_free(struct wf_control *control);
 /* Whether an Endpoint document is of another node. */
 bool wf_ctl_is_remote(const struct wf_control *control, const json_t *document);

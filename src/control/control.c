@@ -72,9 +72,10 @@ int wf_control_new(struct wf_control **ret_control, const struct wf_control_conf
 	control->net = net;
 	control->loop = loop;
 	control->started_ms = wf_clock_monotonic_ms();
-	wf_ctl_remotes_init(control);
 	/* listen before looking: what changes meanwhile is looked at again */
-	r = wf_ctl_repair_start(control, err);
+	r = wf_ctl_remotes_init(control, err);
+	if (r == 0)
+		r = wf_ctl_repair_start(control, err);
 	if (r == 0)
 		r = wf_ctl_observe_start(control, err);
 	if (r == 0)

@@ -157,6 +157,8 @@ static int adopt(struct wf_control *control, struct wf_err *err)
 	int r = make_engine(control, err);
 
 	if (r == 0)
+		wf_policy_engine_remotes_expect(control->policy.engine, control->cluster.expected);
+	if (r == 0)
 		r = wf_dp_pair_visit(control->dp, adopt_pair, control, err);
 	if (r == 0)
 		r = wf_dp_prefix_visit(control->dp, adopt_prefix, control, err);

@@ -48,10 +48,21 @@ static bool is_address(const void *object, const void *key)
 static const struct wf_set_ops names = { hash_name, has_name };
 static const struct wf_set_ops addresses = { hash_address, is_address };
 
-void wf_ctl_remotes_init(struct wf_control *control)
+int wf_ctl_remotes_init(struct wf_control *control, struct wf_err *err)
 {
-	control->cluster.remotes.ops = &names;
-	control->cluster.addresses.ops = &addresses;
+	struct ctl_cluster *cluster = &control->cluster;
+	int r = 0;
+
+	cluster->remotes.ops = &names;
+	cluster->addresses.ops = &addresses;
+	if (wf_ctl_is_shared(control))
+		r = wf_store_count(control->store, WF_KIND_ENDPOINT, &cluster->expected, err);
+	if (r < 0)
+		return r;
+	/* without room for all at once they find theirs one by one */
+	(void)wf_set_reserve(&cluster->remotes, cluster->expected);
+	(void)wf_set_reserve(&cluster->addresses, cluster->expected);
+	return 0;
 }
 
 struct ctl_remote *wf_ctl_remote_find(struct wf_control *control, const char *name)
@@ -379,8 +390,6 @@ int wf_ctl_remotes_judge(struct wf_control *control, struct wf_err *err)
 	size_t at = 0;
 	int r = 0;
 
-	wf_policy_engine_remotes_expect(control->policy.engine, control->cluster.remotes.count,
-					control->cluster.addresses.count);
 	while (r == 0 && (remote = wf_ctl_remote_walk(control, &at)))
 		r = judge(control, remote, err);
 	return r;

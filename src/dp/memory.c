@@ -68,13 +68,16 @@ void *wf_dp_memory_reserve(struct wf_dp *dp, enum wf_dp_map map)
 	return memory;
 }
 
-/* Bytes to show for so many entries: doubled from step to step, so that growing stays cheap. */
+/*
+ * Bytes to show for so many entries: a quarter more from step to step, so that growing stays cheap
+ * and little is shown that nobody uses, for all that is shown counts as the daemon's memory.
+ */
 static size_t shown_for(const struct wf_dp *dp, enum wf_dp_map map, uint32_t count)
 {
 	size_t all = wf_dp_memory_bytes(dp, map), wanted = stride(map) * count, bytes;
 
 	for (bytes = FIRST_STEP_BYTES; bytes < wanted && bytes < all;)
-		bytes *= 2;
+		bytes += bytes / 4 / FIRST_STEP_BYTES * FIRST_STEP_BYTES + FIRST_STEP_BYTES;
 	return bytes < all ? bytes : all;
 }
 

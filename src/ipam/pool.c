@@ -235,13 +235,16 @@ static int check_usable(const struct wf_pool *pool, const struct wf_addr *addr,
 static int check_others(const struct wf_pool *pool, uint64_t offset, const char *name,
 			bool owner_may, struct wf_err *err)
 {
-	const struct wf_pool_record *record = wf_pool_find(pool, offset);
-	const char *owner = record ? record->owner : NULL;
+	const struct wf_pool_record *record;
 	struct wf_addr at = wf_pool_addr(pool, offset), *addr = &at;
+	const char *owner;
 	char text[WF_ADDR_TEXT];
 
-	if (!record && wf_pool_is_elsewhere(pool, offset))
-		owner = wf_pool_elsewhere(pool, offset);
+	/* most are free: that is told without looking for a record */
+	if (wf_bitmap_next_set(&pool->busy, offset) != offset)
+		return 0;
+	record = wf_pool_find(pool, offset);
+	owner = record ? record->owner : wf_pool_elsewhere(pool, offset);
 	if (owner && !(owner_may && strcmp(owner, name) == 0))
 		return wf_fail(err, -EADDRINUSE, "%s is in use by %s", wf_addr_format(addr, text),
 			       owner);
@@ -321,7 +324,8 @@ int wf_pool_take_elsewhere(struct wf_pool *pool, const struct wf_addr *addr, con
 	r = check_others(pool, offset, owner, false, err);
 	if (r < 0)
 		return r;
-	record = wf_pool_find(pool, offset);
+	record = wf_bitmap_next_set(&pool->busy, offset) == offset ? wf_pool_find(pool, offset)
+								   : NULL;
 	if (record && record->holder)
 		return put_name(pool, offset, owner, true, err);
 	if (record) {

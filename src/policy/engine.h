@@ -157,11 +157,10 @@ int wf_policy_engine_node_drop(struct wf_policy_engine *engine, const char *name
 			       struct wf_err *err);
 
 /*
- * So many of the next kind, with so many addresses, will be told: room is made at once. Where there is
- * none they are told all the same.
+ * So many of the next kind will be told: room for them and for what their addresses need is made at
+ * once. Where there is none they are told all the same.
  */
-void wf_policy_engine_remotes_expect(struct wf_policy_engine *engine, size_t count,
-				     size_t addresses);
+void wf_policy_engine_remotes_expect(struct wf_policy_engine *engine, size_t count);
 /*
  * An endpoint of another node, by a name of its own; slot and audit of *member do not count. An
  * address that an endpoint of this node has is that one's.

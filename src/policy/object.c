@@ -83,8 +83,12 @@ static void unref_group(struct wf_objects *objects, struct wf_group *group)
 /* Each part with the NUL behind it, so that no two different ones give the same bytes. */
 static void make_key(struct wf_str *key, const struct wf_group_spec *spec)
 {
-	wf_str_addf(key, "%d%d%p,%zu,", spec->is_node, spec->audit, (void *)spec->of_namespace,
-		    spec->port_count);
+	const struct {
+		const void *of_namespace;
+		size_t flags, port_count;
+	} head = { spec->of_namespace, spec->is_node + 2 * (size_t)spec->audit, spec->port_count };
+
+	wf_str_add_bytes(key, &head, sizeof(head));
 	wf_str_add_bytes(key, spec->namespace, strlen(spec->namespace) + 1);
 	for (size_t i = 0; i < spec->port_count; i++)
 		wf_str_addf(key, "%s:%d:%d,", spec->ports[i].name, spec->ports[i].proto,

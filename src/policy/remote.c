@@ -129,11 +129,11 @@ static int make(struct wf_policy_engine *engine, const char *name,
 			   from->addr_count, ret_node);
 }
 
-void wf_policy_engine_remotes_expect(struct wf_policy_engine *engine, size_t count,
-				     size_t addresses)
+void wf_policy_engine_remotes_expect(struct wf_policy_engine *engine, size_t count)
 {
 	(void)wf_set_reserve(&engine->remotes.nodes, count);
-	(void)wf_set_reserve(&engine->objects.places, addresses);
+	(void)wf_set_reserve(&engine->objects.places, count);
+	(void)wf_set_reserve(&engine->prefixes, count);
 }
 
 int wf_policy_engine_remote_put(struct wf_policy_engine *engine, const char *name,

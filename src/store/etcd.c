@@ -105,6 +105,14 @@ static int etcd_list(struct wf_store *store, const char *kind, json_t **ret_arra
 	return mirror->ops->list(mirror, kind, ret_array, ret_revision, err);
 }
 
+static int etcd_count(struct wf_store *store, const char *kind, size_t *ret_count,
+		      struct wf_err *err)
+{
+	struct wf_store *mirror = etcd_of(store)->mirror;
+
+	return mirror->ops->count(mirror, kind, ret_count, err);
+}
+
 static int etcd_visit(struct wf_store *store, const char *kind, wf_store_text_fn take,
 		      wf_store_visit_fn visit, void *context, struct wf_err *err)
 {
@@ -160,6 +168,7 @@ static const struct wf_store_ops etcd_ops = {
 	.close = etcd_close,
 	.get = etcd_get,
 	.list = etcd_list,
+	.count = etcd_count,
 	.visit = etcd_visit,
 	.commit = wf_etcd_commit,
 	.history = etcd_history,

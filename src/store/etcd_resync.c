@@ -202,11 +202,15 @@ int wf_etcd_resync_begin(struct wf_etcd *etcd, struct wf_err *err)
 	return r < 0 ? r : wf_etcd_pager_start(&etcd->resync->pager, etcd, &etcd->list, err);
 }
 
+/* It is on its way when this returns: etcd makes it while the one before is dealt with. */
 static int next_page(struct wf_etcd *etcd, struct wf_err *err)
 {
 	int r = wf_etcd_pager_start(&etcd->resync->pager, etcd, &etcd->list, err);
 
-	return r < 0 ? r : 1;
+	if (r < 0)
+		return r;
+	wf_etcd_net_step(&etcd->net, 0);
+	return 1;
 }
 
 int wf_etcd_resync_run(struct wf_etcd *etcd, struct wf_err *err)
@@ -226,10 +230,13 @@ int wf_etcd_resync_run(struct wf_etcd *etcd, struct wf_err *err)
 			    wf_etcd_net_endpoint(&etcd->net));
 	if (r == 0)
 		r = wf_etcd_pager_take(pager, &answer, err);
-	if (r == 0)
-		r = take_page(etcd, &answer, err);
 	if (r == 0 && !pager->is_done)
-		return next_page(etcd, err);
+		r = next_page(etcd, err);
+	if (r >= 0) {
+		int taken = take_page(etcd, &answer, err);
+
+		r = taken < 0 ? taken : r;
+	}
 	if (r == 0)
 		r = finish(etcd, err);
 	if (r == 0)

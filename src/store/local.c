@@ -73,6 +73,14 @@ static int local_get(struct wf_store *store, const char *kind, const char *name,
 	return wf_local_parse(&row, ret_document, err);
 }
 
+static int local_count(struct wf_store *store, const char *kind, size_t *ret_count,
+		       struct wf_err *err)
+{
+	struct wf_local *local = (struct wf_local *)store;
+
+	return local->rows->count(local, kind, ret_count, err);
+}
+
 struct document_visit {
 	wf_store_text_fn take; /* NULL: nobody wants texts */
 	wf_store_visit_fn visit;
@@ -380,6 +388,7 @@ const struct wf_store_ops wf_local_store_ops = {
 	.close = local_close,
 	.get = local_get,
 	.list = local_list,
+	.count = local_count,
 	.visit = local_visit,
 	.commit = local_commit,
 	.history = wf_local_history,

@@ -54,6 +54,8 @@ struct wf_local_ops {
 	int (*put)(struct wf_local *local, const struct wf_local_row *row, struct wf_err *err);
 	int (*remove)(struct wf_local *local, const char *kind, const char *name,
 		      struct wf_err *err);
+	int (*count)(struct wf_local *local, const char *kind, size_t *ret_count,
+		     struct wf_err *err);
 	/* The documents of a kind by name; kind NULL: those of a lease; lease 0: all. */
 	int (*walk)(struct wf_local *local, const char *kind, uint64_t lease, wf_local_row_fn visit,
 		    void *context, struct wf_err *err);

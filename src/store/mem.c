@@ -226,6 +226,19 @@ static int mem_remove(struct wf_local *local, const char *kind, const char *name
 	return append(&mem_of(local)->removes, &key, NULL, err);
 }
 
+static int mem_count(struct wf_local *local, const char *kind, size_t *ret_count,
+		     struct wf_err *err)
+{
+	const struct entries *documents = &mem_of(local)->documents;
+	size_t count = 0;
+
+	(void)err;
+	for (size_t i = 0; i < documents->count; i++)
+		count += strcmp(documents->items[i]->row.kind, kind) == 0;
+	*ret_count = count;
+	return 0;
+}
+
 static int mem_walk(struct wf_local *local, const char *kind, uint64_t lease, wf_local_row_fn visit,
 		    void *context, struct wf_err *err)
 {
@@ -315,6 +328,7 @@ static const struct wf_local_ops mem_rows = {
 	.read = mem_read,
 	.put = mem_put,
 	.remove = mem_remove,
+	.count = mem_count,
 	.walk = mem_walk,
 	.log = mem_log,
 	.oldest = mem_oldest,

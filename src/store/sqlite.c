@@ -14,8 +14,8 @@
  * tens of kB of heap instead of a shared mapping; the page cache is bounded to 512 kB; the
  * database is not mapped.
  *
- * Moving the WAL into the database waits for the disk, twice. It is done when nobody wants anything
- * (wf_store_tidy()), or when the WAL has become several times as long as it should.
+ * Moving the WAL into the database waits for the disk, three times. It is done when nobody wants
+ * anything (wf_store_tidy()), or when the WAL has become several times as long as it should.
  *
  * Failed writes. After a failed sync Linux may have dropped the very pages it could not write and
  * report success the next time: commits that build on such a WAL would be lost silently. So after
@@ -51,6 +51,7 @@ static const char *const sql[WF_SQL_COUNT] = {
 		       " body = excluded.body, revision = excluded.revision,"
 		       " lease = excluded.lease",
 	[WF_SQL_REMOVE] = "DELETE FROM document WHERE kind = ?1 AND name = ?2",
+	[WF_SQL_COUNT_KIND] = "SELECT count(*) FROM document WHERE kind = ?1",
 	[WF_SQL_WALK_KIND] = "SELECT kind, name, body, revision, lease FROM document"
 			     " WHERE kind = ?1 ORDER BY name",
 	[WF_SQL_WALK_LEASE] = "SELECT kind, name, body, revision, lease FROM document"
@@ -62,6 +63,7 @@ static const char *const sql[WF_SQL_COUNT] = {
 	[WF_SQL_OLDEST] = "SELECT seq, changes, bytes FROM change ORDER BY seq",
 	[WF_SQL_FORGET] = "DELETE FROM change WHERE seq < ?1",
 	[WF_SQL_SET_FORGOTTEN] = "UPDATE forgotten SET revision = ?1, changes = ?2, bytes = ?3",
+	[WF_SQL_TOUCH] = "UPDATE forgotten SET revision = revision + ?1",
 	[WF_SQL_HISTORY] = "SELECT kind, name, body, seq >> 20, 0 FROM change WHERE seq >= ?1"
 			   " ORDER BY seq",
 	[WF_SQL_HISTORY_KIND] = "SELECT kind, name, body, seq >> 20, 0 FROM change"
@@ -240,6 +242,27 @@ static int sqlite_begin(struct wf_local *local, enum wf_store_durability durabil
 	return r < 0 ? r : execute(sqlite, WF_SQL_BEGIN, "write", err);
 }
 
+/*
+ * The first write after the WAL has been moved begins it anew, and waits for the disk: this one does,
+ * so that no commit has to. What it writes is as it was, but SQLite must not see that.
+ */
+static void begin_wal(struct wf_sqlite *sqlite)
+{
+	sqlite3_stmt *touch = sqlite->statements[WF_SQL_TOUCH];
+	int r = execute(sqlite, WF_SQL_BEGIN, "write", NULL);
+
+	bind_number(touch, 1, 1);
+	if (r == 0)
+		r = execute(sqlite, WF_SQL_TOUCH, "write", NULL);
+	bind_number(touch, 1, UINT64_MAX);
+	if (r == 0)
+		r = execute(sqlite, WF_SQL_TOUCH, "write", NULL);
+	if (r == 0)
+		r = execute(sqlite, WF_SQL_COMMIT, "write", NULL);
+	if (r < 0)
+		sqlite_undo(&sqlite->local);
+}
+
 /* Moves the WAL into the database. The commits stand whatever becomes of it. */
 static void sqlite_tidy(struct wf_local *local)
 {
@@ -251,6 +274,8 @@ static void sqlite_tidy(struct wf_local *local)
 	code = sqlite3_wal_checkpoint_v2(sqlite->db, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
 	if ((code & 0xff) == SQLITE_IOERR)
 		sqlite->is_suspect = true;
+	if (code == SQLITE_OK)
+		begin_wal(sqlite);
 	sqlite->wal_pages = 0;
 }
 
@@ -331,6 +356,23 @@ static int sqlite_remove(struct wf_local *local, const char *kind, const char *n
 
 	bind_key(sqlite->statements[WF_SQL_REMOVE], kind, name);
 	return execute(sqlite, WF_SQL_REMOVE, "write", err);
+}
+
+static int sqlite_count(struct wf_local *local, const char *kind, size_t *ret_count,
+			struct wf_err *err)
+{
+	struct wf_sqlite *sqlite = sqlite_of(local);
+	sqlite3_stmt *statement = sqlite->statements[WF_SQL_COUNT_KIND];
+	int code, r = 0;
+
+	bind_text(statement, 1, kind, strlen(kind));
+	code = sqlite3_step(statement);
+	if (code == SQLITE_ROW)
+		*ret_count = (size_t)number_at(statement, 0);
+	else
+		r = wf_sqlite_fail(sqlite, code, "read", err);
+	(void)sqlite3_reset(statement);
+	return r;
 }
 
 /* Steps through a bound statement. */
@@ -479,6 +521,7 @@ const struct wf_local_ops wf_sqlite_rows = {
 	.read = sqlite_read,
 	.put = sqlite_put,
 	.remove = sqlite_remove,
+	.count = sqlite_count,
 	.walk = sqlite_walk,
 	.log = sqlite_log,
 	.oldest = sqlite_oldest,

@@ -179,6 +179,11 @@ int wf_store_list(struct wf_store *store, const char *kind, json_t **ret_array,
 	return store->ops->list(store, kind, ret_array, ret_revision, err);
 }
 
+int wf_store_count(struct wf_store *store, const char *kind, size_t *ret_count, struct wf_err *err)
+{
+	return store->ops->count(store, kind, ret_count, err);
+}
+
 int wf_store_visit(struct wf_store *store, const char *kind, wf_store_visit_fn visit, void *context,
 		   struct wf_err *err)
 {

@@ -92,6 +92,9 @@ int wf_store_get(struct wf_store *store, const char *kind, const char *name, jso
 int wf_store_list(struct wf_store *store, const char *kind, json_t **ret_array,
 		  uint64_t *ret_revision, struct wf_err *err);
 
+/* How many documents of a kind there are. */
+int wf_store_count(struct wf_store *store, const char *kind, size_t *ret_count, struct wf_err *err);
+
 /* Returns 0 to go on; any other result ends the visit, which returns it. document is borrowed. */
 typedef int (*wf_store_visit_fn)(const json_t *document, void *context, struct wf_err *err);
 

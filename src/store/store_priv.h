@@ -27,6 +27,8 @@ struct wf_store_ops {
 		   json_t **ret_document, struct wf_err *err);
 	int (*list)(struct wf_store *store, const char *kind, json_t **ret_array,
 		    uint64_t *ret_revision, struct wf_err *err);
+	int (*count)(struct wf_store *store, const char *kind, size_t *ret_count,
+		     struct wf_err *err);
 	/* take: may be NULL */
 	int (*visit)(struct wf_store *store, const char *kind, wf_store_text_fn take,
 		     wf_store_visit_fn visit, void *context, struct wf_err *err);

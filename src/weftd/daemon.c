@@ -44,7 +44,8 @@ struct daemon {
 	struct event *signals[SIGNALS];
 	struct event *knock; /* another weftd asks who holds the namespace */
 	struct weftd_store store;
-	uint64_t store_ms; /* what opening it took */
+	uint64_t listed_ms; /* when the store had told all; CLOCK_MONOTONIC */
+	uint64_t store_ms;  /* what opening it took */
 	struct wf_dp *dp;
 	struct wf_net *net;
 	struct wf_control *control;
@@ -163,7 +164,8 @@ static int open_store(struct daemon *daemon, struct wf_err *err)
 	uint64_t before_ms = wf_clock_monotonic_ms();
 	int r = weftd_store_open(daemon->config, &daemon->store, err);
 
-	daemon->store_ms = wf_clock_monotonic_ms() - before_ms;
+	daemon->listed_ms = wf_clock_monotonic_ms();
+	daemon->store_ms = daemon->listed_ms - before_ms;
 	return r;
 }
 
@@ -208,12 +210,13 @@ static int open_parts(struct daemon *daemon, struct wf_err *err)
 		r = weftd_lock_run_dir(config->run_dir, &daemon->locks[0], err);
 	if (r == 0)
 		r = lock_namespace(daemon, err);
-	if (r == 0)
-		r = open_store(daemon, err);
+	/* what needs no document is done before documents come: from then on every moment counts */
 	if (r == 0)
 		r = wf_dp_open(config->bpf_dir, &sizes, &daemon->dp, err);
 	if (r == 0)
 		r = weftd_lock_bpf_dir(config->bpf_dir, &daemon->locks[2], err);
+	if (r == 0)
+		r = open_store(daemon, err);
 	if (r == 0)
 		r = wf_net_open(&daemon->net, err);
 	if (r == 0)
@@ -284,11 +287,13 @@ int weftd_run(struct weftd_config *config, int argc, char **argv, struct wf_err 
 		r = serve(&daemon, err);
 	if (r == 0) {
 		wf_log_info("ready",
-			    "version=%s node=%s store=%s socket=%s adopted=%s ms=%llu storeMs=%llu",
+			    "version=%s node=%s store=%s socket=%s adopted=%s ms=%llu storeMs=%llu "
+			    "sinceStoreMs=%llu",
 			    WEFT_VERSION, config->node_name, wf_store_describe(daemon.store.store),
 			    daemon.socket_path, wf_dp_adopted(daemon.dp) ? "yes" : "no",
 			    (unsigned long long)(wf_clock_monotonic_ms() - started_ms),
-			    (unsigned long long)daemon.store_ms);
+			    (unsigned long long)daemon.store_ms,
+			    (unsigned long long)(wf_clock_monotonic_ms() - daemon.listed_ms));
 		weftd_notify("READY=1");
 		(void)malloc_trim(0);
 		(void)event_base_dispatch(daemon.loop);

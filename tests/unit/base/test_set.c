@@ -157,7 +157,7 @@ static void test_no_memory(void **state)
 	fail_alloc_arm(0);
 	assert_int_equal(wf_set_add(&set, &things[0]), -ENOMEM);
 	assert_true(fail_alloc_disarm());
-	for (; count < 12; count++) {
+	for (; count < 14; count++) {
 		assert_int_equal(wf_set_add(&set, &things[count]), 0);
 		things[count].is_in = true;
 	}

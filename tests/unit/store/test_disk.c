@@ -176,12 +176,40 @@ static int end(void **state)
 	return 0;
 }
 
+static void note_backlog(void *context)
+{
+	*(bool *)context = true;
+}
+
+/* After a backlog was dealt with no commit waits for the disk in its place. */
+static void test_tidied(void **state)
+{
+	struct store_fixture *fixture = *state;
+	bool told = false;
+	struct wf_store *store;
+
+	disk_reset(false);
+	store = open_small(fixture);
+	wf_store_on_backlog(store, note_backlog, &told);
+	for (int i = 0; !told; i++)
+		assert_int_equal(put_as(store, i, WF_STORE_BOOT_BOUND), 0);
+	wf_store_tidy(store);
+	disk_fail_sync(0);
+	assert_int_equal(put_as(store, 1000, WF_STORE_BOOT_BOUND), 0);
+	assert_false(disk_sync_failed());
+	/* one that has to wait meets the failure */
+	assert_int_equal(put_as(store, 1001, WF_STORE_DURABLE), -EIO);
+	assert_true(disk_sync_failed());
+	wf_store_close(&store);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_full, begin, end),
 		cmocka_unit_test_setup_teardown(test_full_at_creation, begin, end),
 		cmocka_unit_test_setup_teardown(test_failed_sync, begin, end),
+		cmocka_unit_test_setup_teardown(test_tidied, begin, end),
 	};
 
 	disk_install();
