@@ -85,6 +85,12 @@ static __always_inline __u32 *wf_map_member(const struct wf_addr *underlay)
 	return bpf_map_lookup_elem(&wf_members, underlay);
 }
 
+/* By the longest prefix. */
+static __always_inline struct wf_vtep_value *wf_map_vtep(const struct wf_vtep_key *key)
+{
+	return bpf_map_lookup_elem(&wf_vteps, key);
+}
+
 static __always_inline struct wf_counter *wf_map_drop(__u32 reason)
 {
 	return bpf_map_lookup_elem(&wf_drops, &reason);

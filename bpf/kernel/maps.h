@@ -89,6 +89,19 @@ struct {
 	__type(value, __u32);
 } wf_members __weak SEC(".maps");
 
+/*
+ * Prefixes behind VXLAN endpoints that are no nodes, by network, and these by VNI and outer address.
+ * Written by the daemon, read for what is no address that is known, in networks with WF_NET_VTEPS.
+ * Bound: WF_MAX_VTEP_ENTRIES; the daemon refuses more.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_LPM_TRIE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, WF_MAX_VTEP_ENTRIES);
+	__type(key, struct wf_vtep_key);
+	__type(value, struct wf_vtep_value);
+} wf_vteps __weak SEC(".maps");
+
 /* Drops by reason. Written by the programs, read by the daemon. One entry per reason. */
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);

@@ -72,6 +72,28 @@ static __always_inline int wf_resolve(const struct wf_net_value *network, __u32 
 	return 0;
 }
 
+static __always_inline int wf_arp_is_ip4(const struct wf_arp *arp)
+{
+	return arp->hardware == bpf_htons(WF_ARP_ETHERNET) &&
+	       arp->protocol == bpf_htons(ETH_P_IP) && arp->hardware_bytes == ETH_ALEN &&
+	       arp->protocol_bytes == 4;
+}
+
+/* Makes a request its answer, by which the target has the MAC in macs.src. */
+static __always_inline void wf_arp_turn(struct wf_arp_frame *frame)
+{
+	struct wf_arp *arp = &frame->arp;
+	__be32 sender;
+
+	__builtin_memcpy(frame->macs.dst, arp->sender_mac, ETH_ALEN);
+	arp->operation = bpf_htons(WF_ARP_REPLY);
+	__builtin_memcpy(arp->target_mac, arp->sender_mac, ETH_ALEN);
+	__builtin_memcpy(arp->sender_mac, frame->macs.src, ETH_ALEN);
+	__builtin_memcpy(&sender, arp->sender_ip, 4);
+	__builtin_memcpy(arp->sender_ip, arp->target_ip, 4);
+	__builtin_memcpy(arp->target_ip, &sender, 4);
+}
+
 /* Judges a request and fills in the answer in place: 0 or -reason. */
 static __always_inline int wf_arp_answer(const struct wf_ep_value *endpoint, __u32 slot,
 					 const struct wf_net_value *network,
@@ -83,8 +105,7 @@ static __always_inline int wf_arp_answer(const struct wf_ep_value *endpoint, __u
 	__u32 is_gateway;
 	int r;
 
-	if (arp->hardware != bpf_htons(WF_ARP_ETHERNET) || arp->protocol != bpf_htons(ETH_P_IP) ||
-	    arp->hardware_bytes != ETH_ALEN || arp->protocol_bytes != 4)
+	if (!wf_arp_is_ip4(arp))
 		return -WF_REASON_ARP_NOT_REQUEST;
 	wf_addr_set_ip4(&addr, sender);
 	if (!wf_mac_same(arp->sender_mac, endpoint->mac) ||
@@ -96,16 +117,9 @@ static __always_inline int wf_arp_answer(const struct wf_ep_value *endpoint, __u
 		return -WF_REASON_ARP_NOT_REQUEST;
 	r = wf_resolve(network, endpoint->network, &addr, frame->macs.src, &is_gateway,
 		       -WF_REASON_ARP_NO_TARGET);
-	if (r < 0)
-		return r;
-	__builtin_memcpy(frame->macs.dst, endpoint->mac, ETH_ALEN);
-	arp->operation = bpf_htons(WF_ARP_REPLY);
-	__builtin_memcpy(arp->target_mac, arp->sender_mac, ETH_ALEN);
-	__builtin_memcpy(arp->sender_mac, frame->macs.src, ETH_ALEN);
-	__builtin_memcpy(&sender, arp->sender_ip, 4);
-	__builtin_memcpy(arp->sender_ip, arp->target_ip, 4);
-	__builtin_memcpy(arp->target_ip, &sender, 4);
-	return 0;
+	if (r == 0)
+		wf_arp_turn(frame);
+	return r;
 }
 
 /* The stage: turns the request around and back into the container. Action or -reason. */

@@ -15,6 +15,7 @@
 #include "guard.h"
 #include "overlay.h"
 #include "too_big.h"
+#include "vtep.h"
 
 /* The two addresses at the front of a frame. */
 struct wf_macs {
@@ -214,6 +215,24 @@ static __always_inline int wf_to_other_network(struct wf_ctx *ctx, __u32 from, _
 	return r < 0 ? r : wf_to_peer_guarded(ctx, from, flags, ip, to, peer);
 }
 
+/* Behind a VXLAN endpoint, if policies let it: as wf_to_vtep(), or WF_NEXT(WF_STAGE_POLICY). */
+static __always_inline int wf_to_vtep_guarded(struct wf_ctx *ctx, __u32 from,
+					      const struct wf_ep_value *endpoint,
+					      const struct wf_ip *ip)
+{
+	if (wf_guard_cares(ctx, endpoint->flags)) {
+		int r;
+
+		if (!wf_vtep_find(endpoint->network, &ip->dst))
+			return WF_GO_ON;
+		r = wf_guard(ctx, ip, from, WF_SLOT_NOBODY,
+			     WF_GUARD_HOW(WF_WAY_REMOTE, WF_HOOK_FROM_CONTAINER, endpoint->flags));
+		if (r)
+			return r;
+	}
+	return wf_to_vtep(ctx, from, endpoint->network, &ip->dst);
+}
+
 /* The destination is no address of the sender's own network; value: what the host knows of it. */
 static __always_inline int wf_deliver_elsewhere(struct wf_ctx *ctx, const struct ethhdr *eth,
 						__u32 slot, const struct wf_ep_value *endpoint,
@@ -232,6 +251,12 @@ static __always_inline int wf_deliver_elsewhere(struct wf_ctx *ctx, const struct
 		return r;
 	if (value && !(value->flags & WF_ADDR_GATEWAY) && value->slot != WF_SLOT_HOST)
 		return wf_to_other_network(ctx, slot, endpoint->flags, ip, network, value->slot);
+	if (wf_unlikely(network->flags & WF_NET_VTEPS) && !value) {
+		r = wf_to_vtep_guarded(ctx, slot, endpoint, ip);
+		if (r != WF_GO_ON)
+			return r;
+		eth = wf_ctx_eth(ctx);
+	}
 	if (network->flags & WF_NET_INTERNAL)
 		return -WF_REASON_NETWORK_INTERNAL;
 	return wf_to_host_guarded(ctx, eth, slot, endpoint, ip, !!value);

@@ -45,6 +45,16 @@ static __always_inline int wf_network_is_tunnelled(const struct wf_net_value *ne
 	return network && (network->flags & (WF_NET_OVERLAY | WF_NET_PLAIN)) == WF_NET_OVERLAY;
 }
 
+/* In a network: the route to an address; with WF_VTEP_PEER and a VNI: the endpoint. NULL: none. */
+static __always_inline struct wf_vtep_value *wf_vtep_find(__u32 scope, const struct wf_addr *addr)
+{
+	struct wf_vtep_key key = { .prefixlen = 8 * (sizeof(key.scope) + sizeof(key.addr)),
+				   .scope = scope,
+				   .addr = *addr };
+
+	return wf_map_vtep(&key);
+}
+
 /* The slot that has an address, WF_SLOT_NOBODY: neither an endpoint nor the host. */
 static __always_inline __u32 wf_address_owner(const struct wf_addr *addr)
 {
@@ -117,7 +127,8 @@ static __always_inline int wf_check_internal(const struct wf_ep_value *endpoint,
 
 /*
  * Whether a packet from the host may enter the endpoint's network by its source. An isolated
- * network takes nothing from endpoints of other networks, nor does anyone from an isolated one.
+ * network takes nothing from endpoints of other networks, nor does anyone from an isolated one. What
+ * is behind a VXLAN endpoint comes through the tunnel alone.
  */
 static __always_inline int wf_check_host_source(const struct wf_ep_value *endpoint,
 						const struct wf_net_value *network,
@@ -136,6 +147,9 @@ static __always_inline int wf_check_host_source(const struct wf_ep_value *endpoi
 		if (from->flags & WF_NET_INTERNAL)
 			return -WF_REASON_NETWORK_INTERNAL;
 	}
+	if (wf_unlikely(network->flags & WF_NET_VTEPS) && !value &&
+	    wf_vtep_find(endpoint->network, &ip->src))
+		return -WF_REASON_SPOOFED_IP;
 	return wf_check_internal(endpoint, network, ip);
 }
 

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
 /*
  * What comes through the tunnel. Taken only from nodes that are known, only for networks of the
- * overlay, and only from addresses that the sending node or its endpoints have.
+ * overlay, and only from addresses that the sending node or its endpoints have. What is not from a node
+ * may be from a VXLAN endpoint of a network's routes (from_vtep.h).
  */
 #ifndef WEFT_BPF_FROM_OVERLAY_H
 #define WEFT_BPF_FROM_OVERLAY_H
 
 #include "from_host.h"
+#include "from_vtep.h"
 
 /*
  * The network that the packet is in, the number of the node that sent it, and whether it came
@@ -47,9 +49,13 @@ static __always_inline int wf_overlay_check_source(const struct wf_ip *ip, __u32
 	return remote->network == vni ? 0 : wf_check_remote(network, remote);
 }
 
-/* To whoever has the address in the network here. Action, WF_NEXT(), WF_TOLD() or -reason. */
+/*
+ * To whoever has the address in the network here; the host itself talks to nodes alone. Action,
+ * WF_NEXT(), WF_TOLD() or -reason.
+ */
 static __always_inline int wf_overlay_deliver(struct wf_ctx *ctx, struct wf_work *work, __u32 vni,
-					      const struct wf_net_value *network, __u32 hook)
+					      __u32 node, const struct wf_net_value *network,
+					      __u32 hook)
 {
 	struct wf_addr_value *value = wf_address_find(vni, &work->ip.dst);
 	int reason = -WF_REASON_NO_SUCH_ADDRESS;
@@ -58,7 +64,7 @@ static __always_inline int wf_overlay_deliver(struct wf_ctx *ctx, struct wf_work
 	if (!value)
 		return reason;
 	if (value->slot == WF_SLOT_HOST)
-		return wf_node_receive(ctx, work, hook);
+		return node == WF_NODE_SELF ? reason : wf_node_receive(ctx, work, hook);
 	endpoint = wf_endpoint_ready(value->slot, &reason);
 	if (!endpoint)
 		return reason;
@@ -66,8 +72,8 @@ static __always_inline int wf_overlay_deliver(struct wf_ctx *ctx, struct wf_work
 }
 
 /*
- * A packet that a node sent to a network, without its outer headers. Action, WF_NEXT(), WF_TOLD()
- * or -reason.
+ * A packet that a node sent to a network, without its outer headers; WF_NODE_SELF: somebody else who
+ * may, its source was looked at. Action, WF_NEXT(), WF_TOLD() or -reason.
  */
 static __always_inline int wf_overlay_enter(struct wf_ctx *ctx, struct wf_work *work, __u32 vni,
 					    __u32 node, int sealed, __u32 hook)
@@ -78,22 +84,24 @@ static __always_inline int wf_overlay_enter(struct wf_ctx *ctx, struct wf_work *
 	if (!wf_network_is_tunnelled(network))
 		return -WF_REASON_NO_NETWORK;
 	r = wf_parse_host_packet(ctx, &work->ip);
-	if (r == 0)
+	if (r == 0 && node != WF_NODE_SELF)
 		r = wf_overlay_check_source(&work->ip, node, vni, network, sealed);
-	return r < 0 ? r : wf_overlay_deliver(ctx, work, vni, network, hook);
+	return r < 0 ? r : wf_overlay_deliver(ctx, work, vni, node, network, hook);
 }
 
 /* The program's logic: action, WF_NEXT(), WF_TOLD() or -reason. */
 static __always_inline int wf_from_overlay(struct wf_ctx *ctx)
 {
 	struct wf_work *work = wf_work_begin(WF_SLOT_HOST, WF_HOOK_FROM_OVERLAY);
-	__u32 vni = 0, node = 0;
+	__u32 vni = 0, node = WF_NODE_SELF;
 	int sealed = 0;
 	int r = wf_overlay_origin(ctx, &vni, &node, &sealed);
 
 	if (!work)
 		return -WF_REASON_INTERNAL_ERROR;
-	return r < 0 ? r : wf_overlay_enter(ctx, work, vni, node, sealed, WF_HOOK_FROM_OVERLAY);
+	if (r == -WF_REASON_OVERLAY_FOREIGN && vni >= WF_VTEP_MIN_VNI && !sealed)
+		r = wf_vtep_open(ctx, &vni);
+	return r ? r : wf_overlay_enter(ctx, work, vni, node, sealed, WF_HOOK_FROM_OVERLAY);
 }
 
 #endif

@@ -18,7 +18,7 @@ enum wf_way {
 	WF_WAY_PEER = 1, /* into a container */
 	WF_WAY_HOST,     /* to the host's stack, for the host or beyond it */
 	WF_WAY_PASS,     /* into a container by the device it is on */
-	WF_WAY_REMOTE,   /* through the overlay to an endpoint of another node */
+	WF_WAY_REMOTE,   /* through the overlay to whoever has it elsewhere */
 	WF_WAY_IN,       /* from an uplink to the host */
 	WF_WAY_OUT,      /* from the host to an uplink */
 	WF_WAY_HOLD, /* nowhere yet: a fragment without its first one, or that one (bpf/hold.h) */

@@ -266,8 +266,14 @@ static __always_inline int wf_judge_packet(struct wf_ctx *ctx, struct wf_work *w
 static __always_inline int wf_judge_to_remote(struct wf_ctx *ctx, __u32 from, struct wf_ip *ip)
 {
 	struct wf_remote_value *remote = wf_remote_find(&ip->dst);
+	const struct wf_ep_value *sender;
+	int r;
 
-	return remote ? wf_to_remote_fitting(ctx, ip, from, remote) : -WF_REASON_NO_SUCH_ADDRESS;
+	if (remote)
+		return wf_to_remote_fitting(ctx, ip, from, remote);
+	sender = wf_map_endpoint(from);
+	r = sender ? wf_to_vtep(ctx, from, sender->network, &ip->dst) : WF_GO_ON;
+	return r == WF_GO_ON ? -WF_REASON_NO_SUCH_ADDRESS : r;
 }
 
 /* Hands over what may pass: action or -reason. */

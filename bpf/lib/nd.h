@@ -125,14 +125,14 @@ static __always_inline __u16 wf_nd_checksum(const struct wf_nd_answer *answer)
 	return ~sum;
 }
 
-/* Fills in the advertisement for `target` with the MAC in macs.src. */
+/* Fills in the advertisement for `target`, to a MAC, with the MAC in macs.src. */
 static __always_inline void wf_nd_fill(struct wf_nd_answer *answer, const struct wf_ip *ip,
-				       const struct wf_ep_value *endpoint,
-				       const struct wf_addr *target, __u32 is_gateway)
+				       const __u8 to[ETH_ALEN], const struct wf_addr *target,
+				       __u32 is_gateway)
 {
 	__u32 flags = WF_NA_OVERRIDE | (is_gateway ? WF_NA_ROUTER : 0);
 
-	__builtin_memcpy(answer->macs.dst, endpoint->mac, ETH_ALEN);
+	__builtin_memcpy(answer->macs.dst, to, ETH_ALEN);
 	answer->dst = ip->src;
 	if (ip->src.halves[0]) {
 		flags |= WF_NA_SOLICITED;
@@ -194,7 +194,7 @@ static __always_inline int wf_nd_solicit(struct wf_ctx *ctx, const struct wf_ip 
 		       -WF_REASON_ND_NO_TARGET);
 	if (r < 0)
 		return r;
-	wf_nd_fill(&answer, ip, endpoint, &target, is_gateway);
+	wf_nd_fill(&answer, ip, endpoint->mac, &target, is_gateway);
 	if (wf_ctx_resize(ctx, sizeof(answer)) < 0 ||
 	    wf_ctx_store(ctx, 0, &answer, sizeof(answer)) < 0 || wf_ctx_set_type_host(ctx) < 0)
 		return -WF_REASON_INTERNAL_ERROR;

@@ -18,7 +18,9 @@
 #include "control/encrypt_priv.h"
 #include "control/known.h"
 #include "control/probe.h"
+#include "ipam/choose.h"
 #include "model/endpoint.h"
+#include "model/network.h"
 #include "model/node.h"
 
 struct ctl_endpoint;
@@ -190,6 +192,26 @@ uint32_t wf_ctl_shared_mtu(const struct wf_control *control, const struct ctl_ne
 json_t *wf_ctl_way_narrow(const struct wf_control *control, const struct ctl_node *node);
 /* Names of nodes that endpoints of a network do not reach; NULL: of this one everybody is. */
 json_t *wf_ctl_ways_missing(const struct wf_control *control, const struct ctl_network *network);
+
+/* ---- vtep.c --------------------------------------------------------------------------------- */
+
+/*
+ * Whether a network that is complete may have its routes here: nobody else's endpoints, and none that
+ * are nodes. taken: what prefixes must keep away from. -EADDRINUSE, -EINVAL and others name the field.
+ */
+int wf_ctl_vteps_check(struct wf_control *control, const struct wf_network *network,
+		       const struct wf_choose_taken *taken, size_t taken_count, struct wf_err *err);
+/* Puts a network's routes into the maps. */
+int wf_ctl_vteps_program(struct wf_control *control, const struct wf_network *network,
+			 struct wf_err *err);
+/* Takes out those that are not also in now; NULL: all. 0 or a failure. */
+int wf_ctl_vteps_unprogram(struct wf_control *control, const struct wf_network *network,
+			   const struct wf_network *now);
+/* Takes out what is of no network's routes. */
+int wf_ctl_vteps_sweep(struct wf_control *control, struct wf_err *err);
+/* The route that a network's endpoints take to an address that nobody is known to have; NULL: none. */
+const struct wf_route *wf_ctl_vtep_find(const struct ctl_network *network,
+					const struct wf_addr *addr);
 
 /* ---- node.c --------------------------------------------------------------------------------- */
 

@@ -70,6 +70,8 @@ struct wf_net_value wf_ctl_desired_network(const struct wf_control *control,
 		value.flags |= WF_NET_PLAIN;
 	if (wf_ctl_is_encrypted(network))
 		value.flags |= WF_NET_ENCRYPTED;
+	if (network->spec.route_count)
+		value.flags |= WF_NET_VTEPS;
 	value.host4 = network->host_addrs[0];
 	value.host6 = network->host_addrs[1];
 	for (size_t i = 0; i < network->spec.subnet_count; i++) {

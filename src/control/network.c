@@ -46,33 +46,46 @@ static void add_host_prefix(const struct wf_prefix *prefix, const char *device, 
 	taken_add(context, prefix, "the host's route or address on", device);
 }
 
-/* Routes and addresses of the host, and the subnets of all networks but `except`. */
-static int collect_taken(struct wf_control *control, const char *except, bool with_host,
+/* What is reached beyond the nodes has no containers. */
+static void add_routes(struct taken_list *list, const struct wf_network *network)
+{
+	for (size_t i = 0; i < network->route_count; i++)
+		taken_add(list, &network->routes[i].to, "a route of network", network->meta.name);
+}
+
+/* Beside the subnets of networks and of services. */
+enum taken_more {
+	TAKEN_HOST = 1 << 0,   /* routes and addresses of the host */
+	TAKEN_ROUTES = 1 << 1, /* what other networks have routes to */
+};
+
+static void add_network(struct taken_list *list, const struct wf_network *network,
+			unsigned int more)
+{
+	for (size_t i = 0; i < network->subnet_count; i++)
+		taken_add(list, &network->subnets[i].prefix, "network", network->meta.name);
+	if (more & TAKEN_ROUTES)
+		add_routes(list, network);
+}
+
+/* more: enum taken_more. The network `except` is left out. */
+static int collect_taken(struct wf_control *control, const char *except, unsigned int more,
 			 struct taken_list *list, struct wf_err *err)
 {
 	struct ctl_network *network, *next;
 	int r = 0;
 
-	HASH_ITER(by_name, control->networks, network, next) {
-		if (strcmp(network->spec.meta.name, except) == 0)
-			continue;
-		for (size_t i = 0; i < network->spec.subnet_count; i++)
-			taken_add(list, &network->spec.subnets[i].prefix, "network",
-				  network->spec.meta.name);
-	}
+	HASH_ITER(by_name, control->networks, network, next)
+		if (strcmp(network->spec.meta.name, except) != 0)
+			add_network(list, &network->spec, more);
 	for (const struct ctl_change *change = control->plan ? control->plan->networks : NULL;
-	     change; change = change->next_network) {
-		const struct wf_network *planned = &change->network;
-
-		for (size_t i = 0; i < planned->subnet_count; i++)
-			if (strcmp(planned->meta.name, except) != 0)
-				taken_add(list, &planned->subnets[i].prefix, "network",
-					  planned->meta.name);
-	}
+	     change; change = change->next_network)
+		if (strcmp(change->network.meta.name, except) != 0)
+			add_network(list, &change->network, more);
 	for (size_t i = 0; i < WF_ARRAY_LEN(control->lb.cluster_cidrs); i++)
 		taken_add(list, &control->lb.cluster_cidrs[i], "the service addresses of",
 			  "--service-cidr");
-	if (with_host)
+	if (more & TAKEN_HOST)
 		r = wf_net_prefix_dump(control->net, add_host_prefix, list, err);
 	if (r == 0 && list->failed)
 		r = wf_fail(err, -ENOMEM, "out of memory listing the prefixes in use");
@@ -111,9 +124,10 @@ static int choose_subnets(struct wf_control *control, struct wf_network *network
 	size_t count;
 	int r;
 
-	r = collect_taken(control, network->meta.name, true, &taken, err);
+	r = collect_taken(control, network->meta.name, TAKEN_HOST | TAKEN_ROUTES, &taken, err);
 	if (r < 0)
 		return r;
+	add_routes(&taken, network);
 	if (network->want_ip4) {
 		pools = wf_choose_default_ip4(&count);
 		r = choose(network, pools, count, &taken, err);
@@ -190,6 +204,18 @@ int wf_ctl_network_complete(struct wf_control *control, struct wf_network *netwo
 	return choose_subnets(control, network, err);
 }
 
+static int check_routes(struct wf_control *control, const struct wf_network *network,
+			struct wf_err *err)
+{
+	_cleanup_(taken_done) struct taken_list taken = { 0 };
+	int r;
+
+	if (!network->route_count)
+		return 0;
+	r = collect_taken(control, network->meta.name, 0, &taken, err);
+	return r < 0 ? r : wf_ctl_vteps_check(control, network, taken.items, taken.count, err);
+}
+
 /*
  * Subnets of networks that the host routes must be told apart; a macvlan or ipvlan network
  * naturally has the subnet of its parent.
@@ -203,7 +229,8 @@ int wf_ctl_network_check(struct wf_control *control, const struct wf_network *ne
 
 	if (!takes_subnets(network->driver))
 		return 0;
-	r = collect_taken(control, network->meta.name, routed, &taken, err);
+	r = collect_taken(control, network->meta.name, TAKEN_ROUTES | (routed ? TAKEN_HOST : 0),
+			  &taken, err);
 	for (size_t i = 0; r == 0 && i < network->subnet_count; i++) {
 		const struct wf_prefix *prefix = &network->subnets[i].prefix;
 		const struct wf_choose_taken *other =
@@ -222,7 +249,7 @@ int wf_ctl_network_check(struct wf_control *control, const struct wf_network *ne
 				  wf_prefix_format(prefix, mine),
 				  wf_prefix_format(&other->prefix, theirs), other->what);
 	}
-	return r;
+	return r < 0 ? r : check_routes(control, network, err);
 }
 
 int wf_ctl_network_start(struct wf_control *control, struct wf_network *spec, struct wf_err *err)

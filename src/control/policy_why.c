@@ -360,7 +360,22 @@ static const char *verdict_of(const struct wf_event *event)
 	return event->verdict == WF_POLICY_AUDIT ? "audit" : "allow";
 }
 
-static json_t *hop_json(struct wf_control *control, const struct wf_event *event)
+/* What leaves by the overlay's device for somebody who is no node. */
+static json_t *vtep_hop_json(const struct question *question)
+{
+	const struct ctl_endpoint *from = question->src.endpoint;
+	const struct wf_route *route =
+		from ? wf_ctl_vtep_find(from->network, &question->dst.addrs[question->ip6]) : NULL;
+	char vtep[WF_ADDR_TEXT], to[WF_ADDR_TEXT];
+
+	return route ? json_sprintf("by VXLAN to %s, VNI %u: the route to %s of network %s",
+				    wf_addr_format(&route->vtep, vtep), route->vni,
+				    wf_prefix_format(&route->to, to), from->network->spec.meta.name)
+		     : json_string("out of the uplink");
+}
+
+static json_t *hop_json(struct wf_control *control, const struct question *question,
+			const struct wf_event *event)
 {
 	const struct ctl_endpoint *endpoint =
 		event->peer_slot < WF_MAX_SLOTS ? control->by_slot[event->peer_slot] : NULL;
@@ -370,7 +385,7 @@ static json_t *hop_json(struct wf_control *control, const struct wf_event *event
 		return json_sprintf("straight into endpoint %s",
 				    endpoint ? endpoint->spec.meta.name : "?");
 	case WF_EVENT_WAY_HOST: return json_string("the host's own stack, by weft0");
-	case WF_EVENT_WAY_OUT: return json_string("out of the uplink");
+	case WF_EVENT_WAY_OUT: return vtep_hop_json(question);
 	default: return NULL;
 	}
 }
@@ -421,7 +436,7 @@ static json_t *answer_json(struct wf_control *control, const struct question *qu
 				  json_integer(question->port));
 	(void)wf_json_set_str(answer, "verdict", verdict_of(event));
 	(void)wf_json_set_str(answer, "program", entry->text);
-	(void)wf_json_set(answer, "nextHop", hop_json(control, event));
+	(void)wf_json_set(answer, "nextHop", hop_json(control, question, event));
 	add_service(control, question, event, answer);
 	return answer;
 }

@@ -23,6 +23,7 @@ int wf_ctl_program_network(struct wf_control *control, const struct ctl_network 
 
 	if (!wf_ctl_is_routed_by_host(network))
 		return 0;
+	r = wf_ctl_vteps_program(control, &network->spec, err);
 	for (size_t i = 0; r == 0 && i < count; i++) {
 		r = wf_dp_address_set(control->dp, number, &addrs[i], &gateway, err);
 		if (r == 0)
@@ -55,6 +56,8 @@ void wf_ctl_unprogram_network(struct wf_control *control, const struct wf_networ
 		now = NULL;
 	if (!now)
 		r = wf_dp_network_set(control->dp, number, NULL, NULL);
+	if (wf_ctl_vteps_unprogram(control, network, now) < 0)
+		r = -EIO;
 	for (size_t i = 0; i < network->subnet_count; i++) {
 		const struct wf_subnet *subnet = &network->subnets[i];
 
@@ -291,6 +294,8 @@ static int program(struct wf_control *control, uint32_t slots, uint32_t networks
 	int r;
 
 	r = program_networks(control, networks, err);
+	if (r == 0)
+		r = wf_ctl_vteps_sweep(control, err);
 	if (r == 0)
 		r = program_addresses(control, ret_has_others, err);
 	if (r == 0)

@@ -165,3 +165,49 @@ int wf_dp_remote_visit(struct wf_dp *dp, wf_dp_remote_fn visit, void *context, s
 
 	return r < 0 ? wf_fail(err, r, "cannot read wf_remotes: %s", strerror(-r)) : 0;
 }
+
+#define SCOPE_BITS  32
+#define MAPPED_BITS 96
+
+int wf_dp_vtep_set(struct wf_dp *dp, uint32_t scope, const struct wf_prefix *prefix,
+		   const struct wf_vtep_value *value, struct wf_err *err)
+{
+	const struct wf_vtep_key key = {
+		.prefixlen = SCOPE_BITS + prefix->len +
+			     (wf_addr_is_ip4(&prefix->addr) ? MAPPED_BITS : 0U),
+		.scope = scope,
+		.addr = prefix->addr,
+	};
+	int r = wf_dp_entry_put(dp, WF_DP_MAP_VTEPS, &key, value, err);
+
+	return r == -ENOSPC ? wf_fail(err, r, "the table of routes (wf_vteps) is full: it holds %d",
+				      WF_MAX_VTEP_ENTRIES)
+			    : r;
+}
+
+static struct wf_prefix prefix_of(const struct wf_vtep_key *key)
+{
+	struct wf_prefix prefix = { .addr = key->addr,
+				    .len = (uint8_t)(key->prefixlen - SCOPE_BITS) };
+
+	if (wf_addr_is_ip4(&prefix.addr) && prefix.len >= MAPPED_BITS)
+		prefix.len = (uint8_t)(prefix.len - MAPPED_BITS);
+	return prefix;
+}
+
+int wf_dp_vtep_visit(struct wf_dp *dp, wf_dp_vtep_fn visit, void *context, struct wf_err *err)
+{
+	const int fd = dp->map_fds[WF_DP_MAP_VTEPS];
+	struct wf_vtep_key key, next;
+	int r = bpf_map_get_next_key(fd, NULL, &next) < 0 ? -errno : 0;
+
+	/* the next one is known before this one may go */
+	while (r == 0) {
+		struct wf_prefix prefix = prefix_of(&next);
+
+		key = next;
+		r = bpf_map_get_next_key(fd, &key, &next) < 0 ? -errno : 0;
+		visit(key.scope, &prefix, context);
+	}
+	return r == -ENOENT ? 0 : wf_fail(err, r, "cannot read wf_vteps: %s", strerror(-r));
+}

@@ -6,6 +6,7 @@
 #ifndef WEFT_DP_OVERLAY_H
 #define WEFT_DP_OVERLAY_H
 
+#include "base/addr.h"
 #include "dp/dp.h"
 
 /*
@@ -48,5 +49,16 @@ int wf_dp_remote_clear(struct wf_dp *dp, const struct wf_addr *addr);
 typedef void (*wf_dp_remote_fn)(const struct wf_addr *addr, const struct wf_remote_value *value,
 				void *context);
 int wf_dp_remote_visit(struct wf_dp *dp, wf_dp_remote_fn visit, void *context, struct wf_err *err);
+
+/*
+ * A prefix of a network's routes, or (WF_VTEP_PEER | VNI, its address in full) a VXLAN endpoint that
+ * packets are taken from. value NULL: it goes; clearing what is not there is fine. -ENOSPC.
+ */
+int wf_dp_vtep_set(struct wf_dp *dp, uint32_t scope, const struct wf_prefix *prefix,
+		   const struct wf_vtep_value *value, struct wf_err *err);
+
+/* Calls back for every entry; it may be cleared from within the callback. */
+typedef void (*wf_dp_vtep_fn)(uint32_t scope, const struct wf_prefix *prefix, void *context);
+int wf_dp_vtep_visit(struct wf_dp *dp, wf_dp_vtep_fn visit, void *context, struct wf_err *err);
 
 #endif

@@ -68,6 +68,48 @@ static const struct wf_schema subnet_fields[] = {
 
 static const struct wf_schema subnet = { .type = WF_SCHEMA_OBJECT, .fields = subnet_fields };
 
+static const struct wf_schema vtep_fields[] = {
+	{ .name = "address",
+	  .type = WF_SCHEMA_STRING,
+	  .required = true,
+	  .example = "\"192.0.2.10\"",
+	  .help = "Address of the VXLAN endpoint on the underlay, of the family of `--node-ip`." },
+	{ .name = "vni",
+	  .type = WF_SCHEMA_INTEGER,
+	  .required = true,
+	  .min = WF_VTEP_MIN_VNI,
+	  .max = WF_VTEP_MAX_VNI,
+	  .example = "5001",
+	  .help = "The VNI there, for both ways. Together with the address it belongs to one network." },
+	{ .name = "mac",
+	  .type = WF_SCHEMA_STRING,
+	  .required = true,
+	  .example = "\"02:00:00:00:98:01\"",
+	  .help = "MAC that the packets inside are sent to: that of the endpoint's router." },
+	{ .name = "unencrypted",
+	  .type = WF_SCHEMA_BOOL,
+	  .fallback = "false",
+	  .help = "An encrypted network may have the route all the same: what takes it can be read on the "
+		  "wire." },
+	WF_SCHEMA_END,
+};
+
+static const struct wf_schema route_fields[] = {
+	{ .name = "to",
+	  .type = WF_SCHEMA_STRING,
+	  .required = true,
+	  .example = "\"10.98.0.0/16\"",
+	  .help = "The prefix that is reached this way, with its host bits zero. The longest one counts." },
+	{ .name = "vtep",
+	  .type = WF_SCHEMA_OBJECT,
+	  .required = true,
+	  .fields = vtep_fields,
+	  .help = "A VXLAN endpoint that is no node." },
+	WF_SCHEMA_END,
+};
+
+static const struct wf_schema route = { .type = WF_SCHEMA_OBJECT, .fields = route_fields };
+
 static const struct wf_schema spec_fields[] = {
 	{ .name = "driver",
 	  .type = WF_SCHEMA_STRING,
@@ -136,6 +178,11 @@ static const struct wf_schema spec_fields[] = {
 	  .choices = encryptions,
 	  .help = "overlay: `wireguard` encrypts what goes from node to node, `none` does not. "
 		  "Default: what `--encryption` of weftd says when the network is made." },
+	{ .name = "routes",
+	  .type = WF_SCHEMA_LIST,
+	  .item = &route,
+	  .max = WF_MAX_ROUTES,
+	  .help = "overlay: prefixes that are reached through VXLAN endpoints which are no nodes." },
 	{ .name = "hostAccess",
 	  .type = WF_SCHEMA_BOOL,
 	  .help = "macvlan: the host reaches its own containers. Default: true." },

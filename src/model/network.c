@@ -140,6 +140,7 @@ void wf_network_done(struct wf_network *network)
 		wf_ranges_done(&network->subnets[i].ranges);
 		wf_ranges_done(&network->subnets[i].excluded);
 	}
+	free(network->routes);
 	wf_meta_done(&network->meta);
 	memset(network, 0, sizeof(*network));
 }
@@ -313,6 +314,7 @@ static int write_spec(json_t *spec, const struct wf_network *network)
 	     wf_json_set_str(spec, "encapsulation", wf_encapsulation_name(network->encapsulation)) <
 		     0) ||
 	    wf_json_set_str(spec, "encryption", wf_encryption_name(network->encryption)) < 0 ||
+	    wf_routes_write(spec, network) < 0 ||
 	    json_object_set_new(spec, "mtu", json_integer(network->mtu)) < 0 ||
 	    json_object_set_new(spec, "coolDown", json_string(cool_down)) < 0 ||
 	    json_object_set_new(spec, "sticky", json_boolean(network->sticky)) < 0)

@@ -27,6 +27,9 @@
  *     hostAccess: true                # macvlan: the host reaches its own containers
  *     encapsulation: across-subnets | never   # routed: to nodes that are behind a router
  *     encryption: none | wireguard    # overlay: between nodes; default: that of --encryption
+ *     routes:                         # overlay: prefixes behind VXLAN endpoints that are no nodes
+ *     - to: 10.98.0.0/16
+ *       vtep: {address: 192.0.2.10, vni: 5001, mac: 02:00:00:00:98:01}
  */
 #ifndef WEFT_MODEL_NETWORK_H
 #define WEFT_MODEL_NETWORK_H
@@ -102,6 +105,15 @@ struct wf_subnet {
 		excluded; /* never given out automatically; static requests may take them */
 };
 
+/* A prefix behind a VXLAN endpoint that is no node. */
+struct wf_route {
+	struct wf_prefix to;
+	struct wf_addr vtep; /* outer address of the endpoint */
+	uint32_t vni;        /* WF_VTEP_MIN_VNI to WF_VTEP_MAX_VNI */
+	struct wf_mac mac;   /* who there is sent what is inside */
+	bool unencrypted;    /* may be used by an encrypted network */
+};
+
 struct wf_network {
 	struct wf_meta meta;
 	enum wf_driver driver;
@@ -112,6 +124,8 @@ struct wf_network {
 	bool want_ip6;
 	struct wf_subnet subnets[WF_MAX_SUBNETS];
 	size_t subnet_count;
+	struct wf_route *routes; /* owned */
+	size_t route_count;
 	bool isolated;
 	bool internal;
 	bool masquerade; /* bridge, overlay, routed: default unless internal; others: false */
@@ -140,6 +154,12 @@ json_t *wf_network_to_json(const struct wf_network *network);
 /* Whether the change from old to new is possible while endpoints exist; -EBUSY names the field. */
 int wf_network_check_change(const struct wf_network *from, const struct wf_network *to,
 			    struct wf_err *err);
+
+/*
+ * Whether the routes go together with subnets and encryption, which may be chosen after the document
+ * was read. -EINVAL names the field.
+ */
+int wf_network_check_routes(const struct wf_network *network, struct wf_err *err);
 
 /*
  * The prefix length of the blocks that a subnet is cut into where several nodes give it out: as the

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the files of a network share: network.c, network_read.c, subnet_read.c, range.c. */
+/* What the files of a network share: network.c, network_read.c, subnet_read.c, route_read.c, range.c. */
 #ifndef WEFT_MODEL_NETWORK_PRIV_H
 #define WEFT_MODEL_NETWORK_PRIV_H
 
@@ -34,6 +34,14 @@ bool wf_network_has_gateways(const struct wf_network *network);
 
 /* Reads spec.subnets into a network whose driver and mode are set. -EINVAL, -ENOMEM. */
 int wf_subnets_read(struct wf_network *network, const json_t *spec, struct wf_err *err);
+
+/* What the address space is in which no container can live and a prefix reaches into; NULL: none. */
+const char *wf_prefix_reserved(const struct wf_prefix *prefix, const char **ret_space);
+
+/* Reads spec.routes into a network whose driver and flags are set. -EINVAL, -ENOMEM. */
+int wf_routes_read(struct wf_network *network, const json_t *spec, struct wf_err *err);
+/* Writes spec.routes, if there are any. -ENOMEM. */
+int wf_routes_write(json_t *spec, const struct wf_network *network);
 
 /* "a", "a/len" or "a-b", the shortest that says it; buf has WF_RANGE_TEXT bytes; returns buf. */
 char *wf_range_format(const struct wf_range *range, char *buf);

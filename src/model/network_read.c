@@ -254,7 +254,7 @@ static int read_network(struct wf_network *network, const json_t *document, stru
 	const json_t *spec = json_object_get(document, "spec");
 	static int (*const steps[])(struct wf_network *, const json_t *, struct wf_err *) = {
 		read_driver,     read_parent, read_vlan,      read_encapsulation, read_families,
-		wf_subnets_read, read_flags,  read_cool_down, read_encryption,
+		wf_subnets_read, read_flags,  read_cool_down, read_encryption,    wf_routes_read,
 	};
 	int r = wf_meta_from_json(&network->meta, document, err);
 
@@ -262,6 +262,8 @@ static int read_network(struct wf_network *network, const json_t *document, stru
 		r = steps[i](network, spec, err);
 	if (r == 0)
 		r = match_families(network, err);
+	if (r == 0)
+		r = wf_network_check_routes(network, err);
 	if (r == 0)
 		r = read_mtu(network, spec, err);
 	return r < 0 ? r : read_number(network, document, err);

@@ -40,18 +40,26 @@ struct reading {
 	struct wf_err *err;
 };
 
-static int check_reserved(const struct reading *reading)
+const char *wf_prefix_reserved(const struct wf_prefix *prefix, const char **ret_space)
 {
 	for (size_t i = 0; i < WF_ARRAY_LEN(reserved); i++) {
 		struct wf_prefix space;
 
+		*ret_space = reserved[i].cidr;
 		if (wf_prefix_parse(reserved[i].cidr, &space) == 0 &&
-		    wf_prefix_overlaps(&space, &reading->subnet->prefix))
-			return wf_field_fail(reading->err, reading->path.text,
-					     "%s cannot be used: %s is %s", reading->cidr,
-					     reserved[i].cidr, reserved[i].what);
+		    wf_prefix_overlaps(&space, prefix))
+			return reserved[i].what;
 	}
-	return 0;
+	return NULL;
+}
+
+static int check_reserved(const struct reading *reading)
+{
+	const char *space, *what = wf_prefix_reserved(&reading->subnet->prefix, &space);
+
+	return what ? wf_field_fail(reading->err, reading->path.text, "%s cannot be used: %s is %s",
+				    reading->cidr, space, what)
+		    : 0;
 }
 
 static int check_len(const struct reading *reading)

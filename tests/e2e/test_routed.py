@@ -272,3 +272,20 @@ def test_restart_of_a_daemon_interrupts_nothing(cluster, pair):
     finally:
         session.sock.close()
         server.close()
+
+
+def test_a_router_needs_one_route(cluster, pair):
+    """Somebody outside reaches containers of all nodes by any of them, with one route for the network."""
+    web, db = pair
+    router = cluster.underlay.ns
+    router.run("ip route add 10.50.0.0/24 via 10.9.0.1")
+    servers = [Answerer(end.ns, end.name) for end in pair]
+    try:
+        # the node that has the container shows who asks, another one its own address there
+        assert ask_tcp(router, web.v4).peer == "10.9.0.254"
+        told = ask_tcp(router, db.v4)
+        assert told.name == "db"
+        assert told.peer in web.node.inspect("over")["status"]["hostAddresses"]
+    finally:
+        for server in servers:
+            server.close()

@@ -40,6 +40,16 @@
 #define WF_NODE_SELF   0
 #define WF_MAX_REMOTES 262144
 
+/*
+ * Routes to VXLAN endpoints that are no nodes: of one network, and entries of their table, two for each
+ * at most. Their VNIs are none that a network has or will have.
+ */
+#define WF_MAX_ROUTES       16
+#define WF_MAX_VTEP_ENTRIES 8192
+#define WF_VTEP_MIN_VNI     WF_MAX_NETWORKS
+#define WF_VTEP_MAX_VNI     0xffffff
+#define WF_VTEP_PEER        0x80000000 /* no network has this number */
+
 /* UDP port of the overlay: VXLAN's own (RFC 7348). */
 #define WF_OVERLAY_PORT 4789
 /* Time to live of what goes through the tunnel, as of any packet of the host's. */

@@ -82,6 +82,25 @@ enum wf_remote_flag {
 	WF_REMOTE_BOUND = 1 << 0,
 };
 
+/*
+ * Key of wf_vteps: a prefix of a network's routes, or, with WF_VTEP_PEER and a VNI as its scope, the
+ * outer address of a VXLAN endpoint.
+ */
+struct wf_vtep_key {
+	__u32 prefixlen; /* in bits, from scope on */
+	__u32 scope;
+	struct wf_addr addr;
+};
+
+/* Value of wf_vteps: who has the prefix. Of WF_VTEP_PEER only the network is filled in. */
+struct wf_vtep_value {
+	struct wf_addr addr; /* outer */
+	__u32 vni;
+	__u32 network; /* index into wf_networks */
+	__u8 mac[6];   /* who is sent what is inside */
+	__u8 pad[2];
+};
+
 /* Value of wf_nodes, by number; WF_NODE_SELF is this one. All zero: there is none. */
 struct wf_node_value {
 	struct wf_addr underlay; /* where its tunnel ends */
@@ -117,6 +136,7 @@ enum wf_net_flag {
 	WF_NET_ROUTED = 1 << 7,     /* beside that: no tunnel to nodes on a shared segment */
 	WF_NET_PLAIN = 1 << 8,      /* beside that: and none to others */
 	WF_NET_ENCRYPTED = 1 << 9,  /* between nodes only inside WireGuard */
+	WF_NET_VTEPS = 1 << 10, /* prefixes behind VXLAN endpoints that are no nodes: wf_vteps */
 };
 
 /* One subnet of a network: an address is inside when (address & mask) == base. */
@@ -222,6 +242,8 @@ _Static_assert(sizeof(struct wf_addr_key) == 24, "wf_addr_key");
 _Static_assert(sizeof(struct wf_addr_value) == 8, "wf_addr_value");
 _Static_assert(sizeof(struct wf_net_value) == 88 + 8 * 32, "wf_net_value");
 _Static_assert(sizeof(struct wf_remote_value) == 12, "wf_remote_value");
+_Static_assert(sizeof(struct wf_vtep_key) == 24, "wf_vtep_key");
+_Static_assert(sizeof(struct wf_vtep_value) == 32, "wf_vtep_value");
 _Static_assert(sizeof(struct wf_node_value) == 96, "wf_node_value");
 _Static_assert(sizeof(struct wf_traffic_value) == 64, "wf_traffic_value");
 _Static_assert(sizeof(struct wf_config_value) == 24, "wf_config_value");

@@ -96,6 +96,33 @@ static inline __u32 *wf_map_member(const struct wf_addr *underlay)
 	return NULL;
 }
 
+/* Whether the first bits of both are the same; prefixlen counts from `scope` on. */
+static inline int native_vtep_matches(const struct wf_vtep_key *entry,
+				      const struct wf_vtep_key *key)
+{
+	const __u8 *a = (const __u8 *)&entry->scope, *b = (const __u8 *)&key->scope;
+
+	for (__u32 bit = 0; bit < entry->prefixlen; bit++)
+		if ((a[bit / 8] ^ b[bit / 8]) & 0x80 >> bit % 8)
+			return 0;
+	return 1;
+}
+
+/* By the longest prefix. */
+static inline struct wf_vtep_value *wf_map_vtep(const struct wf_vtep_key *key)
+{
+	struct native_vtep *best = NULL;
+
+	for (__u32 i = 0; i < native.vtep_count; i++) {
+		struct native_vtep *vtep = &native.vteps[i];
+
+		if (native_vtep_matches(&vtep->key, key) &&
+		    (!best || best->key.prefixlen < vtep->key.prefixlen))
+			best = vtep;
+	}
+	return best ? &best->value : NULL;
+}
+
 static inline struct wf_counter *wf_map_drop(__u32 reason)
 {
 	return reason < WF_REASON_COUNT ? &native.drops[reason] : NULL;

@@ -20,6 +20,7 @@
 #define NATIVE_SLOTS     16
 #define NATIVE_REMOTES   16
 #define NATIVE_NODES     4
+#define NATIVE_VTEPS     8
 #define NATIVE_NETWORKS  8
 #define NATIVE_FRONTENDS 64
 #define NATIVE_PAGES     256
@@ -59,6 +60,11 @@ struct native_address {
 struct native_remote {
 	struct wf_addr_key key;
 	struct wf_remote_value value;
+};
+
+struct native_vtep {
+	struct wf_vtep_key key;
+	struct wf_vtep_value value;
 };
 
 /* A small map: what is not found is put into the first free entry. */
@@ -162,6 +168,8 @@ struct native_state {
 	struct native_remote remotes[NATIVE_REMOTES];
 	__u32 remote_count;
 	struct wf_node_value nodes[NATIVE_NODES];
+	struct native_vtep vteps[NATIVE_VTEPS];
+	__u32 vtep_count;
 	__u32 tunnel_vni;
 	struct wf_addr tunnel_peer; /* zero: no outer header */
 	__u32 now_s;

@@ -12,10 +12,17 @@
 
 #define NODES   64
 #define REMOTES 1024
+#define VTEPS   64
 
 struct remote {
 	struct wf_addr addr;
 	struct wf_remote_value value;
+};
+
+struct vtep {
+	uint32_t scope;
+	struct wf_prefix prefix;
+	struct wf_vtep_value value;
 };
 
 struct fake_overlay {
@@ -25,6 +32,8 @@ struct fake_overlay {
 	struct wf_addr tunnels[NODES][WF_MAX_TUNNELS];
 	struct remote remotes[REMOTES];
 	size_t count;
+	struct vtep vteps[VTEPS];
+	size_t vtep_count;
 };
 
 struct fake_overlay *fake_overlay_new(void)
@@ -176,4 +185,57 @@ struct wf_node_value fake_dp_node(const struct wf_dp *dp, uint32_t number)
 size_t fake_dp_remote_count(const struct wf_dp *dp)
 {
 	return dp->overlay->count;
+}
+
+static struct vtep *find_vtep(struct wf_dp *dp, uint32_t scope, const struct wf_prefix *prefix)
+{
+	for (size_t i = 0; i < dp->overlay->vtep_count; i++)
+		if (dp->overlay->vteps[i].scope == scope &&
+		    wf_prefix_equal(&dp->overlay->vteps[i].prefix, prefix))
+			return &dp->overlay->vteps[i];
+	return NULL;
+}
+
+int wf_dp_vtep_set(struct wf_dp *dp, uint32_t scope, const struct wf_prefix *prefix,
+		   const struct wf_vtep_value *value, struct wf_err *err)
+{
+	struct vtep *vtep = find_vtep(dp, scope, prefix);
+
+	PASS(FAKE_DP, err);
+	if (!value) {
+		if (vtep)
+			*vtep = dp->overlay->vteps[--dp->overlay->vtep_count];
+		return 0;
+	}
+	if (!vtep && dp->overlay->vtep_count == VTEPS)
+		abort();
+	if (!vtep)
+		vtep = &dp->overlay->vteps[dp->overlay->vtep_count++];
+	*vtep = (struct vtep){ scope, *prefix, *value };
+	return 0;
+}
+
+int wf_dp_vtep_visit(struct wf_dp *dp, wf_dp_vtep_fn visit, void *context, struct wf_err *err)
+{
+	PASS(FAKE_DP, err);
+	/* from the end, for the one at hand may go */
+	for (size_t i = dp->overlay->vtep_count; i-- > 0;)
+		visit(dp->overlay->vteps[i].scope, &dp->overlay->vteps[i].prefix, context);
+	return 0;
+}
+
+size_t fake_dp_vtep_count(const struct wf_dp *dp)
+{
+	return dp->overlay->vtep_count;
+}
+
+const struct wf_vtep_value *fake_dp_vtep(struct wf_dp *dp, uint32_t scope, const char *prefix)
+{
+	struct wf_prefix wanted;
+	const struct vtep *vtep;
+
+	if (wf_prefix_parse(prefix, &wanted) < 0)
+		abort();
+	vtep = find_vtep(dp, scope, &wanted);
+	return vtep ? &vtep->value : NULL;
 }

@@ -224,6 +224,98 @@ static void test_out_of_wireguard(void **state)
 	assert_int_equal(mark, WF_MARK_SEALED | 5);
 }
 
+/* An endpoint that is no node: its outer address, and what is behind it. */
+#define VTEP_VNI 5001
+
+static void add_vtep(__u32 scope, struct wf_addr addr, __u32 bits)
+{
+	struct native_vtep *vtep = &native.vteps[native.vtep_count++];
+
+	vtep->key = (struct wf_vtep_key){ .prefixlen = 32 + bits, .scope = scope, .addr = addr };
+	vtep->value =
+		(struct wf_vtep_value){ .addr = addr4(20), .vni = VTEP_VNI, .network = PLAIN };
+}
+
+/* What becomes of a frame by its outer source, VNI and inner source; of ARP by whom it asks for. */
+static int come(struct wf_addr outer, __u32 vni, __u16 proto, struct wf_addr inner)
+{
+	struct wf_ctx ctx = { .len = 60, .linear = 60, .front = 2, .mark = 5 };
+	__u8 *block = calloc(1, 62);
+	__u32 network = 0;
+	int r;
+
+	assert_non_null(block);
+	ctx.bytes = block + ctx.front;
+	*(__be16 *)(ctx.bytes + 12) = bpf_htons(proto);
+	if (proto == ETH_P_IP) {
+		struct iphdr ip = { .version = 4,
+				    .ihl = 5,
+				    .tot_len = bpf_htons(46),
+				    .protocol = IPPROTO_UDP,
+				    .saddr = inner.words[3] };
+
+		memcpy(ctx.bytes + ETH_HLEN, &ip, sizeof(ip));
+	} else {
+		struct wf_arp arp = { .hardware = bpf_htons(WF_ARP_ETHERNET),
+				      .protocol = bpf_htons(ETH_P_IP),
+				      .hardware_bytes = ETH_ALEN,
+				      .protocol_bytes = 4,
+				      .operation = bpf_htons(WF_ARP_REQUEST),
+				      .sender_mac = "\x02\0\0\0\0\x09" };
+
+		memcpy(arp.target_ip, &inner.words[3], 4);
+		memcpy(ctx.bytes + ETH_HLEN, &arp, sizeof(arp));
+	}
+	native.tunnel_peer = outer;
+	native.tunnel_vni = vni;
+	r = wf_vtep_open(&ctx, &network);
+	if (r == 0)
+		assert_int_equal(network, PLAIN);
+	if (r == WF_TOLD(TC_ACT_REDIRECT)) {
+		/* back to whoever asked, with the MAC of whom he asked for */
+		assert_memory_equal(ctx.bytes, "\x02\0\0\0\0\x09\x02\0\0\0\0\x07", 12);
+		assert_memory_equal(&native.tunnel_peer, &outer, sizeof(outer));
+		assert_int_equal(native.redirect, DEVICE);
+	}
+	free(block);
+	return r;
+}
+
+static void test_who_is_no_node(void **state)
+{
+	static const __u8 mac[ETH_ALEN] = { 2, 0, 0, 0, 0, 7 };
+
+	(void)state;
+	add_vtep(WF_VTEP_PEER | VTEP_VNI, addr4(20), 128);
+	add_vtep(PLAIN, addr4(128), 96 + 26);
+	native.endpoints[7] = (struct wf_ep_value){ .flags = WF_EP_READY, .network = PLAIN };
+	memcpy(native.endpoints[7].mac, mac, ETH_ALEN);
+	native.addresses[0].key = (struct wf_addr_key){ .network = PLAIN, .addr = addr4(70) };
+	native.addresses[0].value.slot = 7;
+	native.addresses[1].key = (struct wf_addr_key){ .network = PLAIN, .addr = addr4(65) };
+	native.addresses[1].value.flags = WF_ADDR_GATEWAY;
+	native.address_count = 2;
+	assert_int_equal(come(addr4(20), VTEP_VNI, ETH_P_IP, addr4(128)), 0);
+	assert_int_equal(come(addr4(20), VTEP_VNI, ETH_P_IP, addr4(191)), 0);
+	assert_int_equal(come(addr4(20), VTEP_VNI, ETH_P_IP, addr4(192)),
+			 -WF_REASON_OVERLAY_SPOOFED);
+	assert_int_equal(come(addr4(21), VTEP_VNI, ETH_P_IP, addr4(128)),
+			 -WF_REASON_OVERLAY_FOREIGN);
+	assert_int_equal(come(addr4(20), VTEP_VNI + 1, ETH_P_IP, addr4(128)),
+			 -WF_REASON_OVERLAY_FOREIGN);
+	assert_int_equal(come(addr4(20), VTEP_VNI, ETH_P_ARP, addr4(70)), WF_TOLD(TC_ACT_REDIRECT));
+	assert_int_equal(come(addr4(20), VTEP_VNI, ETH_P_ARP, addr4(71)), -WF_REASON_ARP_NO_TARGET);
+	/* the host is nobody's neighbour there */
+	assert_int_equal(come(addr4(20), VTEP_VNI, ETH_P_ARP, addr4(65)), -WF_REASON_ARP_NO_TARGET);
+	assert_int_equal(come(addr4(21), VTEP_VNI, ETH_P_ARP, addr4(70)),
+			 -WF_REASON_OVERLAY_FOREIGN);
+	/* a longer prefix that another one has */
+	add_vtep(PLAIN, addr4(160), 96 + 28);
+	native.vteps[2].value.addr = addr4(22);
+	assert_int_equal(come(addr4(20), VTEP_VNI, ETH_P_IP, addr4(161)),
+			 -WF_REASON_OVERLAY_SPOOFED);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -232,6 +324,7 @@ int main(void)
 		cmocka_unit_test_setup(test_where_from, setup),
 		cmocka_unit_test_setup(test_as_it_is, setup),
 		cmocka_unit_test_setup(test_out_of_wireguard, setup),
+		cmocka_unit_test_setup(test_who_is_no_node, setup),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/*
+ * VXLAN endpoints that are no nodes: switches, other hosts. A route of a network says which prefix is
+ * behind one. What is sent there always takes the overlay's device; what comes from there is taken
+ * only as far as a route would lead back.
+ */
+#ifndef WEFT_BPF_VTEP_H
+#define WEFT_BPF_VTEP_H
+
+#include "endpoint.h"
+#include "finish.h"
+
+/*
+ * Sends to whoever has the route of a network to an address; judged already. The action, WF_GO_ON:
+ * there is no such route, nothing was changed; or -reason.
+ */
+WF_GLOBAL int wf_to_vtep(struct wf_ctx *ctx, __u32 from, __u32 number, const struct wf_addr *dst)
+{
+	const struct wf_node_value *self = wf_map_node(WF_NODE_SELF);
+	struct wf_vtep_value *vtep;
+	struct wf_addr addr;
+
+	if (!self || !dst)
+		return -WF_REASON_INTERNAL_ERROR;
+	/* before Linux 6.2 a key may not lie in the memory of a function's argument */
+	addr = *dst;
+	vtep = wf_vtep_find(number, &addr);
+	if (!vtep)
+		return WF_GO_ON;
+	if (!self->ifindex)
+		return -WF_REASON_NODE_UNKNOWN;
+	addr = vtep->addr;
+	if (wf_ctx_store(ctx, 0, vtep->mac, ETH_ALEN) < 0 ||
+	    wf_tunnel_set(ctx, vtep->vni, &addr) < 0)
+		return -WF_REASON_INTERNAL_ERROR;
+	wf_traffic_count(from, WF_SLOT_NOBODY, wf_ctx_len(ctx));
+	return wf_redirect(self->ifindex);
+}
+
+#endif

@@ -1,0 +1,49 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A VXLAN endpoint that is no node: a kernel's own, in a namespace on the underlay.
+
+      node a (10.9.0.1) ---+
+      node b (10.9.0.2) ---+--- underlay --- vtep (10.9.0.20): vx0 10.98.0.1, fd98::1; VNI 5001
+
+It floods to both nodes what it does not know, and learns the rest, as VXLAN does.
+"""
+from .netns import Netns, wait_until
+
+OUTER = "10.9.0.20"
+VNI = 5001
+MAC = "02:00:00:00:98:01"
+INNER4, INNER6 = "10.98.0.1", "fd98::1"
+OTHER4 = "10.98.1.1"  # of its own as well, in another half of the prefix
+
+
+def route(to="10.98.0.0/16", vni=VNI, address=OUTER, mac=MAC, **more):
+    """An entry of spec.routes."""
+    return {"to": to, "vtep": {"address": address, "vni": vni, "mac": mac, **more}}
+
+
+ROUTES = [route(), route("fd98::/64")]
+
+
+class Vtep(Netns):
+    """The endpoint; what is behind it are its own addresses."""
+
+    def __init__(self, underlay, nodes):
+        super().__init__("v")
+        underlay.ns.run(f"ip link add pv type veth peer name up0 netns {self.name}")
+        underlay.ns.run("ip link set pv master wire up")
+        self.run("ip link set lo up")
+        self.run(f"ip addr add {OUTER}/24 dev up0")
+        self.run("ip link set up0 up")
+        self.run(f"ip link add vx0 address {MAC} mtu 1450 type vxlan id {VNI} dstport 4789 "
+                 f"local {OUTER} dev up0")
+        for address in (f"{INNER4}/16", f"{OTHER4}/16"):
+            self.run(f"ip addr add {address} dev vx0")
+        self.run(f"ip addr add {INNER6}/64 dev vx0 nodad")
+        self.run("ip link set vx0 up")
+        for node in nodes:
+            self.run(f"bridge fdb append 00:00:00:00:00:00 dev vx0 dst {node.wire_address}")
+        self.run(f"ip route add 10.50.0.0/24 dev vx0 src {INNER4}")
+        self.run(f"ip -6 route add fd50::/64 dev vx0 src {INNER6}")
+
+    def wait_reached(self, ns, address=INNER4):
+        """Waits until a container reaches it."""
+        wait_until(lambda: ns.ping(address), 5, 0.1, f"{address} is reached")

@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* spec.routes of a network: reading, writing, refusing. */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/json.h"
+#include "base/mem.h"
+#include "fail_alloc.h"
+#include "model/document.h"
+#include "model/network.h"
+
+#define VTEP "vtep: {address: 192.0.2.9, vni: 5001, mac: '02:00:00:00:98:01'}"
+
+/* A Network document around the end of a spec written as YAML flow. New reference. */
+static json_t *document(const char *driver, const char *spec)
+{
+	json_t *root = NULL;
+	char text[4096];
+
+	(void)snprintf(text, sizeof(text),
+		       "{apiVersion: weft.dev/v1, kind: Network, metadata: {name: blue}, spec: "
+		       "{driver: %s, subnets: [{cidr: 10.50.0.0/24}], %s}}",
+		       driver, spec);
+	assert_int_equal(wf_document_parse_mapping("t", text, strlen(text), &root, NULL), 0);
+	return root;
+}
+
+static int read_it(json_t *root, struct wf_network *network, struct wf_err *err)
+{
+	int r = wf_document_check(root, err);
+
+	return r < 0 ? r : wf_network_from_json(network, root, err);
+}
+
+static void test_round_trip(void **state)
+{
+	_cleanup_json_ json_t *root = document(
+		"overlay", "encryption: wireguard, routes: [{to: 10.98.0.0/16, "
+			   "vtep: {address: 192.0.2.9, vni: 5001, mac: '02:00:00:00:98:01', "
+			   "unencrypted: true}}, {to: 10.98.4.0/24, vtep: {address: 192.0.2.8, "
+			   "vni: 16777215, mac: '02:00:00:00:98:02', unencrypted: true}}]");
+	_cleanup_(wf_network_done) struct wf_network network = { 0 }, again = { 0 };
+	_cleanup_json_ json_t *written = NULL;
+	struct wf_err err = WF_ERR_INIT;
+
+	if (read_it(root, &network, &err) < 0 || !network.routes) {
+		fail_msg("%s", err.message);
+		return;
+	}
+	assert_int_equal(network.route_count, 2);
+	assert_int_equal(network.routes[0].to.len, 16);
+	assert_int_equal(network.routes[0].vni, 5001);
+	assert_int_equal(network.routes[1].vni, 0xffffff);
+	assert_true(network.routes[0].unencrypted);
+	written = wf_network_to_json(&network);
+	assert_non_null(written);
+	if (read_it(written, &again, &err) < 0 || !again.routes) {
+		fail_msg("%s", err.message);
+		return;
+	}
+	assert_int_equal(again.route_count, 2);
+	for (size_t i = 0; i < 2; i++) {
+		assert_true(wf_prefix_equal(&again.routes[i].to, &network.routes[i].to));
+		assert_true(wf_addr_equal(&again.routes[i].vtep, &network.routes[i].vtep));
+		assert_int_equal(again.routes[i].vni, network.routes[i].vni);
+		assert_memory_equal(&again.routes[i].mac, &network.routes[i].mac, 6);
+		assert_int_equal(again.routes[i].unencrypted, network.routes[i].unencrypted);
+	}
+}
+
+static void test_refusals(void **state)
+{
+	static const struct {
+		const char *driver, *spec, *field, *text;
+	} rows[] = {
+		{ "bridge", "routes: [{to: 10.98.0.0/16, " VTEP "}]", "spec.routes", "overlay" },
+		{ "overlay", "internal: true, routes: [{to: 10.98.0.0/16, " VTEP "}]",
+		  "spec.routes", "internal" },
+		{ "overlay", "encryption: wireguard, routes: [{to: 10.98.0.0/16, " VTEP "}]",
+		  "spec.routes[0].vtep", "unencrypted" },
+		{ "overlay", "routes: [{to: x, " VTEP "}]", "spec.routes[0].to", "not a prefix" },
+		{ "overlay", "routes: [{to: 10.98.0.1/16, " VTEP "}]", "spec.routes[0].to",
+		  "10.98.0.0/16" },
+		{ "overlay", "routes: [{to: 224.0.0.0/8, " VTEP "}]", "spec.routes[0].to",
+		  "multicast" },
+		{ "overlay", "routes: [{to: 10.0.0.0/8, " VTEP "}]", "spec.routes[0].to",
+		  "own subnet" },
+		{ "overlay", "routes: [{to: 'fd98::/64', " VTEP "}]", "spec.routes[0].to", "IPv6" },
+		{ "overlay", "routes: [{to: 10.98.0.0/16, " VTEP "}, {to: 10.98.0.0/16, " VTEP "}]",
+		  "spec.routes[1].to", "routes[0]" },
+		{ "overlay", "routes: [{to: 10.98.0.0/16}]", "spec.routes[0].vtep", "" },
+		{ "overlay",
+		  "routes: [{to: 10.98.0.0/16, vtep: {address: 192.0.2.9, vni: 4095, "
+		  "mac: '02:00:00:00:98:01'}}]",
+		  "spec.routes[0].vtep.vni", "4096" },
+		{ "overlay",
+		  "routes: [{to: 10.98.0.0/16, vtep: {address: 127.0.0.1, vni: 5001, "
+		  "mac: '02:00:00:00:98:01'}}]",
+		  "spec.routes[0].vtep.address", "another host" },
+		{ "overlay",
+		  "routes: [{to: 10.98.0.0/16, vtep: {address: 192.0.2.9, vni: 5001, "
+		  "mac: 'ff:ff:ff:ff:ff:ff'}}]",
+		  "spec.routes[0].vtep.mac", "one device" },
+	};
+
+	for (size_t i = 0; i < WF_ARRAY_LEN(rows); i++) {
+		_cleanup_json_ json_t *root = document(rows[i].driver, rows[i].spec);
+		_cleanup_(wf_network_done) struct wf_network network = { 0 };
+		struct wf_err err = WF_ERR_INIT;
+
+		if (read_it(root, &network, &err) != -EINVAL ||
+		    strcmp(err.field, rows[i].field) != 0 || !strstr(err.message, rows[i].text))
+			fail_msg("%s: %s: %s", rows[i].spec, err.field, err.message);
+		assert_null(network.routes);
+	}
+}
+
+static void test_allocation_failures(void **state)
+{
+	_cleanup_json_ json_t *root =
+		document("overlay", "routes: [{to: 10.98.0.0/16, vtep: {address: 192.0.2.9, vni: "
+				    "5001, mac: '02:00:00:00:98:01', unencrypted: true}}]");
+	_cleanup_(wf_network_done) struct wf_network network = { 0 };
+
+	for (size_t n = 0;; n++) {
+		int r;
+
+		fail_alloc_arm(n);
+		r = wf_network_from_json(&network, root, NULL);
+		if (!fail_alloc_disarm())
+			break;
+		assert_int_equal(r, -ENOMEM);
+		assert_null(network.routes);
+	}
+	assert_int_equal(network.route_count, 1);
+	for (size_t n = 0;; n++) {
+		json_t *written;
+
+		fail_alloc_arm(n);
+		written = wf_network_to_json(&network);
+		if (!fail_alloc_disarm()) {
+			assert_non_null(written);
+			json_decref(written);
+			break;
+		}
+		assert_null(written);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_round_trip),
+		cmocka_unit_test(test_refusals),
+		cmocka_unit_test(test_allocation_failures),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
