@@ -147,6 +147,8 @@ struct wf_control {
 	struct event *net_event;
 	struct event *ring_event; /* added while somebody observes */
 	struct wf_observer *observers;
+	char *spool_dir;           /* owned; NULL: not known yet */
+	struct event *spool_timer; /* while something there waits for the disk */
 	uint64_t repairs_total;    /* things others broke and we put right */
 	uint64_t started_ms;
 	uint64_t repair_window_ms; /* start of the window that limits repairs */
@@ -312,6 +314,12 @@ static inline struct timeval wf_ctl_timeval(uint64_t ms)
 
 /* Randomness for choices that need not be secret. */
 uint32_t wf_ctl_random(struct wf_control *control);
+
+/* ---- spool.c ------------------------------------------------------------------------------- */
+
+/* A DEL failed so: if the disk is to blame the plugin writes it down, and it is tried again from there. */
+void wf_ctl_spool_retry(struct wf_control *control, int r);
+void wf_ctl_spool_stop(struct wf_control *control);
 
 /* ---- recover.c, repair.c, observe.c, crash.c -------------------------------------- */
 
