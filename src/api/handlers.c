@@ -54,21 +54,16 @@ static int post_apply(struct api_request *request, json_t **ret_answer, struct w
 	const json_t *documents = json_object_get(request->body, "documents");
 	const char *confirm = wf_api_query(request, "confirm");
 	bool dry_run = wf_api_query_is_true(request, "dryRun");
-	uint64_t confirm_ms;
-	json_t *results;
-	int r;
+	uint64_t confirm_ms = 0;
 
-	if (!confirm || dry_run) {
-		r = wf_control_apply(request->server->control, documents, dry_run, &results, err);
-	} else if (wf_str_to_duration_ms(confirm, &confirm_ms) < 0 || !confirm_ms ||
-		   confirm_ms > MAX_CONFIRM_MS) {
+	(void)ret_answer;
+	if (confirm && !dry_run &&
+	    (wf_str_to_duration_ms(confirm, &confirm_ms) < 0 || !confirm_ms ||
+	     confirm_ms > MAX_CONFIRM_MS))
 		return wf_fail_field(err, -EINVAL, "confirm",
 				     "\"%s\" is not a time such as 60s, up to 24h", confirm);
-	} else {
-		r = wf_control_apply_for(request->server->control, documents, confirm_ms, &results,
-					 err);
-	}
-	return r < 0 ? r : nothing_or(json_pack("{s:o}", "results", results), ret_answer, err);
+	wf_api_apply(request, documents, dry_run, confirm_ms);
+	return 0;
 }
 
 static int get_documents(struct api_request *request, json_t **ret_answer, struct wf_err *err)
@@ -322,16 +317,16 @@ const struct api_route wf_api_routes[] = {
 	{ EVHTTP_REQ_GET, "/v1/config", get_config, NULL },
 	{ EVHTTP_REQ_POST, "/v1/reload", post_reload, NULL },
 	{ EVHTTP_REQ_GET, "/v1/store", get_store, NULL },
-	{ EVHTTP_REQ_POST, "/v1/store/accept", post_store_accept, NULL },
+	{ EVHTTP_REQ_POST, "/v1/store/accept", post_store_accept, NULL, NULL, API_HOLD_CHANGE },
 	{ EVHTTP_REQ_GET, "/metrics", NULL, wf_api_metrics },
-	{ EVHTTP_REQ_POST, "/v1/apply", post_apply, NULL, &file_bounds },
+	{ EVHTTP_REQ_POST, "/v1/apply", post_apply, NULL, &file_bounds, API_HOLD_CHANGE },
 	{ EVHTTP_REQ_GET, "/v1/documents/*", get_documents, NULL },
 	{ EVHTTP_REQ_GET, "/v1/documents/*/*", get_document, NULL },
-	{ EVHTTP_REQ_DELETE, "/v1/documents/*/*", delete_document, NULL },
+	{ EVHTTP_REQ_DELETE, "/v1/documents/*/*", delete_document, NULL, NULL, API_HOLD_CHANGE },
 	{ EVHTTP_REQ_GET, "/v1/networks", get_networks, NULL },
 	{ EVHTTP_REQ_GET, "/v1/networks/*", get_network, NULL },
 	{ EVHTTP_REQ_GET, "/v1/endpoints", get_endpoints, NULL },
-	{ EVHTTP_REQ_POST, "/v1/endpoints", post_endpoint, NULL },
+	{ EVHTTP_REQ_POST, "/v1/endpoints", post_endpoint, NULL, NULL, API_HOLD_ATTACH },
 	{ EVHTTP_REQ_POST, "/v1/endpoints/detach", post_detach, NULL },
 	{ EVHTTP_REQ_POST, "/v1/endpoints/check", post_check, NULL },
 	{ EVHTTP_REQ_POST, "/v1/endpoints/gc", post_gc, NULL },
@@ -347,7 +342,7 @@ const struct api_route wf_api_routes[] = {
 	{ EVHTTP_REQ_GET, "/v1/ports", get_ports, NULL },
 	{ EVHTTP_REQ_GET, "/v1/conntrack", get_conntrack, NULL },
 	{ EVHTTP_REQ_DELETE, "/v1/conntrack", delete_conntrack, NULL },
-	{ EVHTTP_REQ_POST, "/v1/confirm", post_confirm, NULL },
+	{ EVHTTP_REQ_POST, "/v1/confirm", post_confirm, NULL, NULL, API_HOLD_CHANGE },
 	{ EVHTTP_REQ_GET, "/v1/policies", get_policies, NULL },
 	{ EVHTTP_REQ_GET, "/v1/policies/*/*", get_policy, NULL },
 	{ EVHTTP_REQ_GET, "/v1/policies/*/*/*", get_policy, NULL },

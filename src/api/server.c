@@ -157,11 +157,17 @@ static void run_handler(struct api_request *request, const struct api_route *rou
 	struct wf_err err = WF_ERR_INIT;
 	int r;
 
+	if (wf_api_hold(request, route->hold, NULL))
+		return;
 	r = read_body(request->http, route->bounds, &body, &err);
+	if (r == 0 && wf_api_hold(request, route->hold, body))
+		return;
 	request->body = body;
 	request->status = HTTP_OK;
 	if (r == 0)
 		r = route->handler(request, &answer, &err);
+	if (request->is_taken)
+		return;
 	if (r < 0)
 		wf_api_answer_error(request->http, r, &err);
 	else if (!request->is_attach || !wf_api_wait(request, answer))
@@ -193,7 +199,7 @@ static void dispatch(struct api_request *request, const char *path)
 	wf_api_answer_error(request->http, err.code, &err);
 }
 
-static void on_request(struct evhttp_request *http, void *context)
+void wf_api_on_request(struct evhttp_request *http, void *context)
 {
 	struct api_request request = { .server = context, .http = http };
 	const struct evhttp_uri *uri = evhttp_request_get_evhttp_uri(http);
@@ -293,7 +299,7 @@ static int start(struct wf_server *server, struct wf_err *err)
 	evhttp_set_max_body_size(server->http, WF_DOCUMENT_MAX_FILE_BYTES);
 	evhttp_set_max_headers_size(server->http, MAX_HEADER_BYTES);
 	evhttp_set_timeout(server->http, IDLE_TIMEOUT_S);
-	evhttp_set_gencb(server->http, on_request, server);
+	evhttp_set_gencb(server->http, wf_api_on_request, server);
 	return 0;
 }
 
@@ -324,6 +330,7 @@ void wf_server_free(struct wf_server **server)
 	if (!*server)
 		return;
 	wf_api_observers_end(*server);
+	wf_api_held_end(*server);
 	wf_api_waits_end(*server);
 	if ((*server)->http) {
 		evhttp_free((*server)->http);

@@ -13,6 +13,7 @@
 
 struct api_observer;
 struct api_waiting;
+struct api_held;
 
 struct wf_server {
 	struct wf_server_config config;
@@ -24,7 +25,8 @@ struct wf_server {
 	bool has_group;
 	struct api_observer *observers;
 	struct api_waiting
-		*waiting; /* answers of attaches that other nodes have to know of first */
+		*waiting;      /* answers of attaches that other nodes have to know of first */
+	struct api_held *held; /* requests that wait for the end of an apply */
 };
 
 /* One request on its way through a handler. */
@@ -36,10 +38,18 @@ struct api_request {
 	const json_t *body; /* borrowed; NULL when the request has none */
 	int status;         /* of the answer; a handler may change it from 200 */
 	bool is_attach;     /* the answer, if it is one, waits until other nodes know */
+	bool is_taken;      /* the handler answers itself, now or later */
 };
 
 /* A handler sets *ret_answer (new reference) or fails. */
 typedef int (*api_handler)(struct api_request *request, json_t **ret_answer, struct wf_err *err);
+
+/* Who waits until an apply that is under way has ended. */
+enum api_hold {
+	API_HOLD_NEVER,
+	API_HOLD_ATTACH, /* who attaches to a network that it concerns */
+	API_HOLD_CHANGE, /* who changes documents */
+};
 
 /* One row; a star in the path captures one segment. */
 struct api_route {
@@ -48,6 +58,7 @@ struct api_route {
 	api_handler handler; /* NULL: the request is answered by stream instead */
 	void (*stream)(struct api_request *request);
 	const struct wf_json_bounds *bounds; /* of the body; NULL: as wf_json_parse() has them */
+	enum api_hold hold;
 };
 
 extern const struct api_route wf_api_routes[]; /* ends with path NULL */
@@ -63,6 +74,16 @@ void wf_api_answer_error(struct evhttp_request *http, int code, const struct wf_
 bool wf_api_wait(struct api_request *request, json_t *answer);
 /* Sends what waits now. */
 void wf_api_waits_end(struct wf_server *server);
+
+/* hold.c: whether a request has to wait until an apply has ended; body: what is known of it. */
+bool wf_api_hold(struct api_request *request, enum api_hold hold, const json_t *body);
+/* Applies, and answers when that is done. */
+void wf_api_apply(struct api_request *request, const json_t *documents, bool dry_run,
+		  uint64_t confirm_ms);
+/* Ends what is under way, and answers those who wait for it. */
+void wf_api_held_end(struct wf_server *server);
+/* server.c: what libevent calls with each request; context: the server. */
+void wf_api_on_request(struct evhttp_request *http, void *context);
 
 /* observe.c and metrics: answers that are not one JSON value. */
 void wf_api_observe(struct api_request *request);

@@ -16,7 +16,13 @@ static int make(const struct wf_cni_call *call, const struct wf_cni_spooled *req
 			      &answer, err);
 }
 
-/* Whether the daemon may never have seen the request. */
+/* Whether the daemon has no disk to do it with. */
+static bool is_refused(int r)
+{
+	return r == -ENOSPC || r == -EROFS || r == -EIO;
+}
+
+/* Whether the daemon may never have seen the request, or has it to be made good later. */
 static bool is_lost(int r, const struct wf_cni_spooled *request)
 {
 	switch (r) {
@@ -25,7 +31,7 @@ static bool is_lost(int r, const struct wf_cni_spooled *request)
 	case -EAGAIN:
 	case -ECONNRESET:
 	case -EPIPE: return request->spool_late;
-	default: return false;
+	default: return request->spool_late && is_refused(r);
 	}
 }
 
@@ -50,7 +56,8 @@ static int leave(const struct wf_cni_call *call, const struct wf_cni_spooled *re
 		return written;
 	if (r == -ECONNREFUSED && make(call, request, body, NULL) == 0)
 		return wf_spool_remove(dir, wf_spool_name(request->kind, body, name));
-	wf_str_addf(call->log, "weftd did not answer: noted in %s for its next start\n", dir);
+	wf_str_addf(call->log, "weftd %s: noted in %s, to be made good\n",
+		    is_refused(r) ? "cannot store it now" : "did not answer", dir);
 	return 0;
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What applying means for each kind; see apply.c for the order of things. */
+/* Applying: the parts of it; see apply_job.c for the order of things. */
 #ifndef WEFT_CONTROL_APPLY_PRIV_H
 #define WEFT_CONTROL_APPLY_PRIV_H
 
@@ -40,6 +40,50 @@ int wf_ctl_turn_writes(struct wf_control *control, const struct ctl_plan *plan,
 void wf_ctl_turn_done(struct ctl_turn *turn);
 /* What a commit's failure means to whoever applied; returns the code. */
 int wf_ctl_turn_explain(struct wf_control *control, int r, struct wf_err *err);
+
+/* ---- apply_plan.c: what is asked for, checked ---------------------------------------------------- */
+
+int wf_ctl_plan_init(struct ctl_plan *plan, size_t room, struct wf_err *err);
+/* The next document. A refused one may be in the plan, too, so that wf_ctl_plan_done() frees it. */
+int wf_ctl_plan_add(struct wf_control *control, struct ctl_plan *plan, const json_t *document,
+		    struct wf_err *err);
+/* What can be said when all are known. */
+int wf_ctl_plan_check(struct wf_control *control, struct ctl_plan *plan, size_t at,
+		      struct wf_err *err);
+/* Whether the network, or something reserved in it, is among what was looked at so far. */
+bool wf_ctl_plan_concerns(const struct ctl_plan *plan, const char *network);
+void wf_ctl_change_done(struct wf_control *control, struct ctl_change *change);
+void wf_ctl_plan_done(struct wf_control *control, struct ctl_plan *plan);
+
+/* ---- apply.c: its effects -------------------------------------------------------------------------- */
+
+/* What has become of a document: created, configured, unchanged. */
+const char *wf_ctl_change_action(const struct ctl_change *change);
+/* Whether it changes something, and has its effect for itself alone. */
+bool wf_ctl_plan_is_plain(const struct ctl_plan *plan, size_t at);
+/* The effect of one change; of all that the policy engine gathers. */
+int wf_ctl_plan_force(struct wf_control *control, struct ctl_plan *plan, size_t at,
+		      struct wf_err *err);
+int wf_ctl_plan_gather(struct wf_control *control, struct ctl_plan *plan, struct wf_err *err);
+/* Back to what was before. */
+void wf_ctl_plan_undo(struct wf_control *control, const struct ctl_plan *plan);
+
+/* What is to be committed, and what it points to that is nobody else's. */
+struct ctl_writes {
+	struct wf_store_write *items; /* owned */
+	size_t count;
+	json_t *history, *pending; /* owned */
+};
+/* The documents, the record of what was done to policies, and what to go back to, in one. */
+int wf_ctl_plan_write(struct wf_control *control, const struct ctl_plan *plan,
+		      struct ctl_turn *turn, uint64_t confirm_ms, struct ctl_writes *writes,
+		      struct wf_err *err);
+void wf_ctl_writes_done(struct ctl_writes *writes);
+/* A table learns what the store added: uid, resourceVersion, creation time. */
+void wf_ctl_plan_adopt(struct wf_control *control, const struct ctl_plan *plan, size_t at);
+void wf_ctl_plan_log(const struct wf_control *control, const struct ctl_plan *plan, size_t at);
+
+/* ---- apply_kinds.c ----------------------------------------------------------------------------------- */
 
 /* NULL: the kind cannot be applied. */
 const struct ctl_kind_ops *wf_ctl_kind_ops(const char *kind);

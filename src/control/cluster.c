@@ -30,6 +30,19 @@ int wf_ctl_commit(struct wf_control *control, const struct wf_store_write *write
 	return r;
 }
 
+int wf_ctl_commit_stage(struct wf_control *control, struct wf_store_stage **stage,
+			const struct wf_store_write *writes, size_t count,
+			enum wf_store_durability durability, struct wf_err *err)
+{
+	struct ctl_news **first = control->cluster.news_end;
+	uint64_t revision = 0;
+	int r = wf_store_stage_commit(stage, durability, &revision, err);
+
+	if (r == 0 && first)
+		wf_ctl_follow_forget(control, first, writes, count, revision);
+	return r;
+}
+
 uint32_t wf_ctl_overlay_bytes(const struct wf_control *control)
 {
 	return wf_addr_is_ip4(&control->config.node_ip) ? WF_VXLAN_BYTES_IP4 : WF_VXLAN_BYTES_IP6;

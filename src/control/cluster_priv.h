@@ -157,6 +157,10 @@ bool wf_ctl_is_shared(const struct wf_control *control);
 /* wf_store_commit(); what these writes are, and what they have overtaken, is not news. */
 int wf_ctl_commit(struct wf_control *control, const struct wf_store_write *writes, size_t count,
 		  enum wf_store_durability durability, struct wf_err *err);
+/* The same with writes that were made ready; ends the stage. */
+int wf_ctl_commit_stage(struct wf_control *control, struct wf_store_stage **stage,
+			const struct wf_store_write *writes, size_t count,
+			enum wf_store_durability durability, struct wf_err *err);
 /* After everything was read, and before the first request: joins the others. */
 int wf_ctl_cluster_start(struct wf_control *control, struct wf_err *err);
 void wf_ctl_cluster_stop(struct wf_control *control);

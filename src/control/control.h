@@ -112,6 +112,21 @@ int wf_control_apply(struct wf_control *control, const json_t *documents, bool d
  */
 int wf_control_apply_for(struct wf_control *control, const json_t *documents, uint64_t confirm_ms,
 			 json_t **ret_results, struct wf_err *err);
+/*
+ * The same without waiting: done is called once, before this returns or later, from the loop, which
+ * serves others in between. results and err are borrowed. -EAGAIN: another one is under way.
+ */
+typedef void (*wf_control_applied_fn)(int result, json_t *results, const struct wf_err *err,
+				      void *context);
+void wf_control_apply_later(struct wf_control *control, const json_t *documents, bool dry_run,
+			    uint64_t confirm_ms, wf_control_applied_fn done, void *context);
+/*
+ * Whether an apply is under way, so that nobody else may change documents; network: whether nobody may
+ * be attached there, either, until it has ended.
+ */
+bool wf_control_apply_holds(struct wf_control *control, const char *network);
+/* Ends one that is under way: what is not stored yet is undone. */
+void wf_control_apply_cancel(struct wf_control *control);
 /* Keeps what waits for it. *ret_answer: {confirmed: [{kind, name}]}. -ENOENT: nothing does. */
 int wf_control_confirm(struct wf_control *control, json_t **ret_answer, struct wf_err *err);
 int wf_control_get(struct wf_control *control, const char *kind, const char *name,

@@ -66,7 +66,7 @@ struct ctl_reservation {
 
 struct ctl_kind_ops;
 
-/* One document of an apply, checked and completed; see apply.c. */
+/* One document of an apply, checked and completed; see apply_plan.c. */
 struct ctl_change {
 	const char *kind; /* borrowed: the kind table's */
 	const struct ctl_kind_ops *ops;
@@ -91,6 +91,7 @@ struct ctl_plan {
 	size_t count;
 	struct ctl_change *networks, **networks_end;
 	struct wf_index by_name, by_holder;
+	bool gathered; /* what the policy engine gathers is in force */
 };
 
 /* State of one slot of the datapath's endpoint table. */
@@ -143,13 +144,16 @@ struct wf_control {
 	struct wf_mac weft0_mac; /* also what every gateway answers: no frame has to be rewritten */
 	uint8_t ula_seed[5];
 	char boot_id[37];
-	struct ctl_plan *plan;      /* borrowed while an apply is being checked */
+	struct ctl_plan *plan;      /* borrowed while a document is being checked */
+	struct ctl_apply *applying; /* under way; see apply_job.c */
 	uint32_t dirty;             /* enum ctl_dirty */
 	struct event *repair_timer; /* armed while dirty */
 	struct event *net_event;
 	struct event *ring_event; /* added while somebody observes */
 	struct wf_observer *observers;
-	uint64_t repairs_total; /* things others broke and we put right */
+	char *spool_dir;           /* owned; NULL: not known yet */
+	struct event *spool_timer; /* while something there waits for the disk */
+	uint64_t repairs_total;    /* things others broke and we put right */
 	uint64_t started_ms;
 	uint64_t repair_window_ms; /* start of the window that limits repairs */
 	uint32_t repair_count;     /* in that window */
@@ -334,6 +338,12 @@ static inline struct timeval wf_ctl_timeval(uint64_t ms)
 
 /* Randomness for choices that need not be secret. */
 uint32_t wf_ctl_random(struct wf_control *control);
+
+/* ---- spool.c ------------------------------------------------------------------------------- */
+
+/* A DEL failed so: if the disk is to blame the plugin writes it down, and it is tried again from there. */
+void wf_ctl_spool_retry(struct wf_control *control, int r);
+void wf_ctl_spool_stop(struct wf_control *control);
 
 /* ---- recover.c, repair.c, observe.c, crash.c -------------------------------------- */
 

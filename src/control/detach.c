@@ -40,6 +40,7 @@ int wf_control_detach_container(struct wf_control *control, const char *containe
 		return wf_fail(err, r, "out of memory");
 	if (endpoint)
 		r = wf_ctl_endpoint_release(control, endpoint, "asked for by the runtime", err);
+	wf_ctl_spool_retry(control, r);
 	if (r == 0)
 		*ret_names = TAKE_PTR(names);
 	return r;

@@ -179,6 +179,8 @@ int wf_control_delete_for(struct wf_control *control, const char *kind_name, con
 	int r;
 
 	*ret_released = (struct wf_control_released){ 0 };
+	if (wf_control_apply_holds(control, NULL))
+		return wf_fail(err, -EAGAIN, "an apply is under way; try again");
 	wf_ctl_follow(control);
 	r = wf_control_get(control, kind_name, name, &document, err);
 	if (r == 0)

@@ -44,6 +44,7 @@ struct ctl_service {
 	struct ctl_slice *slices; /* list of those that name it */
 	struct ctl_check *checks; /* owned; weft's own health checks of its backends */
 	bool dirty;               /* in the list of those to be resolved */
+	bool held;                /* in that of those that an apply holds back */
 	struct ctl_service *prev_dirty, *next_dirty;
 	bool programmed;
 	struct wf_err *fault;         /* owned; why not; NULL: it is, or there was no memory */
@@ -82,6 +83,9 @@ struct ctl_lb {
 	struct wf_index orphans;   /* slices whose service does not exist */
 	struct wf_index links;     /* addresses of backends */
 	struct ctl_service *dirty; /* list of those to be resolved */
+	struct ctl_service *held;  /* those that are not before an apply is stored */
+	size_t held_count;
+	bool holding; /* what is touched now is held back */
 	struct ctl_view *views;
 	struct wf_net_uplink *uplinks; /* owned; those in force */
 	size_t uplink_count;
@@ -120,6 +124,8 @@ void wf_ctl_lb_touch_all(struct wf_control *control);
 void wf_ctl_lb_config(struct wf_control *control);
 /* Resolves and writes what was touched. What cannot be written is in the services' status. */
 void wf_ctl_lb_flush(struct wf_control *control);
+/* At most that many of those that were held back are to be resolved now; returns how many. */
+size_t wf_ctl_lb_release(struct wf_control *control, size_t most);
 
 /* ---- slice.c ------------------------------------------------------------------------------- */
 

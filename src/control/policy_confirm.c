@@ -132,6 +132,8 @@ static void on_deadline(evutil_socket_t fd, short what, void *context)
 		return;
 	spec = json_object_get(pending, "spec");
 	left_s = wf_json_int(spec, "deadline", 0) - wf_clock_wall_s();
+	if (left_s <= 0 && wf_control_apply_holds(control, NULL))
+		left_s = 1;
 	if (left_s > 0) {
 		arm_after(control, left_s);
 		return;

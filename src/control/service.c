@@ -44,20 +44,47 @@ struct ctl_service *wf_ctl_service_find(struct wf_control *control, const char *
 	return service;
 }
 
-void wf_ctl_service_touch(struct wf_control *control, struct ctl_service *service)
-{
-	if (service->dirty)
-		return;
-	service->dirty = true;
-	DL_APPEND2(control->lb.dirty, service, prev_dirty, next_dirty);
-}
-
 static void untouch(struct wf_control *control, struct ctl_service *service)
 {
 	if (!service->dirty)
 		return;
 	service->dirty = false;
-	DL_DELETE2(control->lb.dirty, service, prev_dirty, next_dirty);
+	if (service->held) {
+		DL_DELETE2(control->lb.held, service, prev_dirty, next_dirty);
+		control->lb.held_count--;
+	} else {
+		DL_DELETE2(control->lb.dirty, service, prev_dirty, next_dirty);
+	}
+	service->held = false;
+}
+
+void wf_ctl_service_touch(struct wf_control *control, struct ctl_service *service)
+{
+	/* what is held back stays so, and has both changes then */
+	if (service->dirty && (service->held || !control->lb.holding))
+		return;
+	untouch(control, service);
+	service->dirty = true;
+	service->held = control->lb.holding;
+	if (service->held) {
+		DL_APPEND2(control->lb.held, service, prev_dirty, next_dirty);
+		control->lb.held_count++;
+	} else {
+		DL_APPEND2(control->lb.dirty, service, prev_dirty, next_dirty);
+	}
+}
+
+size_t wf_ctl_lb_release(struct wf_control *control, size_t most)
+{
+	struct ctl_service *service;
+	size_t count = 0;
+
+	while ((service = control->lb.held) && count < most) {
+		untouch(control, service);
+		wf_ctl_service_touch(control, service);
+		count++;
+	}
+	return count;
 }
 
 void wf_ctl_lb_touch_all(struct wf_control *control)
@@ -336,7 +363,7 @@ void wf_ctl_lb_config(struct wf_control *control)
 	if (use.services || control->lb.run_count)
 		flags |= WF_CONFIG_SERVICES;
 	/* those still to be resolved may be in force from an earlier daemon */
-	if (control->lb.dirty)
+	if (control->lb.dirty || control->lb.held)
 		flags |= control->lb.config_flags & WF_CONFIG_SERVICES;
 	if (flags == control->lb.config_flags)
 		return;

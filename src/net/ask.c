@@ -10,6 +10,7 @@
 
 #include "base/mem.h"
 #include "base/sockaddr.h"
+#include "net/wire_priv.h"
 
 /* Room for an answer of every node there may be; the kernel counts some 800 bytes for each. */
 #define BUFFER_BYTES (4 << 20)
@@ -93,11 +94,20 @@ int wf_ask_send(struct wf_ask *ask, const struct wf_ask_message *message)
 											    : 0;
 }
 
-static bool is_message(const struct datagram *datagram, ssize_t len)
+bool wf_ask_read(const void *bytes, size_t len, struct wf_ask_message *ret_message)
 {
-	return len == sizeof(*datagram) && memcmp(datagram->magic, magic, sizeof(magic)) == 0 &&
-	       datagram->version == VERSION &&
-	       (datagram->what == WF_ASK_QUESTION || datagram->what == WF_ASK_ANSWER);
+	struct datagram datagram;
+
+	if (len != sizeof(datagram))
+		return false;
+	memcpy(&datagram, bytes, sizeof(datagram));
+	if (memcmp(datagram.magic, magic, sizeof(magic)) != 0 || datagram.version != VERSION ||
+	    (datagram.what != WF_ASK_QUESTION && datagram.what != WF_ASK_ANSWER))
+		return false;
+	*ret_message = (struct wf_ask_message){ .what = datagram.what,
+						.cookie = be64toh(datagram.cookie_be),
+						.revision = be64toh(datagram.revision_be) };
+	return true;
 }
 
 int wf_ask_receive(struct wf_ask *ask, struct wf_ask_message *ret_message)
@@ -106,20 +116,20 @@ int wf_ask_receive(struct wf_ask *ask, struct wf_ask_message *ret_message)
 	for (int i = 0; i < MAX_FOREIGN; i++) {
 		union wf_sockaddr from = { 0 };
 		socklen_t from_len = sizeof(from);
-		struct datagram datagram;
+		struct wf_ask_message message;
+		struct datagram bytes;
 		/* what is larger is told apart by its true length */
-		ssize_t len = recvfrom(ask->fd, &datagram, sizeof(datagram),
-				       MSG_DONTWAIT | MSG_TRUNC, &from.any, &from_len);
+		ssize_t len = recvfrom(ask->fd, &bytes, sizeof(bytes), MSG_DONTWAIT | MSG_TRUNC,
+				       &from.any, &from_len);
 
 		if (len < 0)
 			return 0;
 		/* of another port: it is no node's */
-		if (!is_message(&datagram, len) || wf_sockaddr_port(&from) != ask->port)
+		if (!wf_ask_read(&bytes, (size_t)len, &message) ||
+		    wf_sockaddr_port(&from) != ask->port)
 			continue;
-		*ret_message = (struct wf_ask_message){ .what = datagram.what,
-							.peer = wf_sockaddr_addr(&from),
-							.cookie = be64toh(datagram.cookie_be),
-							.revision = be64toh(datagram.revision_be) };
+		message.peer = wf_sockaddr_addr(&from);
+		*ret_message = message;
 		return 1;
 	}
 	return 0;

@@ -20,24 +20,20 @@
 
 #include "base/mem.h"
 #include "base/sockaddr.h"
-
-/* What nobody who is not on the way can know. */
-#define COOKIE_BYTES 8
+#include "net/wire_priv.h"
 
 /* As large as a packet may be: no device but the loopback takes it. */
 #define HUGE_BYTES 65535
 
 struct request {
 	struct icmphdr header; /* ICMPv6 has the same form */
-	uint8_t cookie[COOKIE_BYTES];
+	uint8_t cookie[WF_ECHO_COOKIE_BYTES];
 	uint32_t tag;
 };
 
 struct wf_echo {
 	int fd;
-	bool is_ip4;
-	uint16_t id;
-	uint8_t cookie[COOKIE_BYTES];
+	struct wf_echo_self self;
 };
 
 /* What differs between the two. */
@@ -56,7 +52,7 @@ static const struct family families[2] = {
 
 static const struct family *family_of(const struct wf_echo *echo)
 {
-	return &families[echo->is_ip4];
+	return &families[echo->self.is_ip4];
 }
 
 /* ---- opening ------------------------------------------------------------------------------ */
@@ -71,11 +67,12 @@ static int set_filter(const struct wf_echo *echo)
 {
 	struct sock_filter code[] = {
 		/* X: where the ICMP header begins; of IPv6 the other one is gone already */
-		BPF_STMT(echo->is_ip4 ? BPF_LDX | BPF_B | BPF_MSH : BPF_LDX | BPF_W | BPF_IMM, 0),
+		BPF_STMT(echo->self.is_ip4 ? BPF_LDX | BPF_B | BPF_MSH : BPF_LDX | BPF_W | BPF_IMM,
+			 0),
 		BPF_STMT(BPF_LD | BPF_B | BPF_IND, offsetof(struct icmphdr, type)),
 		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, family_of(echo)->answer, 0, 3),
 		BPF_STMT(BPF_LD | BPF_H | BPF_IND, offsetof(struct icmphdr, un.echo.id)),
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, echo->id, 0, 1),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, echo->self.id, 0, 1),
 		BPF_STMT(BPF_RET | BPF_K, UINT32_MAX),
 		BPF_STMT(BPF_RET | BPF_K, 0),
 	};
@@ -95,7 +92,7 @@ static int set_options(const struct wf_echo *echo)
 		r = set_filter(echo);
 	if (r < 0)
 		return r;
-	if (echo->is_ip4)
+	if (echo->self.is_ip4)
 		return set_int(echo->fd, IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_PROBE);
 	r = set_int(echo->fd, IPPROTO_IPV6, IPV6_MTU_DISCOVER, IPV6_PMTUDISC_PROBE);
 	return r < 0 ? r : set_int(echo->fd, IPPROTO_IPV6, IPV6_DONTFRAG, 1);
@@ -112,9 +109,9 @@ int wf_echo_open(const struct wf_addr *source, struct wf_echo **ret_echo, struct
 	if (!echo)
 		return wf_fail(err, -ENOMEM, "out of memory");
 	echo->fd = -1;
-	echo->is_ip4 = wf_addr_is_ip4(source);
-	if (getrandom(&echo->id, sizeof(echo->id), 0) < 0 ||
-	    getrandom(echo->cookie, sizeof(echo->cookie), 0) < 0)
+	echo->self.is_ip4 = wf_addr_is_ip4(source);
+	if (getrandom(&echo->self.id, sizeof(echo->self.id), 0) < 0 ||
+	    getrandom(echo->self.cookie, sizeof(echo->self.cookie), 0) < 0)
 		return wf_fail(err, -errno, "no random numbers: %s", strerror(errno));
 	echo->fd = socket(family_of(echo)->family, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK,
 			  family_of(echo)->protocol);
@@ -190,13 +187,13 @@ int wf_echo_send(struct wf_echo *echo, const struct wf_addr *peer, uint16_t seq,
 {
 	const struct family *family = family_of(echo);
 	struct request request = { .header = { .type = family->request,
-					       .un.echo = { .id = htons(echo->id),
+					       .un.echo = { .id = htons(echo->self.id),
 							    .sequence = htons(seq) } },
 				   .tag = tag };
 
 	if (size < family->ip_bytes + sizeof(request) || size > HUGE_BYTES)
 		return -EINVAL;
-	memcpy(request.cookie, echo->cookie, sizeof(request.cookie));
+	memcpy(request.cookie, echo->self.cookie, sizeof(request.cookie));
 	request.header.checksum = checksum(&request);
 	return send_bytes(echo, peer, &request, size - family->ip_bytes);
 }
@@ -262,33 +259,44 @@ uint32_t wf_echo_device_mtu(struct wf_echo *echo, const struct wf_addr *peer)
 	return mtu;
 }
 
+bool wf_echo_read(const struct wf_echo_self *self, const uint8_t *bytes, size_t len,
+		  struct wf_echo_news *ret_news)
+{
+	struct request answer;
+	size_t skip = 0;
+
+	if (self->is_ip4 && len)
+		skip = (size_t)(bytes[0] & 0xf) * 4;
+	if (len < skip + sizeof(answer))
+		return false;
+	memcpy(&answer, bytes + skip, sizeof(answer));
+	if (answer.header.type != families[self->is_ip4].answer ||
+	    answer.header.un.echo.id != htons(self->id) ||
+	    memcmp(answer.cookie, self->cookie, sizeof(answer.cookie)) != 0)
+		return false;
+	*ret_news = (struct wf_echo_news){ .what = WF_ECHO_ANSWER,
+					   .seq = ntohs(answer.header.un.echo.sequence),
+					   .tag = answer.tag };
+	return true;
+}
+
 /* 1: news; 0: nothing more; -EAGAIN: of no interest. */
 static int take_answer(const struct wf_echo *echo, struct wf_echo_news *ret_news)
 {
 	uint8_t bytes[60 + sizeof(struct request)];
 	union wf_sockaddr from;
 	socklen_t from_len = sizeof(from);
-	struct request answer;
-	size_t skip = 0;
+	struct wf_echo_news news;
 	ssize_t len;
 
 	memset(&from, 0, sizeof(from));
 	len = recvfrom(echo->fd, bytes, sizeof(bytes), MSG_DONTWAIT, &from.any, &from_len);
 	if (len < 0)
 		return errno == EAGAIN || errno == EWOULDBLOCK ? 0 : -EAGAIN;
-	if (echo->is_ip4)
-		skip = (size_t)(bytes[0] & 0xf) * 4;
-	if ((size_t)len < skip + sizeof(answer))
+	if (!wf_echo_read(&echo->self, bytes, (size_t)len, &news))
 		return -EAGAIN;
-	memcpy(&answer, bytes + skip, sizeof(answer));
-	if (answer.header.type != family_of(echo)->answer ||
-	    answer.header.un.echo.id != htons(echo->id) ||
-	    memcmp(answer.cookie, echo->cookie, sizeof(answer.cookie)) != 0)
-		return -EAGAIN;
-	*ret_news = (struct wf_echo_news){ .what = WF_ECHO_ANSWER,
-					   .peer = wf_sockaddr_addr(&from),
-					   .seq = ntohs(answer.header.un.echo.sequence),
-					   .tag = answer.tag };
+	news.peer = wf_sockaddr_addr(&from);
+	*ret_news = news;
 	return 1;
 }
 
@@ -301,7 +309,7 @@ int wf_echo_receive(struct wf_echo *echo, struct wf_echo_news *ret_news)
 
 	while (take_error(echo, &error, &header, &peer) == 0) {
 		if (!is_too_big(&error) || header.type != family_of(echo)->request ||
-		    header.un.echo.id != htons(echo->id))
+		    header.un.echo.id != htons(echo->self.id))
 			continue;
 		*ret_news = (struct wf_echo_news){ .what = WF_ECHO_TOO_BIG,
 						   .peer = peer,

@@ -6,21 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/clock.h"
 #include "base/json.h"
 #include "base/mem.h"
-#include "store/stamp.h"
-
-/* A transaction under way. */
-struct transaction {
-	struct wf_local *local;
-	struct wf_stamp *stamps;      /* owned; one per write */
-	struct wf_store_batch *batch; /* owned; what watchers will see */
-	struct wf_local_mark newest;  /* the log's end when this is committed */
-	uint64_t revision;            /* of this transaction */
-	size_t changes;               /* writes that changed something */
-	char created[WF_CLOCK_TEXT];  /* creationTimestamp of new documents */
-};
 
 void wf_local_init(struct wf_local *local, const struct wf_local_ops *rows)
 {
@@ -167,17 +154,19 @@ int wf_local_check_expected(const struct wf_store_write *write, const struct wf_
 }
 
 /* Appends to the log what was done, and to the batch if anybody wants to see it. */
-static int record(struct transaction *t, const struct wf_local_row *row, const json_t *document,
-		  struct wf_err *err)
+static int record(struct wf_local_transaction *t, const struct wf_local_row *row,
+		  const json_t *document, struct wf_err *err)
 {
 	struct wf_local *local = t->local;
 	json_t *copy = NULL;
-	int r;
+	int r = 0;
 
 	t->newest.revision = t->revision;
 	t->newest.changes++;
 	t->newest.bytes += row->len + strlen(row->kind) + strlen(row->name);
-	r = local->rows->log(local, row, t->changes++, &t->newest, err);
+	if (!t->is_unlogged)
+		r = local->rows->log(local, row, t->changes, &t->newest, err);
+	t->changes++;
 	if (r < 0 || !wf_watch_wants(&local->store, row->kind))
 		return r;
 	if (document && !(copy = json_deep_copy(document)))
@@ -187,27 +176,35 @@ static int record(struct transaction *t, const struct wf_local_row *row, const j
 	return 0;
 }
 
-static int write_text(struct transaction *t, const struct wf_store_write *write, struct wf_err *err)
+int wf_local_render(const struct wf_store_write *write, char **ret_text, size_t *ret_len,
+		    struct wf_err *err)
 {
-	struct wf_local *local = t->local;
 	_cleanup_free_ char *text = wf_json_text(write->document);
-	struct wf_local_row row = {
-		.kind = write->kind,
-		.name = write->name,
-		.text = text,
-		.revision = t->revision,
-		.lease = write->lease,
-	};
-	int r;
 
 	if (!text)
 		return wf_fail(err, -ENOMEM, "out of memory storing %s/%s", write->kind,
 			       write->name);
-	row.len = strlen(text);
-	if (row.len > WF_JSON_MAX_BYTES)
+	*ret_len = strlen(text);
+	if (*ret_len > WF_JSON_MAX_BYTES)
 		return wf_fail(err, -E2BIG, "%s/%s of %zu bytes is larger than the %u accepted",
-			       write->kind, write->name, row.len, WF_JSON_MAX_BYTES);
-	r = local->rows->put(local, &row, err);
+			       write->kind, write->name, *ret_len, WF_JSON_MAX_BYTES);
+	*ret_text = TAKE_PTR(text);
+	return 0;
+}
+
+int wf_local_write(struct wf_local_transaction *t, const struct wf_store_write *write,
+		   const char *text, size_t len, struct wf_err *err)
+{
+	const struct wf_local_row row = {
+		.kind = write->kind,
+		.name = write->name,
+		.text = text,
+		.len = len,
+		.revision = t->revision,
+		.lease = write->lease,
+	};
+	int r = t->local->rows->put(t->local, &row, err);
+
 	return r < 0 ? r : record(t, &row, write->document, err);
 }
 
@@ -217,37 +214,52 @@ static const char *stored_text(const json_t *stored, const char *key)
 	return wf_json_str(json_object_get(stored, "metadata"), key, "");
 }
 
-static int do_put(struct transaction *t, const struct wf_store_write *write,
-		  const struct wf_local_row *row, struct wf_stamp *stamp, struct wf_err *err)
+int wf_local_stamp(struct wf_local *local, const struct wf_store_write *write,
+		   const struct wf_local_row *row, const char *created, struct wf_stamp *stamp,
+		   bool *ret_same, struct wf_err *err)
 {
 	_cleanup_json_ json_t *stored = NULL;
+	uint64_t revision = local->store.revision + 1;
 	char uid[WF_STAMP_UID_BYTES];
-	bool same = false;
 	int r;
 
-	if (write->lease && !wf_local_find_lease(t->local, write->lease))
+	*ret_same = false;
+	if (write->lease && !wf_local_find_lease(local, write->lease))
 		return wf_fail(err, -ENOENT, "%s/%s: lease %llu has ended", write->kind,
 			       write->name, (unsigned long long)write->lease);
 	if (row) {
 		r = wf_local_parse(row, &stored, err);
 		if (r < 0)
 			return r;
-		same = row->lease == write->lease && wf_stamp_equal(stored, write->document);
+		*ret_same = row->lease == write->lease && wf_stamp_equal(stored, write->document);
 		r = wf_stamp_put(stamp, write->document, stored_text(stored, "uid"),
-				 same ? row->revision : t->revision,
+				 *ret_same ? row->revision : revision,
 				 stored_text(stored, "creationTimestamp"));
 	} else {
 		r = wf_stamp_uid(uid);
 		if (r < 0)
 			return wf_fail(err, r, "no randomness for a uid: %s", strerror(-r));
-		r = wf_stamp_put(stamp, write->document, uid, t->revision, t->created);
+		r = wf_stamp_put(stamp, write->document, uid, revision, created);
 	}
-	if (r < 0)
-		return wf_fail(err, r, "out of memory storing %s/%s", write->kind, write->name);
-	return same ? 0 : write_text(t, write, err);
+	return r < 0 ? wf_fail(err, r, "out of memory storing %s/%s", write->kind, write->name) : 0;
 }
 
-static int do_delete(struct transaction *t, const struct wf_store_write *write, struct wf_err *err)
+static int do_put(struct wf_local_transaction *t, const struct wf_store_write *write,
+		  const struct wf_local_row *row, struct wf_stamp *stamp, struct wf_err *err)
+{
+	_cleanup_free_ char *text = NULL;
+	bool same;
+	size_t len;
+	int r = wf_local_stamp(t->local, write, row, t->created, stamp, &same, err);
+
+	if (r < 0 || same)
+		return r;
+	r = wf_local_render(write, &text, &len, err);
+	return r < 0 ? r : wf_local_write(t, write, text, len, err);
+}
+
+int wf_local_delete(struct wf_local_transaction *t, const struct wf_store_write *write,
+		    struct wf_err *err)
 {
 	const struct wf_local_row row = {
 		.kind = write->kind,
@@ -259,8 +271,8 @@ static int do_delete(struct transaction *t, const struct wf_store_write *write, 
 	return r < 0 ? r : record(t, &row, NULL, err);
 }
 
-static int do_writes(struct transaction *t, const struct wf_store_write *writes, size_t count,
-		     struct wf_err *err)
+static int do_writes(struct wf_local_transaction *t, const struct wf_store_write *writes,
+		     size_t count, struct wf_stamp *stamps, struct wf_err *err)
 {
 	for (size_t i = 0; i < count; i++) {
 		const struct wf_store_write *write = &writes[i];
@@ -272,85 +284,104 @@ static int do_writes(struct transaction *t, const struct wf_store_write *writes,
 		found = r ? &row : NULL;
 		r = wf_local_check_expected(write, found, err);
 		if (r == 0)
-			r = write->op == WF_STORE_PUT ? do_put(t, write, found, &t->stamps[i], err)
-						      : do_delete(t, write, err);
+			r = write->op == WF_STORE_PUT ? do_put(t, write, found, &stamps[i], err)
+						      : wf_local_delete(t, write, err);
 		if (r < 0)
 			return fail_object(write, r, err);
 	}
 	return 0;
 }
 
-/* Between begin and end; leaves the transaction open on success if anything changed. */
-static int run(struct transaction *t, const struct wf_store_write *writes, size_t count,
-	       uint64_t drop, struct wf_local_mark *forgotten, struct wf_err *err)
+int wf_local_begin(struct wf_local_transaction *t, struct wf_local *local, size_t count,
+		   enum wf_store_durability durability, struct wf_err *err)
+{
+	*t = (struct wf_local_transaction){
+		.local = local,
+		.newest = local->newest,
+		.revision = local->store.revision + 1,
+		.batch = wf_watch_batch_new(count),
+	};
+	(void)wf_clock_format(wf_clock_wall_s(), t->created);
+	if (!t->batch)
+		return wf_fail(err, -ENOMEM, "out of memory for a transaction of %zu writes",
+			       count);
+	return local->rows->begin(local, durability, err);
+}
+
+static int trim(struct wf_local_transaction *t, struct wf_local_mark *forgotten, struct wf_err *err)
+{
+	if (!t->is_unlogged)
+		return wf_local_trim(t->local, &t->newest, forgotten, err);
+	*forgotten = t->newest;
+	return t->local->rows->forget(t->local, &t->newest, err);
+}
+
+int wf_local_end(struct wf_local_transaction *t, int r, uint64_t drop, struct wf_err *err)
 {
 	struct wf_local *local = t->local;
-	int r = do_writes(t, writes, count, err);
+	struct wf_local_mark forgotten = local->forgotten;
 
 	if (r == 0 && drop)
 		r = local->rows->lease_drop(local, drop, err);
 	if (r == 0 && t->changes)
-		r = wf_local_trim(local, &t->newest, forgotten, err);
-	if (r == 0 && (t->changes || drop))
-		return local->rows->end(local, err);
-	local->rows->undo(local);
-	return r;
-}
-
-static int prepare(struct transaction *t, size_t count, struct wf_err *err)
-{
-	t->stamps = calloc(count ? count : 1, sizeof(*t->stamps));
-	t->batch = wf_watch_batch_new(count);
-	if (!t->stamps || !t->batch)
-		return wf_fail(err, -ENOMEM, "out of memory for a transaction of %zu writes",
-			       count);
-	(void)wf_clock_format(wf_clock_wall_s(), t->created);
+		r = trim(t, &forgotten, err);
+	if (r < 0 || !(t->changes || drop)) {
+		local->rows->undo(local);
+		return r;
+	}
+	r = local->rows->end(local, err);
+	if (r < 0 || !t->changes)
+		return r;
+	local->newest = t->newest;
+	local->forgotten = forgotten;
+	local->store.revision = t->revision;
+	t->is_done = true;
 	return 0;
 }
 
-static void finish(struct transaction *t, size_t count, bool committed)
+void wf_local_deliver(struct wf_local_transaction *t)
 {
-	/* backwards, so that a document that is in it twice gets its first stamp off last */
-	for (size_t i = count; t->stamps && i-- > 0;) {
-		if (!t->stamps[i].document)
+	struct wf_store_batch *batch = TAKE_PTR(t->batch);
+
+	if (!t->is_done) {
+		wf_watch_batch_free(&batch);
+		return;
+	}
+	batch->revision = t->revision;
+	wf_watch_deliver(&t->local->store, batch);
+}
+
+/* Backwards, so that a document that is in it twice gets its first stamp off last. */
+static void end_stamps(struct wf_stamp *stamps, size_t count, bool committed)
+{
+	for (size_t i = count; i-- > 0;) {
+		if (!stamps[i].document)
 			continue;
 		if (committed)
-			wf_stamp_keep(&t->stamps[i]);
+			wf_stamp_keep(&stamps[i]);
 		else
-			wf_stamp_undo(&t->stamps[i]);
+			wf_stamp_undo(&stamps[i]);
 	}
-	free(t->stamps);
-	wf_watch_batch_free(&t->batch);
 }
 
 int wf_local_apply(struct wf_local *local, const struct wf_store_write *writes, size_t count,
 		   enum wf_store_durability durability, uint64_t drop, struct wf_err *err)
 {
-	struct transaction t = {
-		.local = local,
-		.newest = local->newest,
-		.revision = local->store.revision + 1,
-	};
-	struct wf_local_mark forgotten = local->forgotten;
-	struct wf_store_batch *batch;
-	int r = prepare(&t, count, err);
+	_cleanup_free_ struct wf_stamp *stamps = calloc(count ? count : 1, sizeof(*stamps));
+	struct wf_local_transaction t;
+	int r;
 
+	if (!stamps)
+		return wf_fail(err, -ENOMEM, "out of memory for a transaction of %zu writes",
+			       count);
+	r = wf_local_begin(&t, local, count, durability, err);
 	if (r == 0)
-		r = local->rows->begin(local, durability, err);
+		r = wf_local_end(&t, do_writes(&t, writes, count, stamps, err), drop, err);
+	end_stamps(stamps, count, r == 0);
 	if (r == 0)
-		r = run(&t, writes, count, drop, &forgotten, err);
-	if (r < 0 || !t.changes) {
-		finish(&t, count, r == 0);
-		return r;
-	}
-	local->newest = t.newest;
-	local->forgotten = forgotten;
-	local->store.revision = t.revision;
-	batch = TAKE_PTR(t.batch);
-	batch->revision = t.revision;
-	finish(&t, count, true);
-	wf_watch_deliver(&local->store, batch);
-	return 0;
+		wf_local_stages_note(local, writes, count);
+	wf_local_deliver(&t);
+	return r;
 }
 
 static int local_commit(struct wf_store *store, const struct wf_store_write *writes, size_t count,
@@ -391,6 +422,9 @@ const struct wf_store_ops wf_local_store_ops = {
 	.count = local_count,
 	.visit = local_visit,
 	.commit = local_commit,
+	.stage_add = wf_local_stage_add,
+	.stage_commit = wf_local_stage_commit,
+	.stage_end = wf_local_stage_end,
 	.history = wf_local_history,
 	.compact = wf_local_compact,
 	.on_backlog = local_on_backlog,

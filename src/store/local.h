@@ -7,6 +7,8 @@
 #ifndef WEFT_STORE_LOCAL_H
 #define WEFT_STORE_LOCAL_H
 
+#include "base/clock.h"
+#include "store/stage_priv.h"
 #include "store/store_priv.h"
 
 /*
@@ -107,6 +109,55 @@ int wf_local_add_lease(struct wf_local *local, uint64_t id, uint64_t ttl_ms);
 /* Applies writes (and ends a lease, if drop is not 0) in one transaction; as commit of store.h. */
 int wf_local_apply(struct wf_local *local, const struct wf_store_write *writes, size_t count,
 		   enum wf_store_durability durability, uint64_t drop, struct wf_err *err);
+
+/* ---- local.c: the steps of a transaction, for those who take them one by one ------------------ */
+
+/* A transaction under way. */
+struct wf_local_transaction {
+	struct wf_local *local;
+	struct wf_store_batch *batch; /* owned; what watchers will see */
+	struct wf_local_mark newest;  /* the log's end when this is committed */
+	uint64_t revision;            /* of this transaction */
+	size_t changes;               /* writes that changed something */
+	bool is_unlogged; /* there is no room for it in the log, which begins anew after it */
+	bool is_done;
+	char created[WF_CLOCK_TEXT]; /* creationTimestamp of new documents */
+};
+
+/* Whatever it returns, wf_local_deliver() must follow; if 0, after wf_local_end(). */
+int wf_local_begin(struct wf_local_transaction *t, struct wf_local *local, size_t count,
+		   enum wf_store_durability durability, struct wf_err *err);
+/* Puts a document, whose text this is. */
+int wf_local_write(struct wf_local_transaction *t, const struct wf_store_write *write,
+		   const char *text, size_t len, struct wf_err *err);
+int wf_local_delete(struct wf_local_transaction *t, const struct wf_store_write *write,
+		    struct wf_err *err);
+/* Commits, and ends a lease (drop not 0), or takes all back when r says that a write has failed. */
+int wf_local_end(struct wf_local_transaction *t, int r, uint64_t drop, struct wf_err *err);
+/* Calls the watchers if it was committed. */
+void wf_local_deliver(struct wf_local_transaction *t);
+
+/*
+ * Stamps a document as the next transaction would store it; row: what is there, NULL when nothing is.
+ * *ret_same: that changes nothing.
+ */
+int wf_local_stamp(struct wf_local *local, const struct wf_store_write *write,
+		   const struct wf_local_row *row, const char *created, struct wf_stamp *stamp,
+		   bool *ret_same, struct wf_err *err);
+/* The text that a document is stored as. The caller's. -E2BIG. */
+int wf_local_render(const struct wf_store_write *write, char **ret_text, size_t *ret_len,
+		    struct wf_err *err);
+
+/* ---- local_stage.c: transactions that are made ready in parts ---------------------------------- */
+
+int wf_local_stage_add(struct wf_store_stage *stage, struct wf_store_prepared *prepared,
+		       struct wf_err *err);
+int wf_local_stage_commit(struct wf_store_stage *stage, enum wf_store_durability durability,
+			  uint64_t *ret_revision, struct wf_err *err);
+void wf_local_stage_end(struct wf_store_prepared *prepared, bool committed);
+/* What was written has overtaken what is still being made ready. */
+void wf_local_stages_note(struct wf_local *local, const struct wf_store_write *writes,
+			  size_t count);
 
 /* Forgets the oldest changes beyond the bounds. Inside a transaction; *ret_mark: up to where. */
 int wf_local_trim(struct wf_local *local, const struct wf_local_mark *newest,

@@ -13,9 +13,6 @@
 /* Bytes of a kind or a name, as in metadata.name. */
 #define MAX_NAME_LEN 253
 
-/* Writes of one transaction: a whole file of documents, several times over. */
-#define MAX_WRITES 262144
-
 /* Up to here pairs are compared, beyond a sorted copy is made. */
 #define FEW_WRITES 16
 
@@ -141,26 +138,33 @@ static int check_unique(const struct wf_store_write *writes, size_t count, struc
 	return 0;
 }
 
+int wf_store_check_write(const struct wf_store_write *write, struct wf_err *err)
+{
+	int r = check_key(write->kind, write->name, err);
+
+	if (r == 0 && write->op == WF_STORE_PUT)
+		r = check_put(write, err);
+	else if (r == 0 && write->expected == WF_STORE_ABSENT)
+		r = wf_fail(err, -EINVAL, "%s/%s: what must be absent cannot be deleted",
+			    write->kind, write->name);
+	if (r < 0)
+		wf_err_set_object(err, "%s/%s", write->kind ? write->kind : "",
+				  write->name ? write->name : "");
+	return r;
+}
+
 static int check_writes(const struct wf_store_write *writes, size_t count, struct wf_err *err)
 {
-	int r;
 
-	if (count > MAX_WRITES)
+	if (count > WF_STORE_MAX_WRITES)
 		return wf_fail(err, -E2BIG,
 			       "a transaction of %zu writes is larger than the %d accepted", count,
-			       MAX_WRITES);
+			       WF_STORE_MAX_WRITES);
 	for (size_t i = 0; i < count; i++) {
-		r = check_key(writes[i].kind, writes[i].name, err);
-		if (r == 0 && writes[i].op == WF_STORE_PUT)
-			r = check_put(&writes[i], err);
-		else if (r == 0 && writes[i].expected == WF_STORE_ABSENT)
-			r = wf_fail(err, -EINVAL, "%s/%s: what must be absent cannot be deleted",
-				    writes[i].kind, writes[i].name);
-		if (r < 0) {
-			wf_err_set_object(err, "%s/%s", writes[i].kind ? writes[i].kind : "",
-					  writes[i].name ? writes[i].name : "");
+		int r = wf_store_check_write(&writes[i], err);
+
+		if (r < 0)
 			return r;
-		}
 	}
 	return check_unique(writes, count, err);
 }

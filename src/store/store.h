@@ -132,6 +132,24 @@ int wf_store_commit(struct wf_store *store, const struct wf_store_write *writes,
 		    struct wf_err *err);
 
 /*
+ * A transaction of very many writes that is made ready write by write, so that other things can be done
+ * in between, the store be used, and the commit itself be short. add: as commit checks a write, against
+ * what is stored now; what the write points to must live as long as the stage, and its document is
+ * stamped already (and is not any more, if it is not committed). commit ends the stage: all or none, and
+ * -ESTALE when somebody has changed one of the documents since it was added. Without a store on this
+ * host nothing is made ready, and commit does it all.
+ */
+struct wf_store_stage;
+int wf_store_stage_new(struct wf_store *store, struct wf_store_stage **ret_stage,
+		       struct wf_err *err);
+int wf_store_stage_add(struct wf_store_stage *stage, const struct wf_store_write *write,
+		       struct wf_err *err);
+int wf_store_stage_commit(struct wf_store_stage **stage, enum wf_store_durability durability,
+			  uint64_t *ret_revision, struct wf_err *err);
+/* Gives it up. NULL-safe; nulls the pointer. To be done before the store is closed. */
+void wf_store_stage_free(struct wf_store_stage **stage);
+
+/*
  * Calls back for every change of a kind (NULL: every kind) after from_revision; changes that have
  * already happened are delivered before the call returns. -ESTALE: that revision is compacted
  * away, or of another store's future: list again. *ret_id, set before the first callback, ends

@@ -20,6 +20,8 @@ struct wf_store_batch {
 	struct wf_store_event events[];
 };
 
+struct wf_store_prepared;
+
 /* What a back end does. Contracts are those of store.h; arguments were checked. */
 struct wf_store_ops {
 	void (*close)(struct wf_store *store); /* frees the back end, `store` included */
@@ -35,6 +37,15 @@ struct wf_store_ops {
 	int (*commit)(struct wf_store *store, const struct wf_store_write *writes, size_t count,
 		      enum wf_store_durability durability, uint64_t *ret_revision,
 		      struct wf_err *err);
+	/*
+	 * Of transactions that are made ready in parts; all or none. add makes a write ready, commit
+	 * commits what is ready, end frees what add has made, and undoes it unless it was committed.
+	 */
+	int (*stage_add)(struct wf_store_stage *stage, struct wf_store_prepared *prepared,
+			 struct wf_err *err);
+	int (*stage_commit)(struct wf_store_stage *stage, enum wf_store_durability durability,
+			    uint64_t *ret_revision, struct wf_err *err);
+	void (*stage_end)(struct wf_store_prepared *prepared, bool committed);
 	/*
 	 * The changes of a kind (NULL: every) in the first transaction after `after` that has
 	 * any; *ret_batch is NULL when there is none. -ESTALE: compacted away.
@@ -62,6 +73,12 @@ struct wf_store_ops {
 
 struct wf_watcher;
 
+/* Writes of one transaction: a whole file of documents, several times over. */
+#define WF_STORE_MAX_WRITES 262144
+
+/* Whether a write is one that can be read again; names its object otherwise. */
+int wf_store_check_write(const struct wf_store_write *write, struct wf_err *err);
+
 struct wf_store {
 	const struct wf_store_ops *ops;
 	char *description;           /* owned */
@@ -70,7 +87,8 @@ struct wf_store {
 	uint64_t last_watch_id;
 	struct wf_store_batch *queue; /* owned; committed, not yet delivered */
 	struct wf_store_batch **queue_end;
-	unsigned int calling; /* watch callbacks on the stack */
+	struct wf_store_stage *stages; /* list of those under way; their owners' */
+	unsigned int calling;          /* watch callbacks on the stack */
 };
 
 /* Prepares an embedded store; describe is printf-like. -ENOMEM. */

@@ -157,7 +157,12 @@ def test_labels_and_pod(net):
     assert endpoint["metadata"]["annotations"]["note"] == "any text, really"
     assert endpoint["metadata"]["name"] == "shop.web-0.0123456789ab-eth0"
     assert endpoint["spec"]["extra"]["aliases"] == ["db"]
+    assert endpoint["spec"]["extra"]["cgroupPath"] == "/kube/x"
     assert endpoint["spec"]["owner"] == "cni"
+    # what is only passed through is there for whoever looks the endpoint up, later too
+    net.restart_daemon()
+    shown = net.weft_json("endpoint", "inspect", endpoint["metadata"]["name"])
+    assert shown["spec"]["extra"]["cgroupPath"] == "/kube/x"
 
 
 def test_sticky_pod_keeps_its_address(net):

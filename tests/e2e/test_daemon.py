@@ -222,6 +222,35 @@ def test_full_disk_refuses_and_recovers(small_disk):
     assert node.inspect("after") and node.host.ping(address)
 
 
+def test_del_on_a_full_disk_is_made_good(small_disk):
+    """A DEL never fails for want of a disk: it waits beside the socket, and is done when there is room."""
+    node = small_disk
+    node.expect_errors()
+    node.start_daemon()
+    node.network("blue")
+    attached = [f"first{number}" for number in range(4)]
+    for name in attached:
+        assert node.cni("ADD", {"name": "blue"}, container_id=name,
+                        netns=node.new_netns()).returncode == 0
+    with open(node.state_dir / "filler", "wb", buffering=0) as stream, pytest.raises(OSError):
+        while stream.write(b"x" * 4096):
+            pass
+    refused_attach(node)
+    attached = [e["spec"]["containerID"] for e in node.endpoints()]
+    assert len(attached) >= 4
+    for name in attached:
+        done = node.cni("DEL", {"name": "blue"}, container_id=name)
+        assert done.returncode == 0, done
+    waiting = [e["spec"]["containerID"] for e in node.endpoints()]
+    spool = node.run_dir / "spool"
+    # not one that found room after all: they are endpoints still, and nobody gets their addresses
+    assert waiting and len(list(spool.iterdir())) == len(waiting)
+    (node.state_dir / "filler").unlink()
+    wait_until(lambda: not node.endpoints(), 20, what="the endpoints are released")
+    wait_until(lambda: not list(spool.iterdir()), 5, what="nothing waits")
+    assert node.inspect("blue")["status"]["subnets"][0]["inUse"] == 0
+
+
 def test_read_only_store_refuses_writes(small_disk):
     node = small_disk
     node.expect_errors()

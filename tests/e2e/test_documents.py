@@ -4,8 +4,12 @@
     files.yaml --weft apply--> [ node: weftd ]
 """
 import json
+import threading
+import time
+import urllib.parse
 
 import pytest
+from lib.netns import wait_until
 from lib.node import ApiError
 
 NETWORK = """\
@@ -220,3 +224,105 @@ def test_a_file_of_too_many_documents(node, tmp_path):
     refused = node.weft("apply", "-f", str(path), check=False, timeout=600)
     assert refused.returncode == 1
     assert "more than 131072 documents" in refused.stderr
+
+
+# ---- others are served meanwhile -------------------------------------------------------------------
+
+
+def many_services(count):
+    for number in range(count):
+        yield {"apiVersion": "v1", "kind": "Service", "metadata": {"name": f"s{number}"},
+               "spec": {"ports": [{"port": 80}], "selector": {"app": "web"}}}
+
+
+class Applying(threading.Thread):
+    """An apply in a thread of its own; `done` is when it was answered, `error` what was refused."""
+
+    def __init__(self, node, documents):
+        super().__init__(daemon=True)
+        self.node, self.documents = node, documents
+        self.done = self.error = self.results = None
+        self.start()
+
+    def run(self):
+        try:
+            answer = self.node.api("POST", "/v1/apply", {"documents": self.documents}, timeout=300)
+            self.results = answer["results"]
+        except (ApiError, OSError) as error:
+            self.error = error
+        self.done = time.monotonic()
+
+
+def reservation(network, address, name="r"):
+    return {"apiVersion": "weft.dev/v1", "kind": "Reservation", "metadata": {"name": name},
+            "spec": {"network": network, "for": "held", "addresses": [address]}}
+
+
+def revision(node, document):
+    kind, name = document.split("/", 1)
+    found = node.api("GET", f"/v1/documents/{kind}/{urllib.parse.quote(name, safe='')}")
+    return int(found["metadata"]["resourceVersion"])
+
+
+def test_a_large_apply_lets_others_by(node):
+    """Whoever changes no documents is answered between its parts; the others come after it."""
+    node.network("blue", subnets=[{"cidr": "10.64.0.0/24"}])
+    node.network("green", subnets=[{"cidr": "10.65.0.0/24"}])
+    spaces = [node.new_netns() for _ in range(2)]
+    # first of all: the network is looked at early
+    large = Applying(node, [reservation("green", "10.65.0.9"), *many_services(10_000)])
+    wait_until(lambda: node.weft_json("service", "ls")["items"], 60, what="services in the tables")
+    assert large.done is None
+    second = Applying(node, [reservation("blue", "10.64.0.9", "later")])
+    served = 0
+    while large.done is None:
+        assert node.inspect("blue")["metadata"]["name"] == "blue"
+        served += large.done is None
+        if served == 3:
+            node.attach(spaces[0], "blue")
+            assert large.done is None, "the attach had to wait"
+    assert served >= 10
+    large.join(10)
+    second.join(60)
+    assert large.error is None and len(large.results) == 10_001
+    assert second.error is None
+    assert revision(node, "Reservation/later") > revision(node, "Service/default/s0")
+    # all is in force when it is answered
+    services = node.api("GET", "/v1/services", timeout=60)["items"]
+    assert len(services) == 10_000
+    assert all(condition["status"] == "True" for service in services
+               for condition in service["status"]["weft"]["conditions"]
+               if condition["type"] == "Programmed")
+    node.attach(spaces[1], "green")
+
+
+def test_who_joins_a_network_that_is_being_changed_waits(node):
+    node.network("green", subnets=[{"cidr": "10.65.0.0/24"}])
+    space = node.new_netns()
+    large = Applying(node, [reservation("green", "10.65.0.2"), *many_services(10_000)])
+    wait_until(lambda: node.weft_json("service", "ls")["items"], 60, what="services in the tables")
+    endpoint = node.attach(space, "green")
+    assert int(endpoint["metadata"]["resourceVersion"]) > revision(node, "Service/default/s0")
+    # what it was given is not what was reserved meanwhile
+    assert node.address_of(endpoint) != "10.65.0.2"
+    large.join(10)
+    assert large.error is None
+
+
+@pytest.mark.parametrize("how", ["kill", "stop"])
+def test_an_end_in_the_middle_leaves_nothing(node, how):
+    node.network("green", subnets=[{"cidr": "10.65.0.0/24"}])
+    large = Applying(node, [reservation("green", "10.65.0.9"), *many_services(10_000)])
+    wait_until(lambda: node.weft_json("service", "ls")["items"], 60, what="services in the tables")
+    assert large.done is None
+    if how == "kill":
+        node.kill_daemon()
+    else:
+        node.stop_daemon()
+    large.join(60)
+    assert large.error is not None
+    node.start_daemon()
+    assert node.weft_json("service", "ls")["items"] == []
+    assert node.api("GET", "/v1/documents/Service")["items"] == []
+    assert node.api("GET", "/v1/documents/Reservation")["items"] == []
+    node.apply(reservation("green", "10.65.0.9"))

@@ -453,14 +453,29 @@ static void test_del_dropped(void **state)
 static void test_del_refused(void **state)
 {
 	static const struct answer refusing[] = {
+		{ "POST /v1/endpoints/detach", 400, REFUSED("EINVAL", "") }, { NULL }
+	};
+	struct world *world = *state;
+
+	start(world, refusing);
+	environment("DEL", "c1", "");
+	assert_int_equal(run_code(world, ""), 7);
+	assert_int_equal(spooled(world), 0);
+}
+
+/* A disk that is full or fails does not hold the runtime up: it is done when there is one. */
+static void test_del_without_disk(void **state)
+{
+	static const struct answer refusing[] = {
 		{ "POST /v1/endpoints/detach", 500, REFUSED("EIO", "") }, { NULL }
 	};
 	struct world *world = *state;
 
 	start(world, refusing);
 	environment("DEL", "c1", "");
-	assert_int_equal(run_code(world, ""), 100);
-	assert_int_equal(spooled(world), 0);
+	assert_int_equal(run(world, ""), 0);
+	assert_int_equal(spooled(world), 1);
+	assert_non_null(strstr(wf_str_text(&world->log), "cannot store it now"));
 }
 
 static void test_del_never_booted(void **state)
@@ -592,6 +607,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_del_no_daemon, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_del_dropped, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_del_refused, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_del_without_disk, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_del_never_booted, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_check, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_gc, setup, teardown),

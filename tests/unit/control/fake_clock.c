@@ -15,6 +15,13 @@ void fake_clock_advance_ms(uint64_t ms)
 	now_ms += ms;
 }
 
+static uint64_t tick_ms;
+
+void fake_clock_tick_ms(uint64_t ms)
+{
+	tick_ms = ms;
+}
+
 uint64_t wf_clock_monotonic_ns(void)
 {
 	return now_ms * 1000000;
@@ -22,6 +29,7 @@ uint64_t wf_clock_monotonic_ns(void)
 
 uint64_t wf_clock_monotonic_ms(void)
 {
+	now_ms += tick_ms;
 	return now_ms;
 }
 

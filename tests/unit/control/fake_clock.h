@@ -6,5 +6,7 @@
 #include <stdint.h>
 
 void fake_clock_advance_ms(uint64_t ms);
+/* From now on it goes on by that with each look at it. */
+void fake_clock_tick_ms(uint64_t ms);
 
 #endif

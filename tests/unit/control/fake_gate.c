@@ -95,6 +95,15 @@ int __wrap_wf_store_commit(struct wf_store *store, const struct wf_store_write *
 			   size_t count, enum wf_store_durability durability,
 			   uint64_t *ret_revision, struct wf_err *err);
 
+int __real_wf_store_stage_add(struct wf_store_stage *stage, const struct wf_store_write *write,
+			      struct wf_err *err);
+int __wrap_wf_store_stage_add(struct wf_store_stage *stage, const struct wf_store_write *write,
+			      struct wf_err *err);
+int __real_wf_store_stage_commit(struct wf_store_stage **stage, enum wf_store_durability durability,
+				 uint64_t *ret_revision, struct wf_err *err);
+int __wrap_wf_store_stage_commit(struct wf_store_stage **stage, enum wf_store_durability durability,
+				 uint64_t *ret_revision, struct wf_err *err);
+
 int __wrap_wf_store_get(struct wf_store *store, const char *kind, const char *name,
 			json_t **ret_document, struct wf_err *err)
 {
@@ -135,4 +144,23 @@ int __wrap_wf_store_commit(struct wf_store *store, const struct wf_store_write *
 
 	return r < 0 ? r
 		     : __real_wf_store_commit(store, writes, count, durability, ret_revision, err);
+}
+
+int __wrap_wf_store_stage_add(struct wf_store_stage *stage, const struct wf_store_write *write,
+			      struct wf_err *err)
+{
+	int r = fake_gate_pass(FAKE_STORE, "wf_store_stage_add", -EIO, err);
+
+	return r < 0 ? r : __real_wf_store_stage_add(stage, write, err);
+}
+
+int __wrap_wf_store_stage_commit(struct wf_store_stage **stage, enum wf_store_durability durability,
+				 uint64_t *ret_revision, struct wf_err *err)
+{
+	int r = fake_gate_pass(FAKE_STORE, "wf_store_stage_commit", -ENOSPC, err);
+
+	if (r == 0)
+		return __real_wf_store_stage_commit(stage, durability, ret_revision, err);
+	wf_store_stage_free(stage);
+	return r;
 }
