@@ -7,6 +7,7 @@
 #define WEFT_BPF_FROM_OVERLAY_H
 
 #include "from_host.h"
+#include "seal.h"
 
 /*
  * The network that the packet is in, the number of the node that sent it, and whether it came
@@ -93,7 +94,11 @@ static __always_inline int wf_from_overlay(struct wf_ctx *ctx)
 
 	if (!work)
 		return -WF_REASON_INTERNAL_ERROR;
-	return r < 0 ? r : wf_overlay_enter(ctx, work, vni, node, sealed, WF_HOOK_FROM_OVERLAY);
+	if (r < 0)
+		return r;
+	return sealed && vni == WF_NETWORK_HOST
+		       ? wf_seal_arrive(ctx, node)
+		       : wf_overlay_enter(ctx, work, vni, node, sealed, WF_HOOK_FROM_OVERLAY);
 }
 
 #endif
