@@ -6,6 +6,7 @@
 #include "lib/judge.h"
 
 #include "lib/finish.h"
+#include "lib/seal.h"
 
 #include "hold.h"
 
@@ -64,5 +65,7 @@ int weft_policy(struct __sk_buff *skb)
 	observable = work->guard.way < WF_WAY_IN ? WF_OBSERVE_DROPS | WF_OBSERVE_FIRST
 						 : WF_OBSERVE_DROPS;
 	r = wf_finish_for(skb, &subject, r, observable);
+	if (r == WF_GO_ON && subject.hook == WF_HOOK_TO_UPLINK)
+		r = wf_finish_for(skb, &subject, wf_seal_leave(skb), WF_OBSERVE_DROPS);
 	return r == WF_GO_ON ? TC_ACT_UNSPEC : r;
 }

@@ -91,6 +91,16 @@ static __always_inline struct wf_vtep_value *wf_map_vtep(const struct wf_vtep_ke
 	return bpf_map_lookup_elem(&wf_vteps, key);
 }
 
+static __always_inline struct wf_seal_value *wf_map_seal(const struct wf_addr *addr)
+{
+	return bpf_map_lookup_elem(&wf_seals, addr);
+}
+
+static __always_inline __u64 *wf_map_clear(__u32 index)
+{
+	return bpf_map_lookup_elem(&wf_clear, &index);
+}
+
 static __always_inline struct wf_counter *wf_map_drop(__u32 reason)
 {
 	return bpf_map_lookup_elem(&wf_drops, &reason);

@@ -102,6 +102,26 @@ struct {
 	__type(value, struct wf_vtep_value);
 } wf_vteps __weak SEC(".maps");
 
+/*
+ * Nodes whose hosts' packets go inside WireGuard only, by their address. Written by the daemon, read
+ * by uplinks and from_overlay. Bound: WF_MAX_NODES.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, WF_MAX_NODES);
+	__type(key, struct wf_addr);
+	__type(value, struct wf_seal_value);
+} wf_seals __weak SEC(".maps");
+
+/* Ports that are an exception from that, a bit each. Written by the daemon. Never full. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, WF_CLEAR_WORDS);
+	__type(key, __u32);
+	__type(value, __u64);
+} wf_clear __weak SEC(".maps");
+
 /* Drops by reason. Written by the programs, read by the daemon. One entry per reason. */
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);

@@ -9,6 +9,7 @@
 
 #include "from_host.h"
 #include "from_vtep.h"
+#include "seal.h"
 
 /*
  * The network that the packet is in, the number of the node that sent it, and whether it came
@@ -101,7 +102,11 @@ static __always_inline int wf_from_overlay(struct wf_ctx *ctx)
 		return -WF_REASON_INTERNAL_ERROR;
 	if (r == -WF_REASON_OVERLAY_FOREIGN && vni >= WF_VTEP_MIN_VNI && !sealed)
 		r = wf_vtep_open(ctx, &vni);
-	return r ? r : wf_overlay_enter(ctx, work, vni, node, sealed, WF_HOOK_FROM_OVERLAY);
+	if (r)
+		return r;
+	return sealed && vni == WF_NETWORK_HOST
+		       ? wf_seal_arrive(ctx, node)
+		       : wf_overlay_enter(ctx, work, vni, node, sealed, WF_HOOK_FROM_OVERLAY);
 }
 
 #endif

@@ -24,10 +24,21 @@ static __always_inline int wf_xdp_takes(const struct wf_ip *ip)
 	       (ip->proto == IPPROTO_TCP || ip->proto == IPPROTO_UDP);
 }
 
+/* Whether what goes to a node's host, or comes from there, may go inside WireGuard only. */
+static __always_inline int wf_xdp_is_sealed(const struct wf_config_value *config,
+					    const struct wf_addr *addr)
+{
+	return config->flags & WF_CONFIG_SEALS && wf_map_seal(addr);
+}
+
 /* Changes the frame to what hit says and sends it by the route: an action of XDP. */
 static __always_inline int wf_xdp_send(struct wf_ctx *ctx, struct wf_work *work,
 				       const struct wf_route_value *route)
 {
+	const struct wf_config_value *config = wf_map_config();
+
+	if (!config || wf_xdp_is_sealed(config, &work->hit.to.dst))
+		return XDP_PASS;
 	/* nothing was changed yet: the stack would say what is wrong with it */
 	if (wf_age(ctx, &work->ip) < 0)
 		return XDP_PASS;
@@ -110,7 +121,7 @@ static __always_inline int wf_xdp(struct wf_ctx *ctx, struct wf_work *work)
 	if (wf_work_parse_here(ctx, ETH_HLEN, &work->ip) < 0 || !wf_xdp_takes(&work->ip))
 		return XDP_PASS;
 	value = wf_address_find(WF_NETWORK_HOST, &work->ip.dst);
-	if (!value || !value->flags ||
+	if (!value || !value->flags || wf_xdp_is_sealed(config, &work->ip.src) ||
 	    wf_flow_read_here(ctx, &work->ip, WF_SITE_XDP, &work->flow) < 0)
 		return XDP_PASS;
 	if (wf_conn_find_here(&work->flow.tuple, &work->hit)) {

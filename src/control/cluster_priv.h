@@ -60,6 +60,7 @@ struct ctl_node {
 	size_t host_count;
 	struct wf_node_tunnel tunnels[WF_MAX_TUNNELS]; /* of WireGuard; the first is sent to */
 	size_t tunnel_count;
+	bool encrypts_hosts; /* it says that what hosts send each other is encrypted */
 	struct ctl_known known;
 	UT_hash_handle by_name;
 };

@@ -51,7 +51,9 @@ struct wf_control_config {
 	uint16_t news_port;     /* UDP, for that; of every node the same */
 	enum wf_encryption encryption; /* of new overlay networks that do not say */
 	uint16_t encryption_port;      /* UDP; and the one after it */
+	bool encryption_hosts;         /* of what hosts that say so send each other */
 	uint64_t encryption_rotate_ms; /* age of a key that is changed; 0: none is by itself */
+	const uint64_t *clear_ports;   /* but for these, WF_CLEAR_WORDS of bits; NULL: none */
 	const char *state_dir;         /* for the node's own key; NULL: none is made */
 	const char *run_dir;    /* for what lasts until the next boot; NULL: nothing is noted */
 	uint32_t gso_max_bytes; /* BIG TCP limit for endpoints; 0: leave the kernel's */

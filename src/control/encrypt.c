@@ -44,12 +44,12 @@ bool wf_ctl_encrypt_has(const struct wf_control *control, uint32_t ifindex)
 	return false;
 }
 
-/* Nodes without an encrypted network have no key, no device and nothing to say of it. */
+/* Nodes without anything to encrypt have no key, no device and nothing to say of it. */
 static bool is_wanted(const struct wf_control *control)
 {
 	const struct ctl_network *network;
 
-	if (control->config.encryption == WF_ENCRYPTION_WIREGUARD)
+	if (control->config.encryption == WF_ENCRYPTION_WIREGUARD || wf_ctl_hosts_said(control))
 		return true;
 	for (network = control->networks; network; network = network->by_name.next)
 		if (wf_ctl_is_encrypted(network))
@@ -73,16 +73,22 @@ const char *wf_ctl_encrypt_text(const struct wf_control *control, char buf[WF_NO
 void wf_ctl_encrypt_published(struct wf_control *control)
 {
 	(void)wf_ctl_encrypt_text(control, control->cluster.encrypt.published);
+	control->cluster.encrypt.published_hosts = wf_ctl_hosts_said(control);
+}
+
+static bool is_published(const struct wf_control *control)
+{
+	const struct ctl_encrypt *encrypt = &control->cluster.encrypt;
+	char text[WF_NODE_TUNNELS_TEXT];
+
+	return strcmp(wf_ctl_encrypt_text(control, text), encrypt->published) == 0 &&
+	       encrypt->published_hosts == wf_ctl_hosts_said(control);
 }
 
 static int publish(struct wf_control *control, struct wf_err *err)
 {
-	struct ctl_encrypt *encrypt = &control->cluster.encrypt;
-	char text[WF_NODE_TUNNELS_TEXT];
-
 	/* before it joins its document is not written for this alone */
-	if (!wf_ctl_can_tell(control) ||
-	    strcmp(wf_ctl_encrypt_text(control, text), encrypt->published) == 0)
+	if (!wf_ctl_can_tell(control) || is_published(control))
 		return 0;
 	return wf_ctl_node_put(control, err);
 }
@@ -95,6 +101,8 @@ void wf_ctl_encrypt_learn_self(struct wf_control *control, const json_t *documen
 	(void)snprintf(control->cluster.encrypt.published,
 		       sizeof(control->cluster.encrypt.published), "%s",
 		       wf_json_str(annotations, WF_ANNOTATION_WIREGUARD, ""));
+	control->cluster.encrypt.published_hosts =
+		strcmp(wf_json_str(annotations, WF_ANNOTATION_ENCRYPTION_HOSTS, ""), "true") == 0;
 	wf_ctl_encrypt_touch(control);
 }
 
@@ -135,7 +143,8 @@ int wf_ctl_encrypt_learn(struct wf_control *control, struct ctl_node *node,
 			 const struct wf_node *spec, struct wf_err *err)
 {
 	const struct ctl_node *other = other_with(control, node, spec);
-	bool is_same = node->tunnel_count == spec->tunnel_count;
+	bool is_same = node->tunnel_count == spec->tunnel_count &&
+		       node->encrypts_hosts == spec->encrypts_hosts;
 
 	if (other)
 		return wf_fail(err, -EADDRINUSE, "nodes %s and %s both say that they have a key",
@@ -148,6 +157,7 @@ int wf_ctl_encrypt_learn(struct wf_control *control, struct ctl_node *node,
 		return 0;
 	memcpy(node->tunnels, spec->tunnels, sizeof(node->tunnels));
 	node->tunnel_count = spec->tunnel_count;
+	node->encrypts_hosts = spec->encrypts_hosts;
 	wf_ctl_encrypt_touch(control);
 	/* taken before the other's first packet can come */
 	return control->lb.settled ? program(control, node, err) : 0;
@@ -196,6 +206,14 @@ static int list_peers(struct wf_control *control, uint16_t keepalive_s, struct w
 
 /* ---- this node's devices ---------------------------------------------------------------------- */
 
+/* What gets outer headers first has room for them: it is fragmented outside. So have hosts' packets. */
+static uint32_t device_mtu(struct wf_control *control)
+{
+	const uint32_t mtu = wf_ctl_default_mtu(control) + WF_VXLAN_BYTES_IP6;
+
+	return wf_ctl_hosts_said(control) ? mtu : mtu - wf_ctl_encrypt_bytes(control);
+}
+
 static int sync_device(struct wf_control *control, struct ctl_tunnel *tunnel, bool is_next,
 		       struct wf_err *err)
 {
@@ -207,9 +225,7 @@ static int sync_device(struct wf_control *control, struct ctl_tunnel *tunnel, bo
 		.name = wf_ctl_tunnel_name(tunnel->digit, name),
 		.run_dir = control->config.run_dir,
 		.port = tunnel->public.port,
-		/* what gets outer headers first has room for them: it is fragmented outside */
-		.mtu = wf_ctl_default_mtu(control) - wf_ctl_encrypt_bytes(control) +
-		       WF_VXLAN_BYTES_IP6,
+		.mtu = device_mtu(control),
 		.address = wf_node_tunnel_address(&tunnel->public),
 	};
 	/* with the next key everybody is greeted: who answers knows it */
@@ -356,7 +372,9 @@ void wf_ctl_encrypt_sync(struct wf_control *control)
 
 	if (!wf_ctl_is_shared(control))
 		return;
-	r = wanted ? turn_on(control, &fault) : turn_off(control, &fault);
+	r = wf_ctl_seals_sync(control, &fault);
+	if (r == 0)
+		r = wanted ? turn_on(control, &fault) : turn_off(control, &fault);
 	encrypt->is_on = wanted && r == 0;
 	if (r == 0)
 		r = publish(control, &fault);

@@ -44,8 +44,10 @@ struct ctl_encrypt {
 	uint64_t quiet_ms;                    /* since when nothing has come with the former key */
 	uint64_t rx_bytes;                    /* that had come by then */
 	uint64_t not_before_ms;               /* after one that failed */
+	bool has_ports;                       /* the datapath knows which ports are excepted */
 	char published[WF_NODE_TUNNELS_TEXT]; /* what the store says of this node */
-	char problem[640];                    /* "" when it works */
+	bool published_hosts;
+	char problem[640]; /* "" when it works */
 	struct event *timer;
 };
 
@@ -98,6 +100,15 @@ int wf_ctl_bound_all(struct wf_control *control, struct wf_err *err);
  */
 void wf_ctl_bind(struct wf_control *control, struct ctl_remote *remote);
 void wf_ctl_unbind(struct wf_control *control, struct ctl_remote *remote);
+
+/* ---- encrypt_hosts.c: what hosts send each other -------------------------------------------- */
+
+/* Whether this node says that it encrypts what its host and others that say so send each other. */
+bool wf_ctl_hosts_said(const struct wf_control *control);
+/* Whether it is so with another node: both say it. */
+bool wf_ctl_is_sealed(const struct wf_control *control, const struct ctl_node *node);
+/* The datapath has all nodes with which it is so, and no others. */
+int wf_ctl_seals_sync(struct wf_control *control, struct wf_err *err);
 
 /* ---- encrypt_key.c: the file in the state directory ----------------------------------------- */
 

@@ -81,8 +81,11 @@ void wf_ctl_encrypt_view(struct wf_control *control, json_t *items)
 		const struct ctl_node *node =
 			wf_ctl_node_find(control, wf_json_str(item, "name", ""));
 
-		(void)json_object_set_new(item, "encryption",
-					  node ? peer_json(node, &state) : self_json(encrypt));
+		json_t *value = node ? peer_json(node, &state) : self_json(encrypt);
+		bool hosts = node ? wf_ctl_is_sealed(control, node) : wf_ctl_hosts_said(control);
+
+		(void)json_object_set_new(value, "hosts", json_boolean(hosts));
+		(void)json_object_set_new(item, "encryption", value);
 	}
 }
 

@@ -138,6 +138,7 @@ static int drop_node(struct wf_control *control, struct ctl_node *node, struct w
 	int q = lose_way(control, node, r == 0 ? err : NULL);
 
 	node->tunnel_count = 0;
+	node->encrypts_hosts = false;
 	node->is_gone = true;
 	wf_ctl_encrypt_touch(control);
 	if (r < 0 || q < 0)
@@ -321,6 +322,9 @@ json_t *wf_ctl_node_document(struct wf_control *control)
 	if (r == 0)
 		r = wf_ctl_node_set_meta(document, "annotations", WF_ANNOTATION_WIREGUARD,
 					 wf_ctl_encrypt_text(control, tunnels));
+	if (r == 0)
+		r = wf_ctl_node_set_meta(document, "annotations", WF_ANNOTATION_ENCRYPTION_HOSTS,
+					 wf_ctl_hosts_said(control) ? "true" : "");
 	if (r == 0 && zone && *zone)
 		r = wf_ctl_node_set_meta(document, "labels", "topology.kubernetes.io/zone", zone);
 	return r == 0 ? TAKE_PTR(document) : NULL;

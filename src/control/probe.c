@@ -91,6 +91,8 @@ static void program_limit(struct ctl_probe *probe)
 		wf_log_warning_rl("containers are not told how large their packets may be",
 				  "node=%s pathMtu=%u error=\"%s\"", probe->node->name, limit,
 				  fault.message);
+	if (wf_ctl_is_sealed(probe->control, probe->node))
+		wf_ctl_encrypt_touch(probe->control);
 }
 
 static void tell(struct ctl_probe *probe)

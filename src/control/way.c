@@ -273,6 +273,9 @@ int wf_ctl_ways_sync(struct wf_control *control, struct wf_err *err)
 	if (!wf_ctl_is_shared(control))
 		return 0;
 	find_segments(control, &segments);
+	/* by which device hosts of other nodes are reached may be another one now */
+	if (wf_ctl_hosts_said(control))
+		wf_ctl_encrypt_touch(control);
 	HASH_ITER(by_name, control->cluster.nodes, node, next)
 		if (r >= 0 && wf_ctl_is_peer(control, node))
 			r = sync_node(control, &segments, node, err);

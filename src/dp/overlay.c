@@ -211,3 +211,39 @@ int wf_dp_vtep_visit(struct wf_dp *dp, wf_dp_vtep_fn visit, void *context, struc
 	}
 	return r == -ENOENT ? 0 : wf_fail(err, r, "cannot read wf_vteps: %s", strerror(-r));
 }
+
+int wf_dp_seal_set(struct wf_dp *dp, const struct wf_addr *addr, const struct wf_seal_value *value,
+		   struct wf_err *err)
+{
+	return wf_dp_entry_put(dp, WF_DP_MAP_SEALS, addr, value, err);
+}
+
+struct seal_visit {
+	wf_dp_seal_fn visit;
+	void *context;
+};
+
+static int visit_seal(const void *key, const void *value, void *context)
+{
+	const struct seal_visit *to = context;
+
+	to->visit(key, value, to->context);
+	return 0;
+}
+
+int wf_dp_seal_visit(struct wf_dp *dp, wf_dp_seal_fn visit, void *context, struct wf_err *err)
+{
+	struct seal_visit to = { visit, context };
+	int r = wf_dp_entry_visit(dp, WF_DP_MAP_SEALS, visit_seal, &to);
+
+	return r < 0 ? wf_fail(err, r, "cannot read wf_seals: %s", strerror(-r)) : 0;
+}
+
+int wf_dp_clear_set(struct wf_dp *dp, const uint64_t ports[WF_CLEAR_WORDS], struct wf_err *err)
+{
+	int r = 0;
+
+	for (uint32_t i = 0; r == 0 && i < WF_CLEAR_WORDS; i++)
+		r = wf_dp_entry_put(dp, WF_DP_MAP_CLEAR, &i, &ports[i], err);
+	return r;
+}

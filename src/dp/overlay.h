@@ -61,4 +61,18 @@ int wf_dp_vtep_set(struct wf_dp *dp, uint32_t scope, const struct wf_prefix *pre
 typedef void (*wf_dp_vtep_fn)(uint32_t scope, const struct wf_prefix *prefix, void *context);
 int wf_dp_vtep_visit(struct wf_dp *dp, wf_dp_vtep_fn visit, void *context, struct wf_err *err);
 
+/*
+ * A node whose host's packets, to its address and from it, go inside WireGuard only (bpf/lib/seal.h).
+ * value NULL: they go as they are; clearing what is not there is fine. In force with
+ * WF_CONFIG_SEALS.
+ */
+int wf_dp_seal_set(struct wf_dp *dp, const struct wf_addr *addr, const struct wf_seal_value *value,
+		   struct wf_err *err);
+/* Calls back for every one. */
+typedef void (*wf_dp_seal_fn)(const struct wf_addr *addr, const struct wf_seal_value *value,
+			      void *context);
+int wf_dp_seal_visit(struct wf_dp *dp, wf_dp_seal_fn visit, void *context, struct wf_err *err);
+/* The ports that are excepted from that, a bit for each. */
+int wf_dp_clear_set(struct wf_dp *dp, const uint64_t ports[WF_CLEAR_WORDS], struct wf_err *err);
+
 #endif

@@ -149,6 +149,18 @@ static int read_tunnels(struct wf_node *node, struct wf_err *err)
 			     "is not \"KEY PORT\", or two of them with a comma between");
 }
 
+/* What is neither would be a leak if it were taken for "false" by mistake. */
+static int read_hosts(struct wf_node *node, struct wf_err *err)
+{
+	const char *text = wf_labels_get(&node->meta.annotations, WF_ANNOTATION_ENCRYPTION_HOSTS);
+
+	node->encrypts_hosts = text && strcmp(text, "true") == 0;
+	if (!text || node->encrypts_hosts || strcmp(text, "false") == 0)
+		return 0;
+	return wf_field_fail(err, "metadata.annotations." WF_ANNOTATION_ENCRYPTION_HOSTS,
+			     "is neither true nor false");
+}
+
 int wf_node_from_json(struct wf_node *node, const json_t *document, struct wf_err *err)
 {
 	_cleanup_(wf_node_done) struct wf_node fresh = { .addr_count = 0 };
@@ -162,6 +174,8 @@ int wf_node_from_json(struct wf_node *node, const json_t *document, struct wf_er
 		r = read_annotation(&fresh, WF_ANNOTATION_HOST_ADDRESSES, add_host, err);
 	if (r == 0)
 		r = read_tunnels(&fresh, err);
+	if (r == 0)
+		r = read_hosts(&fresh, err);
 	if (r < 0)
 		return wf_field_name_object(r, document, err);
 	*node = fresh;

@@ -17,6 +17,9 @@
 /* WireGuard keys (base64) and UDP ports of the node, the one in use first: "KEY PORT, KEY PORT". */
 #define WF_ANNOTATION_WIREGUARD "weft.dev/wireguard"
 
+/* "true": the node encrypts what its host and those of others that say so send each other. */
+#define WF_ANNOTATION_ENCRYPTION_HOSTS "weft.dev/encryption-hosts"
+
 /* What its host has in networks of all nodes, each as NETWORK/ADDRESS; weft writes it. */
 #define WF_ANNOTATION_HOST_ADDRESSES "weft.dev/host-addresses"
 
@@ -47,6 +50,7 @@ struct wf_node {
 	struct wf_addr link_local;
 	struct wf_node_tunnel tunnels[WF_MAX_TUNNELS];
 	size_t tunnel_count;
+	bool encrypts_hosts;
 };
 
 void wf_node_done(struct wf_node *node);

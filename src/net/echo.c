@@ -18,6 +18,8 @@
 #include <linux/filter.h>
 #include <linux/icmp.h>
 
+#include <weft/abi/limits.h>
+
 #include "base/mem.h"
 #include "base/sockaddr.h"
 #include "net/wire_priv.h"
@@ -87,6 +89,10 @@ static int set_options(const struct wf_echo *echo)
 {
 	const struct family *family = family_of(echo);
 	int r = set_int(echo->fd, family->level, family->error_option, 1);
+
+	/* the way itself is measured, also where all else goes inside WireGuard */
+	if (r == 0)
+		r = set_int(echo->fd, SOL_SOCKET, SO_MARK, WF_MARK_SEALED);
 
 	if (r == 0)
 		r = set_filter(echo);

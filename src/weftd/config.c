@@ -94,6 +94,13 @@ static int check_node_ports(const char *text, struct wf_err *err)
 	return weftd_ranges_ports(text, &first, &last, err);
 }
 
+static int check_clear_ports(const char *text, struct wf_err *err)
+{
+	uint64_t ports[WF_CLEAR_WORDS];
+
+	return weftd_ranges_bits(text, ports, err);
+}
+
 static int check_failsafe(const char *text, struct wf_err *err)
 {
 	struct wf_policy_failsafe failsafes[WEFTD_MAX_FAILSAFES];
@@ -263,6 +270,20 @@ const struct wf_option weftd_options[] = {
 	  .value = "TIME",
 	  .help = "age at which this node's WireGuard key is changed for a new one; 0: only when "
 		  "asked to ('weft node rotate-key')" },
+	{ .name = "encryption-hosts",
+	  .type = WF_OPTION_BOOL,
+	  .offset = MEMBER(encryption_hosts),
+	  .fallback = "false",
+	  .help = "encrypt what this host and those of other nodes that say so send each other, "
+		  "from node address to node address" },
+	{ .name = "encryption-hosts-clear",
+	  .type = WF_OPTION_STRING,
+	  .offset = MEMBER(encryption_hosts_clear),
+	  .fallback = "2379-2380",
+	  .value = "PORTS",
+	  .help = "ports of TCP and UDP that stay in clear text then, as 22,8000-8010, or none; "
+		  "those of the store do so anyway",
+	  .check = check_clear_ports },
 	{ .name = "node-grace",
 	  .type = WF_OPTION_DURATION,
 	  .offset = MEMBER(node_grace_ms),

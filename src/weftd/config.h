@@ -37,6 +37,8 @@ struct weftd_config {
 	char *encryption;
 	uint64_t encryption_port;
 	uint64_t encryption_rotate_ms;
+	bool encryption_hosts;
+	char *encryption_hosts_clear;
 	char *uplinks;
 	char *xdp;
 	char *firewall;

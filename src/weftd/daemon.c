@@ -25,6 +25,7 @@
 #include "weftd/identity.h"
 #include "weftd/lock.h"
 #include "weftd/notify.h"
+#include "weftd/ranges.h"
 #include "weftd/store.h"
 
 WF_LOG_MODULE(weftd);
@@ -51,6 +52,7 @@ struct daemon {
 	struct wf_control *control;
 	struct wf_server *server;
 	struct wf_policy_failsafe failsafes[WEFTD_MAX_FAILSAFES];
+	uint64_t clear_ports[WF_CLEAR_WORDS]; /* of hosts, that stay in clear text */
 };
 
 static json_t *show_config(void *context)
@@ -202,8 +204,14 @@ static int open_parts(struct daemon *daemon, struct wf_err *err)
 	control.encryption = wf_encryption_from_name(config->encryption);
 	control.encryption_port = (uint16_t)config->encryption_port;
 	control.encryption_rotate_ms = config->encryption_rotate_ms;
+	control.encryption_hosts = config->encryption_hosts;
+	control.clear_ports = daemon->clear_ports;
 	r = weftd_failsafe_parse(config->host_failsafe, daemon->failsafes, &control.failsafe_count,
 				 err);
+	if (r == 0)
+		r = weftd_ranges_bits(config->encryption_hosts_clear, daemon->clear_ports, err);
+	if (r == 0)
+		r = weftd_store_ports(config, daemon->clear_ports, err);
 	if (r == 0)
 		r = wf_file_make_dirs(config->run_dir, 0755, err);
 	if (r == 0)

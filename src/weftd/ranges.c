@@ -57,6 +57,37 @@ int weftd_ranges_ports(const char *text, uint16_t *ret_first, uint16_t *ret_last
 	return 0;
 }
 
+static int add_bits(const char *word, uint64_t *ports, struct wf_err *err)
+{
+	uint16_t first, last;
+	uint64_t port;
+
+	if (wf_str_to_u64(word, 1, UINT16_MAX, &port) == 0)
+		first = last = (uint16_t)port;
+	else if (weftd_ranges_ports(word, &first, &last, NULL) < 0)
+		return wf_fail(err, -EINVAL, "\"%s\" is not a port such as 22 or 8000-8010", word);
+	for (uint32_t i = first; i <= last; i++)
+		ports[i / 64] |= 1ULL << i % 64;
+	return 0;
+}
+
+int weftd_ranges_bits(const char *text, uint64_t ret_ports[WF_CLEAR_WORDS], struct wf_err *err)
+{
+	_cleanup_free_ char *copy = strdup(text);
+	char *rest = NULL;
+	int r = 0;
+
+	if (!copy)
+		return wf_fail(err, -ENOMEM, "out of memory");
+	memset(ret_ports, 0, WF_CLEAR_WORDS * sizeof(*ret_ports));
+	if (strcmp(text, "none") == 0)
+		return 0;
+	for (char *word = strtok_r(copy, ", ", &rest); r == 0 && word;
+	     word = strtok_r(NULL, ", ", &rest))
+		r = add_bits(word, ret_ports, err);
+	return r;
+}
+
 void weftd_config_ranges(const struct weftd_config *config, struct wf_prefix ret_cidrs[2],
 			 uint16_t *ret_first, uint16_t *ret_last)
 {

@@ -5,6 +5,8 @@
 
 #include <stdint.h>
 
+#include <weft/abi/limits.h>
+
 #include "base/addr.h"
 #include "base/err.h"
 
@@ -13,5 +15,7 @@ int weftd_ranges_cidrs(const char *text, struct wf_prefix ret_cidrs[2], struct w
 /* "30000-32767". -EINVAL. */
 int weftd_ranges_ports(const char *text, uint16_t *ret_first, uint16_t *ret_last,
 		       struct wf_err *err);
+/* "22,8000-8010" or "none": a bit for each port. -EINVAL. */
+int weftd_ranges_bits(const char *text, uint64_t ret_ports[WF_CLEAR_WORDS], struct wf_err *err);
 
 #endif

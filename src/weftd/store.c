@@ -53,6 +53,25 @@ static struct wf_store_etcd_options etcd_options(const struct weftd_config *conf
 	};
 }
 
+int weftd_store_ports(const struct weftd_config *config, uint64_t ports[WF_CLEAR_WORDS],
+		      struct wf_err *err)
+{
+	_cleanup_(wf_store_etcd_url_done) struct wf_store_etcd_url url = { 0 };
+	uint64_t port;
+	int r;
+
+	if (!wf_store_etcd_is_url(config->store))
+		return 0;
+	r = wf_store_etcd_url_parse(config->store, &url, err);
+	for (size_t i = 0; r == 0 && i < url.endpoint_count; i++) {
+		const char *colon = strrchr(url.endpoints[i], ':');
+
+		if (colon && wf_str_to_u64(colon + 1, 1, UINT16_MAX, &port) == 0)
+			ports[port / 64] |= 1ULL << port % 64;
+	}
+	return r;
+}
+
 /* mirror: where it is kept, NULL: nowhere. */
 static int open_etcd(const struct weftd_config *config, const char *mirror,
 		     struct wf_store **ret_store, struct wf_err *err)

@@ -5,6 +5,8 @@
 
 #include <event2/event.h>
 
+#include <weft/abi/limits.h>
+
 #include "store/etcd.h"
 #include "store/store.h"
 #include "weftd/config.h"
@@ -22,6 +24,10 @@ struct weftd_store {
 
 /* Whether a value of --store is one. */
 int weftd_store_check(const char *text, struct wf_err *err);
+
+/* Adds the ports by which a store in etcd is reached, a bit for each. */
+int weftd_store_ports(const struct weftd_config *config, uint64_t ports[WF_CLEAR_WORDS],
+		      struct wf_err *err);
 
 /* Opens the store of the options. ret_store is valid for weftd_store_close() in every case. */
 int weftd_store_open(const struct weftd_config *config, struct weftd_store *ret_store,

@@ -5,6 +5,7 @@
 """
 import base64
 import os
+import re
 import shutil
 import signal
 import socket
@@ -18,7 +19,7 @@ from lib.cluster import Underlay, wait_known
 from lib.encryption import (MARKER, PORT, V4, V6, Inside, Shouter, Tap, encryption, ends, lay,
                             programs, wait_on)
 from lib.netns import wait_until
-from lib.node import ApiError
+from lib.node import ROOT, ApiError
 from lib.service import bound
 from lib.wire import IP, UDP, send, vxlan
 
@@ -26,6 +27,9 @@ pytestmark = [
     pytest.mark.skipif(not shutil.which("etcd"), reason="etcd is not installed"),
     pytest.mark.skipif(not shutil.which("wireguard-go"), reason="wireguard-go is not installed"),
 ]
+
+CAP_SYS_MODULE = 16
+
 
 @pytest.fixture
 def pair(cluster):
@@ -422,6 +426,41 @@ def test_nothing_is_there_without_an_encrypted_network(cluster, pair):
     wait_on(cluster)
     (web, *_), (_, db4, _) = ends(cluster, "again")
     assert wait_until(lambda: web.ping(db4), 5, 0.05, "traffic")
+
+
+def rights_of_the_service():
+    """A wrapper: the unit's capabilities, no new privileges, and a system that cannot be written to."""
+    unit = (ROOT / "deploy" / "weftd.service.in").read_text()
+    names, = re.findall(r"^CapabilityBoundingSet=(.*)$", unit, re.M)
+    keep = ",".join("+" + word[len("CAP_"):].lower() for word in names.split())
+    assert "\nProtectSystem=strict\n" in unit and "\nNoNewPrivileges=yes\n" in unit
+    script = ("for part in /usr /etc; do mount --bind $part $part && "
+              "mount -o remount,bind,ro $part; done && ! touch /usr/weft-test 2>/dev/null && "
+              f'exec setpriv --bounding-set -all,{keep} --inh-caps -all --no-new-privs "$@"')
+    return ["unshare", "--mount", "--propagation", "slave", "sh", "-c", script, "sh"]
+
+
+def test_with_the_rights_of_the_service(cluster):
+    """wireguard-go is started, found again after a restart, and works with what the unit gives."""
+    for node in cluster.nodes:
+        node.stop_daemon()
+        node.wrapper = rights_of_the_service()
+        cluster.start(node)
+    lay(cluster, "over", V4, V6, encryption="wireguard")
+    wait_on(cluster)
+    (web, *_), (_, db4, db6) = ends(cluster, "over")
+    for address in (db4, db6):
+        assert wait_until(lambda to=address: web.ping(to), 10, 0.1, "traffic")
+    for node in cluster.nodes:
+        program, = programs(node)
+        with open(f"/proc/{program}/status", encoding="ascii") as stream:
+            status = dict(line.rstrip("\n").split(":\t", 1) for line in stream)
+        assert status["NoNewPrivs"] == "1"
+        assert not int(status["CapEff"], 16) & 1 << CAP_SYS_MODULE
+        node.stop_daemon()
+        cluster.start(node)
+        assert programs(node) == [program]
+    assert web.ping(db4)
 
 
 def test_default_of_the_option(cluster):

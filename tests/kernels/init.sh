@@ -36,5 +36,6 @@ while read -r name command; do
 done </tests/list
 
 sh /smoke.sh
+sh /wireguard.sh
 echo "weft-kernel-test: done"
 poweroff -f

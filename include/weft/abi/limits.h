@@ -152,6 +152,8 @@
 #define WF_TUNNEL_PREFIX_BITS  48
 /* Tunnels of a node: two while its key is being changed. */
 #define WF_MAX_TUNNELS 2
+/* Entries of wf_clear, a bit for each port. */
+#define WF_CLEAR_WORDS (65536 / 64)
 /* Outer addresses that frames are taken from. */
 #define WF_MAX_MEMBERS ((1 + WF_MAX_TUNNELS) * WF_MAX_NODES)
 

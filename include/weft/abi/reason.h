@@ -118,7 +118,10 @@
 	  "see ENCRYPTION in 'weft node ls', and the log of weftd there")                          \
 	X(TOO_BIG, 56, "too_big", noise,                                                           \
 	  "larger than the way to the node carries; the sender was told the MTU",                  \
-	  "see MTU in 'weft node ls'; spec.mtu of the network would spare senders the message")
+	  "see MTU in 'weft node ls'; spec.mtu of the network would spare senders the message")    \
+	X(HOST_CLEAR, 57, "host_clear", attack,                                                    \
+	  "of another node's host, in clear text although both nodes encrypt that",                \
+	  "somebody forges it, or --encryption-hosts and its exceptions are not the same there")
 
 enum wf_reason {
 	WF_REASON_NONE = 0,

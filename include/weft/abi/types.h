@@ -124,6 +124,20 @@ struct wf_node_value {
 	__u16 path_mtu;
 };
 
+/*
+ * Value of wf_seals, by a node's address: what its host and this one's send each other, from that
+ * address to this node's, goes inside WireGuard only. wf_clear has a bit for each port of TCP and UDP
+ * that is an exception, 64 in an entry.
+ */
+struct wf_seal_value {
+	__u32 node;    /* index into wf_nodes */
+	__u32 ifindex; /* uplink by which it is reached: what comes from it is received there */
+	__be16 own[WF_MAX_TUNNELS];   /* UDP ports of WireGuard here */
+	__be16 ports[WF_MAX_TUNNELS]; /* and there; 0: none */
+	__be16 vxlan;                 /* UDP port of the overlay */
+	__u16 mtu;                    /* what WireGuard carries in one packet; 0: not known */
+};
+
 /* struct wf_net_value.flags */
 enum wf_net_flag {
 	WF_NET_VALID = 1 << 0,
@@ -198,6 +212,7 @@ struct wf_config_value {
 enum wf_config_flag {
 	WF_CONFIG_SERVICES = 1 << 0, /* there is a frontend or a published port */
 	WF_CONFIG_BYPASS = 1 << 1,   /* no firewall of the host has to see what passes it */
+	WF_CONFIG_SEALS = 1 << 2,    /* there is something in wf_seals */
 };
 
 /* Value of wf_flow_filter (per CPU): a lossy memory of flows seen lately. */
@@ -245,6 +260,7 @@ _Static_assert(sizeof(struct wf_remote_value) == 12, "wf_remote_value");
 _Static_assert(sizeof(struct wf_vtep_key) == 24, "wf_vtep_key");
 _Static_assert(sizeof(struct wf_vtep_value) == 32, "wf_vtep_value");
 _Static_assert(sizeof(struct wf_node_value) == 96, "wf_node_value");
+_Static_assert(sizeof(struct wf_seal_value) == 20, "wf_seal_value");
 _Static_assert(sizeof(struct wf_traffic_value) == 64, "wf_traffic_value");
 _Static_assert(sizeof(struct wf_config_value) == 24, "wf_config_value");
 _Static_assert(sizeof(struct wf_flow_seen) == 8, "wf_flow_seen");

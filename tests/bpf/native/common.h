@@ -123,6 +123,19 @@ static inline struct wf_vtep_value *wf_map_vtep(const struct wf_vtep_key *key)
 	return best ? &best->value : NULL;
 }
 
+static inline struct wf_seal_value *wf_map_seal(const struct wf_addr *addr)
+{
+	for (__u32 i = 0; i < native.seal_count; i++)
+		if (memcmp(&native.seals[i].addr, addr, sizeof(*addr)) == 0)
+			return &native.seals[i].value;
+	return NULL;
+}
+
+static inline __u64 *wf_map_clear(__u32 index)
+{
+	return index < WF_CLEAR_WORDS ? &native.clear[index] : NULL;
+}
+
 static inline struct wf_counter *wf_map_drop(__u32 reason)
 {
 	return reason < WF_REASON_COUNT ? &native.drops[reason] : NULL;

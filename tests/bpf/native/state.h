@@ -67,6 +67,11 @@ struct native_vtep {
 	struct wf_vtep_value value;
 };
 
+struct native_seal {
+	struct wf_addr addr;
+	struct wf_seal_value value;
+};
+
 /* A small map: what is not found is put into the first free entry. */
 struct native_frontend {
 	struct wf_frontend_key key;
@@ -118,6 +123,9 @@ struct native_state {
 	struct native_address addresses[NATIVE_ADDRESSES];
 	__u32 address_count;
 	struct wf_net_value networks[NATIVE_NETWORKS];
+	struct native_seal seals[2];
+	__u32 seal_count;
+	__u64 clear[WF_CLEAR_WORDS];
 	struct wf_counter drops[WF_REASON_COUNT];
 	struct wf_traffic_value traffic[NATIVE_SLOTS];
 	struct wf_config_value config;

@@ -35,9 +35,12 @@ class Tap:
                 frame = self.socket.recv(65536)
             except TimeoutError:
                 continue
-            self.frames += 1
-            self.clear += MARKER in frame
-            self.wireguard += is_wireguard(frame)
+            self.look(frame)
+
+    def look(self, frame):
+        self.frames += 1
+        self.clear += MARKER in frame
+        self.wireguard += is_wireguard(frame)
 
     def close(self):
         self.stopped = True

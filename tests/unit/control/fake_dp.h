@@ -50,6 +50,8 @@ const char *fake_dp_cgroup(const struct wf_dp *dp); /* "": the socket hooks are 
 enum wf_dp_xdp_mode fake_dp_xdp(const struct wf_dp *dp, uint32_t ifindex);
 
 /* WF_MAX_TUNNELS addresses of a node inside WireGuard; zero: none. */
+/* How the packets of a node's host go to it; NULL: as they are. */
+const struct wf_seal_value *fake_dp_seal(const struct wf_dp *dp, const struct wf_addr *addr);
 /* The device that bound packets go into as they are; 0: none. */
 uint32_t fake_dp_bare(const struct wf_dp *dp);
 const struct wf_addr *fake_dp_tunnels(const struct wf_dp *dp, uint32_t number);

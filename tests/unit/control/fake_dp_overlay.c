@@ -25,6 +25,11 @@ struct vtep {
 	struct wf_vtep_value value;
 };
 
+struct seal {
+	struct wf_addr addr;
+	struct wf_seal_value value;
+};
+
 struct fake_overlay {
 	uint32_t ifindex, bare_ifindex;
 	uint16_t port;
@@ -34,6 +39,8 @@ struct fake_overlay {
 	size_t count;
 	struct vtep vteps[VTEPS];
 	size_t vtep_count;
+	struct seal seals[NODES];
+	size_t seal_count;
 };
 
 struct fake_overlay *fake_overlay_new(void)
@@ -91,6 +98,53 @@ int wf_dp_bare_set(struct wf_dp *dp, uint32_t ifindex, struct wf_err *err)
 {
 	PASS(FAKE_DP, err);
 	dp->overlay->bare_ifindex = ifindex;
+	return 0;
+}
+
+static struct seal *find_seal(const struct wf_dp *dp, const struct wf_addr *addr)
+{
+	for (size_t i = 0; i < dp->overlay->seal_count; i++)
+		if (wf_addr_equal(&dp->overlay->seals[i].addr, addr))
+			return &dp->overlay->seals[i];
+	return NULL;
+}
+
+const struct wf_seal_value *fake_dp_seal(const struct wf_dp *dp, const struct wf_addr *addr)
+{
+	const struct seal *seal = find_seal(dp, addr);
+
+	return seal ? &seal->value : NULL;
+}
+
+int wf_dp_seal_set(struct wf_dp *dp, const struct wf_addr *addr, const struct wf_seal_value *value,
+		   struct wf_err *err)
+{
+	struct seal *seal = find_seal(dp, addr);
+
+	PASS(FAKE_DP, err);
+	if (!value && seal)
+		*seal = dp->overlay->seals[--dp->overlay->seal_count];
+	if (!value)
+		return 0;
+	if (!seal)
+		seal = &dp->overlay->seals[dp->overlay->seal_count++];
+	*seal = (struct seal){ *addr, *value };
+	return 0;
+}
+
+int wf_dp_seal_visit(struct wf_dp *dp, wf_dp_seal_fn visit, void *context, struct wf_err *err)
+{
+	PASS(FAKE_DP, err);
+	for (size_t i = 0; i < dp->overlay->seal_count; i++)
+		visit(&dp->overlay->seals[i].addr, &dp->overlay->seals[i].value, context);
+	return 0;
+}
+
+int wf_dp_clear_set(struct wf_dp *dp, const uint64_t ports[WF_CLEAR_WORDS], struct wf_err *err)
+{
+	(void)dp;
+	(void)ports;
+	PASS(FAKE_DP, err);
 	return 0;
 }
 

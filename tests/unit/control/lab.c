@@ -106,6 +106,7 @@ int lab_start(struct lab *lab)
 					    .state_dir = lab->state_dir,
 					    .encryption = WF_ENCRYPTION_NONE,
 					    .encryption_port = 51820,
+					    .encryption_hosts = lab->encryption_hosts,
 					    .cool_down_ms = lab->cool_down_ms,
 					    .uplinks = "auto",
 					    .xdp = "off",

@@ -32,6 +32,7 @@ struct lab {
 	uint64_t probe_ms;       /* how often it asks whether others are reached; 0: never */
 	uint64_t attach_wait_ms; /* an attach waits so long for others to know; 0: not at all */
 	const char *state_dir;   /* for the node's key; NULL: none; borrowed */
+	bool encryption_hosts;   /* whether it encrypts what its host sends */
 	bool is_guest;           /* the store is another lab's */
 };
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Encryption between nodes: who has which key, what leads where, how a key is changed. */
+#include <arpa/inet.h>
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -378,6 +379,65 @@ static void test_claimed_key(void **state)
 	assert_int_equal(node->tunnel_count, 0);
 }
 
+/* What one node's host and another's send each other: NULL, as they are. */
+static const struct wf_seal_value *seal(const struct lab *lab, const char *text)
+{
+	struct wf_addr addr;
+
+	assert_int_equal(wf_addr_parse(text, &addr), 0);
+	return fake_dp_seal(lab->dp, &addr);
+}
+
+static void say(struct pair *pair, struct lab *lab, bool says)
+{
+	lab->encryption_hosts = says;
+	lab_restart(lab);
+	settle(pair);
+}
+
+static bool is_in_force(const struct lab *lab)
+{
+	return lab->control->lb.config_flags & WF_CONFIG_SEALS;
+}
+
+static void test_hosts(void **state)
+{
+	struct pair *pair = *state;
+	const struct wf_seal_value *value;
+
+	settle(pair);
+	say(pair, pair->a, true);
+	/* one alone has a key, and sends in clear */
+	assert_leads(pair->a, 0);
+	assert_int_equal(of(pair->b)->count, 0);
+	assert_null(seal(pair->a, "192.0.2.2"));
+	assert_false(is_in_force(pair->a));
+	say(pair, pair->b, true);
+	value = seal(pair->a, "192.0.2.2");
+	assert_non_null(value);
+	assert_int_equal(value->node, wf_ctl_node_find(pair->a->control, "b")->number);
+	assert_int_equal(value->own[0], htons(51820));
+	assert_int_equal(value->own[1], htons(51821));
+	assert_int_equal(value->ports[0], htons(51820));
+	assert_int_equal(value->vxlan, htons(WF_OVERLAY_PORT));
+	assert_int_equal(value->mtu, 1500 - 60 - 70);
+	assert_non_null(seal(pair->b, "192.0.2.1"));
+	assert_true(is_in_force(pair->a) && is_in_force(pair->b));
+	/* what does not work takes nothing back */
+	fake_net_wg_break(pair->a->net, true);
+	wf_ctl_encrypt_sync(pair->a->control);
+	assert_non_null(seal(pair->a, "192.0.2.2"));
+	assert_true(is_in_force(pair->a));
+	fake_net_wg_break(pair->a->net, false);
+	lab_restart(pair->a);
+	assert_non_null(seal(pair->a, "192.0.2.2"));
+	/* who does not say it any more takes it back for both */
+	say(pair, pair->b, false);
+	assert_null(seal(pair->a, "192.0.2.2"));
+	assert_null(seal(pair->b, "192.0.2.1"));
+	assert_false(is_in_force(pair->a) || is_in_force(pair->b));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -390,6 +450,7 @@ int main(void)
 		CASE(test_addresses_follow_a_key),
 		CASE(test_rotation_without_answer),
 		CASE(test_claimed_key),
+		CASE(test_hosts),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

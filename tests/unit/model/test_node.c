@@ -159,6 +159,33 @@ static void test_tunnels(void **state)
 	assert_true(wf_prefix_contains(&prefix, &addr));
 }
 
+static void test_hosts(void **state)
+{
+	static const struct {
+		const char *text;
+		int r;
+		bool encrypts;
+	} rows[] = {
+		{ "true", 0, true },
+		{ "false", 0, false },
+		{ "yes", -EINVAL, false },
+		{ "", -EINVAL, false },
+	};
+
+	for (size_t i = 0; i < WF_ARRAY_LEN(rows); i++) {
+		_cleanup_(wf_node_done) struct wf_node node = { .addr_count = 0 };
+		_cleanup_str_ struct wf_str text = WF_STR_INIT;
+		_cleanup_json_ json_t *in = NULL;
+
+		wf_str_addf(&text,
+			    "metadata: {name: n, annotations: {weft.dev/encryption-hosts: '%s'}}",
+			    rows[i].text);
+		in = parse(wf_str_text(&text));
+		assert_int_equal(wf_node_from_json(&node, in, NULL), rows[i].r);
+		assert_int_equal(node.encrypts_hosts, rows[i].encrypts);
+	}
+}
+
 static void test_tunnel_refusals(void **state)
 {
 	static const char *const rows[] = {
@@ -187,13 +214,10 @@ static void test_tunnel_refusals(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_tunnels),
-		cmocka_unit_test(test_tunnel_refusals),
-		cmocka_unit_test(test_everything),
-		cmocka_unit_test(test_least),
-		cmocka_unit_test(test_refusals),
-		cmocka_unit_test(test_many_addresses),
-		cmocka_unit_test(test_allocation_failures),
+		cmocka_unit_test(test_tunnels),         cmocka_unit_test(test_hosts),
+		cmocka_unit_test(test_tunnel_refusals), cmocka_unit_test(test_everything),
+		cmocka_unit_test(test_least),           cmocka_unit_test(test_refusals),
+		cmocka_unit_test(test_many_addresses),  cmocka_unit_test(test_allocation_failures),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
