@@ -44,7 +44,7 @@ static __always_inline int wf_conn_read(__u32 ref, const struct wf_tuple *tuple,
 	ret_hit->to.dport = other->sport;
 	ret_hit->to.proto = other->proto;
 	ret_hit->to.site = other->site;
-	ret_hit->to.pad = 0;
+	ret_hit->to.scope = other->scope;
 	ret_hit->index = index;
 	ret_hit->guard = guard;
 	ret_hit->dir = dir;

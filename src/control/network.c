@@ -46,29 +46,30 @@ static void add_host_prefix(const struct wf_prefix *prefix, const char *device, 
 	taken_add(context, prefix, "the host's route or address on", device);
 }
 
-/* Routes and addresses of the host, and the subnets of all networks but `except`. */
-static int collect_taken(struct wf_control *control, const char *except, bool with_host,
+/* What another network has, if the one in question keeps away from it. */
+static void add_network(struct taken_list *list, const struct wf_network *of,
+			const struct wf_network *other)
+{
+	/* overlapping ones are in nobody's way; one that may choose keeps away from them all the same */
+	if (strcmp(other->meta.name, of->meta.name) == 0 ||
+	    (other->overlapping && !of->overlapping))
+		return;
+	for (size_t i = 0; i < other->subnet_count; i++)
+		taken_add(list, &other->subnets[i].prefix, "network", other->meta.name);
+}
+
+/* Routes and addresses of the host, and the subnets of all networks but `of` itself. */
+static int collect_taken(struct wf_control *control, const struct wf_network *of, bool with_host,
 			 struct taken_list *list, struct wf_err *err)
 {
 	struct ctl_network *network, *next;
 	int r = 0;
 
-	HASH_ITER(by_name, control->networks, network, next) {
-		if (strcmp(network->spec.meta.name, except) == 0)
-			continue;
-		for (size_t i = 0; i < network->spec.subnet_count; i++)
-			taken_add(list, &network->spec.subnets[i].prefix, "network",
-				  network->spec.meta.name);
-	}
+	HASH_ITER(by_name, control->networks, network, next)
+		add_network(list, of, &network->spec);
 	for (const struct ctl_change *change = control->plan ? control->plan->networks : NULL;
-	     change; change = change->next_network) {
-		const struct wf_network *planned = &change->network;
-
-		for (size_t i = 0; i < planned->subnet_count; i++)
-			if (strcmp(planned->meta.name, except) != 0)
-				taken_add(list, &planned->subnets[i].prefix, "network",
-					  planned->meta.name);
-	}
+	     change; change = change->next_network)
+		add_network(list, of, &change->network);
 	for (size_t i = 0; i < WF_ARRAY_LEN(control->lb.cluster_cidrs); i++)
 		taken_add(list, &control->lb.cluster_cidrs[i], "the service addresses of",
 			  "--service-cidr");
@@ -94,8 +95,7 @@ static int choose(struct wf_network *network, const struct wf_choose_pool *pools
 		wf_err_set_field(err, "spec.subnets");
 		return r;
 	}
-	subnet->has_gateway = !(network->driver == WF_DRIVER_IPVLAN &&
-				(network->mode == WF_MODE_L3 || network->mode == WF_MODE_L3S));
+	subnet->has_gateway = wf_network_has_gateways(network);
 	if (subnet->has_gateway)
 		subnet->gateway = wf_addr_add(&subnet->prefix.addr, 1);
 	network->subnet_count++;
@@ -111,7 +111,7 @@ static int choose_subnets(struct wf_control *control, struct wf_network *network
 	size_t count;
 	int r;
 
-	r = collect_taken(control, network->meta.name, true, &taken, err);
+	r = collect_taken(control, network, true, &taken, err);
 	if (r < 0)
 		return r;
 	if (network->want_ip4) {
@@ -190,9 +190,17 @@ int wf_ctl_network_complete(struct wf_control *control, struct wf_network *netwo
 	return choose_subnets(control, network, err);
 }
 
+/* What a network that overlaps another one could do about it. */
+static const char *way_out(const struct wf_network *network)
+{
+	if (network->driver != WF_DRIVER_OVERLAY && network->driver != WF_DRIVER_BRIDGE)
+		return "";
+	return "; or say overlapping: true, if it needs neither the host nor anybody beyond it";
+}
+
 /*
  * Subnets of networks that the host routes must be told apart; a macvlan or ipvlan network
- * naturally has the subnet of its parent.
+ * naturally has the subnet of its parent, and one with overlapping: true is by itself.
  */
 int wf_ctl_network_check(struct wf_control *control, const struct wf_network *network,
 			 struct wf_err *err)
@@ -201,9 +209,9 @@ int wf_ctl_network_check(struct wf_control *control, const struct wf_network *ne
 	bool routed = wf_driver_is_routed(network->driver);
 	int r;
 
-	if (!takes_subnets(network->driver))
+	if (!takes_subnets(network->driver) || network->overlapping)
 		return 0;
-	r = collect_taken(control, network->meta.name, routed, &taken, err);
+	r = collect_taken(control, network, routed, &taken, err);
 	for (size_t i = 0; r == 0 && i < network->subnet_count; i++) {
 		const struct wf_prefix *prefix = &network->subnets[i].prefix;
 		const struct wf_choose_taken *other =
@@ -218,9 +226,10 @@ int wf_ctl_network_check(struct wf_control *control, const struct wf_network *ne
 			continue;
 		r = wf_fail_field(err, -EADDRINUSE, field,
 				  "%s overlaps %s of %s; choose another, or leave subnets out to "
-				  "have a free one chosen",
+				  "have a free one chosen%s",
 				  wf_prefix_format(prefix, mine),
-				  wf_prefix_format(&other->prefix, theirs), other->what);
+				  wf_prefix_format(&other->prefix, theirs), other->what,
+				  way_out(network));
 	}
 	return r;
 }
@@ -275,10 +284,12 @@ static int hold_again(struct wf_control *control, const struct wf_network *spec,
 	return r;
 }
 
-static int next_pools_make(struct wf_control *control, const struct wf_network *before,
+static int next_pools_make(struct wf_control *control, struct ctl_network *network,
 			   const struct wf_network *spec, struct next_pools *next,
 			   struct wf_err *err)
 {
+	const struct wf_network *before = &network->spec;
+
 	for (size_t i = 0; i < spec->subnet_count; i++) {
 		int r;
 
@@ -291,7 +302,7 @@ static int next_pools_make(struct wf_control *control, const struct wf_network *
 		if (wf_pool_new(&next->fresh[i], &spec->subnets[i], spec->cool_down_ms) < 0)
 			return wf_fail(err, -ENOMEM, "out of memory for the pools of network %s",
 				       spec->meta.name);
-		wf_pool_ask(next->fresh[i], wf_ctl_remote_owner, control);
+		wf_pool_ask(next->fresh[i], wf_ctl_remote_owner, network);
 		r = hold_again(control, spec, next->fresh[i], err);
 		if (r < 0)
 			return r;
@@ -329,7 +340,7 @@ static int change_pools(struct wf_control *control, struct ctl_network *network,
 	struct wf_pool *pools[WF_MAX_SUBNETS] = { NULL };
 	int r;
 
-	r = next_pools_make(control, &network->spec, spec, &next, err);
+	r = next_pools_make(control, network, spec, &next, err);
 	if (r == 0)
 		r = update_kept(network, spec, &next, err);
 	if (r < 0)
@@ -358,7 +369,7 @@ int wf_ctl_network_change(struct wf_control *control, struct ctl_network *networ
 	network->spec = *spec;
 	memset(spec, 0, sizeof(*spec));
 	wf_ctl_blocks_cut(control, network);
-	wf_ctl_hosts_check(control, network, false);
+	wf_ctl_hosts_check(control, network, network->spec.overlapping);
 	/* traffic goes on: first what is new, then away with what is not wanted any more */
 	r = wf_ctl_network_resolve(control, network, err);
 	if (r == 0)

@@ -55,6 +55,8 @@ uint32_t fake_dp_bare(const struct wf_dp *dp);
 const struct wf_addr *fake_dp_tunnels(const struct wf_dp *dp, uint32_t number);
 /* What is in the tables of the overlay; NULL: nothing. */
 const struct wf_remote_value *fake_dp_remote(struct wf_dp *dp, const char *addr);
+/* The same in a scope. */
+const struct wf_remote_value *fake_dp_remote_in(struct wf_dp *dp, uint32_t scope, const char *addr);
 /* Of the tunnel that programs open; 0: the device alone does. */
 uint16_t fake_dp_tunnel_port(const struct wf_dp *dp);
 struct wf_node_value fake_dp_node(const struct wf_dp *dp, uint32_t number);
