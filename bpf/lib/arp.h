@@ -53,7 +53,9 @@ static __always_inline int wf_resolve(const struct wf_net_value *network, __u32 
 
 	if (!value) {
 		/* on another node: what MAC the frame has ends with the tunnel */
-		remote = network->flags & WF_NET_OVERLAY ? wf_remote_find(addr) : NULL;
+		remote = network->flags & WF_NET_OVERLAY
+				 ? wf_remote_find_in(wf_network_scope(network, number), addr)
+				 : NULL;
 		if (!remote || remote->network != number)
 			return missing;
 		*ret_is_gateway = 0;

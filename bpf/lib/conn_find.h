@@ -43,7 +43,7 @@ WF_GLOBAL int wf_conn_read(__u32 ref, const struct wf_tuple *tuple, struct wf_co
 	ret_hit->to.dport = other->sport;
 	ret_hit->to.proto = other->proto;
 	ret_hit->to.site = other->site;
-	ret_hit->to.pad = 0;
+	ret_hit->to.scope = other->scope;
 	ret_hit->index = index;
 	ret_hit->guard = guard;
 	ret_hit->dir = dir;

@@ -122,7 +122,8 @@ static __always_inline int wf_to_endpoint_guarded(struct wf_ctx *ctx, const stru
 		return r;
 	flags = peer->flags | wf_host_flags();
 	if (wf_guard_cares(ctx, flags)) {
-		r = wf_guard(ctx, ip, WF_SLOT_NOBODY, to, WF_GUARD_HOW(WF_WAY_PEER, hook, flags));
+		r = wf_guard(ctx, ip, WF_SLOT_NOBODY, to,
+			     WF_GUARD_HOW(WF_WAY_PEER, hook, flags) | WF_GUARD_IN(peer->scope));
 		if (r)
 			return r;
 	}
@@ -158,7 +159,8 @@ static __always_inline int wf_to_peer_guarded(struct wf_ctx *ctx, __u32 slot, __
 	flags |= peer->flags;
 	if (wf_guard_cares(ctx, flags)) {
 		int r = wf_guard(ctx, ip, slot, to,
-				 WF_GUARD_HOW(WF_WAY_PEER, WF_HOOK_FROM_CONTAINER, flags));
+				 WF_GUARD_HOW(WF_WAY_PEER, WF_HOOK_FROM_CONTAINER, flags) |
+					 WF_GUARD_IN(peer->scope));
 
 		if (r)
 			return r;
@@ -190,7 +192,8 @@ static __always_inline int wf_to_remote_guarded(struct wf_ctx *ctx, __u32 from,
 	}
 	if (r == 0 && wf_guard_cares(ctx, endpoint->flags))
 		r = wf_guard(ctx, ip, from, WF_SLOT_NOBODY,
-			     WF_GUARD_HOW(WF_WAY_REMOTE, WF_HOOK_FROM_CONTAINER, endpoint->flags));
+			     WF_GUARD_HOW(WF_WAY_REMOTE, WF_HOOK_FROM_CONTAINER, endpoint->flags) |
+				     WF_GUARD_IN(endpoint->scope));
 	return r ? r : wf_to_remote_fitting(ctx, ip, from, remote);
 }
 
@@ -233,7 +236,7 @@ static __always_inline int wf_to_vtep_guarded(struct wf_ctx *ctx, __u32 from,
 	return wf_to_vtep(ctx, from, endpoint->network, &ip->dst);
 }
 
-/* The destination is no address of the sender's own network; value: what the host knows of it. */
+/* The destination is no address of the sender's own network; value: what its scope knows of it. */
 static __always_inline int wf_deliver_elsewhere(struct wf_ctx *ctx, const struct ethhdr *eth,
 						__u32 slot, const struct wf_ep_value *endpoint,
 						struct wf_ip *ip, const struct wf_addr_value *value)
@@ -266,7 +269,9 @@ static __always_inline int wf_deliver_elsewhere(struct wf_ctx *ctx, const struct
 static __always_inline struct wf_remote_value *wf_remote_for(const struct wf_ep_value *endpoint,
 							     const struct wf_addr *addr)
 {
-	return wf_unlikely(endpoint->flags & WF_EP_OVERLAY) ? wf_remote_find(addr) : NULL;
+	return wf_unlikely(endpoint->flags & WF_EP_OVERLAY)
+		       ? wf_remote_find_in(endpoint->scope, addr)
+		       : NULL;
 }
 
 /*
@@ -307,7 +312,7 @@ static __always_inline int wf_deliver_unknown(struct wf_ctx *ctx, const struct e
 					      __u32 slot, const struct wf_ep_value *endpoint,
 					      const struct wf_conn_owner *owner, struct wf_ip *ip)
 {
-	struct wf_addr_value *value = wf_address_find(WF_NETWORK_HOST, &ip->dst);
+	struct wf_addr_value *value = wf_address_find(endpoint->scope, &ip->dst);
 
 	if (owner->calling || (value && wf_may_be_service(owner)))
 		return WF_NEXT(WF_STAGE_SERVICE);
@@ -356,7 +361,8 @@ static __always_inline int wf_deliver(struct wf_ctx *ctx, const struct ethhdr *e
 	flags = endpoint->flags | peer->flags;
 	if (wf_guard_cares(ctx, flags)) {
 		r = wf_guard_here(ctx, ip, slot, to,
-				  WF_GUARD_HOW(WF_WAY_PEER, WF_HOOK_FROM_CONTAINER, flags));
+				  WF_GUARD_HOW(WF_WAY_PEER, WF_HOOK_FROM_CONTAINER, flags) |
+					  WF_GUARD_IN(endpoint->scope));
 		if (r)
 			return r;
 	}

@@ -23,6 +23,7 @@ static __always_inline struct wf_ep_value *wf_endpoint_ready(__u32 slot, int *re
 	return NULL;
 }
 
+/* In a network, or a scope: that of the host's view, or a network that is one. */
 static __always_inline struct wf_addr_value *wf_address_find(__u32 network,
 							     const struct wf_addr *addr)
 {
@@ -55,16 +56,28 @@ static __always_inline struct wf_vtep_value *wf_vtep_find(__u32 scope, const str
 	return wf_map_vtep(&key);
 }
 
-/* The slot that has an address, WF_SLOT_NOBODY: neither an endpoint nor the host. */
-static __always_inline __u32 wf_address_owner(const struct wf_addr *addr)
+/* The scope of the addresses of a network. */
+static __always_inline __u32 wf_network_scope(const struct wf_net_value *network, __u32 number)
 {
-	struct wf_addr_value *value = wf_address_find(WF_NETWORK_HOST, addr);
+	return network->flags & WF_NET_SCOPED ? number : WF_NETWORK_HOST;
+}
+
+/* The slot that has an address in a scope, WF_SLOT_NOBODY: neither an endpoint nor the host. */
+static __always_inline __u32 wf_scope_owner(__u32 scope, const struct wf_addr *addr)
+{
+	struct wf_addr_value *value = wf_address_find(scope, addr);
 
 	if (!value)
 		return WF_SLOT_NOBODY;
 	if (value->flags & (WF_ADDR_HOST | WF_ADDR_GATEWAY))
 		return WF_SLOT_HOST;
 	return value->flags || value->slot == WF_SLOT_HOST ? WF_SLOT_NOBODY : value->slot;
+}
+
+/* The same in the host's view. */
+static __always_inline __u32 wf_address_owner(const struct wf_addr *addr)
+{
+	return wf_scope_owner(WF_NETWORK_HOST, addr);
 }
 
 /* Whether the address is one of the endpoint's further ones. */
@@ -134,7 +147,7 @@ static __always_inline int wf_check_host_source(const struct wf_ep_value *endpoi
 						const struct wf_net_value *network,
 						const struct wf_ip *ip)
 {
-	struct wf_addr_value *value = wf_address_find(WF_NETWORK_HOST, &ip->src);
+	struct wf_addr_value *value = wf_address_find(endpoint->scope, &ip->src);
 	struct wf_ep_value *source = NULL;
 	struct wf_net_value *from;
 

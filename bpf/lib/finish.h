@@ -15,6 +15,7 @@
 #include "ipv6.h"
 #include "policy.h"
 #include "transport.h"
+#include "work.h"
 
 /* Positive results of the logic beyond the actions of tc: continue in a stage. */
 #define WF_NEXT(stage) (0x100 + (stage))
@@ -75,8 +76,8 @@ static __always_inline __u32 wf_event_peer(const struct wf_event *event)
 {
 	struct wf_addr_value *value = wf_address_find(event->network, &event->dst);
 
-	if (!value && event->network != WF_NETWORK_HOST)
-		value = wf_address_find(WF_NETWORK_HOST, &event->dst);
+	if (!value && event->network != event->scope)
+		value = wf_address_find(event->scope, &event->dst);
 	return value ? value->slot : WF_SLOT_HOST;
 }
 
@@ -167,6 +168,23 @@ struct wf_note {
 	__u32 peer;
 };
 
+/* The network that it is about: the endpoint's, or a scope that the packet is on its way into. */
+static __always_inline void wf_event_place(struct wf_event *event, __u32 hook,
+					   const struct wf_ep_value *endpoint)
+{
+	const struct wf_work *work;
+
+	if (endpoint) {
+		event->network = endpoint->network;
+		event->scope = endpoint->scope;
+	}
+	if (hook != WF_HOOK_FROM_OVERLAY && hook != WF_HOOK_FROM_UPLINK)
+		return;
+	work = wf_map_work();
+	if (work && work->guard.scope)
+		event->network = event->scope = work->guard.scope;
+}
+
 /* to, answer: as in struct wf_subject. The verifier looks at it once, whoever tells. */
 WF_GLOBAL int wf_observe_note(struct wf_ctx *ctx, const struct wf_note *note,
 			      const struct wf_tuple *to, const struct wf_answer *answer)
@@ -181,7 +199,7 @@ WF_GLOBAL int wf_observe_note(struct wf_ctx *ctx, const struct wf_note *note,
 	event.time_ns = wf_now_ns();
 	event.len = wf_ctx_len(ctx);
 	event.slot = note->slot;
-	event.network = endpoint ? endpoint->network : WF_NETWORK_HOST;
+	wf_event_place(&event, note->hook, endpoint);
 	event.type = note->type;
 	event.reason = note->reason;
 	event.verdict = note->reason ? WF_POLICY_DENY : WF_POLICY_ALLOW;

@@ -167,7 +167,7 @@ static __always_inline void wf_fragment_key(const struct wf_ip *ip, const struct
 	ret_key->id = ip->id;
 	ret_key->proto = ip->proto;
 	ret_key->site = flow->tuple.site;
-	ret_key->pad = 0;
+	ret_key->scope = flow->tuple.scope;
 }
 
 /* What the first fragment of the packet left, NULL: it was not seen. */
@@ -183,7 +183,7 @@ static __always_inline int wf_fragment_same(const struct wf_fragment_key *a,
 					    const struct wf_fragment_key *b)
 {
 	return wf_addr_same(&a->src, &b->src) && wf_addr_same(&a->dst, &b->dst) && a->id == b->id &&
-	       a->proto == b->proto && a->site == b->site;
+	       a->proto == b->proto && a->site == b->site && a->scope == b->scope;
 }
 
 /* A search for fragments that wait. */
@@ -309,12 +309,16 @@ static __always_inline int wf_flow_read_other(struct wf_ctx *ctx, const struct w
 	return 0;
 }
 
+/* Where a packet is seen, as programs ask for its flow: a site, and the scope of its addresses. */
+#define WF_PLACE(site, scope) ((site) | (__u32)(scope) << 16)
+
 /*
- * Fills in the flow of a packet whose headers were parsed: 0 or -reason. Protocols that NAT does
- * not know have ports 0. The packet is not changed.
+ * Fills in the flow of a packet whose headers were parsed: 0 or -reason. place: WF_PLACE(); a site
+ * alone is one in the host's scope. Protocols that NAT does not know have ports 0. The packet is not
+ * changed.
  */
-static __always_inline int wf_flow_read_here(struct wf_ctx *ctx, const struct wf_ip *ip, __u32 site,
-					     struct wf_flow *ret_flow)
+static __always_inline int wf_flow_read_here(struct wf_ctx *ctx, const struct wf_ip *ip,
+					     __u32 place, struct wf_flow *ret_flow)
 {
 	int r = 0;
 
@@ -322,7 +326,8 @@ static __always_inline int wf_flow_read_here(struct wf_ctx *ctx, const struct wf
 	ret_flow->tuple.src = ip->src;
 	ret_flow->tuple.dst = ip->dst;
 	ret_flow->tuple.proto = ip->proto;
-	ret_flow->tuple.site = site;
+	ret_flow->tuple.site = place;
+	ret_flow->tuple.scope = place >> 16;
 	if (wf_unlikely(ip->fragment == WF_FRAGMENT_LATER))
 		return wf_flow_recall_ports(ip, ret_flow);
 	ret_flow->l4 = ip->l4;
@@ -336,10 +341,10 @@ static __always_inline int wf_flow_read_here(struct wf_ctx *ctx, const struct wf
 	return r;
 }
 
-WF_GLOBAL int wf_flow_read(struct wf_ctx *ctx, const struct wf_ip *ip, __u32 site,
+WF_GLOBAL int wf_flow_read(struct wf_ctx *ctx, const struct wf_ip *ip, __u32 place,
 			   struct wf_flow *ret_flow)
 {
-	return ip && ret_flow ? wf_flow_read_here(ctx, ip, site, ret_flow)
+	return ip && ret_flow ? wf_flow_read_here(ctx, ip, place, ret_flow)
 			      : -WF_REASON_INTERNAL_ERROR;
 }
 
@@ -347,10 +352,10 @@ WF_GLOBAL int wf_flow_read(struct wf_ctx *ctx, const struct wf_ip *ip, __u32 sit
  * The same where fragments can wait for each other: -NAT_FRAGMENT also for a first one that has
  * others to let go. The program that ends so leaves the packet to bpf/hold.h.
  */
-static __always_inline int wf_flow_gather(struct wf_ctx *ctx, const struct wf_ip *ip, __u32 site,
+static __always_inline int wf_flow_gather(struct wf_ctx *ctx, const struct wf_ip *ip, __u32 place,
 					  struct wf_flow *ret_flow)
 {
-	int r = wf_flow_read_here(ctx, ip, site, ret_flow);
+	int r = wf_flow_read_here(ctx, ip, place, ret_flow);
 
 	return r == 0 && wf_unlikely(ret_flow->turn) ? -WF_REASON_NAT_FRAGMENT : r;
 }

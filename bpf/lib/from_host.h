@@ -42,9 +42,9 @@ static __always_inline int wf_parse_host_packet(struct wf_ctx *ctx, struct wf_ip
  * service's address again. 1, 0 when it is no such answer, or -reason.
  */
 static __always_inline int wf_host_answer(struct wf_ctx *ctx, struct wf_work *work, __u32 to,
-					  __u32 hook)
+					  __u32 scope, __u32 hook)
 {
-	int r = wf_flow_gather(ctx, &work->ip, WF_SITE_CONTAINER, &work->flow);
+	int r = wf_flow_gather(ctx, &work->ip, WF_PLACE(WF_SITE_CONTAINER, scope), &work->flow);
 
 	if (r == -WF_REASON_NAT_FRAGMENT && hook == WF_HOOK_FROM_HOST)
 		return r;
@@ -72,7 +72,7 @@ static __always_inline int wf_host_hand_over(struct wf_ctx *ctx, struct wf_work 
 	int r, told = 0;
 
 	if (wf_unlikely(owner && owner->calling)) {
-		told = wf_host_answer(ctx, work, to, hook);
+		told = wf_host_answer(ctx, work, to, endpoint->scope, hook);
 		if (told < 0)
 			return told;
 	}

@@ -40,7 +40,8 @@ static __always_inline int wf_overlay_origin(struct wf_ctx *ctx, __u32 *ret_vni,
 static __always_inline int wf_overlay_check_source(const struct wf_ip *ip, __u32 node, __u32 vni,
 						   const struct wf_net_value *network, int sealed)
 {
-	struct wf_remote_value *remote = wf_remote_find(&ip->src);
+	__u32 scope = wf_network_scope(network, vni);
+	struct wf_remote_value *remote = wf_remote_find_in(scope, &ip->src);
 
 	if (!remote || remote->node != node)
 		return -WF_REASON_OVERLAY_SPOOFED;
@@ -84,6 +85,7 @@ static __always_inline int wf_overlay_enter(struct wf_ctx *ctx, struct wf_work *
 
 	if (!wf_network_is_tunnelled(network))
 		return -WF_REASON_NO_NETWORK;
+	work->guard.scope = wf_network_scope(network, vni);
 	r = wf_parse_host_packet(ctx, &work->ip);
 	if (r == 0 && node != WF_NODE_SELF)
 		r = wf_overlay_check_source(&work->ip, node, vni, network, sealed);

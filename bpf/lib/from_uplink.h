@@ -33,13 +33,13 @@ static __always_inline int wf_uplink_bypass(struct wf_ctx *ctx, __u32 slot, cons
 					      WF_HOOK_FROM_UPLINK);
 }
 
-/* Whether the endpoint is in service and the address is its first one. */
+/* Whether the endpoint is in service and the address, in the host's view, is its first one. */
 static __always_inline int wf_uplink_is_of(const struct wf_ep_value *endpoint,
 					   const struct wf_addr *addr)
 {
 	__u32 family = addr->halves[0] ? WF_EP_IPV6 : WF_EP_IPV4, wanted = WF_EP_READY | family;
 
-	if (!endpoint || (endpoint->flags & (wanted | WF_EP_HOST)) != wanted)
+	if (!endpoint || (endpoint->flags & (wanted | WF_EP_HOST)) != wanted || endpoint->scope)
 		return 0;
 	return wf_addr_same(family == WF_EP_IPV4 ? &endpoint->ip4 : &endpoint->ip6, addr);
 }

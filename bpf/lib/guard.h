@@ -24,11 +24,18 @@ enum wf_way {
 	WF_WAY_HOLD, /* nowhere yet: a fragment without its first one, or that one (bpf/hold.h) */
 };
 
-/* The last argument of wf_guard(). flags: of the endpoints at both ends together. */
+/*
+ * The last argument of wf_guard(). flags: of the endpoints at both ends together. In the scope of the
+ * host, or that of WF_GUARD_IN() beside it.
+ */
 #define WF_GUARD_HOOK    8
 #define WF_GUARD_GUARDED (1 << 16)
+#define WF_GUARD_SCOPE   20
 #define WF_GUARD_HOW(way, hook, flags) \
 	((way) | (hook) << WF_GUARD_HOOK | ((flags)&WF_EP_GUARDED ? WF_GUARD_GUARDED : 0))
+#define WF_GUARD_IN(scope) ((__u32)(scope) << WF_GUARD_SCOPE)
+
+_Static_assert(WF_MAX_NETWORKS <= 1 << (32 - WF_GUARD_SCOPE), "WF_GUARD_SCOPE");
 
 /* TCP packets with one of these change what is known of the connection. */
 #define WF_GUARD_TURNS (WF_TCP_FIN | WF_TCP_SYN | WF_TCP_RST)
@@ -91,15 +98,16 @@ static __always_inline int wf_flow_is_steady(const struct wf_flow *flow)
 }
 
 /* What stands behind the addresses of a tuple as one word: stored in parts it would be read late. */
-static __always_inline __u64 wf_guard_word(__u32 ports, __u32 proto)
+static __always_inline __u64 wf_guard_word(__u32 ports, __u32 proto, __u32 scope)
 {
 	if (__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__)
-		return ports | (__u64)proto << 32 | (__u64)WF_SITE_CONTAINER << 40;
-	return (__u64)ports << 32 | proto << 24 | WF_SITE_CONTAINER << 16;
+		return ports | (__u64)proto << 32 | (__u64)WF_SITE_CONTAINER << 40 |
+		       (__u64)scope << 48;
+	return (__u64)ports << 32 | proto << 24 | WF_SITE_CONTAINER << 16 | scope;
 }
 
 /* Fills in the tuple of a packet that may be remembered: 1, or 0 when it has to be judged. */
-static __always_inline int wf_guard_tuple(struct wf_ctx *ctx, const struct wf_ip *ip,
+static __always_inline int wf_guard_tuple(struct wf_ctx *ctx, const struct wf_ip *ip, __u32 scope,
 					  union wf_conn_bits *ret_bits)
 {
 	__u32 head[4] = {}, is_tcp = ip->proto == IPPROTO_TCP, flags;
@@ -119,7 +127,7 @@ static __always_inline int wf_guard_tuple(struct wf_ctx *ctx, const struct wf_ip
 	ret_bits->longs[1] = ip->src.halves[1];
 	ret_bits->longs[2] = ip->dst.halves[0];
 	ret_bits->longs[3] = ip->dst.halves[1];
-	ret_bits->longs[4] = wf_guard_word(head[0], ip->proto);
+	ret_bits->longs[4] = wf_guard_word(head[0], ip->proto, scope);
 	return 1;
 }
 
@@ -136,6 +144,7 @@ static __always_inline int wf_guard_call(struct wf_ctx *ctx, __u32 from, __u32 t
 	work->guard.from = from;
 	work->guard.to = to;
 	work->guard.way = how & 0xff;
+	work->guard.scope = how >> WF_GUARD_SCOPE;
 	return WF_NEXT(WF_STAGE_POLICY);
 }
 
@@ -158,7 +167,8 @@ static __always_inline int wf_guard_here(struct wf_ctx *ctx, const struct wf_ip 
 	/* somebody else's mark brought it here */
 	if (!(how & WF_GUARD_GUARDED))
 		return 0;
-	if (wf_guard_tuple(ctx, ip, &bits) && wf_verdict_holds(config, &bits.tuple, from, to))
+	if (wf_guard_tuple(ctx, ip, how >> WF_GUARD_SCOPE, &bits) &&
+	    wf_verdict_holds(config, &bits.tuple, from, to))
 		return 0;
 	return wf_guard_call(ctx, from, to, how);
 }

@@ -59,6 +59,7 @@ static __always_inline void wf_judge_forward(struct wf_work *work)
 	question->dst = work->ip.dst;
 	question->from = work->guard.sender;
 	question->to = work->guard.receiver;
+	question->scope = work->guard.scope;
 	question->proto = work->ip.proto;
 	question->port =
 		wf_is_icmp(&work->ip) ? work->guard.type : bpf_ntohs(work->flow.tuple.dport);
@@ -73,6 +74,7 @@ static __always_inline void wf_judge_backward(struct wf_work *work)
 	question->dst = work->ip.src;
 	question->from = work->guard.receiver;
 	question->to = work->guard.sender;
+	question->scope = work->guard.scope;
 	question->proto = work->ip.proto;
 	question->port = wf_is_icmp(&work->ip) ? wf_echo_type(work->ip.version)
 					       : bpf_ntohs(work->flow.tuple.sport);
@@ -88,7 +90,8 @@ static __always_inline void wf_judge_quoted(struct wf_work *work)
 
 	/* a router on the way speaks for the end behind it */
 	if (!wf_addr_same(&tuple->src, &work->ip.src))
-		speaker = wf_address_owner(&tuple->src);
+		speaker = wf_scope_owner(tuple->scope, &tuple->src);
+	question->scope = tuple->scope;
 	question->proto = tuple->proto;
 	if (work->hit.dir == WF_DIR_ORIGINAL) {
 		question->src = tuple->src;
@@ -131,7 +134,7 @@ static __always_inline int wf_judge_add(struct wf_work *work)
 	back->dport = tuple->sport;
 	back->proto = tuple->proto;
 	back->site = tuple->site;
-	back->pad = 0;
+	back->scope = tuple->scope;
 	fresh->flags = WF_CONN_POLICY;
 	fresh->backend = 0;
 	fresh->service = 0;
@@ -204,9 +207,10 @@ static __always_inline void wf_judge_ends(struct wf_work *work)
 {
 	struct wf_guarding *guard = &work->guard;
 
-	guard->sender =
-		guard->from == WF_SLOT_NOBODY ? wf_address_owner(&work->ip.src) : guard->from;
-	guard->receiver = guard->to == WF_SLOT_HOST ? wf_address_owner(&work->ip.dst) : guard->to;
+	guard->sender = guard->from == WF_SLOT_NOBODY ? wf_scope_owner(guard->scope, &work->ip.src)
+						      : guard->from;
+	guard->receiver =
+		guard->to == WF_SLOT_HOST ? wf_scope_owner(guard->scope, &work->ip.dst) : guard->to;
 }
 
 /* At an uplink nobody has looked yet for what was judged a moment ago. */
@@ -238,7 +242,7 @@ static __always_inline int wf_judge_may_wait(const struct wf_work *work)
 static __always_inline int wf_judge_packet(struct wf_ctx *ctx, struct wf_work *work)
 {
 	__u32 site = work->guard.way < WF_WAY_IN ? WF_SITE_CONTAINER : WF_SITE_EDGE;
-	int r = wf_flow_gather(ctx, &work->ip, site, &work->flow);
+	int r = wf_flow_gather(ctx, &work->ip, WF_PLACE(site, work->guard.scope), &work->flow);
 
 	if (work->flow.turn == WF_TURN_FREES && !wf_judge_may_wait(work))
 		r = 0;
@@ -263,16 +267,16 @@ static __always_inline int wf_judge_packet(struct wf_ctx *ctx, struct wf_work *w
 	return wf_judge_new(work);
 }
 
-static __always_inline int wf_judge_to_remote(struct wf_ctx *ctx, __u32 from, struct wf_ip *ip)
+static __always_inline int wf_judge_to_remote(struct wf_ctx *ctx, __u32 from, struct wf_work *work)
 {
-	struct wf_remote_value *remote = wf_remote_find(&ip->dst);
+	struct wf_remote_value *remote = wf_remote_find_in(work->guard.scope, &work->ip.dst);
 	const struct wf_ep_value *sender;
 	int r;
 
 	if (remote)
-		return wf_to_remote_fitting(ctx, ip, from, remote);
+		return wf_to_remote_fitting(ctx, &work->ip, from, remote);
 	sender = wf_map_endpoint(from);
-	r = sender ? wf_to_vtep(ctx, from, sender->network, &ip->dst) : WF_GO_ON;
+	r = sender ? wf_to_vtep(ctx, from, sender->network, &work->ip.dst) : WF_GO_ON;
 	return r == WF_GO_ON ? -WF_REASON_NO_SUCH_ADDRESS : r;
 }
 
@@ -292,7 +296,7 @@ static __always_inline int wf_judge_deliver(struct wf_ctx *ctx, struct wf_work *
 		return guard->receiver == WF_SLOT_NOBODY
 			       ? wf_to_world(ctx, wf_ctx_eth(ctx), &work->ip, from)
 			       : wf_to_host(ctx, wf_ctx_eth(ctx), from);
-	case WF_WAY_REMOTE: return wf_judge_to_remote(ctx, from, &work->ip);
+	case WF_WAY_REMOTE: return wf_judge_to_remote(ctx, from, work);
 	case WF_WAY_PASS:
 		wf_traffic_count(WF_SLOT_HOST, guard->to, wf_ctx_len(ctx));
 		return TC_ACT_OK;

@@ -16,6 +16,7 @@ static __always_inline void wf_judge_nat_question(struct wf_work *work, __u32 se
 	const struct wf_tuple *tuple = &work->flow.tuple, *to = &work->hit.to;
 	struct wf_question *question = &work->question;
 
+	question->scope = tuple->scope;
 	question->proto = tuple->proto;
 	if (work->hit.dir == WF_DIR_ORIGINAL) {
 		question->src = tuple->src;

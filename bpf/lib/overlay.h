@@ -10,13 +10,20 @@
 #include "endpoint.h"
 #include "tunnel.h"
 
-/* The endpoint of another node that has an address; NULL: none that is known, or no overlay. */
-static __always_inline struct wf_remote_value *wf_remote_find(const struct wf_addr *addr)
+/* The endpoint of another node that has an address in a scope; NULL: none is known, or no overlay. */
+static __always_inline struct wf_remote_value *wf_remote_find_in(__u32 scope,
+								 const struct wf_addr *addr)
 {
 	const struct wf_node_value *self = wf_map_node(WF_NODE_SELF);
-	struct wf_addr_key key = { .network = WF_NETWORK_HOST, .addr = *addr };
+	struct wf_addr_key key = { .network = scope, .addr = *addr };
 
 	return wf_unlikely(self && self->ifindex) ? wf_map_remote(&key) : NULL;
+}
+
+/* The same in the host's view. */
+static __always_inline struct wf_remote_value *wf_remote_find(const struct wf_addr *addr)
+{
+	return wf_remote_find_in(WF_NETWORK_HOST, addr);
 }
 
 /* Whether a network's packets may go from node to node only inside WireGuard. */

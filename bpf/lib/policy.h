@@ -23,6 +23,7 @@ struct wf_question {
 	struct wf_addr dst;
 	__u32 from; /* slots; WF_SLOT_NOBODY: not of this node */
 	__u32 to;
+	__u32 scope; /* of both addresses */
 	__u32 proto;
 	__u32 port; /* host byte order; of ICMP the type */
 };
@@ -34,10 +35,13 @@ struct wf_answer {
 };
 
 /* The class of an address as a peer. */
-static __always_inline __u32 wf_policy_class(__u32 slot, const struct wf_addr *addr)
+static __always_inline __u32 wf_policy_class(__u32 slot, __u32 scope, const struct wf_addr *addr)
 {
-	struct wf_policy_prefix_key key = { .prefixlen = 8 * (sizeof(key.pad) + sizeof(key.addr)),
-					    .addr = *addr };
+	struct wf_policy_prefix_key key = {
+		.prefixlen = 8 * (sizeof(key.scope) + sizeof(key.addr)),
+		.scope = scope,
+		.addr = *addr,
+	};
 	struct wf_policy_subject_value *subject = wf_map_policy_subject(slot);
 	__u32 family = !!addr->halves[0], class_id = 0, *found;
 
@@ -132,11 +136,12 @@ static __always_inline void wf_policy_recall(struct wf_event_end *end, __u32 at,
 	memo->verdict = end->verdict;
 }
 
-/* One end: the subject's slot, and who is at the other end. */
-static __always_inline void wf_policy_end(struct wf_event_end *end, __u32 slot, __u32 dir,
-					  __u32 peer, const struct wf_addr *peer_addr, __u32 at,
+/* One end: the subject of that direction, and who is at the other end. */
+static __always_inline void wf_policy_end(struct wf_event_end *end,
+					  const struct wf_question *question, __u32 dir, __u32 at,
 					  __u32 revision)
 {
+	__u32 is_out = dir == WF_POLICY_EGRESS, slot = is_out ? question->from : question->to;
 	struct wf_policy_subject_value *subject = wf_map_policy_subject(slot);
 
 	end->profile = subject ? subject->profile[dir] : WF_POLICY_PROFILE_NONE;
@@ -145,7 +150,8 @@ static __always_inline void wf_policy_end(struct wf_event_end *end, __u32 slot, 
 	end->verdict = WF_POLICY_ALLOW;
 	if (end->profile == WF_POLICY_PROFILE_NONE)
 		return;
-	end->class_id = wf_policy_class(peer, peer_addr);
+	end->class_id = is_out ? wf_policy_class(question->to, question->scope, &question->dst)
+			       : wf_policy_class(question->from, question->scope, &question->src);
 	wf_policy_recall(end, at, revision);
 }
 
@@ -189,10 +195,8 @@ WF_GLOBAL int wf_policy_ask(const struct wf_question *question, struct wf_answer
 	if (question->from == question->to && question->from != WF_SLOT_NOBODY)
 		return 0;
 	at = WF_POLICY_AT(0, question->proto & 0xff, question->port & 0xffff);
-	wf_policy_end(&answer->ends[WF_POLICY_EGRESS], question->from, WF_POLICY_EGRESS,
-		      question->to, &question->dst, at, revision);
-	wf_policy_end(&answer->ends[WF_POLICY_INGRESS], question->to, WF_POLICY_INGRESS,
-		      question->from, &question->src, at, revision);
+	wf_policy_end(&answer->ends[WF_POLICY_EGRESS], question, WF_POLICY_EGRESS, at, revision);
+	wf_policy_end(&answer->ends[WF_POLICY_INGRESS], question, WF_POLICY_INGRESS, at, revision);
 	wf_policy_join(answer);
 	if (answer->verdict != WF_POLICY_DENY)
 		return 0;

@@ -35,7 +35,7 @@ static __always_inline int wf_service_plain(struct wf_ctx *ctx, const struct wf_
 		return wf_to_remote_guarded(ctx, sender->slot, sender->endpoint, ip, remote);
 	if (!value)
 		return wf_deliver_elsewhere(ctx, eth, sender->slot, sender->endpoint, ip,
-					    wf_address_find(WF_NETWORK_HOST, &ip->dst));
+					    wf_address_find(sender->endpoint->scope, &ip->dst));
 	if (value->slot == WF_SLOT_HOST)
 		return wf_to_host_guarded(ctx, eth, sender->slot, sender->endpoint, ip, 1);
 	peer = wf_endpoint_ready(value->slot, &reason);
@@ -250,7 +250,8 @@ static __always_inline int wf_service_new(struct wf_ctx *ctx, const struct wf_se
 {
 	int r;
 
-	if (!wf_may_begin(&work->flow) && !wf_service_resumes(work))
+	/* what has addresses of its own knows no service */
+	if (sender->endpoint->scope || (!wf_may_begin(&work->flow) && !wf_service_resumes(work)))
 		return wf_service_plain(ctx, sender, &work->ip);
 	work->client.addr = work->ip.src;
 	work->client.scope = sender->endpoint->network;
@@ -285,6 +286,12 @@ static __always_inline int wf_service_find(struct wf_work *work)
 	}
 }
 
+/* Where what the container sends is seen. */
+static __always_inline __u32 wf_service_place(const struct wf_sender *sender)
+{
+	return WF_PLACE(WF_SITE_CONTAINER, sender->endpoint->scope);
+}
+
 /* Fills in sender and work of the packet: 0 or -reason. */
 static __always_inline int wf_service_read(struct wf_ctx *ctx, struct wf_sender *sender,
 					   struct wf_work *work)
@@ -309,7 +316,7 @@ static __always_inline int wf_service_read(struct wf_ctx *ctx, struct wf_sender 
 static __always_inline int wf_service_odd(struct wf_ctx *ctx, const struct wf_sender *sender,
 					  struct wf_work *work, int reason)
 {
-	struct wf_addr_value *value = wf_address_find(WF_NETWORK_HOST, &work->ip.dst);
+	struct wf_addr_value *value = wf_address_find(sender->endpoint->scope, &work->ip.dst);
 
 	if (reason == -WF_REASON_NAT_FRAGMENT || (value && value->flags & WF_ADDR_SERVICE))
 		return reason;
@@ -324,7 +331,7 @@ static __always_inline int wf_service(struct wf_ctx *ctx, struct wf_work *work)
 
 	if (r < 0)
 		return r;
-	r = wf_flow_gather(ctx, &work->ip, WF_SITE_CONTAINER, &work->flow);
+	r = wf_flow_gather(ctx, &work->ip, wf_service_place(&sender), &work->flow);
 	if (r < 0)
 		return wf_service_odd(ctx, &sender, work, r);
 	r = wf_service_find(work);
@@ -345,7 +352,7 @@ static __always_inline int wf_reply(struct wf_ctx *ctx, struct wf_work *work)
 
 	if (r < 0)
 		return r;
-	r = wf_flow_gather(ctx, &work->ip, WF_SITE_CONTAINER, &work->flow);
+	r = wf_flow_gather(ctx, &work->ip, wf_service_place(&sender), &work->flow);
 	if (r == -WF_REASON_NAT_FRAGMENT)
 		return r;
 	if (r == 0)

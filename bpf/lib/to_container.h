@@ -39,7 +39,8 @@ static __always_inline int wf_to_container(struct wf_ctx *ctx)
 	flags = endpoint->flags | wf_host_flags();
 	if (wf_guard_cares(ctx, flags)) {
 		r = wf_guard(ctx, &ip, WF_SLOT_NOBODY, slot,
-			     WF_GUARD_HOW(WF_WAY_PASS, WF_HOOK_TO_CONTAINER, flags));
+			     WF_GUARD_HOW(WF_WAY_PASS, WF_HOOK_TO_CONTAINER, flags) |
+				     WF_GUARD_IN(endpoint->scope));
 		if (r)
 			return r;
 	}

@@ -23,6 +23,7 @@ struct wf_guarding {
 	__u32 type;     /* of an ICMP message */
 	__u32 is_first; /* it begins something, or has no connection */
 	__u32 is_traced;
+	__u32 scope; /* of both addresses */
 };
 
 /* A search for a place to hold a fragment (bpf/hold.h). */
@@ -61,6 +62,7 @@ static __always_inline struct wf_work *wf_work_begin(__u32 slot, __u32 hook)
 		return NULL;
 	work->slot = slot;
 	work->hook = hook;
+	work->guard.scope = WF_NETWORK_HOST;
 	return work;
 }
 
@@ -113,7 +115,7 @@ static __always_inline void wf_work_hit(struct wf_conn_hit *hit, const struct wf
 	hit->to.dport = back->sport;
 	hit->to.proto = back->proto;
 	hit->to.site = back->site;
-	hit->to.pad = 0;
+	hit->to.scope = back->scope;
 }
 
 #endif

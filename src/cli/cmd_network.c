@@ -59,6 +59,11 @@ static const struct wf_option create_options[] = {
 	  .type = WF_OPTION_BOOL,
 	  OPTION(internal),
 	  .help = "reach nothing beyond the network's own subnets" },
+	{ .name = "overlapping",
+	  .type = WF_OPTION_BOOL,
+	  OPTION(overlapping),
+	  .help = "bridge, overlay: other networks may have the same subnets; nothing beyond the "
+		  "network is reached, neither the host nor services" },
 	{ .name = "isolation",
 	  .type = WF_OPTION_BOOL,
 	  OPTION(isolated),

@@ -193,6 +193,8 @@ static int add_settings(json_t *spec, const struct wf_cli_network_options *optio
 		r |= wf_json_set(spec, "mtu", json_integer((json_int_t)options->mtu));
 	if (options->internal)
 		r |= wf_json_set(spec, "internal", json_true());
+	if (options->overlapping)
+		r |= wf_json_set(spec, "overlapping", json_true());
 	if (!options->isolated)
 		r |= wf_json_set(spec, "isolated", json_false());
 	if (!options->masquerade)

@@ -14,6 +14,7 @@ struct wf_cli_network_options {
 	struct wf_option_list excluded;
 	bool ipv6;
 	bool internal;
+	bool overlapping;
 	bool isolated;
 	bool masquerade;
 	uint64_t mtu; /* 0: not given */

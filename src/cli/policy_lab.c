@@ -19,10 +19,10 @@ static int no_pairs(const struct wf_policy_pair_key *keys, const struct wf_polic
 	return 0;
 }
 
-static int no_prefix(const struct wf_prefix *prefix, uint32_t class_id, bool present, void *context,
-		     struct wf_err *err)
+static int no_prefix(uint32_t scope, const struct wf_prefix *prefix, uint32_t class_id,
+		     bool present, void *context, struct wf_err *err)
 {
-	(void)prefix, (void)class_id, (void)present, (void)context, (void)err;
+	(void)scope, (void)prefix, (void)class_id, (void)present, (void)context, (void)err;
 	return 0;
 }
 

@@ -22,6 +22,8 @@ static int plan_network(struct wf_control *control, struct ctl_change *change,
 		change->network.cool_down_ms = control->config.cool_down_ms;
 	r = wf_ctl_network_complete(control, &change->network, existing ? &existing->spec : NULL,
 				    err);
+	if (r == 0 && existing)
+		r = wf_network_check_kept(&existing->spec, &change->network, err);
 	if (r == 0 && existing &&
 	    (existing->endpoint_count || wf_ctl_remote_in(control, change->name)))
 		r = wf_network_check_change(&existing->spec, &change->network, err);

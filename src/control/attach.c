@@ -189,6 +189,46 @@ static int clear_predecessor(struct wf_control *control, const struct wf_endpoin
 	return wf_ctl_endpoint_release(control, before, "its namespace is gone", err);
 }
 
+/* Whether a subnet of one is in that of the other; *ret_subnet is the other's. */
+static bool shares_subnet(const struct wf_network *network, const struct wf_network *other,
+			  const struct wf_subnet **ret_subnet)
+{
+	for (size_t i = 0; i < network->subnet_count; i++)
+		for (size_t k = 0; k < other->subnet_count; k++) {
+			*ret_subnet = &other->subnets[k];
+			if (wf_prefix_overlaps(&network->subnets[i].prefix,
+					       &other->subnets[k].prefix))
+				return true;
+		}
+	return false;
+}
+
+/* A container could not tell apart what two of its interfaces lead to. */
+static int check_space(struct wf_control *control, const struct ctl_network *network,
+		       const struct wf_endpoint *spec, struct wf_err *err)
+{
+	const struct wf_subnet *subnet;
+	char cidr[WF_ADDR_TEXT];
+
+	WF_INDEX_EACH(&control->spaces, wf_ctl_space_hash(spec), node) {
+		const struct ctl_endpoint *endpoint =
+			WF_INDEX_OBJECT(node, struct ctl_endpoint, by_space);
+		const struct ctl_network *other = endpoint->network;
+
+		if (!wf_ctl_is_same_space(&endpoint->spec, spec) || other == network ||
+		    (!network->spec.overlapping && !other->spec.overlapping) ||
+		    !shares_subnet(&network->spec, &other->spec, &subnet))
+			continue;
+		return wf_fail_field(
+			err, -EADDRINUSE, "network",
+			"%s has an interface in network %s, whose %s overlaps a subnet "
+			"of network %s: it could not tell the two apart",
+			spec->netns, other->spec.meta.name, wf_prefix_format(&subnet->prefix, cidr),
+			network->spec.meta.name);
+	}
+	return 0;
+}
+
 /* No two interfaces of one network with one MAC: the datapath would tell them apart by nothing. */
 static int check_mac(struct wf_control *control, const struct ctl_network *network,
 		     const struct wf_mac *mac, struct wf_err *err)
@@ -386,6 +426,8 @@ static int fill_endpoint(struct wf_control *control, struct ctl_network *network
 			return wf_fail(err, -ENOMEM, "out of memory");
 	}
 	r = clear_predecessor(control, spec, err);
+	if (r == 0)
+		r = check_space(control, network, spec, err);
 	if (r == 0)
 		r = wf_ctl_attach_addresses(control, network, request, spec, err);
 	if (r == 0) {

@@ -23,7 +23,7 @@ static const char *node_at(struct wf_control *control, const struct ctl_network 
 
 	if (wf_ctl_endpoint_by_address(control, network, addr))
 		return control->config.node_name;
-	remote = wf_ctl_remote_by_address(control, addr);
+	remote = wf_ctl_remote_by_address(control, wf_ctl_scope_of(network), addr);
 	return remote ? remote->node->name : "";
 }
 

@@ -97,6 +97,7 @@ struct ctl_remote {
 	struct ctl_remote *prev_there, *next_there; /* of the node */
 	uint32_t addr_count;
 	uint32_t right; /* scratch: bits of the addresses that the datapath has as they shall be */
+	uint16_t scope; /* of its addresses */
 	bool is_bound;  /* WireGuard takes its addresses from its node, and from no other */
 	struct ctl_remote_address addrs[];
 };
@@ -190,6 +191,8 @@ bool wf_ctl_is_way(const struct wf_control *control, const struct wf_prefix *pre
 /* The MTU of a network of several nodes, where the device that leads out has `mtu`. */
 uint32_t wf_ctl_shared_mtu(const struct wf_control *control, const struct ctl_network *network,
 			   uint32_t mtu);
+/* Bytes that encryption adds to the packets of an encrypted network between containers. */
+uint32_t wf_ctl_sealed_bytes(const struct wf_control *control, const struct ctl_network *network);
 /*
  * Networks whose interfaces send larger packets than the way to a node carries, as [{network, mtu,
  * carried}]; NULL: there is none.
@@ -282,7 +285,7 @@ int wf_ctl_node_hosts_learn(struct wf_control *control, struct ctl_node *node,
 			    const struct wf_node *spec, struct wf_err *err);
 /* Into the datapath's table: at the start, and when a network is new. */
 int wf_ctl_node_hosts_program(struct wf_control *control, struct wf_err *err);
-/* Whether some other node's host has the address. */
+/* Whether some other node's host has the address, which is one of the host's scope. */
 bool wf_ctl_node_hosts_have(struct wf_control *control, const struct wf_addr *addr);
 /* Holds a host's address in its network's pool, or lets it go. */
 void wf_ctl_host_hold(struct wf_control *control, const char *node, const struct wf_node_host *host,
@@ -330,9 +333,10 @@ int wf_ctl_remote_program(struct wf_control *control, const struct ctl_remote *r
 			  struct wf_err *err);
 /* The same of all of them, and out of the tables what is in no document. */
 int wf_ctl_remotes_program(struct wf_control *control, struct wf_err *err);
-/* The endpoint of another node that has an address; NULL: none. */
-struct ctl_remote *wf_ctl_remote_by_address(struct wf_control *control, const struct wf_addr *addr);
-/* The name of that one, for pools to ask; context: the control. */
+/* The endpoint of another node that has an address in a scope; NULL: none. */
+struct ctl_remote *wf_ctl_remote_by_address(struct wf_control *control, uint32_t scope,
+					    const struct wf_addr *addr);
+/* The name of that one, for pools to ask; context: the network. */
 const char *wf_ctl_remote_owner(const struct wf_addr *addr, void *context);
 /* Some endpoint of another node in a network; NULL: there is none. */
 struct ctl_remote *wf_ctl_remote_in(struct wf_control *control, const char *network);

@@ -22,6 +22,7 @@
 /* One network and what hangs on it. */
 struct ctl_network {
 	struct wf_network spec;
+	struct wf_control *control;            /* whose it is */
 	struct wf_pool *pools[WF_MAX_SUBNETS]; /* owned; one per subnet, same order */
 	uint32_t mtu;                          /* in force */
 	char parent[16];                       /* macvlan, ipvlan: in force */
@@ -220,6 +221,12 @@ size_t wf_ctl_desired_host_addrs(const struct ctl_network *network,
 bool wf_ctl_is_routed_by_host(const struct ctl_network *network);
 /* Whether the network is the same one on other nodes. */
 bool wf_ctl_is_overlay(const struct ctl_network *network);
+/* Whether it is that, and each node's host has an address of its own in it. */
+bool wf_ctl_takes_hosts(const struct ctl_network *network);
+/* The scope of its addresses: WF_NETWORK_HOST, or its number if others may have the same ones. */
+uint32_t wf_ctl_scope_of(const struct ctl_network *network);
+/* The same by a network's number, which may be of none. */
+uint32_t wf_ctl_scope_of_number(const struct wf_control *control, uint32_t number);
 /* Whether nothing of it may be encapsulated. */
 bool wf_ctl_is_plain(const struct ctl_network *network);
 /* Whether its packets go from node to node inside WireGuard alone. */

@@ -16,6 +16,24 @@ bool wf_ctl_is_overlay(const struct ctl_network *network)
 	return wf_driver_is_shared(network->spec.driver);
 }
 
+bool wf_ctl_takes_hosts(const struct ctl_network *network)
+{
+	return wf_ctl_is_overlay(network) && !network->spec.overlapping;
+}
+
+uint32_t wf_ctl_scope_of(const struct ctl_network *network)
+{
+	return network->spec.overlapping ? network->spec.number : WF_NETWORK_HOST;
+}
+
+uint32_t wf_ctl_scope_of_number(const struct wf_control *control, uint32_t number)
+{
+	const struct ctl_network *network =
+		number < WF_MAX_NETWORKS ? control->by_number[number] : NULL;
+
+	return network ? wf_ctl_scope_of(network) : WF_NETWORK_HOST;
+}
+
 bool wf_ctl_is_plain(const struct ctl_network *network)
 {
 	return network->spec.driver == WF_DRIVER_ROUTED &&
@@ -72,6 +90,8 @@ struct wf_net_value wf_ctl_desired_network(const struct wf_control *control,
 		value.flags |= WF_NET_ENCRYPTED;
 	if (network->spec.route_count)
 		value.flags |= WF_NET_VTEPS;
+	if (network->spec.overlapping)
+		value.flags |= WF_NET_SCOPED;
 	value.host4 = network->host_addrs[0];
 	value.host6 = network->host_addrs[1];
 	for (size_t i = 0; i < network->spec.subnet_count; i++) {
@@ -94,6 +114,7 @@ struct wf_ep_value wf_ctl_desired_endpoint(const struct ctl_endpoint *endpoint)
 		.flags = WF_EP_READY,
 		.ifindex = spec->ifindex,
 		.network = endpoint->network->spec.number,
+		.scope = (uint16_t)wf_ctl_scope_of(endpoint->network),
 	};
 
 	if (wf_ctl_is_overlay(endpoint->network))

@@ -38,8 +38,9 @@ static bool is_wanted(struct wf_control *control, const struct ctl_remote *remot
 {
 	const struct ctl_network *network = wf_ctl_network_find(control, remote->crowd->network);
 
-	return network && wf_ctl_is_encrypted(network) && remote->node->tunnel_count &&
-	       wf_ctl_is_peer(control, remote->node);
+	/* an allowed IP is of one node; where others may have the address it says nothing */
+	return network && wf_ctl_is_encrypted(network) && remote->scope == WF_NETWORK_HOST &&
+	       remote->node->tunnel_count && wf_ctl_is_peer(control, remote->node);
 }
 
 /* Its addresses, but for those that another one has by now. */
@@ -49,7 +50,8 @@ static size_t list(struct wf_control *control, const struct ctl_remote *remote,
 	size_t count = 0;
 
 	for (size_t i = 0; i < remote->addr_count; i++)
-		if (wf_ctl_remote_by_address(control, &remote->addrs[i].addr) == remote)
+		if (wf_ctl_remote_by_address(control, WF_NETWORK_HOST, &remote->addrs[i].addr) ==
+		    remote)
 			ret_addrs[count++] = remote->addrs[i].addr;
 	return count;
 }

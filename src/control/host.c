@@ -111,7 +111,7 @@ static int plan_make(struct host_plan *plan, struct wf_control *control, struct 
 	HASH_ITER(by_name, control->networks, network, next) {
 		if (r == 0 && network->host_ifindex)
 			r = plan_macvlan(plan, control, network, err);
-		if (r == 0 && wf_ctl_is_routed_by_host(network))
+		if (r == 0 && wf_ctl_is_routed_by_host(network) && !network->spec.overlapping)
 			r = plan_network(plan, control, network);
 	}
 	return r == -ENOMEM ? wf_fail(err, r, "out of memory for the host's routes") : r;
@@ -252,7 +252,7 @@ int wf_ctl_network_resolve(struct wf_control *control, struct ctl_network *netwo
 	network->mtu = wf_ctl_has_parent(network) ? DEFAULT_MTU : wf_ctl_default_mtu(control);
 	r = wf_ctl_parent_resolve(control, network, err);
 	if (wf_ctl_is_encrypted(network))
-		network->mtu -= wf_ctl_encrypt_bytes(control);
+		network->mtu -= wf_ctl_sealed_bytes(control, network);
 	else if (wf_ctl_is_overlay(network))
 		network->mtu = wf_ctl_shared_mtu(control, network, network->mtu);
 	if (r < 0) {

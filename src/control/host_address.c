@@ -39,7 +39,7 @@ void wf_ctl_hosts_load(struct wf_control *control, const struct wf_node *self)
 		const struct wf_node_host *host = &self->hosts[i];
 		struct ctl_network *network = wf_ctl_network_find(control, host->network);
 
-		if (!network || !wf_ctl_is_overlay(network) ||
+		if (!network || !wf_ctl_takes_hosts(network) ||
 		    !wf_ctl_pool_of(network, &host->addr))
 			continue;
 		*host_addr(network, &host->addr) = host->addr;
@@ -181,7 +181,7 @@ static int put_in_force(struct wf_control *control, struct wf_err *err)
 	int r = 0;
 
 	for (network = control->networks; network; network = network->by_name.next)
-		if (r == 0 && wf_ctl_is_overlay(network))
+		if (r == 0 && wf_ctl_takes_hosts(network))
 			r = wf_ctl_program_network(control, network, err);
 	if (r == 0)
 		r = wf_ctl_host_sync(control, err);
@@ -259,7 +259,7 @@ static int sync_all(struct wf_control *control, struct wf_err *err)
 	if (r == 0)
 		r = wf_node_from_json(&stored, document, err);
 	HASH_ITER(by_name, control->networks, network, next)
-		if (r == 0 && wf_ctl_is_overlay(network))
+		if (r == 0 && wf_ctl_takes_hosts(network))
 			r = take_missing(control, network, &any, err);
 	if (r == 0)
 		r = give_back(control, &stored, err);

@@ -30,6 +30,7 @@ struct local_member wf_ctl_member_of(const struct wf_control *control,
 	struct local_member member = { .name = spec->meta.name,
 				       .node = control->config.node_name,
 				       .network = spec->network,
+				       .scope = wf_ctl_scope_of(endpoint->network),
 				       .labels = &spec->meta.labels,
 				       .ports = spec->ports,
 				       .port_count = spec->port_count };
@@ -45,6 +46,7 @@ struct local_member wf_ctl_member_of_remote(const struct ctl_remote *remote)
 	struct local_member member = { .name = remote->name,
 				       .node = remote->node->name,
 				       .network = crowd->network,
+				       .scope = remote->scope,
 				       .labels = &crowd->labels,
 				       .ports = crowd->ports,
 				       .port_count = crowd->port_count,
@@ -59,7 +61,8 @@ bool wf_ctl_service_selects(const struct ctl_service *service, const struct loca
 {
 	const struct wf_labels *selector = &service->spec.selector;
 
-	if (!selector->count ||
+	/* a backend's address has to mean the same to whoever asks */
+	if (!selector->count || member->scope != WF_NETWORK_HOST ||
 	    strcmp(wf_ctl_namespace_of(member->labels), service->spec.meta.namespace) != 0)
 		return false;
 	if (*service->spec.network && strcmp(service->spec.network, member->network) != 0)

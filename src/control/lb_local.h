@@ -26,6 +26,7 @@ int wf_ctl_slices_gather(struct wf_control *control, const struct ctl_service *s
 /* An endpoint as services see it, of whatever node. All borrowed. */
 struct local_member {
 	const char *name, *node, *network;
+	uint32_t scope; /* of its addresses */
 	const struct wf_labels *labels;
 	const struct wf_endpoint_port *ports;
 	size_t port_count;

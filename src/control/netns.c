@@ -13,13 +13,19 @@
 
 WF_LOG_MODULE(netns);
 
+/* Whether the hooks know of the endpoint: addresses of backends mean others where it is. */
+static bool sees_services(const struct ctl_endpoint *endpoint)
+{
+	return endpoint->spec.slot && !endpoint->network->spec.overlapping;
+}
+
 /* The endpoint at a node of the index if it is one of the namespace that the hooks know of. */
 static const struct ctl_endpoint *member_at(struct wf_index_node *node,
 					    const struct wf_endpoint *spec,
 					    const struct ctl_endpoint *without)
 {
 	const struct ctl_endpoint *endpoint = WF_INDEX_OBJECT(node, struct ctl_endpoint, by_space);
-	const bool is_member = endpoint != without && endpoint->spec.slot &&
+	const bool is_member = endpoint != without && sees_services(endpoint) &&
 			       wf_ctl_is_same_space(&endpoint->spec, spec);
 
 	return is_member ? endpoint : NULL;
@@ -75,7 +81,7 @@ int wf_ctl_netns_program(struct wf_control *control, const struct ctl_endpoint *
 
 	if (!endpoint)
 		return program_host(control, err);
-	if (!endpoint->spec.slot || !endpoint->spec.netns_cookie)
+	if (!sees_services(endpoint) || !endpoint->spec.netns_cookie)
 		return 0;
 	value = value_of(control, &endpoint->spec, NULL);
 	return wf_dp_netns_set(control->dp, endpoint->spec.netns_cookie, &value, err);
@@ -85,7 +91,7 @@ void wf_ctl_netns_unprogram(struct wf_control *control, const struct ctl_endpoin
 {
 	struct wf_netns_value value;
 
-	if (!endpoint->spec.slot || !endpoint->spec.netns_cookie)
+	if (!sees_services(endpoint) || !endpoint->spec.netns_cookie)
 		return;
 	value = value_of(control, &endpoint->spec, endpoint);
 	if (wf_dp_netns_set(control->dp, endpoint->spec.netns_cookie,
@@ -155,7 +161,7 @@ static int take_census(struct wf_control *control, struct census *census)
 	struct ctl_endpoint *endpoint, *next;
 
 	HASH_ITER(by_name, control->endpoints, endpoint, next) {
-		if (!endpoint->spec.slot || !endpoint->spec.netns_cookie)
+		if (!sees_services(endpoint) || !endpoint->spec.netns_cookie)
 			continue;
 		if (wf_mem_grow(&census->items, sizeof(struct ctl_endpoint *), census->count,
 				&census->capacity) < 0)

@@ -59,29 +59,32 @@ enum taken_more {
 	TAKEN_ROUTES = 1 << 1, /* what other networks have routes to */
 };
 
-static void add_network(struct taken_list *list, const struct wf_network *network,
-			unsigned int more)
+/* What another network has, if the one in question keeps away from it. */
+static void add_network(struct taken_list *list, const struct wf_network *of,
+			const struct wf_network *other, unsigned int more)
 {
-	for (size_t i = 0; i < network->subnet_count; i++)
-		taken_add(list, &network->subnets[i].prefix, "network", network->meta.name);
+	/* overlapping ones are in nobody's way; one that may choose keeps away from them all the same */
+	if (strcmp(other->meta.name, of->meta.name) == 0 ||
+	    (other->overlapping && !of->overlapping))
+		return;
+	for (size_t i = 0; i < other->subnet_count; i++)
+		taken_add(list, &other->subnets[i].prefix, "network", other->meta.name);
 	if (more & TAKEN_ROUTES)
-		add_routes(list, network);
+		add_routes(list, other);
 }
 
-/* more: enum taken_more. The network `except` is left out. */
-static int collect_taken(struct wf_control *control, const char *except, unsigned int more,
+/* The subnets of all networks but `of` itself; more: enum taken_more. */
+static int collect_taken(struct wf_control *control, const struct wf_network *of, unsigned int more,
 			 struct taken_list *list, struct wf_err *err)
 {
 	struct ctl_network *network, *next;
 	int r = 0;
 
 	HASH_ITER(by_name, control->networks, network, next)
-		if (strcmp(network->spec.meta.name, except) != 0)
-			add_network(list, &network->spec, more);
+		add_network(list, of, &network->spec, more);
 	for (const struct ctl_change *change = control->plan ? control->plan->networks : NULL;
 	     change; change = change->next_network)
-		if (strcmp(change->network.meta.name, except) != 0)
-			add_network(list, &change->network, more);
+		add_network(list, of, &change->network, more);
 	for (size_t i = 0; i < WF_ARRAY_LEN(control->lb.cluster_cidrs); i++)
 		taken_add(list, &control->lb.cluster_cidrs[i], "the service addresses of",
 			  "--service-cidr");
@@ -107,8 +110,7 @@ static int choose(struct wf_network *network, const struct wf_choose_pool *pools
 		wf_err_set_field(err, "spec.subnets");
 		return r;
 	}
-	subnet->has_gateway = !(network->driver == WF_DRIVER_IPVLAN &&
-				(network->mode == WF_MODE_L3 || network->mode == WF_MODE_L3S));
+	subnet->has_gateway = wf_network_has_gateways(network);
 	if (subnet->has_gateway)
 		subnet->gateway = wf_addr_add(&subnet->prefix.addr, 1);
 	network->subnet_count++;
@@ -124,7 +126,7 @@ static int choose_subnets(struct wf_control *control, struct wf_network *network
 	size_t count;
 	int r;
 
-	r = collect_taken(control, network->meta.name, TAKEN_HOST | TAKEN_ROUTES, &taken, err);
+	r = collect_taken(control, network, TAKEN_HOST | TAKEN_ROUTES, &taken, err);
 	if (r < 0)
 		return r;
 	add_routes(&taken, network);
@@ -212,13 +214,21 @@ static int check_routes(struct wf_control *control, const struct wf_network *net
 
 	if (!network->route_count)
 		return 0;
-	r = collect_taken(control, network->meta.name, 0, &taken, err);
+	r = collect_taken(control, network, 0, &taken, err);
 	return r < 0 ? r : wf_ctl_vteps_check(control, network, taken.items, taken.count, err);
+}
+
+/* What a network that overlaps another one could do about it. */
+static const char *way_out(const struct wf_network *network)
+{
+	if (network->driver != WF_DRIVER_OVERLAY && network->driver != WF_DRIVER_BRIDGE)
+		return "";
+	return "; or say overlapping: true, if it needs neither the host nor anybody beyond it";
 }
 
 /*
  * Subnets of networks that the host routes must be told apart; a macvlan or ipvlan network
- * naturally has the subnet of its parent.
+ * naturally has the subnet of its parent, and one with overlapping: true is by itself.
  */
 int wf_ctl_network_check(struct wf_control *control, const struct wf_network *network,
 			 struct wf_err *err)
@@ -227,10 +237,9 @@ int wf_ctl_network_check(struct wf_control *control, const struct wf_network *ne
 	bool routed = wf_driver_is_routed(network->driver);
 	int r;
 
-	if (!takes_subnets(network->driver))
+	if (!takes_subnets(network->driver) || network->overlapping)
 		return 0;
-	r = collect_taken(control, network->meta.name, TAKEN_ROUTES | (routed ? TAKEN_HOST : 0),
-			  &taken, err);
+	r = collect_taken(control, network, TAKEN_ROUTES | (routed ? TAKEN_HOST : 0), &taken, err);
 	for (size_t i = 0; r == 0 && i < network->subnet_count; i++) {
 		const struct wf_prefix *prefix = &network->subnets[i].prefix;
 		const struct wf_choose_taken *other =
@@ -245,9 +254,10 @@ int wf_ctl_network_check(struct wf_control *control, const struct wf_network *ne
 			continue;
 		r = wf_fail_field(err, -EADDRINUSE, field,
 				  "%s overlaps %s of %s; choose another, or leave subnets out to "
-				  "have a free one chosen",
+				  "have a free one chosen%s",
 				  wf_prefix_format(prefix, mine),
-				  wf_prefix_format(&other->prefix, theirs), other->what);
+				  wf_prefix_format(&other->prefix, theirs), other->what,
+				  way_out(network));
 	}
 	return r < 0 ? r : check_routes(control, network, err);
 }
@@ -303,10 +313,12 @@ static int hold_again(struct wf_control *control, const struct wf_network *spec,
 	return r;
 }
 
-static int next_pools_make(struct wf_control *control, const struct wf_network *before,
+static int next_pools_make(struct wf_control *control, struct ctl_network *network,
 			   const struct wf_network *spec, struct next_pools *next,
 			   struct wf_err *err)
 {
+	const struct wf_network *before = &network->spec;
+
 	for (size_t i = 0; i < spec->subnet_count; i++) {
 		int r;
 
@@ -319,7 +331,7 @@ static int next_pools_make(struct wf_control *control, const struct wf_network *
 		if (wf_pool_new(&next->fresh[i], &spec->subnets[i], spec->cool_down_ms) < 0)
 			return wf_fail(err, -ENOMEM, "out of memory for the pools of network %s",
 				       spec->meta.name);
-		wf_pool_ask(next->fresh[i], wf_ctl_remote_owner, control);
+		wf_pool_ask(next->fresh[i], wf_ctl_remote_owner, network);
 		r = hold_again(control, spec, next->fresh[i], err);
 		if (r < 0)
 			return r;
@@ -357,7 +369,7 @@ static int change_pools(struct wf_control *control, struct ctl_network *network,
 	struct wf_pool *pools[WF_MAX_SUBNETS] = { NULL };
 	int r;
 
-	r = next_pools_make(control, &network->spec, spec, &next, err);
+	r = next_pools_make(control, network, spec, &next, err);
 	if (r == 0)
 		r = update_kept(network, spec, &next, err);
 	if (r < 0)
@@ -386,7 +398,7 @@ int wf_ctl_network_change(struct wf_control *control, struct ctl_network *networ
 	network->spec = *spec;
 	memset(spec, 0, sizeof(*spec));
 	wf_ctl_blocks_cut(control, network);
-	wf_ctl_hosts_check(control, network, false);
+	wf_ctl_hosts_check(control, network, network->spec.overlapping);
 	/* traffic goes on: first what is new, then away with what is not wanted any more */
 	r = wf_ctl_network_resolve(control, network, err);
 	if (r == 0)

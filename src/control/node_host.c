@@ -50,7 +50,7 @@ static const struct ctl_network *network_of(struct wf_control *control,
 {
 	const struct ctl_network *network = wf_ctl_network_find(control, host->network);
 
-	return network && wf_ctl_is_overlay(network) && wf_ctl_pool_of(network, &host->addr)
+	return network && wf_ctl_takes_hosts(network) && wf_ctl_pool_of(network, &host->addr)
 		       ? network
 		       : NULL;
 }
@@ -66,15 +66,15 @@ static int program(struct wf_control *control, const struct ctl_node *node,
 	/* a network that is new here knows nobody yet */
 	wf_ctl_host_hold(control, node->name, host, true);
 	value.network = network->spec.number;
-	return wf_dp_remote_set(control->dp, &host->addr, &value, err);
+	return wf_dp_remote_set(control->dp, WF_NETWORK_HOST, &host->addr, &value, err);
 }
 
 static void forget(struct wf_control *control, const struct ctl_node *node,
 		   const struct wf_node_host *host)
 {
 	/* who has it by now is written again */
-	if (wf_dp_remote_clear(control->dp, &host->addr) < 0 ||
-	    wf_ctl_remote_by_address(control, &host->addr) ||
+	if (wf_dp_remote_clear(control->dp, WF_NETWORK_HOST, &host->addr) < 0 ||
+	    wf_ctl_remote_by_address(control, WF_NETWORK_HOST, &host->addr) ||
 	    wf_ctl_node_hosts_have(control, &host->addr))
 		wf_ctl_dirty(control, CTL_DIRTY_HOST);
 	wf_ctl_host_hold(control, node->name, host, false);

@@ -24,11 +24,12 @@ static const char *endpoint_by_slot(uint32_t slot, void *context)
 static const char *endpoint_by_address(uint32_t number, const struct wf_addr *addr, void *context)
 {
 	struct wf_control *control = context;
+	uint32_t scope = wf_ctl_scope_of_number(control, number);
 	struct wf_addr_value value;
 
 	if (wf_dp_address_get(control->dp, number, addr, &value) < 0 &&
-	    wf_dp_address_get(control->dp, WF_NETWORK_HOST, addr, &value) < 0) {
-		const struct ctl_remote *remote = wf_ctl_remote_by_address(control, addr);
+	    wf_dp_address_get(control->dp, scope, addr, &value) < 0) {
+		const struct ctl_remote *remote = wf_ctl_remote_by_address(control, scope, addr);
 
 		return remote ? remote->name : NULL;
 	}

@@ -25,13 +25,13 @@ static int write_pairs(const struct wf_policy_pair_key *keys, const struct wf_po
 	return wf_dp_pairs_set(control->dp, keys, runs, count, err);
 }
 
-static int write_prefix(const struct wf_prefix *prefix, uint32_t class_id, bool present,
-			void *context, struct wf_err *err)
+static int write_prefix(uint32_t scope, const struct wf_prefix *prefix, uint32_t class_id,
+			bool present, void *context, struct wf_err *err)
 {
 	struct wf_control *control = context;
 
 	control->policy.prefix_writes++;
-	return wf_dp_prefix_set(control->dp, prefix, class_id, present, err);
+	return wf_dp_prefix_set(control->dp, scope, prefix, class_id, present, err);
 }
 
 static int revise(void *context, struct wf_err *err)
@@ -116,11 +116,12 @@ static int adopt_pair(const struct wf_policy_pair_key *key, const struct wf_poli
 	return wf_policy_engine_adopt_pair(control->policy.engine, key);
 }
 
-static int adopt_prefix(const struct wf_prefix *prefix, uint32_t class_id, void *context)
+static int adopt_prefix(uint32_t scope, const struct wf_prefix *prefix, uint32_t class_id,
+			void *context)
 {
 	struct wf_control *control = context;
 
-	return wf_policy_engine_adopt_prefix(control->policy.engine, prefix, class_id);
+	return wf_policy_engine_adopt_prefix(control->policy.engine, scope, prefix, class_id);
 }
 
 static int make_engine(struct wf_control *control, struct wf_err *err)

@@ -66,31 +66,33 @@ void wf_ctl_audit_sync(struct wf_control *control)
 
 /* ---- records ------------------------------------------------------------------------------------ */
 
-static const struct ctl_endpoint *endpoint_of(struct wf_control *control, uint32_t slot,
-					      const struct wf_addr *addr)
+static const struct ctl_endpoint *endpoint_of(struct wf_control *control, uint32_t scope,
+					      uint32_t slot, const struct wf_addr *addr)
 {
 	struct wf_addr_value value;
 
 	if (slot != WF_SLOT_HOST && slot < WF_MAX_SLOTS)
 		return control->by_slot[slot];
-	if (wf_dp_address_get(control->dp, WF_NETWORK_HOST, addr, &value) < 0 ||
-	    value.slot == WF_SLOT_HOST || value.slot >= WF_MAX_SLOTS)
+	if (wf_dp_address_get(control->dp, scope, addr, &value) < 0 || value.slot == WF_SLOT_HOST ||
+	    value.slot >= WF_MAX_SLOTS)
 		return NULL;
 	return control->by_slot[value.slot];
 }
 
-static bool is_host_address(const struct wf_control *control, const struct wf_addr *addr)
+static bool is_host_address(const struct wf_control *control, uint32_t scope,
+			    const struct wf_addr *addr)
 {
 	struct wf_addr_value value;
 
-	return wf_dp_address_get(control->dp, WF_NETWORK_HOST, addr, &value) == 0 &&
+	return wf_dp_address_get(control->dp, scope, addr, &value) == 0 &&
 	       value.slot == WF_SLOT_HOST && value.flags & (WF_ADDR_GATEWAY | WF_ADDR_HOST);
 }
 
-static void fill_party(struct wf_control *control, uint32_t slot, const struct wf_addr *addr,
-		       struct audit_party *party, json_t **ret_labels, char namespace[64])
+static void fill_party(struct wf_control *control, uint32_t scope, uint32_t slot,
+		       const struct wf_addr *addr, struct audit_party *party, json_t **ret_labels,
+		       char namespace[64])
 {
-	const struct ctl_endpoint *endpoint = endpoint_of(control, slot, addr);
+	const struct ctl_endpoint *endpoint = endpoint_of(control, scope, slot, addr);
 
 	if (endpoint) {
 		(void)wf_str_copy(party->name, sizeof(party->name), endpoint->spec.meta.name);
@@ -98,7 +100,7 @@ static void fill_party(struct wf_control *control, uint32_t slot, const struct w
 		(void)wf_str_copy(namespace, 64, wf_ctl_namespace_of(&endpoint->spec.meta.labels));
 		return;
 	}
-	party->is_host = is_host_address(control, addr);
+	party->is_host = is_host_address(control, scope, addr);
 	if (!party->is_host)
 		party->addr = *addr;
 }
@@ -153,17 +155,19 @@ static void note_end(struct wf_control *control, const struct wf_event *event,
 	bool egress = dir == WF_POLICY_EGRESS;
 	struct wf_policy_rule_info info;
 	struct audit_record fresh, *record;
+	uint32_t scope = wf_ctl_scope_of_number(control, event->network);
 	bool from_slot = event->hook == WF_HOOK_FROM_CONTAINER;
 
 	memset(&fresh, 0, sizeof(fresh));
 	fresh.key.dir = dir;
 	fresh.key.proto = event->proto;
 	fresh.key.port = port_of(event);
-	fill_party(control, from_slot ? event->slot : WF_SLOT_HOST, &event->src,
+	fill_party(control, scope, from_slot ? event->slot : WF_SLOT_HOST, &event->src,
 		   egress ? &fresh.key.subject : &fresh.key.peer,
 		   egress ? &fresh.subject_labels : &fresh.peer_labels,
 		   egress ? fresh.subject_namespace : fresh.peer_namespace);
-	fill_party(control, event->peer_slot, dst, egress ? &fresh.key.peer : &fresh.key.subject,
+	fill_party(control, scope, event->peer_slot, dst,
+		   egress ? &fresh.key.peer : &fresh.key.subject,
 		   egress ? &fresh.peer_labels : &fresh.subject_labels,
 		   egress ? fresh.peer_namespace : fresh.subject_namespace);
 	if (wf_policy_engine_rule(control->policy.engine, event->ends[dir].rule, &info)) {

@@ -49,13 +49,15 @@ static void begin_pass(struct wf_control *control)
 	};
 }
 
-static int check_prefix(const struct wf_prefix *prefix, uint32_t class_id, void *context)
+static int check_prefix(uint32_t scope, const struct wf_prefix *prefix, uint32_t class_id,
+			void *context)
 {
 	struct wf_control *control = context;
 	struct ctl_policy_check *check = &control->policy.check;
 
 	check->seen++;
-	check->is_wrong |= !wf_policy_engine_prefix_is(control->policy.engine, prefix, class_id);
+	check->is_wrong |=
+		!wf_policy_engine_prefix_is(control->policy.engine, scope, prefix, class_id);
 	return 0;
 }
 

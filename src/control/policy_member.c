@@ -32,6 +32,7 @@ int wf_ctl_policy_member_put(struct wf_control *control, const struct ctl_endpoi
 	struct wf_addr addrs[WF_MAX_ENDPOINT_ADDRESSES];
 	const struct wf_policy_member member = {
 		.slot = spec->slot,
+		.scope = wf_ctl_scope_of(endpoint->network),
 		.namespace = wf_ctl_namespace_of(&spec->meta.labels),
 		.labels = &spec->meta.labels,
 		.ports = spec->ports,

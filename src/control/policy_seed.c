@@ -77,18 +77,18 @@ static int was_called(const struct seeds *seeds, const struct wf_net_conn *conn)
 	return is_callers(conn->remote_port);
 }
 
-/* The slot that has an address, WF_SLOT_HOST for everybody else. */
-static uint32_t slot_of(struct wf_control *control, const struct wf_addr *addr)
+/* The slot that has an address in a scope, WF_SLOT_HOST for everybody else. */
+static uint32_t slot_of(struct wf_control *control, uint16_t scope, const struct wf_addr *addr)
 {
 	struct wf_addr_value value;
 
-	if (wf_dp_address_get(control->dp, WF_NETWORK_HOST, addr, &value) < 0 || value.flags)
+	if (wf_dp_address_get(control->dp, scope, addr, &value) < 0 || value.flags)
 		return WF_SLOT_HOST;
 	return value.slot;
 }
 
-static struct wf_conn_seed seed_of(struct wf_control *control, const struct wf_net_conn *conn,
-				   bool called)
+static struct wf_conn_seed seed_of(struct wf_control *control, uint16_t scope,
+				   const struct wf_net_conn *conn, bool called)
 {
 	const struct wf_addr *src = called ? &conn->remote : &conn->local;
 	const struct wf_addr *dst = called ? &conn->local : &conn->remote;
@@ -99,19 +99,19 @@ static struct wf_conn_seed seed_of(struct wf_control *control, const struct wf_n
 		.tuple = {
 			[WF_DIR_ORIGINAL] = { .src = *src, .dst = *dst, .sport = sport,
 					      .dport = dport, .proto = IPPROTO_TCP,
-					      .site = WF_SITE_CONTAINER },
+					      .site = WF_SITE_CONTAINER, .scope = scope },
 			[WF_DIR_REPLY] = { .src = *dst, .dst = *src, .sport = dport,
 					   .dport = sport, .proto = IPPROTO_TCP,
-					   .site = WF_SITE_CONTAINER },
+					   .site = WF_SITE_CONTAINER, .scope = scope },
 		},
 		.flags = WF_CONN_POLICY,
-		.owner = slot_of(control, src),
-		.peer = slot_of(control, dst),
+		.owner = slot_of(control, scope, src),
+		.peer = slot_of(control, scope, dst),
 		.phase = WF_CONN_ESTABLISHED,
 	};
 }
 
-static void seed_all(struct wf_control *control, const struct seeds *found)
+static void seed_all(struct wf_control *control, uint16_t scope, const struct seeds *found)
 {
 	_cleanup_free_ struct wf_conn_seed *seeds = calloc(found->count + 1, sizeof(*seeds));
 	size_t count = 0;
@@ -120,7 +120,7 @@ static void seed_all(struct wf_control *control, const struct seeds *found)
 		int called = was_called(found, &found->items[i]);
 
 		if (called >= 0)
-			seeds[count++] = seed_of(control, &found->items[i], called);
+			seeds[count++] = seed_of(control, scope, &found->items[i], called);
 	}
 	if (!seeds || wf_dp_conn_seed(control->dp, seeds, count) < 0)
 		wf_log_warning("connections that exist may be cut by the first policy", "count=%zu",
@@ -153,5 +153,6 @@ void wf_ctl_policy_seed(struct wf_control *control, const struct ctl_endpoint *e
 		qsort(seeds.listening, seeds.listening_count, sizeof(*seeds.listening),
 		      compare_ports);
 	if (seeds.count)
-		seed_all(control, &seeds);
+		seed_all(control, endpoint ? (uint16_t)wf_ctl_scope_of(endpoint->network) : 0,
+			 &seeds);
 }

@@ -55,12 +55,13 @@ static void set_endpoint(struct party *party, const struct ctl_endpoint *endpoin
 		set_addr(party, &endpoint->spec.addresses[i].prefix.addr);
 }
 
-static void set_address(struct wf_control *control, struct party *party, const struct wf_addr *addr)
+static void set_address(struct wf_control *control, uint32_t scope, struct party *party,
+			const struct wf_addr *addr)
 {
 	struct wf_addr_value value;
 
 	set_addr(party, addr);
-	if (wf_dp_address_get(control->dp, WF_NETWORK_HOST, addr, &value) < 0)
+	if (wf_dp_address_get(control->dp, scope, addr, &value) < 0)
 		return;
 	if (value.slot != WF_SLOT_HOST && value.slot < WF_MAX_SLOTS)
 		party->endpoint = control->by_slot[value.slot];
@@ -128,8 +129,9 @@ static int set_service(struct wf_control *control, struct party *party, const ch
 	return 0;
 }
 
-static int resolve(struct wf_control *control, struct party *party, const char *text,
-		   const char *field, struct wf_err *err)
+/* scope: that of an address. */
+static int resolve(struct wf_control *control, uint32_t scope, struct party *party,
+		   const char *text, const char *field, struct wf_err *err)
 {
 	const struct ctl_endpoint *endpoint;
 	struct wf_addr addr;
@@ -139,7 +141,7 @@ static int resolve(struct wf_control *control, struct party *party, const char *
 		return 0;
 	}
 	if (wf_addr_parse(text, &addr) == 0) {
-		set_address(control, party, &addr);
+		set_address(control, scope, party, &addr);
 		return 0;
 	}
 	if (strncmp(text, "service/", 8) == 0)
@@ -227,6 +229,38 @@ static void settle_icmp(struct question *question, bool has_type)
 		question->port = question->ip6 ? 128 : 8;
 }
 
+/* An address is one of the network that was named, or of that of the other end. */
+static uint32_t scope_of(struct wf_control *control, const json_t *request,
+			 const struct party *other)
+{
+	const struct ctl_network *network =
+		wf_ctl_network_find(control, wf_json_str(request, "network", ""));
+
+	if (!network && other->endpoint)
+		network = other->endpoint->network;
+	return network ? wf_ctl_scope_of(network) : WF_NETWORK_HOST;
+}
+
+static int read_parties(struct wf_control *control, const json_t *request,
+			struct question *question, struct wf_err *err)
+{
+	const char *source = wf_json_str(request, "source", "");
+	const char *destination = wf_json_str(request, "destination", "");
+	struct party *src = &question->src, *dst = &question->dst;
+	bool by_address = wf_addr_parse(source, &(struct wf_addr){ 0 }) == 0;
+	int r = 0;
+
+	/* who is named says what an address at the other end means */
+	if (!by_address)
+		r = resolve(control, WF_NETWORK_HOST, src, source, "source", err);
+	if (r == 0)
+		r = resolve(control, scope_of(control, request, src), dst, destination,
+			    "destination", err);
+	if (r == 0 && by_address)
+		r = resolve(control, scope_of(control, request, dst), src, source, "source", err);
+	return r;
+}
+
 static int read_question(struct wf_control *control, const json_t *request,
 			 struct question *question, struct wf_err *err)
 {
@@ -239,9 +273,7 @@ static int read_question(struct wf_control *control, const json_t *request,
 				     "is required");
 	r = read_protocol(request, question, err);
 	if (r == 0)
-		r = resolve(control, &question->src, source, "source", err);
-	if (r == 0)
-		r = resolve(control, &question->dst, destination, "destination", err);
+		r = read_parties(control, request, question, err);
 	if (r < 0)
 		return r;
 	if (question->src.is_host)
@@ -480,7 +512,8 @@ static int question_of_drop(const json_t *drop, json_t **ret_request, struct wf_
 			       wf_json_str(json_object_get(drop, "reason"), "text", "no reason"));
 	*ret_request = json_pack("{s:s, s:s, s:s}", "source", from, "destination", to, "protocol",
 				 protocol);
-	if (!*ret_request)
+	if (!*ret_request ||
+	    wf_json_set_str(*ret_request, "network", wf_json_str(drop, "network", NULL)) < 0)
 		return wf_fail(err, -ENOMEM, "out of memory");
 	if (port >= 0)
 		(void)json_object_set_new(*ret_request, "port", json_integer(port));

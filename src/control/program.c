@@ -84,8 +84,8 @@ int wf_ctl_program_endpoint(struct wf_control *control, const struct ctl_endpoin
 		const struct wf_addr *addr = &endpoint->spec.addresses[i].prefix.addr;
 
 		r = wf_dp_address_set(control->dp, value.network, addr, &address, err);
-		if (r == 0)
-			r = wf_dp_address_set(control->dp, WF_NETWORK_HOST, addr, &address, err);
+		if (r == 0 && value.scope != value.network)
+			r = wf_dp_address_set(control->dp, value.scope, addr, &address, err);
 	}
 	if (r == 0)
 		r = wf_dp_endpoint_set(control->dp, endpoint->spec.slot, &value, err);
@@ -97,6 +97,7 @@ int wf_ctl_program_endpoint(struct wf_control *control, const struct ctl_endpoin
 void wf_ctl_unprogram_endpoint(struct wf_control *control, const struct ctl_endpoint *endpoint)
 {
 	uint32_t number = endpoint->network->spec.number;
+	uint32_t scope = wf_ctl_scope_of(endpoint->network);
 	int r;
 
 	if (!endpoint->spec.slot)
@@ -106,7 +107,7 @@ void wf_ctl_unprogram_endpoint(struct wf_control *control, const struct ctl_endp
 		const struct wf_addr *addr = &endpoint->spec.addresses[i].prefix.addr;
 
 		if (wf_dp_address_clear(control->dp, number, addr) < 0 ||
-		    wf_dp_address_clear(control->dp, WF_NETWORK_HOST, addr) < 0)
+		    wf_dp_address_clear(control->dp, scope, addr) < 0)
 			r = -EIO;
 	}
 	if (r < 0)
@@ -149,7 +150,8 @@ static bool is_wanted(const struct wf_control *control, const struct wf_addr_key
 	endpoint = value->slot < WF_MAX_SLOTS ? control->by_slot[value->slot] : NULL;
 	if (!endpoint)
 		return false;
-	if (key->network != WF_NETWORK_HOST && key->network != endpoint->network->spec.number)
+	if (key->network != wf_ctl_scope_of(endpoint->network) &&
+	    key->network != endpoint->network->spec.number)
 		return false;
 	for (size_t i = 0; i < endpoint->spec.address_count; i++)
 		if (wf_addr_equal(&endpoint->spec.addresses[i].prefix.addr, &key->addr))
@@ -240,9 +242,15 @@ static void count_entry(const struct wf_addr_key *key, const struct wf_addr_valu
 		census->entries[value->slot]++;
 }
 
+/* Entries that an endpoint shall have: each address one in its network, and one in its scope. */
+static size_t entries_of(const struct ctl_endpoint *endpoint)
+{
+	return (endpoint->network->spec.overlapping ? 1 : 2) * endpoint->spec.address_count;
+}
+
 /*
- * Every address of every endpoint, added where it is missing: each has one entry per view. Tells
- * whether something is to be taken away when all is written.
+ * Every address of every endpoint, added where it is missing. Tells whether something is to be taken
+ * away when all is written.
  */
 static int program_addresses(struct wf_control *control, bool *ret_has_others, struct wf_err *err)
 {
@@ -256,7 +264,7 @@ static int program_addresses(struct wf_control *control, bool *ret_has_others, s
 	for (uint32_t slot = 1; r == 0 && slot < WF_MAX_SLOTS; slot++) {
 		const struct ctl_endpoint *endpoint = control->by_slot[slot];
 
-		if (endpoint && census->entries[slot] != 2 * endpoint->spec.address_count)
+		if (endpoint && census->entries[slot] != entries_of(endpoint))
 			r = wf_ctl_program_endpoint(control, endpoint, err);
 	}
 	*ret_has_others = census->has_others;

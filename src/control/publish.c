@@ -118,6 +118,11 @@ int wf_ctl_publish_check(struct wf_control *control, const struct ctl_endpoint *
 				     "ports can be published in networks with driver bridge; "
 				     "network %s has another",
 				     endpoint->spec.network);
+	if (list->count && endpoint->network->spec.overlapping)
+		return wf_fail_field(err, -EOPNOTSUPP, "publish",
+				     "the host does not reach containers of network %s, which has "
+				     "spec.overlapping: true: no port can be published",
+				     endpoint->spec.network);
 	for (size_t i = 0; r == 0 && i < list->count; i++)
 		r = check_one(control, endpoint, i, err);
 	return r;

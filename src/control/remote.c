@@ -35,14 +35,26 @@ static bool has_name(const void *object, const void *key)
 	return strcmp(((const struct ctl_remote *)object)->name, key) == 0;
 }
 
+/* What an address is found by. */
+struct address_key {
+	const struct wf_addr *addr;
+	uint32_t scope;
+};
+
 static uint64_t hash_address(const void *object)
 {
-	return wf_hash_addr(0, &((const struct ctl_remote_address *)object)->addr);
+	const struct ctl_remote_address *address = object;
+
+	return wf_hash_addr(address->remote->scope, &address->addr);
 }
 
 static bool is_address(const void *object, const void *key)
 {
-	return wf_addr_equal(&((const struct ctl_remote_address *)object)->addr, key);
+	const struct ctl_remote_address *address = object;
+	const struct address_key *wanted = key;
+
+	return address->remote->scope == wanted->scope &&
+	       wf_addr_equal(&address->addr, wanted->addr);
 }
 
 static const struct wf_set_ops names = { hash_name, has_name };
@@ -75,22 +87,27 @@ struct ctl_remote *wf_ctl_remote_walk(const struct wf_control *control, size_t *
 	return wf_set_walk(&control->cluster.remotes, at);
 }
 
-static struct ctl_remote_address *find_address(struct wf_control *control,
+static struct ctl_remote_address *find_address(struct wf_control *control, uint32_t scope,
 					       const struct wf_addr *addr)
 {
-	return wf_set_find(&control->cluster.addresses, wf_hash_addr(0, addr), addr);
+	const struct address_key key = { addr, scope };
+
+	return wf_set_find(&control->cluster.addresses, wf_hash_addr(scope, addr), &key);
 }
 
-struct ctl_remote *wf_ctl_remote_by_address(struct wf_control *control, const struct wf_addr *addr)
+struct ctl_remote *wf_ctl_remote_by_address(struct wf_control *control, uint32_t scope,
+					    const struct wf_addr *addr)
 {
-	const struct ctl_remote_address *found = find_address(control, addr);
+	const struct ctl_remote_address *found = find_address(control, scope, addr);
 
 	return found ? found->remote : NULL;
 }
 
 const char *wf_ctl_remote_owner(const struct wf_addr *addr, void *context)
 {
-	const struct ctl_remote *remote = wf_ctl_remote_by_address(context, addr);
+	const struct ctl_network *network = context;
+	const struct ctl_remote *remote =
+		wf_ctl_remote_by_address(network->control, wf_ctl_scope_of(network), addr);
 
 	return remote ? remote->name : NULL;
 }
@@ -107,7 +124,8 @@ struct ctl_remote *wf_ctl_remote_in(struct wf_control *control, const char *netw
 }
 
 /* NULL: no memory. It is in no table yet. */
-static struct ctl_remote *make_remote(const struct wf_endpoint *spec, struct ctl_node *node)
+static struct ctl_remote *make_remote(const struct wf_endpoint *spec, uint32_t scope,
+				      struct ctl_node *node)
 {
 	size_t bytes =
 		sizeof(struct ctl_remote) + spec->address_count * sizeof(struct ctl_remote_address);
@@ -117,6 +135,7 @@ static struct ctl_remote *make_remote(const struct wf_endpoint *spec, struct ctl
 	if (!remote)
 		return NULL;
 	remote->node = node;
+	remote->scope = (uint16_t)scope;
 	remote->addr_count = (uint32_t)spec->address_count;
 	for (size_t i = 0; i < spec->address_count; i++)
 		remote->addrs[i] = (struct ctl_remote_address){
@@ -141,6 +160,7 @@ static int judge(struct wf_control *control, const struct ctl_remote *remote, st
 	const struct ctl_crowd *crowd = remote->crowd;
 	struct wf_addr addrs[WF_MAX_ENDPOINT_ADDRESSES];
 	const struct wf_policy_member member = {
+		.scope = remote->scope,
 		.namespace = wf_ctl_namespace_of(&crowd->labels),
 		.labels = &crowd->labels,
 		.ports = crowd->ports,
@@ -180,7 +200,8 @@ int wf_ctl_remote_program(struct wf_control *control, const struct ctl_remote *r
 		return 0;
 	for (size_t i = 0; r == 0 && i < remote->addr_count; i++)
 		if (!(remote->right & 1U << i))
-			r = wf_dp_remote_set(control->dp, &remote->addrs[i].addr, &value, err);
+			r = wf_dp_remote_set(control->dp, remote->scope, &remote->addrs[i].addr,
+					     &value, err);
 	return r;
 }
 
@@ -258,11 +279,11 @@ static void unlist(struct wf_control *control, struct ctl_remote *remote)
  * A remote is gone that had this address. Another one may have it by now, when news do not come in
  * the order in which it went on. What fails is tried again.
  */
-static void withdraw(struct wf_control *control, const struct wf_addr *addr)
+static void withdraw(struct wf_control *control, uint32_t scope, const struct wf_addr *addr)
 {
-	const struct ctl_remote *heir = wf_ctl_remote_by_address(control, addr);
+	const struct ctl_remote *heir = wf_ctl_remote_by_address(control, scope, addr);
 	int r = heir ? wf_ctl_remote_program(control, heir, NULL)
-		     : wf_dp_remote_clear(control->dp, addr);
+		     : wf_dp_remote_clear(control->dp, scope, addr);
 
 	if (heir)
 		hold(control, heir, true);
@@ -294,8 +315,9 @@ static void take_out(struct wf_control *control, struct ctl_remote *remote, stru
 		wf_ctl_unbind(control, remote);
 	unlist(control, remote);
 	for (size_t i = 0; i < remote->addr_count; i++)
-		if (!now || !has_address(now, &remote->addrs[i].addr))
-			withdraw(control, &remote->addrs[i].addr);
+		if (!now || now->scope != remote->scope ||
+		    !has_address(now, &remote->addrs[i].addr))
+			withdraw(control, remote->scope, &remote->addrs[i].addr);
 }
 
 /* Puts it in place of what was known under its name; *remote is the table's afterwards. */
@@ -341,7 +363,7 @@ static int put(struct wf_control *control, struct wf_endpoint *spec, struct wf_e
 	r = wf_ctl_node_get(control, spec->node, &node, err);
 	if (r < 0)
 		return r;
-	remote = make_remote(spec, node);
+	remote = make_remote(spec, wf_ctl_scope_of(network), node);
 	if (!remote || wf_ctl_crowd_join(control, remote, spec) < 0) {
 		free(remote);
 		return wf_fail(err, -ENOMEM, "out of memory");
@@ -401,18 +423,20 @@ struct comparison {
 };
 
 /* What is right is noted, what nobody has goes, and the rest is written over afterwards. */
-static void compare(const struct wf_addr *addr, const struct wf_remote_value *value, void *context)
+static void compare(uint32_t scope, const struct wf_addr *addr, const struct wf_remote_value *value,
+		    void *context)
 {
 	struct comparison *comparison = context;
 	struct wf_control *control = comparison->control;
-	struct ctl_remote_address *known = find_address(control, addr);
+	struct ctl_remote_address *known = find_address(control, scope, addr);
 	struct wf_remote_value wanted;
 
 	if (known && value_of(control, known->remote, &wanted) &&
 	    memcmp(value, &wanted, sizeof(wanted)) == 0)
 		known->remote->right |= 1U << (known - known->remote->addrs);
-	else if (!known && comparison->result == 0 && !wf_ctl_node_hosts_have(control, addr))
-		comparison->result = wf_dp_remote_clear(control->dp, addr);
+	else if (!known && comparison->result == 0 &&
+		 (scope != WF_NETWORK_HOST || !wf_ctl_node_hosts_have(control, addr)))
+		comparison->result = wf_dp_remote_clear(control->dp, scope, addr);
 }
 
 int wf_ctl_remotes_program(struct wf_control *control, struct wf_err *err)

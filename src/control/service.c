@@ -249,6 +249,11 @@ static int scope_of(struct wf_control *control, const struct ctl_service *servic
 	if (!network)
 		return wf_fail_field(err, -ENOENT, "metadata.annotations.weft.dev/network",
 				     "there is no network %s", service->spec.network);
+	if (network->spec.overlapping)
+		return wf_fail_field(err, -EOPNOTSUPP, "metadata.annotations.weft.dev/network",
+				     "network %s has spec.overlapping: true: there are no services "
+				     "in it",
+				     service->spec.network);
 	*ret_scope = network->spec.number;
 	return 0;
 }

@@ -136,7 +136,8 @@ static bool is_address_taken(struct wf_control *control, const char *key,
 		for (size_t i = 0; i < network->spec.subnet_count; i++) {
 			char cidr[WF_ADDR_TEXT];
 
-			if (!wf_prefix_contains(&network->spec.subnets[i].prefix, addr))
+			if (network->spec.overlapping ||
+			    !wf_prefix_contains(&network->spec.subnets[i].prefix, addr))
 				continue;
 			(void)snprintf(who, 320, "network %.200s (%s)", network->spec.meta.name,
 				       wf_prefix_format(&network->spec.subnets[i].prefix, cidr));

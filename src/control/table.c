@@ -85,7 +85,8 @@ uint32_t wf_ctl_slot_by_address(struct wf_control *control, const struct wf_addr
 		const struct ctl_endpoint_key *key =
 			WF_INDEX_OBJECT(node, struct ctl_endpoint_key, node);
 
-		if (key->endpoint->spec.slot && wf_addr_equal(address_of(key), addr))
+		if (key->endpoint->spec.slot && !key->endpoint->network->spec.overlapping &&
+		    wf_addr_equal(address_of(key), addr))
 			return key->endpoint->spec.slot;
 	}
 	return WF_SLOT_HOST;
@@ -160,8 +161,9 @@ int wf_ctl_network_insert(struct wf_control *control, struct wf_network *spec,
 			return wf_fail(err, -ENOMEM, "out of memory for the pools of network %s",
 				       spec->meta.name);
 		}
-		wf_pool_ask(network->pools[i], wf_ctl_remote_owner, control);
+		wf_pool_ask(network->pools[i], wf_ctl_remote_owner, network);
 	}
+	network->control = control;
 	network->spec = *spec;
 	HASH_ADD_KEYPTR(by_name, control->networks, network->spec.meta.name,
 			strlen(network->spec.meta.name), network);

@@ -149,13 +149,19 @@ uint32_t wf_ctl_shared_mtu(const struct wf_control *control, const struct ctl_ne
 	return mtu;
 }
 
+uint32_t wf_ctl_sealed_bytes(const struct wf_control *control, const struct ctl_network *network)
+{
+	/* addresses that are not unique are bound to no key: all of it has outer headers inside */
+	return wf_ctl_encrypt_bytes(control) + (network->spec.overlapping ? WF_VXLAN_BYTES_IP6 : 0);
+}
+
 /* Bytes of the largest packet of a network that gets to a node whole, where that carries `limit`. */
 static uint32_t carried(const struct wf_control *control, const struct ctl_network *network,
 			const struct ctl_node *node, uint32_t limit)
 {
 	if (is_routed(network) && node->way.ifindex)
 		return limit;
-	return limit - (wf_ctl_is_encrypted(network) ? wf_ctl_encrypt_bytes(control)
+	return limit - (wf_ctl_is_encrypted(network) ? wf_ctl_sealed_bytes(control, network)
 						     : wf_ctl_overlay_bytes(control));
 }
 

@@ -119,16 +119,10 @@ int wf_dp_bare_set(struct wf_dp *dp, uint32_t ifindex, struct wf_err *err)
 	return wf_dp_entry_put(dp, WF_DP_MAP_NODES, &number, &value, err);
 }
 
-static struct wf_addr_key key_of(const struct wf_addr *addr)
-{
-	return (struct wf_addr_key){ .network = WF_NETWORK_HOST, .addr = *addr };
-}
-
-int wf_dp_remote_set(struct wf_dp *dp, const struct wf_addr *addr,
+int wf_dp_remote_set(struct wf_dp *dp, uint32_t scope, const struct wf_addr *addr,
 		     const struct wf_remote_value *value, struct wf_err *err)
 {
-	struct wf_addr_key key = key_of(addr);
-
+	const struct wf_addr_key key = { .network = scope, .addr = *addr };
 	int r = wf_dp_entry_put(dp, WF_DP_MAP_REMOTES, &key, value, err);
 
 	return r == -ENOSPC
@@ -137,9 +131,9 @@ int wf_dp_remote_set(struct wf_dp *dp, const struct wf_addr *addr,
 		       : r;
 }
 
-int wf_dp_remote_clear(struct wf_dp *dp, const struct wf_addr *addr)
+int wf_dp_remote_clear(struct wf_dp *dp, uint32_t scope, const struct wf_addr *addr)
 {
-	struct wf_addr_key key = key_of(addr);
+	const struct wf_addr_key key = { .network = scope, .addr = *addr };
 
 	return wf_dp_entry_put(dp, WF_DP_MAP_REMOTES, &key, NULL, NULL);
 }
@@ -154,7 +148,7 @@ static int visit_remote(const void *key, const void *value, void *context)
 	const struct wf_addr_key *of = key;
 	const struct remote_visit *to = context;
 
-	to->visit(&of->addr, value, to->context);
+	to->visit(of->network, &of->addr, value, to->context);
 	return 0;
 }
 

@@ -39,15 +39,18 @@ int wf_dp_bare_set(struct wf_dp *dp, uint32_t ifindex, struct wf_err *err);
 /* The number of the node whose tunnel ends there. -ENOENT. */
 int wf_dp_member_get(struct wf_dp *dp, const struct wf_addr *underlay, uint32_t *ret_number);
 
-/* An address of another node's endpoint. -ENOSPC: the table is full, the message says the limit. */
-int wf_dp_remote_set(struct wf_dp *dp, const struct wf_addr *addr,
+/*
+ * An address, in a scope, of another node's endpoint. -ENOSPC: the table is full, the message says
+ * the limit.
+ */
+int wf_dp_remote_set(struct wf_dp *dp, uint32_t scope, const struct wf_addr *addr,
 		     const struct wf_remote_value *value, struct wf_err *err);
 /* Clearing what is not there is fine. */
-int wf_dp_remote_clear(struct wf_dp *dp, const struct wf_addr *addr);
+int wf_dp_remote_clear(struct wf_dp *dp, uint32_t scope, const struct wf_addr *addr);
 
 /* Calls back for every entry; entries may be cleared from within the callback. */
-typedef void (*wf_dp_remote_fn)(const struct wf_addr *addr, const struct wf_remote_value *value,
-				void *context);
+typedef void (*wf_dp_remote_fn)(uint32_t scope, const struct wf_addr *addr,
+				const struct wf_remote_value *value, void *context);
 int wf_dp_remote_visit(struct wf_dp *dp, wf_dp_remote_fn visit, void *context, struct wf_err *err);
 
 /*

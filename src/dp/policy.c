@@ -14,7 +14,7 @@
 #define MAPPED_BITS  96
 #define ADDRESS_BITS 128
 /* Bits of the key in front of the address. */
-#define PAD_BITS 32
+#define SCOPE_BITS 32
 
 /* Counters of one call. */
 #define PREFIXES_AT_ONCE 512
@@ -130,18 +130,19 @@ int wf_dp_pair_visit(struct wf_dp *dp, wf_dp_pair_fn visit, void *context, struc
 
 /* ---- prefixes ------------------------------------------------------------------------------ */
 
-int wf_dp_prefix_set(struct wf_dp *dp, const struct wf_prefix *prefix, uint32_t class_id,
-		     bool present, struct wf_err *err)
+int wf_dp_prefix_set(struct wf_dp *dp, uint32_t scope, const struct wf_prefix *prefix,
+		     uint32_t class_id, bool present, struct wf_err *err)
 {
 	int fd = dp->map_fds[WF_DP_MAP_POLICY_PREFIXES];
 	struct wf_prefix network = wf_prefix_network(prefix);
-	struct wf_policy_prefix_key key = { .prefixlen = PAD_BITS + network.len,
+	struct wf_policy_prefix_key key = { .prefixlen = SCOPE_BITS + network.len,
+					    .scope = scope,
 					    .addr = network.addr };
 	uint32_t value = class_id & ~WF_POLICY_CLASS_ODD;
 
 	if (wf_addr_is_ip4(&network.addr))
 		key.prefixlen += MAPPED_BITS;
-	if (key.prefixlen == PAD_BITS + ADDRESS_BITS)
+	if (key.prefixlen == SCOPE_BITS + ADDRESS_BITS)
 		value |= WF_POLICY_CLASS_ODD;
 	if (!present && (bpf_map_delete_elem(fd, &key) == 0 || errno == ENOENT))
 		return 0;
@@ -158,7 +159,7 @@ int wf_dp_prefix_set(struct wf_dp *dp, const struct wf_prefix *prefix, uint32_t 
 static struct wf_prefix prefix_of(const struct wf_policy_prefix_key *key)
 {
 	struct wf_prefix prefix = { .addr = key->addr,
-				    .len = (uint8_t)(key->prefixlen - PAD_BITS) };
+				    .len = (uint8_t)(key->prefixlen - SCOPE_BITS) };
 
 	if (wf_addr_is_ip4(&prefix.addr) && prefix.len >= MAPPED_BITS)
 		prefix.len = (uint8_t)(prefix.len - MAPPED_BITS);
@@ -180,7 +181,7 @@ int wf_dp_prefix_next(struct wf_dp *dp, struct wf_dp_prefix_place *place, wf_dp_
 	for (uint32_t i = 0; r >= 0 && i < count; i++) {
 		struct wf_prefix prefix = prefix_of(&keys[i]);
 
-		r = visit(&prefix, values[i] & ~WF_POLICY_CLASS_ODD, context);
+		r = visit(keys[i].scope, &prefix, values[i] & ~WF_POLICY_CLASS_ODD, context);
 	}
 	if (r < 0)
 		return wf_fail(err, r, "cannot read wf_policy_prefixes: %s", strerror(-r));

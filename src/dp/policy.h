@@ -43,12 +43,13 @@ typedef int (*wf_dp_pair_fn)(const struct wf_policy_pair_key *key, const struct 
 int wf_dp_pair_visit(struct wf_dp *dp, wf_dp_pair_fn visit, void *context, struct wf_err *err);
 
 /*
- * Sets or deletes the class of a prefix; bits behind its length are ignored. One that is a single
- * address also counts for the endpoint that has it (WF_POLICY_CLASS_ODD). -ENOSPC: full.
+ * Sets or deletes the class of a prefix in a scope; bits behind its length are ignored. One that is a
+ * single address also counts for the endpoint that has it (WF_POLICY_CLASS_ODD). -ENOSPC: full.
  */
-int wf_dp_prefix_set(struct wf_dp *dp, const struct wf_prefix *prefix, uint32_t class_id,
-		     bool present, struct wf_err *err);
-typedef int (*wf_dp_prefix_fn)(const struct wf_prefix *prefix, uint32_t class_id, void *context);
+int wf_dp_prefix_set(struct wf_dp *dp, uint32_t scope, const struct wf_prefix *prefix,
+		     uint32_t class_id, bool present, struct wf_err *err);
+typedef int (*wf_dp_prefix_fn)(uint32_t scope, const struct wf_prefix *prefix, uint32_t class_id,
+			       void *context);
 /* Visits all; a negative result of the callback ends it and is returned. */
 int wf_dp_prefix_visit(struct wf_dp *dp, wf_dp_prefix_fn visit, void *context, struct wf_err *err);
 

@@ -131,7 +131,7 @@ uint16_t wf_network_name_vlan(const char *parent, char ret_device[16])
 
 bool wf_network_has_gateways(const struct wf_network *network)
 {
-	return network->mode != WF_MODE_L3 && network->mode != WF_MODE_L3S;
+	return network->mode != WF_MODE_L3 && network->mode != WF_MODE_L3S && !network->overlapping;
 }
 
 void wf_network_done(struct wf_network *network)
@@ -313,6 +313,7 @@ static int write_spec(json_t *spec, const struct wf_network *network)
 	    (network->driver == WF_DRIVER_ROUTED &&
 	     wf_json_set_str(spec, "encapsulation", wf_encapsulation_name(network->encapsulation)) <
 		     0) ||
+	    (network->overlapping && json_object_set_new(spec, "overlapping", json_true()) < 0) ||
 	    wf_json_set_str(spec, "encryption", wf_encryption_name(network->encryption)) < 0 ||
 	    wf_routes_write(spec, network) < 0 ||
 	    json_object_set_new(spec, "mtu", json_integer(network->mtu)) < 0 ||
@@ -359,6 +360,17 @@ static int check_subnet_change(const struct wf_subnet *old, const struct wf_netw
 	return wf_fail_field(err, -EBUSY, "spec.subnets",
 			     "spec.subnets: %s cannot go while the network has endpoints",
 			     wf_prefix_format(&old->prefix, cidr));
+}
+
+int wf_network_check_kept(const struct wf_network *from, const struct wf_network *to,
+			  struct wf_err *err)
+{
+	if (from->overlapping != to->overlapping)
+		return wf_fail_field(
+			err, -EBUSY, "spec.overlapping",
+			"spec.overlapping: cannot change (delete the network, or create "
+			"another one)");
+	return 0;
 }
 
 int wf_network_check_change(const struct wf_network *from, const struct wf_network *to,

@@ -17,6 +17,7 @@
  *       exclude: [10.64.0.50, 10.64.0.64/28, 10.64.0.70-10.64.0.75]
  *     isolated: true                  # no traffic to other networks
  *     internal: false                 # nothing beyond the network and its host
+ *     overlapping: false              # bridge, overlay: others may have the same subnets
  *     masquerade: true                # what leaves the host shows the host's address; bridge, overlay, routed
  *     mtu: 1500                       # default: found by itself
  *     coolDown: 30s                   # before a released address is given out again
@@ -128,7 +129,8 @@ struct wf_network {
 	size_t route_count;
 	bool isolated;
 	bool internal;
-	bool masquerade; /* bridge, overlay, routed: default unless internal; others: false */
+	bool overlapping; /* bridge, overlay: addresses mean nothing beyond it; then both of these */
+	bool masquerade;  /* bridge, overlay, routed: default unless internal; others: false */
 	enum wf_encapsulation encapsulation;
 	bool sticky;
 	bool host_access;
@@ -151,7 +153,10 @@ int wf_network_from_json(struct wf_network *network, const json_t *document, str
 /* The full document (spec with defaults spelled out; status.number when set). NULL: no memory. */
 json_t *wf_network_to_json(const struct wf_network *network);
 
-/* Whether the change from old to new is possible while endpoints exist; -EBUSY names the field. */
+/* Whether the change from old to new is possible at all; -EBUSY names the field. */
+int wf_network_check_kept(const struct wf_network *from, const struct wf_network *to,
+			  struct wf_err *err);
+/* The same while endpoints exist. */
 int wf_network_check_change(const struct wf_network *from, const struct wf_network *to,
 			    struct wf_err *err);
 
@@ -186,6 +191,12 @@ const char *wf_encryption_name(enum wf_encryption encryption); /* "" for DEFAULT
 enum wf_encryption wf_encryption_from_name(const char *name);
 const char *wf_mode_name(enum wf_driver_mode mode); /* "" for DEFAULT */
 enum wf_driver_mode wf_mode_from_name(const char *name);
+
+/*
+ * Whether endpoints of the network may reach others through a gateway: not in ipvlan in l3 and l3s, and
+ * not where there is nobody else.
+ */
+bool wf_network_has_gateways(const struct wf_network *network);
 
 /* The subnet that contains an address, NULL when none. */
 const struct wf_subnet *wf_network_subnet_of(const struct wf_network *network,

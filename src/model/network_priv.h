@@ -29,9 +29,6 @@ bool wf_driver_has_parent(enum wf_driver driver);  /* macvlan, ipvlan */
 /* The mode a driver has when none is given; WF_MODE_DEFAULT for drivers without modes. */
 enum wf_driver_mode wf_driver_default_mode(enum wf_driver driver);
 
-/* Whether endpoints of the network reach others through a gateway (not ipvlan in l3, l3s). */
-bool wf_network_has_gateways(const struct wf_network *network);
-
 /* Reads spec.subnets into a network whose driver and mode are set. -EINVAL, -ENOMEM. */
 int wf_subnets_read(struct wf_network *network, const json_t *spec, struct wf_err *err);
 

@@ -2,6 +2,7 @@
 /* Reads a network from its document, with checks and defaults. Subnets: subnet_read.c. */
 #include <errno.h>
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/json.h"
@@ -196,12 +197,39 @@ static int read_cool_down(struct wf_network *network, const json_t *spec, struct
 	return 0;
 }
 
+/* Whether others may have the same addresses: then nobody beyond the network can be reached. */
+static int read_overlapping(struct wf_network *network, const json_t *spec, struct wf_err *err)
+{
+	static const char *const alone[] = { "isolated", "internal" };
+
+	network->overlapping = wf_json_bool(spec, "overlapping", false);
+	if (!network->overlapping)
+		return 0;
+	if (network->driver != WF_DRIVER_BRIDGE && network->driver != WF_DRIVER_OVERLAY)
+		return wf_field_fail(
+			err, "spec.overlapping",
+			"is for bridge and overlay only, not for %s: nothing tells its "
+			"packets from those of another network",
+			wf_driver_name(network->driver));
+	for (size_t i = 0; i < WF_ARRAY_LEN(alone); i++) {
+		char path[32];
+
+		if (wf_json_bool(spec, alone[i], true))
+			continue;
+		(void)snprintf(path, sizeof(path), "spec.%s", alone[i]);
+		return wf_field_fail(err, path,
+				     "cannot be false with overlapping: true, which leads nowhere "
+				     "else (leave one of the two out)");
+	}
+	return 0;
+}
+
 static int read_flags(struct wf_network *network, const json_t *spec, struct wf_err *err)
 {
 	bool routed;
 
 	network->isolated = wf_json_bool(spec, "isolated", true);
-	network->internal = wf_json_bool(spec, "internal", false);
+	network->internal = wf_json_bool(spec, "internal", network->overlapping);
 	network->sticky = wf_json_bool(spec, "sticky", false);
 	routed = wf_driver_is_routed(network->driver);
 	network->masquerade = wf_json_bool(spec, "masquerade", routed && !network->internal);
@@ -253,8 +281,9 @@ static int read_network(struct wf_network *network, const json_t *document, stru
 {
 	const json_t *spec = json_object_get(document, "spec");
 	static int (*const steps[])(struct wf_network *, const json_t *, struct wf_err *) = {
-		read_driver,     read_parent, read_vlan,      read_encapsulation, read_families,
-		wf_subnets_read, read_flags,  read_cool_down, read_encryption,    wf_routes_read,
+		read_driver,    read_parent,      read_vlan,       read_encapsulation,
+		read_families,  read_overlapping, wf_subnets_read, read_flags,
+		read_cool_down, read_encryption,  wf_routes_read,
 	};
 	int r = wf_meta_from_json(&network->meta, document, err);
 

@@ -5,8 +5,8 @@
 
 #include "policy/engine_priv.h"
 
-/* The longest prefix that has an entry; NULL: none. */
-static const struct wf_prefix_record *longest(const struct wf_policy_engine *engine,
+/* The longest prefix that has an entry in a scope; NULL: none. */
+static const struct wf_prefix_record *longest(const struct wf_policy_engine *engine, uint32_t scope,
 					      const struct wf_addr *addr)
 {
 	if (!engine->prefixes.count)
@@ -16,7 +16,7 @@ static const struct wf_prefix_record *longest(const struct wf_policy_engine *eng
 		const struct wf_prefix_record *record;
 
 		prefix = wf_prefix_network(&prefix);
-		record = wf_prefix_find(engine, &prefix);
+		record = wf_prefix_find(engine, scope, &prefix);
 		if (record && record->is_there)
 			return record;
 	}
@@ -33,7 +33,7 @@ static uint32_t class_of(const struct wf_policy_engine *engine, const struct wf_
 		if (!(id & WF_POLICY_CLASS_ODD))
 			return id;
 	}
-	record = longest(engine, &party->addr);
+	record = longest(engine, party->scope, &party->addr);
 	if (!record)
 		return id & ~WF_POLICY_CLASS_ODD;
 	return record->class ? record->class->id : record->adopted_id;

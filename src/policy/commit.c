@@ -83,8 +83,11 @@ uint32_t wf_engine_prefix_class(const struct wf_prefix_record *record)
 static int set_prefix(struct wf_policy_engine *engine, const struct wf_prefix_record *record,
 		      uint32_t id, bool present, struct wf_err *err)
 {
-	return engine->effects.prefix_set(&record->prefix, present ? id : WF_POLICY_CLASS_WORLD,
-					  present, engine->effects.context, err);
+	const struct wf_prefix prefix = wf_prefix_of(record);
+
+	return engine->effects.prefix_set(record->scope, &prefix,
+					  present ? id : WF_POLICY_CLASS_WORLD, present,
+					  engine->effects.context, err);
 }
 
 /* is_going: those that are deleted; otherwise those that are set. */

@@ -215,12 +215,12 @@ int wf_policy_engine_adopt_pair(struct wf_policy_engine *engine,
 	return 0;
 }
 
-int wf_policy_engine_adopt_prefix(struct wf_policy_engine *engine, const struct wf_prefix *prefix,
-				  uint32_t class_id)
+int wf_policy_engine_adopt_prefix(struct wf_policy_engine *engine, uint32_t scope,
+				  const struct wf_prefix *prefix, uint32_t class_id)
 {
 	struct wf_prefix network = wf_prefix_network(prefix);
 	struct wf_prefix_record *record;
-	int r = wf_plan_mark_prefix(engine, &network, true, &record);
+	int r = wf_plan_mark_prefix(engine, scope, &network, true, &record);
 
 	if (r < 0)
 		return r;
@@ -308,12 +308,16 @@ static int move_member(struct wf_policy_engine *engine, const struct wf_member *
 		.ports = group->ports,
 		.port_count = group->port_count,
 	};
-	struct wf_addr addrs[WF_MAX_ENDPOINT_ADDRESSES];
+	struct wf_addr items[WF_MAX_ENDPOINT_ADDRESSES];
+	const struct wf_address_list addrs = {
+		.scope = from->place_count ? from->places[0]->scope : WF_NETWORK_HOST,
+		.items = items,
+		.count = from->place_count,
+	};
 
 	for (size_t i = 0; i < from->place_count; i++)
-		addrs[i] = from->places[i]->addr;
-	return wf_member_new(&engine->objects, &spec, from->audit, addrs, from->place_count,
-			     ret_member);
+		items[i] = from->places[i]->addr;
+	return wf_member_new(&engine->objects, &spec, from->audit, &addrs, ret_member);
 }
 
 static bool is_of(const struct wf_slot *slot, const char *namespace)
@@ -411,9 +415,9 @@ static int make_member(struct wf_policy_engine *engine, const struct wf_policy_m
 		.ports = from->ports,
 		.port_count = from->port_count,
 	};
+	const struct wf_address_list addrs = { from->scope, from->addrs, from->addr_count };
 
-	return wf_member_new(&engine->objects, &spec, from->audit, from->addrs, from->addr_count,
-			     ret_member);
+	return wf_member_new(&engine->objects, &spec, from->audit, &addrs, ret_member);
 }
 
 int wf_policy_engine_member_put(struct wf_policy_engine *engine,
@@ -471,11 +475,12 @@ int wf_policy_engine_node_put(struct wf_policy_engine *engine, const char *name,
 {
 	_cleanup_(wf_labels_done) struct wf_labels all = { 0 };
 	struct wf_group_spec spec = { .is_node = true, .namespace = "", .labels = &all };
+	const struct wf_address_list list = { WF_NETWORK_HOST, addrs, addr_count };
 	struct wf_node *node;
 
 	if (node_labels(&all, name, labels) < 0 ||
 	    wf_node_new(&engine->objects, &spec, is_self ? WF_WHO_HOST : WF_WHO_REMOTE_NODE, name,
-			addrs, addr_count, &node) < 0)
+			&list, &node) < 0)
 		return no_memory(err);
 	if (wf_book_set(&engine->nodes, name, node) < 0) {
 		wf_node_free(&engine->objects, node);

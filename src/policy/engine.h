@@ -58,9 +58,9 @@ struct wf_policy_effects {
 	/* many at once; runs NULL: delete, and one that is not there counts as deleted */
 	int (*pairs_set)(const struct wf_policy_pair_key *keys, const struct wf_policy_run *runs,
 			 size_t count, void *context, struct wf_err *err);
-	/* class WF_POLICY_CLASS_WORLD with present false: delete */
-	int (*prefix_set)(const struct wf_prefix *prefix, uint32_t class_id, bool present,
-			  void *context, struct wf_err *err);
+	/* in a scope; class WF_POLICY_CLASS_WORLD with present false: delete */
+	int (*prefix_set)(uint32_t scope, const struct wf_prefix *prefix, uint32_t class_id,
+			  bool present, void *context, struct wf_err *err);
 	/* Subjects were turned over: what programs remember of verdicts holds no more. */
 	int (*revise)(void *context, struct wf_err *err);
 	/* An endpoint's guard: whether packets of a slot have to be judged at all. */
@@ -93,8 +93,8 @@ int wf_policy_engine_new(struct wf_policy_engine **ret_engine,
 void wf_policy_engine_free(struct wf_policy_engine **engine);
 int wf_policy_engine_adopt_pair(struct wf_policy_engine *engine,
 				const struct wf_policy_pair_key *key);
-int wf_policy_engine_adopt_prefix(struct wf_policy_engine *engine, const struct wf_prefix *prefix,
-				  uint32_t class_id);
+int wf_policy_engine_adopt_prefix(struct wf_policy_engine *engine, uint32_t scope,
+				  const struct wf_prefix *prefix, uint32_t class_id);
 
 /*
  * Between begin and commit changes are gathered and come into force together: for files and for the
@@ -127,6 +127,7 @@ int wf_policy_engine_namespace_drop(struct wf_policy_engine *engine, const char 
 /* An endpoint of this node, as policies see it. All borrowed. */
 struct wf_policy_member {
 	uint32_t slot;         /* from 1 */
+	uint32_t scope;        /* of its addresses: WF_NETWORK_HOST, or its network's number */
 	const char *namespace; /* "default" when it names none */
 	const struct wf_labels *labels;
 	const struct wf_endpoint_port *ports; /* its named ports */
@@ -190,7 +191,7 @@ void wf_policy_sum_pair(struct wf_policy_sum *sum, const struct wf_policy_pair_k
 /* What they come to as the engine has written them. */
 void wf_policy_engine_sum(const struct wf_policy_engine *engine, struct wf_policy_sum *ret_sum);
 /* Whether the engine has written that a prefix has a class; and how many prefixes it has written. */
-bool wf_policy_engine_prefix_is(const struct wf_policy_engine *engine,
+bool wf_policy_engine_prefix_is(const struct wf_policy_engine *engine, uint32_t scope,
 				const struct wf_prefix *prefix, uint32_t class_id);
 size_t wf_policy_engine_prefix_count(const struct wf_policy_engine *engine);
 /* Whether the arrays are as the engine has written them, as far as anybody is sent there. */
@@ -202,6 +203,7 @@ bool wf_policy_engine_is_intact(const struct wf_policy_engine *engine);
 struct wf_policy_party {
 	uint32_t slot;       /* UINT32_MAX: by addr alone */
 	struct wf_addr addr; /* also with a slot: says the family */
+	uint32_t scope;      /* of addr */
 };
 
 struct wf_policy_answer {

@@ -47,12 +47,14 @@ struct wf_slot {
 	struct wf_force force;
 };
 
-/* A prefix that has, or is to have, an entry. There are very many. */
+/* A prefix in a scope that has, or is to have, an entry. There are very many. */
 struct wf_prefix_record {
-	struct wf_prefix prefix;
-	uint32_t bounds : 30;   /* CIDR atoms it is an edge of */
-	uint32_t is_there : 1;  /* has an entry */
-	uint32_t is_marked : 1; /* scratch: in the plan's list */
+	struct wf_addr addr;
+	uint16_t scope;
+	uint8_t len;
+	bool is_there : 1;      /* has an entry */
+	bool is_marked : 1;     /* scratch: in the plan's list */
+	uint32_t bounds;        /* CIDR atoms it is an edge of; none but in the host's scope */
 	uint32_t adopted_id;    /* of the class when that is NULL */
 	struct wf_class *class; /* of the entry; NULL: not of this engine */
 };
@@ -169,11 +171,13 @@ void wf_remotes_restore(struct wf_policy_engine *engine);
 
 void wf_prefixes_init(struct wf_policy_engine *engine);
 void wf_prefixes_done(struct wf_policy_engine *engine);
-struct wf_prefix_record *wf_prefix_find(const struct wf_policy_engine *engine,
-					const struct wf_prefix *prefix); /* NULL: none */
-/* A new one, zero but for the prefix; NULL: no memory. */
-struct wf_prefix_record *wf_prefix_add(struct wf_policy_engine *engine,
+/* NULL: none. */
+struct wf_prefix_record *wf_prefix_find(const struct wf_policy_engine *engine, uint32_t scope,
+					const struct wf_prefix *prefix);
+/* A new one, zero but for what it is of; NULL: no memory. */
+struct wf_prefix_record *wf_prefix_add(struct wf_policy_engine *engine, uint32_t scope,
 				       const struct wf_prefix *prefix);
+struct wf_prefix wf_prefix_of(const struct wf_prefix_record *record);
 void wf_prefix_drop(struct wf_policy_engine *engine, struct wf_prefix_record *record);
 
 /* ---- plan ---------------------------------------------------------------------------------- */
@@ -198,8 +202,11 @@ int wf_plan_group_class(struct wf_policy_engine *engine, const struct wf_group *
 /* Subjects and prefixes that are to change. 0 or -ENOMEM. */
 int wf_plan_subjects(struct wf_policy_engine *engine);
 int wf_plan_prefixes(struct wf_policy_engine *engine);
-int wf_plan_mark_prefix(struct wf_policy_engine *engine, const struct wf_prefix *prefix, bool make,
+int wf_plan_mark_prefix(struct wf_policy_engine *engine, uint32_t scope,
+			const struct wf_prefix *prefix, bool make,
 			struct wf_prefix_record **ret_record);
+/* The same of one that is there. */
+int wf_plan_mark_record(struct wf_policy_engine *engine, struct wf_prefix_record *record);
 /* Numbers for new classes and profiles, their runs and pairs. -ENOSPC, -ENOMEM. */
 int wf_plan_compile(struct wf_policy_engine *engine, struct wf_err *err);
 /* What a slot has once the plan is written. */

@@ -8,14 +8,25 @@
 #include "base/index.h"
 #include "base/mem.h"
 
+/* What a place is found by. */
+struct place_key {
+	const struct wf_addr *addr;
+	uint32_t scope;
+};
+
 static uint64_t hash_place(const void *object)
 {
-	return wf_hash_addr(0, &((const struct wf_place *)object)->addr);
+	const struct wf_place *place = object;
+
+	return wf_hash_addr(place->scope, &place->addr);
 }
 
 static bool is_place(const void *object, const void *key)
 {
-	return wf_addr_equal(&((const struct wf_place *)object)->addr, key);
+	const struct wf_place *place = object;
+	const struct place_key *wanted = key;
+
+	return place->scope == wanted->scope && wf_addr_equal(&place->addr, wanted->addr);
 }
 
 void wf_objects_init(struct wf_objects *objects)
@@ -152,20 +163,25 @@ static int get_group(struct wf_objects *objects, const struct wf_group_spec *spe
 	return -ENOMEM;
 }
 
-struct wf_place *wf_place_find(const struct wf_objects *objects, const struct wf_addr *addr)
+struct wf_place *wf_place_find(const struct wf_objects *objects, uint32_t scope,
+			       const struct wf_addr *addr)
 {
-	return wf_set_find(&objects->places, wf_hash_addr(0, addr), addr);
+	const struct place_key key = { addr, scope };
+
+	return wf_set_find(&objects->places, wf_hash_addr(scope, addr), &key);
 }
 
-static struct wf_place *get_place(struct wf_objects *objects, const struct wf_addr *addr)
+static struct wf_place *get_place(struct wf_objects *objects, uint32_t scope,
+				  const struct wf_addr *addr)
 {
-	struct wf_place *place = wf_place_find(objects, addr);
+	struct wf_place *place = wf_place_find(objects, scope, addr);
 
 	if (!place) {
 		place = calloc(1, sizeof(*place));
 		if (!place)
 			return NULL;
 		place->addr = *addr;
+		place->scope = (uint16_t)scope;
 		if (wf_set_add(&objects->places, place) < 0) {
 			free(place);
 			return NULL;
@@ -207,18 +223,18 @@ void wf_places_clear(struct wf_objects *objects)
 }
 
 int wf_member_new(struct wf_objects *objects, const struct wf_group_spec *spec, bool audit,
-		  const struct wf_addr *addrs, size_t addr_count, struct wf_member **ret_member)
+		  const struct wf_address_list *addrs, struct wf_member **ret_member)
 {
 	struct wf_member *member =
-		calloc(1, sizeof(*member) + addr_count * sizeof(struct wf_place *));
+		calloc(1, sizeof(*member) + addrs->count * sizeof(struct wf_place *));
 
 	if (!member)
 		return -ENOMEM;
 	member->audit = audit;
 	if (get_group(objects, spec, &member->group) < 0)
 		goto err_member;
-	for (size_t i = 0; i < addr_count; i++) {
-		member->places[i] = get_place(objects, &addrs[i]);
+	for (size_t i = 0; i < addrs->count; i++) {
+		member->places[i] = get_place(objects, addrs->scope, &addrs->items[i]);
 		if (!member->places[i])
 			goto err_member;
 		member->place_count++;
@@ -242,10 +258,9 @@ void wf_member_free(struct wf_objects *objects, struct wf_member *member)
 }
 
 int wf_node_new(struct wf_objects *objects, const struct wf_group_spec *spec, enum wf_who who,
-		const char *name, const struct wf_addr *addrs, size_t addr_count,
-		struct wf_node **ret_node)
+		const char *name, const struct wf_address_list *addrs, struct wf_node **ret_node)
 {
-	size_t bytes = sizeof(struct wf_node) + addr_count * sizeof(struct wf_node_addr);
+	size_t bytes = sizeof(struct wf_node) + addrs->count * sizeof(struct wf_node_addr);
 	struct wf_node *node = calloc(1, bytes + strlen(name) + 1);
 
 	if (!node)
@@ -254,9 +269,9 @@ int wf_node_new(struct wf_objects *objects, const struct wf_group_spec *spec, en
 	node->who = who;
 	if (get_group(objects, spec, &node->group) < 0)
 		goto err_node;
-	for (size_t i = 0; i < addr_count; i++) {
+	for (size_t i = 0; i < addrs->count; i++) {
 		node->addrs[i].node = node;
-		node->addrs[i].place = get_place(objects, &addrs[i]);
+		node->addrs[i].place = get_place(objects, addrs->scope, &addrs->items[i]);
 		if (!node->addrs[i].place)
 			goto err_node;
 		node->addr_count++;
@@ -323,7 +338,7 @@ int wf_service_new(struct wf_objects *objects, const char *namespace, const char
 		goto err_service;
 	for (size_t i = 0; i < addr_count; i++) {
 		service->backends[i].service = service;
-		service->backends[i].place = get_place(objects, &addrs[i]);
+		service->backends[i].place = get_place(objects, WF_NETWORK_HOST, &addrs[i]);
 		if (!service->backends[i].place)
 			goto err_service;
 		service->backend_count++;

@@ -44,13 +44,14 @@ struct wf_group {
 	UT_hash_handle hh;
 };
 
-/* An address that somebody has. There are very many. */
+/* An address that somebody has, in a scope. There are very many. */
 struct wf_place {
 	struct wf_addr addr;
 	uint32_t refs;
 	uint32_t slot;    /* of the endpoint that has it; 0: none */
-	uint32_t holders; /* how many endpoints say so: networks may overlap */
-	bool is_dirty;    /* in the list of those */
+	uint32_t holders; /* how many endpoints say so: macvlan networks may overlap */
+	uint16_t scope;
+	bool is_dirty; /* in the list of those */
 	struct wf_node_addr *nodes;
 	struct wf_backend *backends;
 	struct wf_place *next_dirty;
@@ -116,12 +117,18 @@ struct wf_group_spec {
 	const struct wf_endpoint_port *ports;
 	size_t port_count;
 };
+
+/* Addresses that somebody has, all of one scope. Borrowed. */
+struct wf_address_list {
+	uint32_t scope;
+	const struct wf_addr *items;
+	size_t count;
+};
 int wf_member_new(struct wf_objects *objects, const struct wf_group_spec *spec, bool audit,
-		  const struct wf_addr *addrs, size_t addr_count, struct wf_member **ret_member);
+		  const struct wf_address_list *addrs, struct wf_member **ret_member);
 void wf_member_free(struct wf_objects *objects, struct wf_member *member);
 int wf_node_new(struct wf_objects *objects, const struct wf_group_spec *spec, enum wf_who who,
-		const char *name, const struct wf_addr *addrs, size_t addr_count,
-		struct wf_node **ret_node);
+		const char *name, const struct wf_address_list *addrs, struct wf_node **ret_node);
 void wf_node_free(struct wf_objects *objects, struct wf_node *node);
 const char *wf_node_name(const struct wf_node *node);
 int wf_service_new(struct wf_objects *objects, const char *namespace, const char *name,
@@ -135,7 +142,8 @@ void wf_node_unlink(struct wf_objects *objects, struct wf_node *node);
 void wf_service_link(struct wf_objects *objects, struct wf_service *service);
 void wf_service_unlink(struct wf_objects *objects, struct wf_service *service);
 
-struct wf_place *wf_place_find(const struct wf_objects *objects, const struct wf_addr *addr);
+struct wf_place *wf_place_find(const struct wf_objects *objects, uint32_t scope,
+			       const struct wf_addr *addr);
 void wf_place_mark(struct wf_objects *objects, struct wf_place *place);
 /* Forgets which are marked. */
 void wf_places_clear(struct wf_objects *objects);

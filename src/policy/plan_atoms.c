@@ -126,7 +126,8 @@ static int bound_atom(struct wf_policy_engine *engine, struct wf_atom *atom)
 	if (atom->is_bounded)
 		return 0;
 	for (size_t i = 0; i < bounds_of(atom, i, &prefix); i++) {
-		int r = wf_plan_mark_prefix(engine, &prefix, true, &record);
+		int r = wf_plan_mark_prefix(engine, WF_NETWORK_HOST, &prefix, true, &record);
+
 		if (r < 0)
 			return r;
 	}
@@ -140,22 +141,22 @@ void wf_atom_count_bounds(struct wf_policy_engine *engine, struct wf_atom *atom,
 	struct wf_prefix prefix;
 
 	for (size_t i = 0; i < bounds_of(atom, i, &prefix); i++) {
-		record = wf_prefix_find(engine, &prefix);
+		record = wf_prefix_find(engine, WF_NETWORK_HOST, &prefix);
 		if (record)
 			record->bounds += up ? 1 : -1U;
 	}
 	atom->is_bounded = up;
 }
 
-static bool is_inside(const struct wf_prefix *prefix, const struct wf_prefix *wider)
+static bool is_inside(const struct wf_prefix_record *record, const struct wf_prefix *wider)
 {
-	return prefix->len >= wider->len && wf_prefix_contains(wider, &prefix->addr);
+	return record->len >= wider->len && wf_prefix_contains(wider, &record->addr);
 }
 
 /* cidr NULL: everywhere. */
 static int mark_inside(struct wf_policy_engine *engine, const struct wf_prefix *cidr)
 {
-	const struct wf_prefix_record *record;
+	struct wf_prefix_record *record;
 	struct wf_place *place;
 	size_t at = 0;
 
@@ -164,8 +165,7 @@ static int mark_inside(struct wf_policy_engine *engine, const struct wf_prefix *
 			wf_place_mark(&engine->objects, place);
 	at = 0;
 	while ((record = wf_set_walk(&engine->prefixes, &at)))
-		if ((!cidr || is_inside(&record->prefix, cidr)) &&
-		    wf_plan_mark_prefix(engine, &record->prefix, false, NULL) < 0)
+		if ((!cidr || is_inside(record, cidr)) && wf_plan_mark_record(engine, record) < 0)
 			return -ENOMEM;
 	return 0;
 }

@@ -59,8 +59,8 @@ static int mark_place(struct wf_policy_engine *engine, const struct wf_force *wi
 
 	if (!engine->prefixes.count && !will->is_odd[0] && !will->is_odd[1])
 		return 0;
-	return wf_plan_mark_prefix(engine, &prefix, will->is_odd[!wf_addr_is_ip4(&place->addr)],
-				   NULL);
+	return wf_plan_mark_prefix(engine, place->scope, &prefix,
+				   will->is_odd[!wf_addr_is_ip4(&place->addr)], NULL);
 }
 
 static int plan_member(struct wf_policy_engine *engine, const struct wf_member *member,
@@ -195,34 +195,46 @@ const struct wf_force *wf_plan_force(const struct wf_policy_engine *engine, uint
 		       : &of->force;
 }
 
-int wf_plan_mark_prefix(struct wf_policy_engine *engine, const struct wf_prefix *prefix, bool make,
-			struct wf_prefix_record **ret_record)
+int wf_plan_mark_record(struct wf_policy_engine *engine, struct wf_prefix_record *record)
 {
 	struct wf_plan *plan = &engine->plan;
-	struct wf_prefix_record *record;
 
-	record = wf_prefix_find(engine, prefix);
-	if (!record && !make)
+	if (record->is_marked)
 		return 0;
 	if (wf_mem_grow(&plan->marked, sizeof(void *), plan->marked_count, &plan->marked_capacity) <
 	    0)
 		return -ENOMEM;
-	if (!record)
-		record = wf_prefix_add(engine, prefix);
+	plan->marked[plan->marked_count++] = record;
+	record->is_marked = true;
+	return 0;
+}
+
+int wf_plan_mark_prefix(struct wf_policy_engine *engine, uint32_t scope,
+			const struct wf_prefix *prefix, bool make,
+			struct wf_prefix_record **ret_record)
+{
+	struct wf_prefix_record *record = wf_prefix_find(engine, scope, prefix);
+	bool is_new = !record;
+	int r;
+
+	if (is_new && !make)
+		return 0;
+	if (is_new)
+		record = wf_prefix_add(engine, scope, prefix);
 	if (!record)
 		return -ENOMEM;
-	if (!record->is_marked)
-		plan->marked[plan->marked_count++] = record;
-	record->is_marked = true;
-	if (ret_record)
+	r = wf_plan_mark_record(engine, record);
+	if (r < 0 && is_new)
+		wf_prefix_drop(engine, record);
+	if (r == 0 && ret_record)
 		*ret_record = record;
-	return 0;
+	return r;
 }
 
 /* Prefixes of addresses that are dirty, and of all that may have to go. */
 static int mark_prefixes(struct wf_policy_engine *engine)
 {
-	const struct wf_prefix_record *record;
+	struct wf_prefix_record *record;
 	size_t at = 0;
 	int r = 0;
 
@@ -233,13 +245,13 @@ static int mark_prefixes(struct wf_policy_engine *engine)
 			    (place->nodes ||
 			     (place->backends && engine->atoms.of_type[WF_ATOM_SERVICE]));
 
-		r = wf_plan_mark_prefix(engine, &prefix, make, NULL);
+		r = wf_plan_mark_prefix(engine, place->scope, &prefix, make, NULL);
 	}
 	if (!engine->has_loose && !engine->has_adopted && !engine->classes.unkeyed)
 		return r;
 	while (r == 0 && (record = wf_set_walk(&engine->prefixes, &at)))
 		if (!record->class || !record->bounds || !record->class->is_keyed)
-			r = wf_plan_mark_prefix(engine, &record->prefix, false, NULL);
+			r = wf_plan_mark_record(engine, record);
 	return r;
 }
 
@@ -270,9 +282,10 @@ static bool is_wanted(const struct wf_policy_engine *engine, const struct wf_pla
 static int plan_prefix(struct wf_policy_engine *engine, struct wf_prefix_record *record)
 {
 	struct wf_plan *plan = &engine->plan;
-	bool is_address = record->prefix.len == wf_addr_bits(&record->prefix.addr);
+	bool is_address = record->len == wf_addr_bits(&record->addr);
 	const struct wf_place *place =
-		is_address ? wf_place_find(&engine->objects, &record->prefix.addr) : NULL;
+		is_address ? wf_place_find(&engine->objects, record->scope, &record->addr) : NULL;
+	const struct wf_prefix prefix = wf_prefix_of(record);
 	struct wf_prefix_flip flip = { .record = record };
 	int r;
 
@@ -280,7 +293,7 @@ static int plan_prefix(struct wf_policy_engine *engine, struct wf_prefix_record 
 	if (flip.goes && !record->is_there)
 		return 0;
 	r = place ? wf_plan_place_class(engine, place, &flip.class)
-		  : wf_plan_prefix_class(engine, &record->prefix, &flip.class);
+		  : wf_plan_prefix_class(engine, &prefix, &flip.class);
 	if (r < 0 || (!flip.goes && record->is_there && record->class == flip.class))
 		return r;
 	if (wf_mem_grow(&plan->prefixes, sizeof(*plan->prefixes), plan->prefix_count,

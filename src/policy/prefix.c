@@ -5,19 +5,31 @@
 #include "base/index.h"
 #include "policy/engine_priv.h"
 
-static uint64_t hash_of(const struct wf_prefix *prefix)
+/* What a record is found by. */
+struct record_key {
+	const struct wf_prefix *prefix;
+	uint32_t scope;
+};
+
+static uint64_t hash_of(uint32_t scope, const struct wf_addr *addr, uint8_t len)
 {
-	return wf_hash_addr(prefix->len, &prefix->addr);
+	return wf_hash_addr((uint64_t)scope << 8 | len, addr);
 }
 
 static uint64_t hash(const void *object)
 {
-	return hash_of(&((const struct wf_prefix_record *)object)->prefix);
+	const struct wf_prefix_record *record = object;
+
+	return hash_of(record->scope, &record->addr, record->len);
 }
 
 static bool is(const void *object, const void *key)
 {
-	return wf_prefix_equal(&((const struct wf_prefix_record *)object)->prefix, key);
+	const struct wf_prefix_record *record = object;
+	const struct record_key *wanted = key;
+
+	return record->scope == wanted->scope && record->len == wanted->prefix->len &&
+	       wf_addr_equal(&record->addr, &wanted->prefix->addr);
 }
 
 void wf_prefixes_init(struct wf_policy_engine *engine)
@@ -36,20 +48,29 @@ void wf_prefixes_done(struct wf_policy_engine *engine)
 	wf_set_done(&engine->prefixes);
 }
 
-struct wf_prefix_record *wf_prefix_find(const struct wf_policy_engine *engine,
+struct wf_prefix_record *wf_prefix_find(const struct wf_policy_engine *engine, uint32_t scope,
 					const struct wf_prefix *prefix)
 {
-	return wf_set_find(&engine->prefixes, hash_of(prefix), prefix);
+	const struct record_key key = { prefix, scope };
+
+	return wf_set_find(&engine->prefixes, hash_of(scope, &prefix->addr, prefix->len), &key);
 }
 
-struct wf_prefix_record *wf_prefix_add(struct wf_policy_engine *engine,
+struct wf_prefix wf_prefix_of(const struct wf_prefix_record *record)
+{
+	return (struct wf_prefix){ .addr = record->addr, .len = record->len };
+}
+
+struct wf_prefix_record *wf_prefix_add(struct wf_policy_engine *engine, uint32_t scope,
 				       const struct wf_prefix *prefix)
 {
 	struct wf_prefix_record *record = calloc(1, sizeof(*record));
 
 	if (!record)
 		return NULL;
-	record->prefix = *prefix;
+	record->addr = prefix->addr;
+	record->scope = (uint16_t)scope;
+	record->len = prefix->len;
 	if (wf_set_add(&engine->prefixes, record) == 0)
 		return record;
 	free(record);

@@ -124,9 +124,9 @@ static int make(struct wf_policy_engine *engine, const char *name,
 		.ports = from->ports,
 		.port_count = from->port_count,
 	};
+	const struct wf_address_list addrs = { from->scope, from->addrs, from->addr_count };
 
-	return wf_node_new(&engine->objects, &spec, WF_WHO_ENDPOINT, name, from->addrs,
-			   from->addr_count, ret_node);
+	return wf_node_new(&engine->objects, &spec, WF_WHO_ENDPOINT, name, &addrs, ret_node);
 }
 
 void wf_policy_engine_remotes_expect(struct wf_policy_engine *engine, size_t count)
@@ -171,6 +171,7 @@ static int remake(struct wf_policy_engine *engine, const struct wf_node *from,
 	struct wf_addr addrs[WF_MAX_ENDPOINT_ADDRESSES];
 	const struct wf_policy_member member = {
 		.namespace = from->group->namespace,
+		.scope = from->addr_count ? from->addrs[0].place->scope : WF_NETWORK_HOST,
 		.labels = &from->group->labels,
 		.ports = from->group->ports,
 		.port_count = from->group->port_count,

@@ -36,11 +36,11 @@ void wf_policy_engine_sum(const struct wf_policy_engine *engine, struct wf_polic
 		add_pairs(ret_sum, profile);
 }
 
-bool wf_policy_engine_prefix_is(const struct wf_policy_engine *engine,
+bool wf_policy_engine_prefix_is(const struct wf_policy_engine *engine, uint32_t scope,
 				const struct wf_prefix *prefix, uint32_t class_id)
 {
 	const struct wf_prefix network = wf_prefix_network(prefix);
-	const struct wf_prefix_record *record = wf_prefix_find(engine, &network);
+	const struct wf_prefix_record *record = wf_prefix_find(engine, scope, &network);
 
 	return record && record->is_there && wf_engine_prefix_class(record) == class_id;
 }

@@ -22,9 +22,10 @@ static int drop_pair(const struct wf_policy_pair_key *key, const struct wf_polic
 	return wf_dp_pairs_set(context, key, NULL, 1, NULL);
 }
 
-static int drop_prefix(const struct wf_prefix *prefix, uint32_t class_id, void *context)
+static int drop_prefix(uint32_t scope, const struct wf_prefix *prefix, uint32_t class_id,
+		       void *context)
 {
-	return wf_dp_prefix_set(context, prefix, 0, false, NULL);
+	return wf_dp_prefix_set(context, scope, prefix, 0, false, NULL);
 }
 
 void rules_reset(struct wf_dp *dp)
@@ -84,12 +85,17 @@ void rules_subject(struct wf_dp *dp, __u32 slot, __u32 ingress, __u32 egress, __
 	check(wf_dp_guard_set(dp, slot, ingress || egress, NULL));
 }
 
-void rules_prefix(struct wf_dp *dp, const char *text, __u32 class_id)
+void rules_prefix_in(struct wf_dp *dp, __u32 scope, const char *text, __u32 class_id)
 {
 	struct wf_prefix prefix;
 
 	check(wf_prefix_parse(text, &prefix));
-	check(wf_dp_prefix_set(dp, &prefix, class_id, true, NULL));
+	check(wf_dp_prefix_set(dp, scope, &prefix, class_id, true, NULL));
+}
+
+void rules_prefix(struct wf_dp *dp, const char *text, __u32 class_id)
+{
+	rules_prefix_in(dp, WF_NETWORK_HOST, text, class_id);
 }
 
 __u64 rules_hits(struct wf_dp *dp, __u32 number)

@@ -29,6 +29,8 @@ void rules_pair(struct wf_dp *dp, __u32 profile, __u32 class_id, const struct ru
 void rules_subject(struct wf_dp *dp, __u32 slot, __u32 ingress, __u32 egress, __u32 class_id);
 /* Puts a class in force for a prefix. */
 void rules_prefix(struct wf_dp *dp, const char *prefix, __u32 class_id);
+/* The same in a scope. */
+void rules_prefix_in(struct wf_dp *dp, __u32 scope, const char *prefix, __u32 class_id);
 __u64 rules_hits(struct wf_dp *dp, __u32 number);
 
 #endif

@@ -83,6 +83,95 @@ static void answers_pass_and_nothing_else(void **state)
 	assert_int_equal(hits(10), 4);
 }
 
+/* ---- scopes -------------------------------------------------------------------------------- */
+
+#define APART 9 /* a network that is a scope of its own */
+
+/* Makes a slot one of that network, with an address that somebody else has in another one. */
+static void move_apart(__u32 slot, const char *text, struct wf_ep_value *ret_before)
+{
+	const struct wf_addr_value value = { .slot = slot };
+	struct wf_ep_value now;
+	struct wf_addr addr;
+
+	assert_int_equal(wf_addr_parse(text, &addr), 0);
+	assert_int_equal(wf_dp_endpoint_read(services_dp, slot, 1, ret_before), 0);
+	now = *ret_before;
+	now.network = now.scope = APART;
+	now.ip4 = addr;
+	assert_int_equal(wf_dp_address_set(services_dp, APART, &addr, &value, NULL), 0);
+	assert_int_equal(wf_dp_endpoint_set(services_dp, slot, &now, NULL), 0);
+}
+
+static void the_same_tuple_in_two_scopes_is_two_connections(void **state)
+{
+	static const struct step steps[] = {
+		{ "begins", FROM, 1, { TCP(ONE, TWO, 40000, 80, SYN) }, REDIRECT, .to_mac = 2 },
+		{ "answer", FROM, 2, { TCP(TWO, ONE, 80, 40000, SYN_ACK) }, REDIRECT, .to_mac = 1 },
+		{ "data", FROM, 2, { TCP(TWO, ONE, 80, 40000, ACK), .payload = 9 }, REDIRECT },
+		/* what is in force, and remembered, there says nothing here */
+		{ "apart, an answer to nothing",
+		  FROM,
+		  5,
+		  { TCP(TWO, ONE, 80, 40000, ACK), .payload = 9 },
+		  DENIED(EGRESS) },
+		{ "apart, begins",
+		  FROM,
+		  4,
+		  { TCP(ONE, TWO, 40000, 80, SYN) },
+		  REDIRECT,
+		  .to_mac = 5 },
+		{ "apart, answer",
+		  FROM,
+		  5,
+		  { TCP(TWO, ONE, 80, 40000, SYN_ACK) },
+		  REDIRECT,
+		  .to_mac = 4 },
+		{ "apart, data", FROM, 5, { TCP(TWO, ONE, 80, 40000, ACK) }, REDIRECT },
+		{ "apart, whom the other one knows",
+		  FROM,
+		  4,
+		  { TCP(ONE, "10.1.0.111", 40000, 80, SYN) },
+		  .action = TC_ACT_SHOT,
+		  .reason = WF_REASON_NO_SUCH_ADDRESS },
+		{ "apart, the host",
+		  FROM,
+		  4,
+		  { TCP(ONE, TO_H, 40000, 80, SYN) },
+		  .action = TC_ACT_SHOT,
+		  .reason = WF_REASON_NETWORK_INTERNAL },
+		{ "goes on", FROM, 1, { TCP(ONE, TWO, 40000, 80, ACK) }, REDIRECT, .to_mac = 2 },
+	};
+	static const struct step cut[] = {
+		{ "apart, cut", FROM, 4, { TCP(ONE, TWO, 40000, 80, ACK) }, DENIED(INGRESS) },
+		{ "goes on", FROM, 1, { TCP(ONE, TWO, 40000, 80, ACK) }, REDIRECT },
+	};
+	struct wf_net_value network = {
+		.flags = WF_NET_VALID | WF_NET_IPV4 | WF_NET_ISOLATED | WF_NET_INTERNAL |
+			 WF_NET_SCOPED,
+		.subnet_count = 1,
+	};
+	struct wf_ep_value before[2];
+
+	assert_int_equal(wf_addr_parse("10.1.0.0", &network.subnets[0].base), 0);
+	memset(&network.subnets[0].mask, 0xff, sizeof(network.subnets[0].mask));
+	network.subnets[0].mask.bytes[15] = 0;
+	assert_int_equal(wf_dp_network_set(services_dp, APART, &network, NULL), 0);
+	move_apart(4, ONE, &before[0]);
+	move_apart(5, TWO, &before[1]);
+	subject(2, WEB, NOTHING, 0);
+	subject(5, WEB, NOTHING, 0);
+	revise();
+	SERVICES_STEPS(steps);
+	assert_int_equal(services_live(), 2);
+	subject(5, NOTHING, NOTHING, 0);
+	revise();
+	SERVICES_STEPS(cut);
+	assert_int_equal(wf_dp_endpoint_set(services_dp, 4, &before[0], NULL), 0);
+	assert_int_equal(wf_dp_endpoint_set(services_dp, 5, &before[1], NULL), 0);
+	assert_int_equal(wf_dp_network_set(services_dp, APART, NULL, NULL), 0);
+}
+
 static void ipv6_is_judged_alike(void **state)
 {
 	static const struct step steps[] = {
@@ -705,6 +794,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(answers_pass_and_nothing_else, begin),
+		cmocka_unit_test_setup(the_same_tuple_in_two_scopes_is_two_connections, begin),
 		cmocka_unit_test_setup(ipv6_is_judged_alike, begin),
 		cmocka_unit_test_setup(peers_are_told_apart_by_class, begin),
 		cmocka_unit_test_setup(odd_addresses_have_classes_of_their_own, begin),

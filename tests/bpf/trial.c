@@ -199,10 +199,10 @@ static int write_pairs(const struct wf_policy_pair_key *keys, const struct wf_po
 	return wf_dp_pairs_set(context, keys, runs, count, err);
 }
 
-static int write_prefix(const struct wf_prefix *prefix, uint32_t class_id, bool present,
-			void *context, struct wf_err *err)
+static int write_prefix(uint32_t scope, const struct wf_prefix *prefix, uint32_t class_id,
+			bool present, void *context, struct wf_err *err)
 {
-	return wf_dp_prefix_set(context, prefix, class_id, present, err);
+	return wf_dp_prefix_set(context, scope, prefix, class_id, present, err);
 }
 
 static int revise(void *context, struct wf_err *err)

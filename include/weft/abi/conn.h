@@ -28,8 +28,8 @@ struct wf_tuple {
 	__be16 sport;
 	__be16 dport;
 	__u8 proto;
-	__u8 site; /* enum wf_site */
-	__u16 pad; /* zero: tuples are compared and hashed as bytes */
+	__u8 site;   /* enum wf_site */
+	__u16 scope; /* of both addresses; tuples are compared and hashed as bytes */
 };
 
 enum wf_dir {
@@ -166,7 +166,7 @@ struct wf_fragment_key {
 	__be32 id;
 	__u8 proto;
 	__u8 site;
-	__u16 pad;
+	__u16 scope;
 };
 
 struct wf_fragment_value {
@@ -210,6 +210,7 @@ struct wf_held_frame {
 };
 
 _Static_assert(sizeof(struct wf_tuple) == 40, "wf_tuple");
+_Static_assert(WF_MAX_NETWORKS <= 1 << 16, "wf_tuple.scope");
 _Static_assert(sizeof(struct wf_conn) == 128, "wf_conn");
 _Static_assert(sizeof(struct wf_conn_bucket) == 64, "wf_conn_bucket");
 _Static_assert(sizeof(struct wf_conn_state) == 192, "wf_conn_state");

@@ -67,7 +67,7 @@ struct wf_event {
 	__u8 way;           /* enum wf_event_way */
 	struct wf_addr nat; /* what the destination (or source) became; zero: untranslated */
 	__u32 rule;         /* what decided: index of wf_policy_hits, 0: none */
-	__u32 pad;
+	__u32 scope;        /* of src and dst */
 	struct wf_event_end ends[WF_POLICY_DIR_COUNT]; /* all zero unless policies were asked */
 };
 

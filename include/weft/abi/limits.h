@@ -7,7 +7,7 @@
 #define WEFT_ABI_LIMITS_H
 
 /* Part of the name of the pin directory: a daemon never opens maps of another layout. */
-#define WF_ABI_VERSION 7
+#define WF_ABI_VERSION 8
 
 /* Slots of the endpoint table. Slot 0 is the host itself, so WF_MAX_SLOTS - 1 endpoints. */
 #define WF_MAX_SLOTS 16384
@@ -22,7 +22,12 @@
  */
 #define WF_IFINDEX_BASE 0x1000000
 
-/* Networks of one node. Number 0 is the host's own view of all addresses it can reach. */
+/*
+ * Networks of one node. Number 0 is the host's own view of all addresses it can reach.
+ *
+ * A scope is where an address means one thing. Networks share that of the host, WF_NETWORK_HOST;
+ * one whose subnets may be those of others (WF_NET_SCOPED) is a scope of its own, by its number.
+ */
 #define WF_MAX_NETWORKS 4096
 #define WF_NETWORK_HOST 0
 
@@ -168,6 +173,6 @@
 #define WF_UPLINK_PRIORITY 0x7746
 
 /* Room for what the programs know of the packet at hand: struct wf_work of bpf/lib/work.h. */
-#define WF_WORK_BYTES 512
+#define WF_WORK_BYTES 576
 
 #endif

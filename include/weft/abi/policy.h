@@ -82,8 +82,8 @@ struct wf_policy_rule_value {
  * address with WF_POLICY_CLASS_ODD set: only such a one counts for an endpoint.
  */
 struct wf_policy_prefix_key {
-	__u32 prefixlen; /* counts pad and the 128-bit address: IPv4 is 32 + 96 + bits */
-	__u32 pad;       /* zero */
+	__u32 prefixlen; /* counts scope and the 128-bit address: IPv4 is 32 + 96 + bits */
+	__u32 scope;     /* of the address, always whole */
 	struct wf_addr addr;
 };
 

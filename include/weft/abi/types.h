@@ -41,7 +41,7 @@ struct wf_ep_value {
 	struct wf_addr ip4; /* first IPv4 address, mapped */
 	struct wf_addr ip6; /* first IPv6 address */
 	__u8 mac[6];        /* the container's MAC; slot 0: the MAC of weft0 */
-	__u8 pad[2];
+	__u16 scope;        /* of its addresses: WF_NETWORK_HOST, or its network */
 };
 
 /* struct wf_addr_value.flags */
@@ -66,7 +66,7 @@ struct wf_addr_value {
 
 /*
  * Value of wf_remotes: an address of an endpoint of another node. The key is that of wf_addresses,
- * in the host's view (WF_NETWORK_HOST).
+ * with the address' scope for a network: mostly the host's view (WF_NETWORK_HOST).
  */
 struct wf_remote_value {
 	__u32 node;    /* index into wf_nodes */
@@ -150,7 +150,8 @@ enum wf_net_flag {
 	WF_NET_ROUTED = 1 << 7,     /* beside that: no tunnel to nodes on a shared segment */
 	WF_NET_PLAIN = 1 << 8,      /* beside that: and none to others */
 	WF_NET_ENCRYPTED = 1 << 9,  /* between nodes only inside WireGuard */
-	WF_NET_VTEPS = 1 << 10, /* prefixes behind VXLAN endpoints that are no nodes: wf_vteps */
+	WF_NET_VTEPS = 1 << 10,  /* prefixes behind VXLAN endpoints that are no nodes: wf_vteps */
+	WF_NET_SCOPED = 1 << 11, /* others may have the same addresses: isolated and internal */
 };
 
 /* One subnet of a network: an address is inside when (address & mask) == base. */

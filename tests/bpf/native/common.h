@@ -288,7 +288,7 @@ static inline struct wf_policy_run *wf_map_policy_pair(const struct wf_policy_pa
 static inline int native_prefix_matches(const struct wf_policy_prefix_key *entry,
 					const struct wf_policy_prefix_key *key)
 {
-	const __u8 *a = (const __u8 *)&entry->pad, *b = (const __u8 *)&key->pad;
+	const __u8 *a = (const __u8 *)&entry->scope, *b = (const __u8 *)&key->scope;
 
 	for (__u32 bit = 0; bit < entry->prefixlen; bit++)
 		if ((a[bit / 8] ^ b[bit / 8]) & 0x80 >> bit % 8)

@@ -60,6 +60,8 @@ const struct wf_remote_value *fake_dp_remote(struct wf_dp *dp, const char *addr)
 /* Routes to VXLAN endpoints and these themselves; "ADDR/LEN" in a scope, NULL: there is none. */
 size_t fake_dp_vtep_count(const struct wf_dp *dp);
 const struct wf_vtep_value *fake_dp_vtep(struct wf_dp *dp, uint32_t scope, const char *prefix);
+/* The same in a scope. */
+const struct wf_remote_value *fake_dp_remote_in(struct wf_dp *dp, uint32_t scope, const char *addr);
 /* Of the tunnel that programs open; 0: the device alone does. */
 uint16_t fake_dp_tunnel_port(const struct wf_dp *dp);
 struct wf_node_value fake_dp_node(const struct wf_dp *dp, uint32_t number);

@@ -16,6 +16,7 @@
 
 struct remote {
 	struct wf_addr addr;
+	uint32_t scope;
 	struct wf_remote_value value;
 };
 
@@ -168,18 +169,19 @@ int wf_dp_member_get(struct wf_dp *dp, const struct wf_addr *underlay, uint32_t 
 	return -ENOENT;
 }
 
-static struct remote *find(struct wf_dp *dp, const struct wf_addr *addr)
+static struct remote *find(struct wf_dp *dp, uint32_t scope, const struct wf_addr *addr)
 {
 	for (size_t i = 0; i < dp->overlay->count; i++)
-		if (wf_addr_equal(&dp->overlay->remotes[i].addr, addr))
+		if (dp->overlay->remotes[i].scope == scope &&
+		    wf_addr_equal(&dp->overlay->remotes[i].addr, addr))
 			return &dp->overlay->remotes[i];
 	return NULL;
 }
 
-int wf_dp_remote_set(struct wf_dp *dp, const struct wf_addr *addr,
+int wf_dp_remote_set(struct wf_dp *dp, uint32_t scope, const struct wf_addr *addr,
 		     const struct wf_remote_value *value, struct wf_err *err)
 {
-	struct remote *remote = find(dp, addr);
+	struct remote *remote = find(dp, scope, addr);
 
 	PASS(FAKE_DP, err);
 	if (!remote) {
@@ -187,14 +189,15 @@ int wf_dp_remote_set(struct wf_dp *dp, const struct wf_addr *addr,
 			abort();
 		remote = &dp->overlay->remotes[dp->overlay->count++];
 		remote->addr = *addr;
+		remote->scope = scope;
 	}
 	remote->value = *value;
 	return 0;
 }
 
-int wf_dp_remote_clear(struct wf_dp *dp, const struct wf_addr *addr)
+int wf_dp_remote_clear(struct wf_dp *dp, uint32_t scope, const struct wf_addr *addr)
 {
-	struct remote *remote = find(dp, addr);
+	struct remote *remote = find(dp, scope, addr);
 
 	PASS(FAKE_DP, NULL);
 	if (remote)
@@ -208,19 +211,24 @@ int wf_dp_remote_visit(struct wf_dp *dp, wf_dp_remote_fn visit, void *context, s
 	for (size_t i = dp->overlay->count; i-- > 0;) {
 		const struct remote remote = dp->overlay->remotes[i];
 
-		visit(&remote.addr, &remote.value, context);
+		visit(remote.scope, &remote.addr, &remote.value, context);
 	}
 	return 0;
 }
 
 const struct wf_remote_value *fake_dp_remote(struct wf_dp *dp, const char *text)
 {
+	return fake_dp_remote_in(dp, WF_NETWORK_HOST, text);
+}
+
+const struct wf_remote_value *fake_dp_remote_in(struct wf_dp *dp, uint32_t scope, const char *text)
+{
 	struct wf_addr addr;
 	struct remote *remote;
 
 	if (wf_addr_parse(text, &addr) < 0)
 		abort();
-	remote = find(dp, &addr);
+	remote = find(dp, scope, &addr);
 	return remote ? &remote->value : NULL;
 }
 

@@ -24,6 +24,7 @@ struct pair {
 
 struct prefix {
 	struct wf_prefix prefix;
+	uint32_t scope;
 	uint32_t class_id;
 };
 
@@ -193,8 +194,8 @@ int wf_dp_pair_visit(struct wf_dp *dp, wf_dp_pair_fn visit, void *context, struc
 	return r;
 }
 
-int wf_dp_prefix_set(struct wf_dp *dp, const struct wf_prefix *prefix, uint32_t class_id,
-		     bool present, struct wf_err *err)
+int wf_dp_prefix_set(struct wf_dp *dp, uint32_t scope, const struct wf_prefix *prefix,
+		     uint32_t class_id, bool present, struct wf_err *err)
 {
 	struct fake_policy *policy = dp->policy;
 	struct wf_prefix network = wf_prefix_network(prefix);
@@ -202,7 +203,8 @@ int wf_dp_prefix_set(struct wf_dp *dp, const struct wf_prefix *prefix, uint32_t 
 
 	PASS(FAKE_DP, err);
 	while (i < policy->prefix_count &&
-	       (policy->prefixes[i].prefix.len != network.len ||
+	       (policy->prefixes[i].scope != scope ||
+		policy->prefixes[i].prefix.len != network.len ||
 		!wf_addr_equal(&policy->prefixes[i].prefix.addr, &network.addr)))
 		i++;
 	if (!present) {
@@ -212,7 +214,7 @@ int wf_dp_prefix_set(struct wf_dp *dp, const struct wf_prefix *prefix, uint32_t 
 	}
 	if (i == PREFIXES)
 		return wf_fail(err, -ENOSPC, "the table of policy prefixes is full");
-	policy->prefixes[i] = (struct prefix){ network, class_id };
+	policy->prefixes[i] = (struct prefix){ network, scope, class_id };
 	if (i == policy->prefix_count)
 		policy->prefix_count++;
 	return 0;
@@ -225,7 +227,8 @@ int wf_dp_prefix_visit(struct wf_dp *dp, wf_dp_prefix_fn visit, void *context, s
 
 	PASS(FAKE_DP, err);
 	for (size_t i = 0; r >= 0 && i < policy->prefix_count; i++)
-		r = visit(&policy->prefixes[i].prefix, policy->prefixes[i].class_id, context);
+		r = visit(policy->prefixes[i].scope, &policy->prefixes[i].prefix,
+			  policy->prefixes[i].class_id, context);
 	return r < 0 ? r : 0;
 }
 
@@ -239,7 +242,8 @@ int wf_dp_prefix_next(struct wf_dp *dp, struct wf_dp_prefix_place *place, wf_dp_
 
 	PASS(FAKE_DP, err);
 	for (; r >= 0 && at < end && at < policy->prefix_count; at++)
-		r = visit(&policy->prefixes[at].prefix, policy->prefixes[at].class_id, context);
+		r = visit(policy->prefixes[at].scope, &policy->prefixes[at].prefix,
+			  policy->prefixes[at].class_id, context);
 	place->is_inside = true;
 	place->key.prefixlen = at;
 	return r < 0 ? r : at < policy->prefix_count;

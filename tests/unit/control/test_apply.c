@@ -90,6 +90,11 @@ static void test_refused(void **state)
 		  "twice" },
 		{ "[" NETWORK("n1", "{'subnets':[{'cidr':'10.1.0.0/25'}]}") "]", -EADDRINUSE, 0,
 		  "spec.subnets[0].cidr", "overlaps 10.1.0.0/24 of network blue" },
+		{ "[" NETWORK("n1", "{'subnets':[{'cidr':'10.1.0.0/25'}]}") "]", -EADDRINUSE, 0,
+		  "spec.subnets[0].cidr", "or say overlapping: true" },
+		{ "[" NETWORK("blue",
+			      "{'overlapping':true,'subnets':[{'cidr':'10.1.0.0/24'}]}") "]",
+		  -EBUSY, 0, "spec.overlapping", "cannot change" },
 		{ "[" NETWORK("n1", "{'subnets':[{'cidr':'10.7.0.0/24'}]}") "," NETWORK(
 			  "n2", "{'subnets':[{'cidr':'10.8.0.0/24'},{'cidr':'10.7.0.0/16'}]}") "]",
 		  -EADDRINUSE, 1, "spec.subnets[1].cidr", "network n1" },

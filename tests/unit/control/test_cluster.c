@@ -184,12 +184,14 @@ static void test_prefixes_are_checked(void **state)
 	repairs = pair->b->control->repairs_total;
 	assert_false(check_policies(pair->b, &turns));
 	assert_true(turns > 2);
-	assert_int_equal(wf_dp_prefix_set(pair->b->dp, &prefix, 12345, true, NULL), 0);
+	assert_int_equal(wf_dp_prefix_set(pair->b->dp, WF_NETWORK_HOST, &prefix, 12345, true, NULL),
+			 0);
 	assert_true(check_policies(pair->b, &turns));
 	lab_settle(pair->b);
 	assert_int_equal(pair->b->control->repairs_total, repairs + 1);
 	assert_false(check_policies(pair->b, &turns));
-	assert_int_equal(wf_dp_prefix_set(pair->b->dp, &prefix, 0, false, NULL), 0);
+	assert_int_equal(wf_dp_prefix_set(pair->b->dp, WF_NETWORK_HOST, &prefix, 0, false, NULL),
+			 0);
 	assert_true(check_policies(pair->b, &turns));
 	lab_settle(pair->b);
 	assert_int_equal(pair->b->control->repairs_total, repairs + 2);

@@ -431,9 +431,10 @@ static void spoil_pair(struct lab *lab)
 	assert_int_equal(wf_dp_pair_visit(lab->dp, spoil_one_pair, lab->dp, NULL), -ECANCELED);
 }
 
-static int spoil_one_prefix(const struct wf_prefix *prefix, uint32_t class_id, void *context)
+static int spoil_one_prefix(uint32_t scope, const struct wf_prefix *prefix, uint32_t class_id,
+			    void *context)
 {
-	assert_int_equal(wf_dp_prefix_set(context, prefix, class_id + 1, true, NULL), 0);
+	assert_int_equal(wf_dp_prefix_set(context, scope, prefix, class_id + 1, true, NULL), 0);
 	return -ECANCELED;
 }
 

@@ -39,6 +39,61 @@ static void test_endpoint_is_known_to_others(void **state)
 	assert_null(fake_dp_remote(pair->b->dp, "10.5.0.2"));
 }
 
+/* Two networks with one subnet: each knows its own, and gives out the same addresses. */
+static void test_overlapping_networks_are_apart(void **state)
+{
+	static const char *const names[] = { "acme", "beta" };
+	struct pair *pair = *state;
+	struct wf_addr addr;
+	uint32_t numbers[2];
+
+	assert_int_equal(wf_addr_parse("10.5.0.1", &addr), 0);
+	for (size_t i = 0; i < 2; i++) {
+		lab_network(pair->a, names[i],
+			    "{'driver':'overlay','overlapping':true,"
+			    "'subnets':[{'cidr':'10.5.0.0/24','blockSize':0}]}");
+		numbers[i] = wf_ctl_network_find(pair->a->control, names[i])->spec.number;
+	}
+	lab_settle(pair->b);
+	for (size_t i = 0; i < 2; i++) {
+		lab_use(pair->a);
+		assert_int_equal(lab_attach(pair->a,
+					    "{'network':'%s','name':'%s','netns':'/fake/c%zu',"
+					    "'owner':'cli'}",
+					    names[i], names[i], i),
+				 0);
+		/* nobody is a gateway there, and no host */
+		assert_string_equal(lab_address(pair->a), "10.5.0.1");
+	}
+	pair_settle(pair);
+	assert_null(fake_dp_remote(pair->b->dp, "10.5.0.1"));
+	for (size_t i = 0; i < 2; i++) {
+		const struct wf_remote_value *remote =
+			fake_dp_remote_in(pair->b->dp, numbers[i], "10.5.0.1");
+
+		assert_non_null(remote);
+		assert_int_equal(remote->network, numbers[i]);
+		assert_string_equal(
+			wf_ctl_remote_by_address(pair->b->control, numbers[i], &addr)->name,
+			names[i]);
+		/* the other node does not give it out again there */
+		lab_use(pair->b);
+		assert_int_equal(lab_attach(pair->b,
+					    "{'network':'%s','name':'%s2','netns':'/fake/c%zu',"
+					    "'owner':'cli'}",
+					    names[i], names[i], i),
+				 0);
+		assert_string_equal(lab_address(pair->b), "10.5.0.2");
+	}
+	/* a restart knows them apart, and what goes leaves the other's alone */
+	lab_restart(pair->b);
+	lab_use(pair->a);
+	assert_int_equal(lab_detach(pair->a, "acme"), 0);
+	pair_settle(pair);
+	assert_null(fake_dp_remote_in(pair->b->dp, numbers[0], "10.5.0.1"));
+	assert_non_null(fake_dp_remote_in(pair->b->dp, numbers[1], "10.5.0.1"));
+}
+
 static void test_restart_knows_all(void **state)
 {
 	struct pair *pair = *state;
@@ -99,7 +154,7 @@ static void test_address_is_told_of_twice(void **state)
 	pair_write(pair->a, WF_KIND_ENDPOINT, "one", NULL);
 	lab_settle(pair->b);
 	assert_int_equal(wf_addr_parse("10.5.0.2", &addr), 0);
-	assert_string_equal(wf_ctl_remote_by_address(control, &addr)->name, "two");
+	assert_string_equal(wf_ctl_remote_by_address(control, WF_NETWORK_HOST, &addr)->name, "two");
 	assert_int_equal(fake_dp_remote(pair->b->dp, "10.5.0.2")->node,
 			 wf_ctl_node_find(control, "c")->number);
 	fact = wf_pool_explain(wf_ctl_network_find(control, "over")->pools[0], &addr, 0);
@@ -108,7 +163,7 @@ static void test_address_is_told_of_twice(void **state)
 	pair_write(pair->a, WF_KIND_ENDPOINT, "two", NULL);
 	lab_settle(pair->b);
 	assert_null(fake_dp_remote(pair->b->dp, "10.5.0.2"));
-	assert_null(wf_ctl_remote_by_address(control, &addr));
+	assert_null(wf_ctl_remote_by_address(control, WF_NETWORK_HOST, &addr));
 }
 
 static size_t backends_of(struct lab *lab, const char *service)
@@ -144,14 +199,15 @@ static void test_crowds(void **state)
 	assert_non_null(wf_ctl_remote_in(pair->b->control, "over"));
 	assert_null(wf_ctl_remote_in(pair->b->control, "other"));
 	assert_int_equal(wf_addr_parse("10.5.0.4", &addr), 0);
-	assert_string_equal(wf_ctl_remote_by_address(pair->b->control, &addr)->name, "web3");
+	assert_string_equal(
+		wf_ctl_remote_by_address(pair->b->control, WF_NETWORK_HOST, &addr)->name, "web3");
 	lab_use(pair->a);
 	assert_int_equal(lab_detach(pair->a, "web1"), 0);
 	assert_int_equal(lab_detach(pair->a, "web3"), 0);
 	pair_settle(pair);
 	assert_int_equal(there->crowds.count, 2);
 	assert_int_equal(backends_of(pair->b, "default/web"), 1);
-	assert_null(wf_ctl_remote_by_address(pair->b->control, &addr));
+	assert_null(wf_ctl_remote_by_address(pair->b->control, WF_NETWORK_HOST, &addr));
 	lab_use(pair->a);
 	assert_int_equal(lab_detach(pair->a, "web2"), 0);
 	assert_int_equal(lab_detach(pair->a, "db"), 0);
@@ -179,8 +235,8 @@ static void test_remotes_are_compared(void **state)
 	assert_true(few < 3);
 	assert_int_equal(wf_addr_parse("10.5.0.99", &stale), 0);
 	assert_int_equal(wf_addr_parse("10.5.0.2", &right), 0);
-	assert_int_equal(wf_dp_remote_set(pair->b->dp, &stale, &wrong, NULL), 0);
-	assert_int_equal(wf_dp_remote_set(pair->b->dp, &right, &wrong, NULL), 0);
+	assert_int_equal(wf_dp_remote_set(pair->b->dp, WF_NETWORK_HOST, &stale, &wrong, NULL), 0);
+	assert_int_equal(wf_dp_remote_set(pair->b->dp, WF_NETWORK_HOST, &right, &wrong, NULL), 0);
 	fake_gate_reset_calls();
 	assert_int_equal(wf_ctl_remotes_program(pair->b->control, NULL), 0);
 	assert_int_equal(fake_gate_calls(FAKE_DP), few + 2);
@@ -193,6 +249,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		PAIR_CASE(test_endpoint_is_known_to_others),
+		PAIR_CASE(test_overlapping_networks_are_apart),
 		PAIR_CASE(test_restart_knows_all),
 		PAIR_CASE(test_what_cannot_go_is_tried_again),
 		PAIR_CASE(test_address_is_told_of_twice),

@@ -242,7 +242,7 @@ static uint64_t cost_of_remote(unsigned int remotes)
 
 		put_remote(lab, pattern, 900 + i);
 		lab_settle(lab);
-		assert_non_null(wf_ctl_remote_by_address(lab->control, &addr));
+		assert_non_null(wf_ctl_remote_by_address(lab->control, WF_NETWORK_HOST, &addr));
 		assert_non_null(wf_ctl_remote_in(lab->control, "over"));
 		wf_ctl_lb_touch_all(lab->control);
 		wf_ctl_lb_flush(lab->control);

@@ -58,6 +58,24 @@ static void test_defaults(void **state)
 	assert_int_equal(network.subnet_count, 0);
 }
 
+static void test_overlapping(void **state)
+{
+	_cleanup_(wf_network_done) struct wf_network network = { 0 }, again = { 0 };
+	_cleanup_json_ json_t *written = NULL;
+	struct wf_err err = WF_ERR_INIT;
+
+	read_ok("{driver: overlay, overlapping: true, encryption: wireguard}", &network);
+	assert_true(network.overlapping && network.isolated && network.internal);
+	assert_false(network.masquerade);
+	written = wf_network_to_json(&network);
+	assert_int_equal(wf_network_from_json(&again, written, NULL), 0);
+	assert_true(again.overlapping);
+	assert_int_equal(wf_network_check_kept(&network, &again, NULL), 0);
+	again.overlapping = false;
+	assert_int_equal(wf_network_check_kept(&network, &again, &err), -EBUSY);
+	assert_string_equal(err.field, "spec.overlapping");
+}
+
 static void test_masquerade(void **state)
 {
 	static const struct {
@@ -99,6 +117,10 @@ static void test_drivers(void **state)
 		{ "{driver: ipvlan, mode: l3s, subnets: [{cidr: 10.0.0.0/24, gateway: ''}]}",
 		  WF_DRIVER_IPVLAN, WF_MODE_L3S, false },
 		{ "{driver: bridge, internal: true, subnets: [{cidr: 10.0.0.0/24, gateway: ''}]}",
+		  WF_DRIVER_BRIDGE, WF_MODE_DEFAULT, false },
+		{ "{driver: overlay, overlapping: true, subnets: [{cidr: 10.0.0.0/24}]}",
+		  WF_DRIVER_OVERLAY, WF_MODE_DEFAULT, false },
+		{ "{overlapping: true, subnets: [{cidr: 10.0.0.0/24, gateway: ''}]}",
 		  WF_DRIVER_BRIDGE, WF_MODE_DEFAULT, false },
 	};
 
@@ -203,6 +225,14 @@ static const struct {
 	{ "{driver: none, vlan: 100}", "spec.vlan", "macvlan and ipvlan only, not for none" },
 	{ "{driver: ipvlan, hostAccess: true}", "spec.hostAccess", "macvlan only" },
 	{ "{driver: overlay, encapsulation: never}", "spec.encapsulation", "routed only" },
+	{ "{driver: routed, overlapping: true}", "spec.overlapping", "bridge and overlay only" },
+	{ "{driver: macvlan, overlapping: true}", "spec.overlapping", "bridge and overlay only" },
+	{ "{overlapping: true, isolated: false}", "spec.isolated", "overlapping: true" },
+	{ "{driver: overlay, overlapping: true, internal: false}", "spec.internal",
+	  "overlapping: true" },
+	{ "{overlapping: true, masquerade: true}", "spec.masquerade", "internal network" },
+	{ "{overlapping: true, subnets: [{cidr: 10.0.0.0/24, gateway: 10.0.0.1}]}",
+	  "spec.subnets[0].gateway", "overlapping: true" },
 	{ "{mtu: 575}", "spec.mtu", "576" },
 	{ "{mtu: 1279, ipFamilies: [IPv6]}", "spec.mtu", "1280" },
 	{ "{mtu: 1279, subnets: [{cidr: 'fd00::/64'}]}", "spec.mtu", "1280" },
@@ -577,6 +607,7 @@ int main(void)
 		cmocka_unit_test(test_round_trip),      cmocka_unit_test(test_names),
 		cmocka_unit_test(test_subnet_of),       cmocka_unit_test(test_allocation_failures),
 		cmocka_unit_test(test_block_sizes),     cmocka_unit_test(test_vlans),
+		cmocka_unit_test(test_block_sizes),     cmocka_unit_test(test_overlapping),
 	};
 
 	srandom(7);

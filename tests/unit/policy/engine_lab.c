@@ -60,12 +60,13 @@ static int pairs_set(const struct wf_policy_pair_key *keys, const struct wf_poli
 	return 0;
 }
 
-static int prefix_set(const struct wf_prefix *prefix, uint32_t class_id, bool present,
-		      void *context, struct wf_err *err)
+static int prefix_set(uint32_t scope, const struct wf_prefix *prefix, uint32_t class_id,
+		      bool present, void *context, struct wf_err *err)
 {
 	struct lab *lab = context;
 	size_t i = 0;
 
+	cases_check(scope == WF_NETWORK_HOST, "a scope that nobody told of");
 	watch(lab);
 	while (i < lab->prefix_count && !wf_prefix_equal(&lab->prefixes[i].prefix, prefix))
 		i++;

@@ -68,8 +68,8 @@ static int pairs_set(const struct wf_policy_pair_key *keys, const struct wf_poli
 	return fails ? wf_fail(err, -ENOSPC, "the table of policy pairs is full") : 0;
 }
 
-static int prefix_set(const struct wf_prefix *prefix, uint32_t class_id, bool present,
-		      void *context, struct wf_err *err)
+static int prefix_set(uint32_t scope, const struct wf_prefix *prefix, uint32_t class_id,
+		      bool present, void *context, struct wf_err *err)
 {
 	struct lab *lab = context;
 	struct wf_policy_prefix_key key;
@@ -77,6 +77,7 @@ static int prefix_set(const struct wf_prefix *prefix, uint32_t class_id, bool pr
 
 	memset(&key, 0, sizeof(key));
 	key.prefixlen = prefix->len;
+	key.scope = scope;
 	key.addr = prefix->addr;
 	if (wf_addr_is_ip4(&prefix->addr))
 		key.prefixlen += 96;
@@ -192,7 +193,7 @@ void lab_restart(struct lab *lab)
 
 		if (wf_addr_is_ip4(&key->addr))
 			prefix.len = (uint8_t)(key->prefixlen - 96);
-		assert_int_equal(wf_policy_engine_adopt_prefix(lab->engine, &prefix,
+		assert_int_equal(wf_policy_engine_adopt_prefix(lab->engine, key->scope, &prefix,
 							       lab->prefixes[i].class_id),
 				 0);
 	}
@@ -217,7 +218,8 @@ static uint32_t find_class(const struct lab *lab, uint32_t slot, const struct wf
 			return id;
 	}
 	for (size_t i = 0; i < lab->prefix_count; i++)
-		if (holds(&lab->prefixes[i].key, addr) &&
+		if (lab->prefixes[i].key.scope == lab->scope &&
+		    holds(&lab->prefixes[i].key, addr) &&
 		    (!best || best->key.prefixlen < lab->prefixes[i].key.prefixlen))
 			best = &lab->prefixes[i];
 	return best ? best->class_id : id & ~WF_POLICY_CLASS_ODD;
@@ -305,7 +307,11 @@ int lab_member(struct lab *lab, uint32_t slot, const char *namespace, const char
 {
 	struct wf_labels of = lab_labels(labels);
 	struct wf_policy_member member = {
-		.slot = slot, .namespace = namespace, .labels = &of, .addr_count = 2
+		.slot = slot,
+		.scope = lab->scope,
+		.namespace = namespace,
+		.labels = &of,
+		.addr_count = 2,
 	};
 	struct wf_addr addrs[2];
 	char text[32];

@@ -36,6 +36,7 @@ struct lab {
 	struct wf_policy_memory memory; /* owned arrays */
 	struct wf_policy_engine *engine;
 	struct lab_pair *pairs;
+	uint32_t scope; /* of members that are put, and of addresses that are asked about */
 	struct lab_prefix prefixes[256];
 	size_t prefix_count;
 	bool guarded[LAB_SLOTS];

@@ -51,8 +51,8 @@ static enum wf_policy_verdict tcp(enum wf_policy_dir dir, uint32_t subject, uint
 	uint32_t rule;
 	enum wf_policy_verdict verdict =
 		lab_judge(&lab, dir, subject, peer, addr, IPPROTO_TCP, port, &rule);
-	struct wf_policy_party of_subject = { subject, lab_addr(addr) };
-	struct wf_policy_party of_peer = { peer, lab_addr(addr) };
+	struct wf_policy_party of_subject = { subject, lab_addr(addr), lab.scope };
+	struct wf_policy_party of_peer = { peer, lab_addr(addr), lab.scope };
 	struct wf_policy_answer answer;
 
 	wf_policy_engine_ask(lab.engine, dir, dir == OUT ? &of_subject : &of_peer,
@@ -297,6 +297,49 @@ static void test_cidr_holds_endpoints(void **state)
 	lab_drop(&lab, "a");
 	assert_false(lab.subjects[5].class_id[0] & WF_POLICY_CLASS_ODD);
 	assert_int_equal(lab.prefix_count, 3);
+}
+
+/* Endpoints elsewhere with one address in two scopes: each is what its labels say. */
+static void test_scopes(void **state)
+{
+	struct wf_policy policy = closed("app=db");
+	struct wf_policy_rule *rule = lab_rule(&policy.sections[0], IN, WF_RULE_ALLOW);
+	struct wf_addr addr = lab_addr("10.9.0.1");
+	static const char *const labels[] = { "app=web", "app=other" };
+	static const char *const names[] = { "here", "apart" };
+
+	(void)state;
+	for (uint32_t i = 0; i < 2; i++) {
+		struct wf_labels of = lab_labels(labels[i]);
+		struct wf_policy_member member = { .scope = i ? 7 : WF_NETWORK_HOST,
+						   .namespace = "shop",
+						   .labels = &of,
+						   .addrs = &addr,
+						   .addr_count = 1 };
+
+		assert_int_equal(wf_policy_engine_remote_put(lab.engine, names[i], &member, NULL),
+				 0);
+		wf_labels_done(&of);
+	}
+	lab_peer(rule, "app=web");
+	lab_put(&lab, "a", &policy);
+	for (int turn = 0; turn < 2; turn++) {
+		lab.scope = WF_NETWORK_HOST;
+		ALLOWED(IN, 2, WORLD, "10.9.0.1", 80);
+		lab.scope = 7;
+		DENIED(IN, 2, WORLD, "10.9.0.1", 80);
+		lab.scope = 8;
+		DENIED(IN, 2, WORLD, "10.9.0.1", 80);
+		/* another version of their namespace leaves them where they are */
+		assert_int_equal(
+			wf_policy_engine_namespace_put(lab.engine, "shop", NULL, false, NULL), 0);
+	}
+	/* what goes in one scope stays in the other */
+	assert_int_equal(wf_policy_engine_remote_drop(lab.engine, "apart", NULL), 0);
+	lab.scope = WF_NETWORK_HOST;
+	ALLOWED(IN, 2, WORLD, "10.9.0.1", 80);
+	assert_int_equal(wf_policy_engine_remote_drop(lab.engine, "here", NULL), 0);
+	DENIED(IN, 2, WORLD, "10.9.0.1", 80);
 }
 
 static void test_worlds(void **state)
@@ -839,6 +882,7 @@ int main(void)
 		TEST(spared_only_when_all_spare),
 		TEST(cidr),
 		TEST(cidr_holds_endpoints),
+		TEST(scopes),
 		TEST(worlds),
 		TEST(entities),
 		TEST(nodes),
