@@ -131,7 +131,7 @@ inside nu ip link set lo up
 for node in a b; do
 	ip netns add n$node
 	inside n$node ip link set lo up
-	ip link add up0 netns n$node type veth peer name p$node netns nu
+	inside n$node ip link add up0 type veth peer name p$node netns nu
 	inside nu ip link set p$node master wire up
 	mkdir -p /tmp/$node
 done
