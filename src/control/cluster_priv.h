@@ -255,7 +255,12 @@ json_t *wf_ctl_node_document(struct wf_control *control);
 
 /* ---- join.c --------------------------------------------------------------------------------- */
 
-/* Puts this node's own documents into the store; refuses a name or an address that is in use. */
+/*
+ * Refuses a name or an address that another node has, once nodes are known and before anything is
+ * changed for the sake of what is known. A store that is not shared: 0.
+ */
+int wf_ctl_node_may_join(struct wf_control *control, struct wf_err *err);
+/* Puts this node's own documents into the store; refuses what another node was faster with. */
 int wf_ctl_node_publish(struct wf_control *control, struct wf_err *err);
 /* -EADDRINUSE while another node has this one's name or address. */
 int wf_ctl_check_joined(const struct wf_control *control, struct wf_err *err);

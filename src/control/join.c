@@ -70,9 +70,10 @@ static int fail_claimed(const struct wf_control *control, size_t claim, const js
 			       LEASE_MS / 1000);
 	return wf_fail(err, -EADDRINUSE,
 		       "node %s is alive at %s; give this one its own --node-ip, or wait %d s "
-		       "after the other has ended",
+		       "after the other has ended; a host that was renamed goes on as "
+		       "--node-name %s",
 		       wf_json_str(spec, "node", "?"), wf_json_str(spec, "address", "?"),
-		       LEASE_MS / 1000);
+		       LEASE_MS / 1000, wf_json_str(spec, "node", "?"));
 }
 
 /* Refuses what somebody else who is alive has. */
@@ -109,8 +110,9 @@ static int check_address(const struct wf_control *control, struct wf_err *err)
 	return wf_fail(err, -EADDRINUSE,
 		       "node %s says that it is at %s; give this one its own --node-ip, or, if the "
 		       "other is gone for good, have it forgotten: 'weft delete node %s' on any "
-		       "node that runs",
-		       other->name, wf_addr_format(&control->config.node_ip, text), other->name);
+		       "node that runs; a host that was renamed goes on as --node-name %s",
+		       other->name, wf_addr_format(&control->config.node_ip, text), other->name,
+		       other->name);
 }
 
 static json_t *own_claim(const struct wf_control *control, const struct claims *claims,
@@ -330,12 +332,13 @@ void wf_ctl_node_missed(struct wf_control *control, const char *kind)
 	event_active(control->cluster.lease_timer, EV_TIMEOUT, 0);
 }
 
-int wf_ctl_node_publish(struct wf_control *control, struct wf_err *err)
+int wf_ctl_node_may_join(struct wf_control *control, struct wf_err *err)
 {
-	struct wf_err fault = WF_ERR_INIT;
 	struct claims claims;
 	int r;
 
+	if (!wf_ctl_is_shared(control))
+		return 0;
 	claims_init(control, &claims);
 	r = check_claims(control, &claims, err);
 	for (int try = 0;
@@ -343,10 +346,14 @@ int wf_ctl_node_publish(struct wf_control *control, struct wf_err *err)
 		catch_up(control);
 		r = check_claims(control, &claims, err);
 	}
-	if (r == 0)
-		r = check_address(control, err);
-	if (r < 0)
-		return r;
+	return r < 0 ? r : check_address(control, err);
+}
+
+int wf_ctl_node_publish(struct wf_control *control, struct wf_err *err)
+{
+	struct wf_err fault = WF_ERR_INIT;
+	int r;
+
 	control->cluster.lease_timer = evtimer_new(control->loop, renew, control);
 	control->cluster.renewed_event = evtimer_new(control->loop, after_renewal, control);
 	control->cluster.expire_timer = evtimer_new(control->loop, on_expire, control);

@@ -319,6 +319,9 @@ int wf_ctl_recover(struct wf_control *control, struct wf_err *err)
 		r = load_kind(control, WF_KIND_RESERVATION, load_reservation, err);
 	if (r == 0)
 		r = load_nodes(control, err);
+	/* who is refused has changed nothing of what runs here, as whoever it is */
+	if (r == 0)
+		r = wf_ctl_node_may_join(control, err);
 	if (r == 0)
 		r = load_endpoints(control, err);
 	if (r == 0)

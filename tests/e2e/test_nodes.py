@@ -15,6 +15,7 @@ import pytest
 from lib.cluster import ETCD, Cluster, Underlay, listed
 from lib.netns import execute, wait_until
 from lib.node import ROOT, ApiError
+from lib.policy import allow_from
 
 pytestmark = pytest.mark.skipif(not shutil.which("etcd"), reason="etcd is not installed")
 
@@ -229,6 +230,33 @@ def test_two_that_start_at_once(new_node, underlay, names, address, said):
     assert refused.name == joined.name or refused.name not in stored(underlay, "Node")
     assert len(stored(underlay, "NodeLease")) == 1 == len(stored(underlay, "NodeAddress"))
     joined.stop_daemon()
+
+
+def test_a_host_that_was_renamed(started, underlay):
+    """It is told to go on as the node it was; what was refused changes nothing for its containers."""
+    node = started("old")
+    node.expect_errors("has this one.s address")
+    node.network("over", driver="overlay", subnets=[{"cidr": "10.50.0.0/24"}])
+    web, _, _ = node.container("over", name="web", labels={"app": "web"})
+    other, _, _ = node.container("over", name="other")
+    _, address, _ = node.container("over", name="db", labels={"app": "db"})
+    node.apply(allow_from("only-web", {"app": "db"}, {"app": "web"}))
+
+    def as_ever():
+        assert web.ping(address) and not other.ping(address)
+
+    as_ever()
+    node.stop_daemon()
+    node.name = "new"
+    node.spawn_daemon("--store", underlay.etcd.url(), "--node-ip", node.wire_address)
+    assert node.daemon.wait(20) == 1
+    node.daemon = None
+    assert "a host that was renamed goes on as --node-name old" in node.log_text()
+    as_ever()
+    node.name = "old"
+    started.again(node)
+    as_ever()
+    assert {e["metadata"]["name"] for e in node.endpoints()} == {"web", "other", "db"}
 
 
 # ---- who leaves -----------------------------------------------------------------------------
