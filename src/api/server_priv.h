@@ -54,11 +54,11 @@ enum api_hold {
 /* One row; a star in the path captures one segment. */
 struct api_route {
 	enum evhttp_cmd_type method;
+	enum api_hold hold;
 	const char *path;
 	api_handler handler; /* NULL: the request is answered by stream instead */
 	void (*stream)(struct api_request *request);
 	const struct wf_json_bounds *bounds; /* of the body; NULL: as wf_json_parse() has them */
-	enum api_hold hold;
 };
 
 extern const struct api_route wf_api_routes[]; /* ends with path NULL */

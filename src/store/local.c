@@ -248,8 +248,8 @@ static int do_put(struct wf_local_transaction *t, const struct wf_store_write *w
 		  const struct wf_local_row *row, struct wf_stamp *stamp, struct wf_err *err)
 {
 	_cleanup_free_ char *text = NULL;
-	bool same;
-	size_t len;
+	bool same = false;
+	size_t len = 0;
 	int r = wf_local_stamp(t->local, write, row, t->created, stamp, &same, err);
 
 	if (r < 0 || same)
