@@ -52,7 +52,7 @@ def start_etcd(stack, ns):
     stack.callback(shutil.rmtree, folder, ignore_errors=True)
     etcd = Etcd(ns, folder, ETCD)
     stack.callback(etcd.close)
-    etcd.start()
+    etcd.start(durable=True)
     return etcd
 
 

@@ -253,6 +253,11 @@ class Applying(threading.Thread):
         self.done = time.monotonic()
 
 
+def wait_under_way(node):
+    """Until the first services of a large apply are in the tables: many are still to come."""
+    wait_until(lambda: node.metric("weft_services"), 60, 0.005, what="services in the tables")
+
+
 def reservation(network, address, name="r"):
     return {"apiVersion": "weft.dev/v1", "kind": "Reservation", "metadata": {"name": name},
             "spec": {"network": network, "for": "held", "addresses": [address]}}
@@ -271,7 +276,7 @@ def test_a_large_apply_lets_others_by(node):
     spaces = [node.new_netns() for _ in range(2)]
     # first of all: the network is looked at early
     large = Applying(node, [reservation("green", "10.65.0.9"), *many_services(10_000)])
-    wait_until(lambda: node.weft_json("service", "ls")["items"], 60, what="services in the tables")
+    wait_under_way(node)
     assert large.done is None
     second = Applying(node, [reservation("blue", "10.64.0.9", "later")])
     served = 0
@@ -300,7 +305,7 @@ def test_who_joins_a_network_that_is_being_changed_waits(node):
     node.network("green", subnets=[{"cidr": "10.65.0.0/24"}])
     space = node.new_netns()
     large = Applying(node, [reservation("green", "10.65.0.2"), *many_services(10_000)])
-    wait_until(lambda: node.weft_json("service", "ls")["items"], 60, what="services in the tables")
+    wait_under_way(node)
     endpoint = node.attach(space, "green")
     assert int(endpoint["metadata"]["resourceVersion"]) > revision(node, "Service/default/s0")
     # what it was given is not what was reserved meanwhile
@@ -313,7 +318,7 @@ def test_who_joins_a_network_that_is_being_changed_waits(node):
 def test_an_end_in_the_middle_leaves_nothing(node, how):
     node.network("green", subnets=[{"cidr": "10.65.0.0/24"}])
     large = Applying(node, [reservation("green", "10.65.0.9"), *many_services(10_000)])
-    wait_until(lambda: node.weft_json("service", "ls")["items"], 60, what="services in the tables")
+    wait_under_way(node)
     assert large.done is None
     if how == "kill":
         node.kill_daemon()

@@ -344,6 +344,8 @@ def test_what_others_break_while_down_is_repaired_at_start(node, pair, how):
 
 def test_a_foreign_qdisc_or_route_is_left_alone(node, pair):
     node.run("ip link add foreign0 type veth peer name foreign1")
+    for device in ("foreign0", "foreign1"):  # an address that comes into use by and by is no help
+        node.run(f"ip link set {device} addrgenmode none")
     node.run("ip link set foreign0 up")
     node.run("ip addr add 198.51.100.1/24 dev foreign0")
     node.run("ip route add 203.0.113.0/24 via 198.51.100.2 proto static")

@@ -26,7 +26,9 @@ class Underlay:
         self.count = 0
         self.relays = []
         self.ns.run("ip link set lo up")
-        self.ns.run(f"ip link add wire mtu {mtu} type bridge")
+        # one of its own: otherwise it has that of some port, and another when a port comes or goes,
+        # and who knows etcd by the old one gets no answer for a while
+        self.ns.run(f"ip link add wire mtu {mtu} address 02:09:00:00:00:fe type bridge")
         self.ns.run(f"ip addr add {ETCD}/24 dev wire")
         self.ns.run("ip addr add fd09::fe/64 dev wire nodad")
         self.ns.run("ip link set wire up")

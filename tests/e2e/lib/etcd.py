@@ -22,8 +22,12 @@ class Etcd:
         """What weftd's --store takes."""
         return f"{'etcds' if self.tls else 'etcd'}://{self.address}:{CLIENT_PORT}"
 
-    def start(self, data="etcd"):
-        """Returns when it serves. Another name of the data is another, empty store."""
+    def start(self, data="etcd", durable=False):
+        """Returns when it serves. Another name of the data is another, empty store.
+
+        Tests kill its process, never the machine: unless it is to be measured it waits for no disk,
+        which other tests keep busy.
+        """
         client = f"{'https' if self.tls else 'http'}://{self.address}:{CLIENT_PORT}"
         secure = []
         if self.tls:
@@ -35,7 +39,8 @@ class Etcd:
                 ["etcd", "--data-dir", str(self.dir / data), "--listen-client-urls", client,
                  "--advertise-client-urls", client, "--listen-peer-urls", peer,
                  "--initial-advertise-peer-urls", peer, "--initial-cluster", f"default={peer}",
-                 "--logger", "zap", "--log-level", "error", *secure],
+                 "--logger", "zap", "--log-level", "error", *secure,
+                 *([] if durable else ["--unsafe-no-fsync"])],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         wait_until(lambda: self.ctl("endpoint", "health", check=False).returncode == 0, 20, 0.1,
                    "etcd serves")
