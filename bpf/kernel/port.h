@@ -22,13 +22,13 @@
  * Pointers into the packet. The kernel offers them as numbers of 32 bits; were the compiler to load
  * them it might copy them as such, and the verifier would take them for numbers from there on.
  */
-#define WF_CTX_POINTER(ctx, field)                                                       \
-	({                                                                               \
-		void *pointer;                                                           \
-		asm volatile("%0 = *(u32 *)(%1 + %2)"                                    \
-			     : "=r"(pointer)                                             \
-			     : "r"(ctx), "i"(__builtin_offsetof(struct wf_ctx, field))); \
-		pointer;                                                                 \
+#define WF_CTX_POINTER(ctx, field)                                                                 \
+	({                                                                                         \
+		void *pointer;                                                                     \
+		asm("%0 = *(u32 *)(%1 + %2)"                                                       \
+		    : "=r"(pointer)                                                                \
+		    : "r"(ctx), "i"(__builtin_offsetof(struct wf_ctx, field)), "m"((ctx)->field)); \
+		pointer;                                                                           \
 	})
 
 static __always_inline void *wf_ctx_data(const struct wf_ctx *ctx)
