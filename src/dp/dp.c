@@ -194,8 +194,11 @@ bool wf_dp_adopted(const struct wf_dp *dp)
 
 int wf_dp_program_want(struct wf_dp *dp, enum wf_dp_program program, struct wf_err *err)
 {
-	int r = wf_dp_load_late(dp, (enum wf_dp_pinned)program, err);
+	int r;
 
+	if (dp->prog_fds[program] >= 0)
+		return 0;
+	r = wf_dp_load_late(dp, (enum wf_dp_pinned)program, err);
 	return r < 0 ? r : read_program_id(dp, program, err);
 }
 

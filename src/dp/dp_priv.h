@@ -10,6 +10,7 @@
 #include <bpf/libbpf.h>
 #include <limits.h>
 
+#include "base/addr.h"
 #include "dp/conn_table.h"
 #include "dp/dp.h"
 
@@ -163,6 +164,13 @@ int wf_dp_link_visit(const char *dir, wf_dp_link_fn visit, void *context);
 /* Writes an entry, or with value NULL deletes it; what is not there is fine. -ENOSPC: full. */
 int wf_dp_entry_put(struct wf_dp *dp, enum wf_dp_map map, const void *key, const void *value,
 		    struct wf_err *err);
+
+/*
+ * Keys of LPM tries here are a word that is always whole (a scope, a service) and a mapped address:
+ * their prefixlen, and the prefix that one stands for.
+ */
+uint32_t wf_dp_trie_len(const struct wf_prefix *prefix);
+struct wf_prefix wf_dp_trie_prefix(uint32_t prefixlen, const struct wf_addr *addr);
 
 /* visit.c: reading whole tables. */
 

@@ -9,9 +9,6 @@
 #include "base/mem.h"
 #include "dp/dp_priv.h"
 
-/* Bits of a mapped IPv4 address in front of its own. */
-#define MAPPED_BITS 96
-
 void wf_dp_lb_memory(struct wf_dp *dp, struct wf_dp_lb_memory *ret_memory)
 {
 	struct wf_dp_lb_memory memory = {};
@@ -136,13 +133,11 @@ int wf_dp_source_set(struct wf_dp *dp, uint32_t service, const struct wf_prefix 
 {
 	int fd = dp->map_fds[WF_DP_MAP_SOURCE_RANGES];
 	struct wf_prefix network = wf_prefix_network(prefix);
-	struct wf_source_key key = { .prefixlen = 32U + network.len,
+	struct wf_source_key key = { .prefixlen = wf_dp_trie_len(&network),
 				     .service = htobe32(service),
 				     .addr = network.addr };
 	uint32_t admitted = 1;
 
-	if (wf_addr_is_ip4(&network.addr))
-		key.prefixlen += MAPPED_BITS;
 	if (!present && (bpf_map_delete_elem(fd, &key) == 0 || errno == ENOENT))
 		return 0;
 	if (present && bpf_map_update_elem(fd, &key, &admitted, BPF_ANY) == 0)
@@ -160,11 +155,8 @@ int wf_dp_source_visit(struct wf_dp *dp, wf_dp_source_fn visit, void *context, s
 	struct wf_source_key key, *before = NULL;
 
 	while (r >= 0 && bpf_map_get_next_key(fd, before, &key) == 0) {
-		struct wf_prefix prefix = { .addr = key.addr,
-					    .len = (uint8_t)(key.prefixlen - 32) };
+		struct wf_prefix prefix = wf_dp_trie_prefix(key.prefixlen, &key.addr);
 
-		if (wf_addr_is_ip4(&prefix.addr) && prefix.len >= MAPPED_BITS)
-			prefix.len = (uint8_t)(prefix.len - MAPPED_BITS);
 		r = visit(be32toh(key.service), &prefix, context);
 		before = &key;
 	}

@@ -21,6 +21,24 @@ int wf_dp_entry_put(struct wf_dp *dp, enum wf_dp_map map, const void *key, const
 	return wf_fail(err, -errno, "cannot write to %s: %s", spec->name, strerror(errno));
 }
 
+/* Bits of a trie's key in front of the address, and of a mapped IPv4 address in front of its own. */
+#define WORD_BITS   32
+#define MAPPED_BITS 96
+
+uint32_t wf_dp_trie_len(const struct wf_prefix *prefix)
+{
+	return WORD_BITS + (wf_addr_is_ip4(&prefix->addr) ? MAPPED_BITS : 0U) + prefix->len;
+}
+
+struct wf_prefix wf_dp_trie_prefix(uint32_t prefixlen, const struct wf_addr *addr)
+{
+	struct wf_prefix prefix = { .addr = *addr, .len = (uint8_t)(prefixlen - WORD_BITS) };
+
+	if (wf_addr_is_ip4(&prefix.addr) && prefix.len >= MAPPED_BITS)
+		prefix.len = (uint8_t)(prefix.len - MAPPED_BITS);
+	return prefix;
+}
+
 static int read_entry(const struct wf_dp *dp, enum wf_dp_map map, const void *key, void *ret_value)
 {
 	return bpf_map_lookup_elem(dp->map_fds[map], key, ret_value) < 0 ? -errno : 0;

@@ -160,15 +160,11 @@ int wf_dp_remote_visit(struct wf_dp *dp, wf_dp_remote_fn visit, void *context, s
 	return r < 0 ? wf_fail(err, r, "cannot read wf_remotes: %s", strerror(-r)) : 0;
 }
 
-#define SCOPE_BITS  32
-#define MAPPED_BITS 96
-
 int wf_dp_vtep_set(struct wf_dp *dp, uint32_t scope, const struct wf_prefix *prefix,
 		   const struct wf_vtep_value *value, struct wf_err *err)
 {
 	const struct wf_vtep_key key = {
-		.prefixlen = SCOPE_BITS + prefix->len +
-			     (wf_addr_is_ip4(&prefix->addr) ? MAPPED_BITS : 0U),
+		.prefixlen = wf_dp_trie_len(prefix),
 		.scope = scope,
 		.addr = prefix->addr,
 	};
@@ -179,16 +175,6 @@ int wf_dp_vtep_set(struct wf_dp *dp, uint32_t scope, const struct wf_prefix *pre
 			    : r;
 }
 
-static struct wf_prefix prefix_of(const struct wf_vtep_key *key)
-{
-	struct wf_prefix prefix = { .addr = key->addr,
-				    .len = (uint8_t)(key->prefixlen - SCOPE_BITS) };
-
-	if (wf_addr_is_ip4(&prefix.addr) && prefix.len >= MAPPED_BITS)
-		prefix.len = (uint8_t)(prefix.len - MAPPED_BITS);
-	return prefix;
-}
-
 int wf_dp_vtep_visit(struct wf_dp *dp, wf_dp_vtep_fn visit, void *context, struct wf_err *err)
 {
 	const int fd = dp->map_fds[WF_DP_MAP_VTEPS];
@@ -197,7 +183,7 @@ int wf_dp_vtep_visit(struct wf_dp *dp, wf_dp_vtep_fn visit, void *context, struc
 
 	/* the next one is known before this one may go */
 	while (r == 0) {
-		struct wf_prefix prefix = prefix_of(&next);
+		struct wf_prefix prefix = wf_dp_trie_prefix(next.prefixlen, &next.addr);
 
 		key = next;
 		r = bpf_map_get_next_key(fd, &key, &next) < 0 ? -errno : 0;

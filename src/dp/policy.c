@@ -10,12 +10,6 @@
 #include "base/mem.h"
 #include "dp/dp_priv.h"
 
-/* Bits of a mapped IPv4 address in front of its own. */
-#define MAPPED_BITS  96
-#define ADDRESS_BITS 128
-/* Bits of the key in front of the address. */
-#define SCOPE_BITS 32
-
 /* Counters of one call. */
 #define PREFIXES_AT_ONCE 512
 #define HITS_AT_ONCE     1024
@@ -135,14 +129,12 @@ int wf_dp_prefix_set(struct wf_dp *dp, uint32_t scope, const struct wf_prefix *p
 {
 	int fd = dp->map_fds[WF_DP_MAP_POLICY_PREFIXES];
 	struct wf_prefix network = wf_prefix_network(prefix);
-	struct wf_policy_prefix_key key = { .prefixlen = SCOPE_BITS + network.len,
+	struct wf_policy_prefix_key key = { .prefixlen = wf_dp_trie_len(&network),
 					    .scope = scope,
 					    .addr = network.addr };
 	uint32_t value = class_id & ~WF_POLICY_CLASS_ODD;
 
-	if (wf_addr_is_ip4(&network.addr))
-		key.prefixlen += MAPPED_BITS;
-	if (key.prefixlen == SCOPE_BITS + ADDRESS_BITS)
+	if (network.len == wf_addr_bits(&network.addr))
 		value |= WF_POLICY_CLASS_ODD;
 	if (!present && (bpf_map_delete_elem(fd, &key) == 0 || errno == ENOENT))
 		return 0;
@@ -154,16 +146,6 @@ int wf_dp_prefix_set(struct wf_dp *dp, uint32_t scope, const struct wf_prefix *p
 			       "holds at most %d",
 			       WF_MAX_POLICY_PREFIXES);
 	return wf_fail(err, -errno, "cannot write to wf_policy_prefixes: %s", strerror(errno));
-}
-
-static struct wf_prefix prefix_of(const struct wf_policy_prefix_key *key)
-{
-	struct wf_prefix prefix = { .addr = key->addr,
-				    .len = (uint8_t)(key->prefixlen - SCOPE_BITS) };
-
-	if (wf_addr_is_ip4(&prefix.addr) && prefix.len >= MAPPED_BITS)
-		prefix.len = (uint8_t)(prefix.len - MAPPED_BITS);
-	return prefix;
 }
 
 /* Many at once: a hundred thousand by a call for each is time in which nothing else is done. */
@@ -179,7 +161,7 @@ int wf_dp_prefix_next(struct wf_dp *dp, struct wf_dp_prefix_place *place, wf_dp_
 
 	place->is_inside = true;
 	for (uint32_t i = 0; r >= 0 && i < count; i++) {
-		struct wf_prefix prefix = prefix_of(&keys[i]);
+		struct wf_prefix prefix = wf_dp_trie_prefix(keys[i].prefixlen, &keys[i].addr);
 
 		r = visit(keys[i].scope, &prefix, values[i] & ~WF_POLICY_CLASS_ODD, context);
 	}
