@@ -68,51 +68,67 @@ def kept_node():
     assert not complaints, "\n".join(complaints)
 
 
-class Lender:
-    """A node with a running weftd that goes from test to test; one that was spoilt is made anew."""
+class Shared:
+    """What the tests of a module use one after the other, by a key; what one has spoilt is made anew.
 
-    def __init__(self):
-        self.node = None
+    make(key) makes it, end(it) ends it and returns complaints; it has a reset() that does so, too.
+    """
 
-    def lend(self):
-        if not self.node:
-            self.node = Node("lent")
-            self.node.start_daemon()
-        return self.node
+    def __init__(self, make, end):
+        self.make, self.end = make, end
+        self.made = {}
 
-    def take_back(self, failed):
+    def get(self, key=None):
+        if key not in self.made:
+            self.made[key] = self.make(key)
+        return self.made[key]
+
+    def give_back(self, key, failed, is_spoilt=False):
         """Complaints about what the test has left."""
         if failed:
-            self.close()
+            self.close(key)
             return []
-        if self.node.outsides:  # the host side is not what it was
-            return self.close()
+        if is_spoilt:
+            return self.close(key)
         try:
-            complaints = self.node.reset()
+            complaints = self.made[key].reset()
         except Exception as error:  # pylint: disable=broad-except
             complaints = [f"cannot be used again: {error!r}"]
-        return complaints + self.close() if complaints else []
+        return complaints + self.close(key) if complaints else []
 
-    def close(self):
-        node, self.node = self.node, None
-        return node.close() if node else []
+    def close(self, key):
+        return self.end(self.made.pop(key))
+
+    def close_all(self):
+        complaints = [text for key in list(self.made) for text in self.close(key)]
+        assert not complaints, "\n".join(complaints)
+
+
+def make_lent(_key):
+    node = Node("lent")
+    try:
+        node.start_daemon()
+    except BaseException:
+        node.close()
+        raise
+    return node
 
 
 @pytest.fixture(scope="module")
 def lender():
-    made = Lender()
-    yield made
-    complaints = made.close()
-    assert not complaints, "\n".join(complaints)
+    shared = Shared(make_lent, Node.close)
+    yield shared
+    shared.close_all()
 
 
 @pytest.fixture
 def lent_node(request, lender):
     """A node that earlier tests of the module have used, for those that look at no counter."""
-    node = lender.lend()
+    node = lender.get()
     request.node.nodes = [node]
     yield node
-    complaints = lender.take_back(getattr(request.node, "failed", True))
+    # with a machine beyond it the host side is not what it was
+    complaints = lender.give_back(None, getattr(request.node, "failed", True), node.outsides)
     assert not complaints, "\n".join(complaints)
 
 
@@ -149,45 +165,25 @@ def cluster(new_node, underlay, request):
     return made
 
 
-class SharedSites:
-    """Sites that the tests of a module share; one that a test has spoilt is made anew."""
+def make_site(mode):
+    node = Node("shared")
+    try:
+        return Site(node, mode)
+    except BaseException:
+        node.close()
+        raise
 
-    def __init__(self):
-        self.made = {}
 
-    def get(self, mode):
-        if mode not in self.made:
-            node = Node("shared")
-            try:
-                self.made[mode] = Site(node, mode)
-            except BaseException:
-                node.close()
-                raise
-        return self.made[mode]
-
-    def give_back(self, mode, failed):
-        """Complaints about what the test has left."""
-        if failed:
-            self.close(mode)
-            return []
-        try:
-            complaints = self.made[mode].reset()
-        except Exception as error:  # pylint: disable=broad-except
-            complaints = [f"cannot be used again: {error!r}"]
-        return complaints + self.close(mode) if complaints else []
-
-    def close(self, mode):
-        site = self.made.pop(mode)
-        site.close()
-        return site.node.close()
+def end_site(site):
+    site.close()
+    return site.node.close()
 
 
 @pytest.fixture(scope="module")
 def shared_sites():
-    sites = SharedSites()
-    yield sites
-    complaints = [text for mode in list(sites.made) for text in sites.close(mode)]
-    assert not complaints, "\n".join(complaints)
+    shared = Shared(make_site, end_site)
+    yield shared
+    shared.close_all()
 
 
 def borrow(request, mode):
