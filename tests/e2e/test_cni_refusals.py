@@ -5,13 +5,11 @@
 """
 import concurrent.futures
 import json
-import os
-import signal
 
 import pytest
 
 from lib.cni import DUAL, add, assert_nothing, holders, refused
-from lib.netns import wait_until
+from lib.netns import freeze, thaw, wait_until
 
 
 @pytest.fixture
@@ -133,14 +131,14 @@ def test_namespace_that_vanishes_half_way(net):
     """The plugin has seen it and has asked weftd; when weftd gets to it, it is gone."""
     ns, other = net.new_netns(), net.new_netns()
     with concurrent.futures.ThreadPoolExecutor(2) as pool:
-        os.kill(net.daemon.pid, signal.SIGSTOP)
+        freeze(net.daemon.pid)
         try:
             done = [pool.submit(net.cni, "ADD", None, f"c{number}", space)
                     for number, space in enumerate((ns, other))]
             wait_until(lambda: connections(net) == 2, what="both have asked")
             ns.remove()
         finally:
-            os.kill(net.daemon.pid, signal.SIGCONT)
+            thaw(net.daemon.pid)
         refused(done[0].result(), 8, ns.path)
         assert done[1].result().returncode == 0
     assert [endpoint["spec"]["containerID"] for endpoint in net.endpoints()] == ["c1"]

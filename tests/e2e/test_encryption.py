@@ -7,7 +7,6 @@ import base64
 import os
 import re
 import shutil
-import signal
 import socket
 import stat
 import time
@@ -18,7 +17,7 @@ from lib.answer import Answerer, Session, ask_tcp, try_tcp, try_udp
 from lib.cluster import Underlay, wait_known
 from lib.encryption import (MARKER, PORT, V4, V6, Inside, Shouter, Tap, encryption, ends, lay,
                             programs, wait_on)
-from lib.netns import wait_until
+from lib.netns import freeze, thaw, wait_until
 from lib.node import ROOT, ApiError
 from lib.service import bound
 from lib.wire import IP, UDP, send, vxlan
@@ -184,7 +183,7 @@ def test_a_program_that_hangs_holds_nobody_up(cluster, pair):
     (web, *_), (db, db4, _) = pair
     assert web.ping(db4)
     program, = programs(a)
-    os.kill(program, signal.SIGSTOP)
+    freeze(program)
     try:
         # what changes meanwhile is tried and does not work
         b.container("over", name="more")
@@ -200,7 +199,7 @@ def test_a_program_that_hangs_holds_nobody_up(cluster, pair):
         assert not web.ping(db4)
         assert a.drops("no_tunnel") == before
     finally:
-        os.kill(program, signal.SIGCONT)
+        thaw(program)
     assert wait_until(lambda: web.ping(db4), 10, 0.05, "traffic")
     more = b.address_of(b.api("GET", "/v1/documents/Endpoint/more"))
     wait_until(lambda: more in peers(a)[key_of(b)], 10, 0.05, "what was missed")

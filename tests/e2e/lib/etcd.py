@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """An etcd of its own, one member, in a namespace: for nodes that keep their documents there."""
-import signal
 import subprocess
 
-from .netns import stop_process, wait_until
+from .netns import freeze, stop_process, thaw, wait_until
 
 CLIENT_PORT, PEER_PORT = 2379, 2380
 
@@ -51,7 +50,7 @@ class Etcd:
 
     def freeze(self, on=True):
         """It takes connections and says nothing, until it goes on."""
-        self.process.send_signal(signal.SIGSTOP if on else signal.SIGCONT)
+        (freeze if on else thaw)(self.process.pid)
 
     def close(self):
         """Ends it politely if it runs."""

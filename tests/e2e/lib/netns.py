@@ -9,6 +9,7 @@ import ctypes
 import itertools
 import json
 import os
+import pathlib
 import shlex
 import signal
 import socket
@@ -71,6 +72,20 @@ def entered(path):
                 raise OSError(ctypes.get_errno(), "setns back")
     finally:
         os.close(own)
+
+
+def freeze(pid):
+    """Stops a process without ending it; when this returns, none of its threads runs any more."""
+    os.kill(pid, signal.SIGSTOP)
+
+    def stands_still():
+        threads = pathlib.Path(f"/proc/{pid}/task").glob("*/stat")
+        return all(stat.read_text().rpartition(")")[2].split()[0] in "tT" for stat in threads)
+    wait_until(stands_still, 5, 0.005, f"process {pid} is stopped")
+
+
+def thaw(pid):
+    os.kill(pid, signal.SIGCONT)
 
 
 def stop_process(process, how=signal.SIGTERM, timeout=10):

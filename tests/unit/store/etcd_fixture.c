@@ -198,9 +198,20 @@ void etcd_start(struct etcd_cluster *cluster, size_t count)
 		etcd_wait(cluster, i);
 }
 
-void etcd_signal(struct etcd_cluster *cluster, size_t member, int number)
+void etcd_freeze(struct etcd_cluster *cluster, size_t member)
 {
-	assert_int_equal(kill(cluster->members[member].pid, number), 0);
+	pid_t pid = cluster->members[member].pid;
+	int status = 0;
+
+	assert_int_equal(kill(pid, SIGSTOP), 0);
+	/* the signal is taken when one of its threads runs next: until then it answers */
+	assert_int_equal(waitpid(pid, &status, WUNTRACED), pid);
+	assert_true(WIFSTOPPED(status));
+}
+
+void etcd_thaw(struct etcd_cluster *cluster, size_t member)
+{
+	assert_int_equal(kill(cluster->members[member].pid, SIGCONT), 0);
 }
 
 void etcd_kill(struct etcd_cluster *cluster, size_t member)

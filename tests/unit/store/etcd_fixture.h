@@ -50,10 +50,13 @@ bool etcd_is_there(void);
 void etcd_start(struct etcd_cluster *cluster, size_t count);
 void etcd_stop(struct etcd_cluster *cluster);
 
-/* One member: SIGKILL, start again with what it had, SIGSTOP and SIGCONT. */
+/* One member: SIGKILL, start again with what it had. */
 void etcd_kill(struct etcd_cluster *cluster, size_t member);
 void etcd_restart(struct etcd_cluster *cluster, size_t member);
-void etcd_signal(struct etcd_cluster *cluster, size_t member, int number);
+
+/* A member that takes connections and says nothing, from now on and until it is thawed. */
+void etcd_freeze(struct etcd_cluster *cluster, size_t member);
+void etcd_thaw(struct etcd_cluster *cluster, size_t member);
 
 /* Waits until a member answers, with a leader. */
 void etcd_wait(const struct etcd_cluster *cluster, size_t member);

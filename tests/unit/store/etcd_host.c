@@ -150,6 +150,14 @@ int new_prefix(void **state)
 	return 0;
 }
 
+int thaw_all(void **state)
+{
+	for (size_t i = 0; i < cluster.count; i++)
+		if (cluster.members[i].pid > 0)
+			etcd_thaw(&cluster, i);
+	return 0;
+}
+
 int start_one(void **state)
 {
 	etcd_start(&cluster, 1);

@@ -76,7 +76,10 @@ bool has_no_etcd(void);
 int start_one(void **state);
 int stop(void **state);
 
-#define ETCD(test) cmocka_unit_test_setup(test, new_prefix)
+#define ETCD(test) cmocka_unit_test_setup_teardown(test, new_prefix, thaw_all)
 int new_prefix(void **state);
+
+/* A test that failed leaves nothing frozen to the next. */
+int thaw_all(void **state);
 
 #endif

@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <poll.h>
 #include <setjmp.h>
-#include <signal.h>
 #include <stdarg.h>
 #include <string.h>
 
@@ -64,14 +63,14 @@ static void test_stopped(void **state)
 
 	host_init(&host);
 	assert_int_equal(put(host.store, "K", "a", 1, WF_STORE_ANY, &err), 0);
-	etcd_signal(&cluster, 0, SIGSTOP);
+	etcd_freeze(&cluster, 0);
 	begin_ms = wf_clock_monotonic_ms();
 	/* it may have taken the request: that cannot be known */
 	assert_int_equal(put(host.store, "K", "b", 1, WF_STORE_ANY, &err), -EAGAIN);
 	assert_in_range(wf_clock_monotonic_ms() - begin_ms, 1500, 8000);
 	assert_non_null(strstr(err.message, "did not say whether"));
 	assert_int_equal(stored_value(host.store, "K", "a"), 1);
-	etcd_signal(&cluster, 0, SIGCONT);
+	etcd_thaw(&cluster, 0);
 	await(host.store, 10000, is_back);
 	/* now it shows: made or not, the mirror has what etcd has */
 	catch_up(host.store, etcd_put(cluster.urls[0], key("K/c"), "{\"spec\":{\"value\":3}}"));
@@ -93,9 +92,9 @@ static void test_stopped_is_noticed(void **state)
 	struct host host;
 
 	host_init(&host);
-	etcd_signal(&cluster, 0, SIGSTOP);
+	etcd_freeze(&cluster, 0);
 	await(host.store, 5000, is_away);
-	etcd_signal(&cluster, 0, SIGCONT);
+	etcd_thaw(&cluster, 0);
 	await(host.store, 10000, is_back);
 	host_done(&host);
 }
@@ -153,11 +152,11 @@ static void test_renewal_without_waiting(void **state)
 	wf_store_lease_renew_later(host.store, 12345, note_renewal, &renewal);
 	assert_int_equal(renew_later(&renewal, lease), 0);
 	/* a member that says nothing, then one that is not there */
-	etcd_signal(&cluster, 0, SIGSTOP);
+	etcd_freeze(&cluster, 0);
 	assert_int_equal(renew_later(&renewal, lease), -EHOSTUNREACH);
 	await(host.store, 5000, is_away);
 	assert_int_equal(renew_later(&renewal, lease), -EHOSTUNREACH);
-	etcd_signal(&cluster, 0, SIGCONT);
+	etcd_thaw(&cluster, 0);
 	await(host.store, 10000, is_back);
 	assert_int_equal(renew_later(&renewal, lease), 0);
 	assert_int_equal(wf_store_lease_revoke(host.store, lease, &err), 0);

@@ -2,7 +2,6 @@
 /* Three members of etcd: one is killed, one is stopped, two are. */
 #include <errno.h>
 #include <setjmp.h>
-#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -82,7 +81,7 @@ static void test_member_stopped(void **state)
 
 	put_soon(store, "a", 1);
 	member = member_of(store);
-	etcd_signal(&cluster, member, SIGSTOP);
+	etcd_freeze(&cluster, member);
 	begin_ms = wf_clock_monotonic_ms();
 	/* the answer is lost, and the next member knows what became of it */
 	put_soon(store, "b", 2);
@@ -95,7 +94,7 @@ static void test_member_stopped(void **state)
 		assert_int_equal(stored_value(other, "K", "b"), 2);
 		wf_store_close(&other);
 	}
-	etcd_signal(&cluster, member, SIGCONT);
+	etcd_thaw(&cluster, member);
 	etcd_wait(&cluster, member);
 	assert_int_equal(put(store, "K", "c", 3, WF_STORE_ANY, &err), 0);
 	wf_store_close(&store);
