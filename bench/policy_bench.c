@@ -36,8 +36,8 @@ static int pairs_set(const struct wf_policy_pair_key *keys, const struct wf_poli
 	return 0;
 }
 
-static int prefix_set(const struct wf_prefix *prefix, uint32_t class_id, bool present,
-		      void *context, struct wf_err *err)
+static int prefix_set(uint32_t scope, const struct wf_prefix *prefix, uint32_t class_id,
+		      bool present, void *context, struct wf_err *err)
 {
 	return 0;
 }
