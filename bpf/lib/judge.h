@@ -118,6 +118,38 @@ static __always_inline int wf_judge_is_pretence(const struct wf_work *work)
 	       !wf_addr_same(&work->flow.tuple.src, &work->ip.src);
 }
 
+/* The tuple of the answers. */
+static __always_inline void wf_judge_mirror(const struct wf_tuple *tuple, struct wf_tuple *back)
+{
+	back->src = tuple->dst;
+	back->dst = tuple->src;
+	back->sport = tuple->dport;
+	back->dport = tuple->sport;
+	back->proto = tuple->proto;
+	back->site = tuple->site;
+	back->scope = tuple->scope;
+}
+
+/*
+ * A connection is about to begin. What it will take lies in pages of large tables which nobody has
+ * touched lately: asked for now, all of them are under way at once instead of one after the other.
+ */
+static __always_inline void wf_judge_expect(struct wf_work *work)
+{
+	const struct wf_tuple *tuple = &work->flow.tuple;
+	struct wf_tuple *back = &work->fresh.tuple[WF_DIR_REPLY];
+	const struct wf_conn_state *state = wf_map_conn_state();
+
+	if (!state || tuple->proto != IPPROTO_TCP || work->flow.error_ip ||
+	    (work->flow.tcp_flags & (WF_TCP_SYN | WF_TCP_ACK)) != WF_TCP_SYN)
+		return;
+	wf_judge_mirror(tuple, back);
+	wf_touch(wf_conn_spot(state, tuple).bucket);
+	wf_touch(wf_conn_spot(state, back).bucket);
+	wf_touch(wf_map_verdict(wf_verdict_index(tuple)));
+	wf_touch(wf_map_verdict(wf_verdict_index(tuple) ^ 1));
+}
+
 /* Remembers whoever sent the packet as who began. 0 or -reason. */
 static __always_inline int wf_judge_add(struct wf_work *work)
 {
@@ -128,13 +160,7 @@ static __always_inline int wf_judge_add(struct wf_work *work)
 	int r;
 
 	fresh->tuple[WF_DIR_ORIGINAL] = *tuple;
-	back->src = tuple->dst;
-	back->dst = tuple->src;
-	back->sport = tuple->dport;
-	back->dport = tuple->sport;
-	back->proto = tuple->proto;
-	back->site = tuple->site;
-	back->scope = tuple->scope;
+	wf_judge_mirror(tuple, back);
 	fresh->flags = WF_CONN_POLICY;
 	fresh->backend = 0;
 	fresh->service = 0;
@@ -250,6 +276,7 @@ static __always_inline int wf_judge_packet(struct wf_ctx *ctx, struct wf_work *w
 		r = wf_judge_icmp(ctx, work);
 	if (r < 0)
 		return r;
+	wf_judge_expect(work);
 	wf_judge_ends(work);
 	if (site == WF_SITE_EDGE && wf_judge_is_remembered(work))
 		return 0;
