@@ -5,7 +5,8 @@
  *   addresses (memory) -> maps -> links -> store -> answer
  *
  * A crash before the store leaves links and map entries that belong to no document; recovery
- * takes them away. Drivers whose interface the host cannot see from outside (macvlan, ipvlan)
+ * takes them away. In a store that is shared the links are made while the store is asked: a crash
+ * may leave a document without links, and recovery makes them. Drivers whose interface the host cannot see from outside (macvlan, ipvlan)
  * store the endpoint as Pending first, so that recovery knows where to look.
  */
 #include <errno.h>
@@ -154,14 +155,6 @@ static int choose_default_route(struct wf_control *control, const struct wf_netw
 	return 0;
 }
 
-static int fail_elsewhere(struct wf_err *err, const char *name, const char *node)
-{
-	return wf_fail_field(err, -EEXIST, "name",
-			     "there is an endpoint %s already, on node %s; detach it there or "
-			     "choose another --name",
-			     name, node);
-}
-
 /* An endpoint of that name or container that is dead makes way; a live one is in the way. */
 static int clear_predecessor(struct wf_control *control, const struct wf_endpoint *spec,
 			     struct wf_err *err)
@@ -170,7 +163,7 @@ static int clear_predecessor(struct wf_control *control, const struct wf_endpoin
 	const struct ctl_remote *remote = wf_ctl_remote_find(control, spec->meta.name);
 
 	if (remote)
-		return fail_elsewhere(err, remote->name, remote->node->name);
+		return wf_ctl_attach_fail_elsewhere(err, remote->name, remote->node->name);
 	if (!before && spec->container_id)
 		before = wf_ctl_endpoint_by_container(control, spec->container_id, spec->ifname);
 	if (!before)
@@ -279,78 +272,58 @@ static int fill_links(struct wf_control *control, struct ctl_network *network,
 	return 0;
 }
 
-/* Another node was faster: with the name, -EEXIST, or with an address, -ESTALE. */
-static int explain_conflict(struct wf_control *control, const struct wf_endpoint *spec,
-			    struct wf_err *err)
+/* Only its namespace sees the interface: the document has to be there before it. */
+static bool is_unseen(const struct ctl_endpoint *endpoint)
 {
-	_cleanup_json_ json_t *other = NULL;
-	char text[WF_ADDR_TEXT] = "an address";
-
-	if (wf_store_get(control->store, WF_KIND_ENDPOINT, spec->meta.name, &other, NULL) == 0)
-		return fail_elsewhere(err, spec->meta.name,
-				      wf_json_str(json_object_get(other, "spec"), "node", "?"));
-	if (spec->address_count)
-		(void)wf_addr_format(&spec->addresses[0].prefix.addr, text);
-	return wf_fail(err, -ESTALE, "%s was given out by another node meanwhile; try again", text);
+	return wf_ctl_has_parent(endpoint->network);
 }
 
-/* *ret_document: new reference to what was stored; may be NULL. */
-static int store_endpoint(struct wf_control *control, struct wf_endpoint *spec,
+/*
+ * Links and store. Where storing is a round trip the links are made during it; elsewhere the
+ * store comes last, so that what fails before leaves no trace there.
+ */
+static int link_and_store(struct wf_control *control, struct ctl_endpoint *endpoint, int netns_fd,
 			  const struct ctl_reservation *fresh, json_t **ret_document,
 			  struct wf_err *err)
 {
-	_cleanup_json_ json_t *document = wf_endpoint_to_json(spec);
-	_cleanup_json_ json_t *reservation = NULL;
-	_cleanup_(wf_ctl_leases_done) struct ctl_leases leases = { .documents = { NULL } };
-	struct wf_store_write writes[2 + CTL_LEASE_WRITES];
-	bool is_new = !spec->meta.resource_version;
-	size_t count = 0, more = 0;
-	int r;
+	_cleanup_(wf_ctl_attach_record_done) struct attach_record record = { 0 };
+	struct wf_endpoint *spec = &endpoint->spec;
+	bool early = wf_ctl_is_shared(control) && !is_unseen(endpoint);
+	int r = 0;
 
-	if (!document)
-		return wf_fail(err, -ENOMEM, "out of memory storing endpoint %s", spec->meta.name);
-	writes[count++] = (struct wf_store_write){ .op = WF_STORE_PUT,
-						   .kind = WF_KIND_ENDPOINT,
-						   .name = spec->meta.name,
-						   .document = document,
-						   .expected = wf_ctl_is_shared(control)
-								       ? spec->meta.resource_version
-								       : WF_STORE_ANY };
-	if (is_new && wf_ctl_lease_writes(control, spec, false, &leases, writes + count, &more) < 0)
-		return wf_fail(err, -ENOMEM, "out of memory storing endpoint %s", spec->meta.name);
-	count += more;
-	if (fresh) {
-		reservation = wf_reservation_to_json(&fresh->spec);
-		if (!reservation)
-			return wf_fail(err, -ENOMEM, "out of memory storing a reservation");
-		writes[count++] = (struct wf_store_write){ .op = WF_STORE_PUT,
-							   .kind = WF_KIND_RESERVATION,
-							   .name = fresh->spec.meta.name,
-							   .document = reservation,
-							   .expected = WF_STORE_ANY };
-	}
-	/* a reservation outlives this boot, an endpoint does not */
-	r = wf_ctl_commit(control, writes, count, fresh ? WF_STORE_DURABLE : WF_STORE_BOOT_BOUND,
-			  err);
-	if (r == -EEXIST && is_new && wf_ctl_is_shared(control))
-		return explain_conflict(control, spec, err);
+	spec->phase = WF_ENDPOINT_READY;
+	/* all that the document says has to be known then */
+	if (early)
+		r = wf_net_ns_number(control->net, netns_fd, &spec->nsid, err);
+	if (early && r == 0)
+		r = wf_ctl_attach_record(control, spec, fresh, &record, err);
 	if (r < 0)
 		return r;
-	wf_ctl_meta_adopt(&spec->meta, document);
-	if (ret_document)
-		*ret_document = TAKE_PTR(document);
-	return 0;
+	wf_ctl_crash_point("attach.sent");
+	r = wf_ctl_endpoint_link(control, endpoint, netns_fd, err);
+	if (r < 0) {
+		if (early)
+			wf_ctl_attach_retract(control, spec, &record);
+		return r;
+	}
+	wf_ctl_crash_point("attach.linked");
+	if (!early)
+		r = wf_ctl_attach_record(control, spec, fresh, &record, err);
+	if (r == 0)
+		r = wf_ctl_attach_recorded(control, spec, &record, ret_document, err);
+	if (r < 0)
+		wf_ctl_endpoint_unlink(control, endpoint, netns_fd);
+	return r;
 }
 
-/* Maps, links, store, in this order; undone in reverse. */
+/* Maps, links, store; undone in reverse. */
 static int bring_up(struct wf_control *control, struct ctl_endpoint *endpoint, int netns_fd,
 		    const struct ctl_reservation *fresh, json_t **ret_document, struct wf_err *err)
 {
-	bool unseen = wf_ctl_has_parent(endpoint->network);
 	int r;
 
-	if (unseen) {
-		r = store_endpoint(control, &endpoint->spec, NULL, NULL, err);
+	if (is_unseen(endpoint)) {
+		r = wf_ctl_attach_store(control, &endpoint->spec, err);
 		if (r < 0)
 			return r;
 	}
@@ -367,25 +340,18 @@ static int bring_up(struct wf_control *control, struct ctl_endpoint *endpoint, i
 	r = wf_ctl_endpoint_serve(control, endpoint, netns_fd, err);
 	if (r < 0)
 		goto err_unprogram;
-	r = wf_ctl_endpoint_link(control, endpoint, netns_fd, err);
+	r = link_and_store(control, endpoint, netns_fd, fresh, ret_document, err);
 	if (r < 0)
 		goto err_unprogram;
-	wf_ctl_crash_point("attach.linked");
-	endpoint->spec.phase = WF_ENDPOINT_READY;
-	r = store_endpoint(control, &endpoint->spec, fresh, ret_document, err);
-	if (r < 0)
-		goto err_unlink;
 	wf_ctl_crash_point("attach.stored");
 	return 0;
 
-err_unlink:
-	wf_ctl_endpoint_unlink(control, endpoint, netns_fd);
 err_unprogram:
 	wf_ctl_endpoint_unserve(control, endpoint);
 	wf_ctl_unprogram_endpoint(control, endpoint);
 err_unmember:
 	wf_ctl_policy_member_drop(control, endpoint);
-	if (unseen) {
+	if (is_unseen(endpoint)) {
 		struct wf_store_write gone = { .op = WF_STORE_DELETE,
 					       .kind = WF_KIND_ENDPOINT,
 					       .name = endpoint->spec.meta.name,

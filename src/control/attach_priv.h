@@ -46,6 +46,37 @@ int wf_ctl_attach_reserve(struct wf_control *control, struct ctl_network *networ
 			  const struct wf_endpoint *spec, struct ctl_reservation **ret_fresh,
 			  struct wf_err *err);
 
+/* ---- attach_store.c ------------------------------------------------------------------------- */
+
+/* What an attach stores, on its way. */
+struct attach_record {
+	json_t *document, *reservation; /* owned */
+	struct ctl_leases leases;
+	struct wf_store_write writes[2 + CTL_LEASE_WRITES];
+	size_t count;
+	bool is_new;
+	struct ctl_flight flight;
+};
+
+/*
+ * Begins to store an endpoint as it is; fresh: a reservation that is stored with it, may be NULL.
+ * To be followed by recorded or retract; the control is not asked to store anything in between.
+ */
+int wf_ctl_attach_record(struct wf_control *control, const struct wf_endpoint *spec,
+			 const struct ctl_reservation *fresh, struct attach_record *record,
+			 struct wf_err *err);
+/* Waits until it is stored. *ret_document: new reference to what was stored; may be NULL. */
+int wf_ctl_attach_recorded(struct wf_control *control, struct wf_endpoint *spec,
+			   struct attach_record *record, json_t **ret_document, struct wf_err *err);
+/* Takes back what began to be stored, now or as soon as the store can be asked. */
+void wf_ctl_attach_retract(struct wf_control *control, struct wf_endpoint *spec,
+			   struct attach_record *record);
+void wf_ctl_attach_record_done(struct attach_record *record);
+/* The first two at once. */
+int wf_ctl_attach_store(struct wf_control *control, struct wf_endpoint *spec, struct wf_err *err);
+/* The name is taken by an endpoint of another node: -EEXIST. */
+int wf_ctl_attach_fail_elsewhere(struct wf_err *err, const char *name, const char *node);
+
 /* Under which name the pools know an endpoint: its sticky name, or its own. */
 const char *wf_ctl_pool_owner(const struct wf_endpoint *spec);
 

@@ -18,6 +18,29 @@ bool wf_ctl_is_shared(const struct wf_control *control)
 	return control->config.shared;
 }
 
+struct ctl_flight wf_ctl_commit_begin(struct wf_control *control,
+				      const struct wf_store_write *writes, size_t count,
+				      enum wf_store_durability durability)
+{
+	struct ctl_news **first = control->cluster.news_end;
+
+	return (struct ctl_flight){
+		.store = wf_store_commit_begin(control->store, writes, count, durability),
+		.first = first,
+	};
+}
+
+int wf_ctl_commit_end(struct wf_control *control, struct ctl_flight *flight, struct wf_err *err)
+{
+	uint64_t revision = 0;
+	int r = wf_store_commit_end(&flight->store, &revision, err);
+
+	if (r == 0 && flight->first)
+		wf_ctl_follow_forget(control, flight->first, flight->store.writes,
+				     flight->store.count, revision);
+	return r;
+}
+
 int wf_ctl_commit(struct wf_control *control, const struct wf_store_write *writes, size_t count,
 		  enum wf_store_durability durability, struct wf_err *err)
 {

@@ -131,6 +131,8 @@ struct ctl_cluster {
 	struct ctl_node *by_number[WF_MAX_NODES];
 	struct ctl_news *news, **news_end; /* news_end NULL: nobody is followed */
 	struct event *news_event;
+	struct ctl_stray *strays; /* owned; see stray.c */
+	struct event *stray_timer;
 	struct event *lease_timer;
 	struct event *renewed_event;
 	struct event *expire_timer; /* more of what lost nodes had is to be released */
@@ -159,6 +161,15 @@ bool wf_ctl_is_shared(const struct wf_control *control);
 /* wf_store_commit(); what these writes are, and what they have overtaken, is not news. */
 int wf_ctl_commit(struct wf_control *control, const struct wf_store_write *writes, size_t count,
 		  enum wf_store_durability durability, struct wf_err *err);
+/* The same in two steps, as wf_store_commit_begin() and wf_store_commit_end(). */
+struct ctl_flight {
+	struct wf_store_flight store;
+	struct ctl_news **first; /* where news that came meanwhile begin */
+};
+struct ctl_flight wf_ctl_commit_begin(struct wf_control *control,
+				      const struct wf_store_write *writes, size_t count,
+				      enum wf_store_durability durability);
+int wf_ctl_commit_end(struct wf_control *control, struct ctl_flight *flight, struct wf_err *err);
 /* The same with writes that were made ready; ends the stage. */
 int wf_ctl_commit_stage(struct wf_control *control, struct wf_store_stage **stage,
 			const struct wf_store_write *writes, size_t count,

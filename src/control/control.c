@@ -49,6 +49,7 @@ void wf_control_free(struct wf_control **control)
 		return;
 	wf_control_apply_cancel(*control);
 	wf_ctl_spool_stop(*control);
+	wf_ctl_stray_stop(*control);
 	wf_ctl_observe_stop(*control);
 	wf_ctl_repair_stop(*control);
 	wf_ctl_lb_stop(*control);

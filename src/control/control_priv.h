@@ -352,6 +352,12 @@ uint32_t wf_ctl_random(struct wf_control *control);
 void wf_ctl_spool_retry(struct wf_control *control, int r);
 void wf_ctl_spool_stop(struct wf_control *control);
 
+/* ---- stray.c ------------------------------------------------------------------------------- */
+
+/* A document of an endpoint of this node that is none here: it is released when that can be. */
+void wf_ctl_stray_add(struct wf_control *control, const char *name);
+void wf_ctl_stray_stop(struct wf_control *control);
+
 /* ---- recover.c, repair.c, observe.c, crash.c -------------------------------------- */
 
 int wf_ctl_recover(struct wf_control *control, struct wf_err *err);

@@ -100,8 +100,11 @@ static int follow_endpoint(struct wf_control *control, const struct ctl_news *ne
 {
 	if (news->document && wf_ctl_is_remote(control, news->document))
 		return wf_ctl_remote_put(control, news->document, err);
-	if (news->document)
+	if (news->document) {
+		if (!wf_ctl_endpoint_find(control, news->name))
+			wf_ctl_stray_add(control, news->name);
 		return 0;
+	}
 	if (wf_ctl_remote_find(control, news->name))
 		wf_ctl_remote_drop(control, news->name);
 	else

@@ -62,6 +62,11 @@ int wf_net_ns_open(const char *path, int *ret_fd, struct wf_net_ns_id *ret_id, s
  */
 int wf_net_ns_alive(const char *path, const struct wf_net_ns_id *id);
 
+/*
+ * The id of a namespace as seen from the host's; assigns one when it has none. -ESRCH: it is none.
+ */
+int wf_net_ns_number(struct wf_net *net, int netns_fd, int32_t *ret_nsid, struct wf_err *err);
+
 /* Whether id is this process' own namespace. */
 bool wf_net_ns_is_own(const struct wf_net_ns_id *id);
 

@@ -66,9 +66,6 @@ int wf_net_ns_netlink(const struct wf_net *net, int netns_fd, int protocol,
 int wf_net_ns_sysctl(const struct wf_net *net, int netns_fd, const char *path, const char *value,
 		     struct wf_err *err);
 
-/* The id of a namespace as seen from the host's; assigns one when it has none. */
-int wf_net_ns_number(struct wf_net *net, int netns_fd, int32_t *ret_nsid, struct wf_err *err);
-
 /* The path a namespace was opened by, or net:[inode]; buf has WF_NET_NS_TEXT bytes. */
 char *wf_net_ns_name(int netns_fd, char *buf);
 

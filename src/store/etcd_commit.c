@@ -6,6 +6,7 @@
  * next endpoint is asked what became of it.
  */
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/mem.h"
@@ -19,6 +20,9 @@
 
 /* Between two tries. */
 #define RETRY_MS 5
+
+/* At most, for what is to leave at once. */
+#define LEAVE_MS 1
 
 static uint64_t left_ms(uint64_t deadline_ms)
 {
@@ -52,23 +56,34 @@ int wf_etcd_connect(struct wf_etcd *etcd, uint64_t deadline_ms, struct wf_err *e
 	return wf_etcd_fail_unreachable(etcd, err);
 }
 
-int wf_etcd_ask(struct wf_etcd *etcd, const char *path, struct wf_str *body, uint64_t deadline_ms,
-		struct wf_etcd_answer *ret_answer, bool *ret_sent, struct wf_err *err)
+static int send_request(struct wf_etcd *etcd, const char *path, struct wf_str *body,
+			uint64_t deadline_ms, struct wf_etcd_call **ret_call, struct wf_err *err)
 {
-	_cleanup_(wf_etcd_call_free) struct wf_etcd_call *call = NULL;
 	uint64_t timeout_ms = left_ms(deadline_ms);
-	int r;
 
 	if (timeout_ms > wf_etcd_request_ms(etcd))
 		timeout_ms = wf_etcd_request_ms(etcd);
-	r = wf_etcd_call_start(&etcd->net, path, body, timeout_ms ? timeout_ms : 1, &call, err);
-	if (r < 0)
-		return r;
+	return wf_etcd_call_start(&etcd->net, path, body, timeout_ms ? timeout_ms : 1, ret_call,
+				  err);
+}
+
+static int receive_answer(struct wf_etcd *etcd, struct wf_etcd_call *call,
+			  struct wf_etcd_answer *ret_answer, bool *ret_sent, struct wf_err *err)
+{
 	/* its own timeout ends it */
 	while (!call->is_done)
 		wf_etcd_turn(etcd, TURN_MS);
 	*ret_sent = call->was_sent;
 	return wf_etcd_judge_answer(etcd, call, ret_answer, err);
+}
+
+int wf_etcd_ask(struct wf_etcd *etcd, const char *path, struct wf_str *body, uint64_t deadline_ms,
+		struct wf_etcd_answer *ret_answer, bool *ret_sent, struct wf_err *err)
+{
+	_cleanup_(wf_etcd_call_free) struct wf_etcd_call *call = NULL;
+	int r = send_request(etcd, path, body, deadline_ms, &call, err);
+
+	return r < 0 ? r : receive_answer(etcd, call, ret_answer, ret_sent, err);
 }
 
 int wf_etcd_judge_answer(struct wf_etcd *etcd, const struct wf_etcd_call *call,
@@ -82,10 +97,13 @@ int wf_etcd_judge_answer(struct wf_etcd *etcd, const struct wf_etcd_call *call,
 	if (r != -EHOSTUNREACH && r != -EPROTO && r != -EAGAIN)
 		return r;
 	/* a watch at the same endpoint is not better off */
-	if (etcd->stream && etcd->stream->endpoint == call->endpoint && r != -EAGAIN)
+	if (etcd->stream && etcd->stream->endpoint == call->endpoint && r != -EAGAIN) {
 		wf_etcd_link_drop(etcd, err);
-	else if (etcd->net.current == call->endpoint)
+		/* whoever waited may not turn again: the owner's loop does it, and has to wake up */
+		wf_etcd_schedule(etcd);
+	} else if (etcd->net.current == call->endpoint) {
 		wf_etcd_net_rotate(&etcd->net);
+	}
 	return r;
 }
 
@@ -155,15 +173,47 @@ static size_t count_deletions(const struct wf_etcd_commit *commit)
 	return count;
 }
 
+/* The transaction leaves; commit->call is what is on its way. */
+static int send_transaction(struct wf_etcd_commit *commit, struct wf_err *err)
+{
+	struct wf_str body = WF_STR_INIT;
+	int r = wf_etcd_evaluate_request(commit, &body, err);
+
+	if (r < 0) {
+		wf_str_done(&body);
+		return r;
+	}
+	commit->etcd->own_deletions = count_deletions(commit);
+	return send_request(commit->etcd, "kv/txn", &body, commit->deadline_ms, &commit->call, err);
+}
+
+/* What became of what is on its way; as try_once(). */
+static int receive_transaction(struct wf_etcd_commit *commit, uint64_t *ret_revision,
+			       struct wf_err *err)
+{
+	_cleanup_(wf_etcd_call_free) struct wf_etcd_call *call = TAKE_PTR(commit->call);
+	_cleanup_(wf_etcd_answer_done) struct wf_etcd_answer answer = { 0 };
+	bool sent = false;
+	int r = receive_answer(commit->etcd, call, &answer, &sent, err);
+
+	if (r < 0) {
+		commit->is_doubtful = sent && is_passing(r) && commit->changes;
+		return is_passing(r) ? 1 : r;
+	}
+	if (!answer.succeeded) {
+		r = look_again(commit, err);
+		return r < 0 && !is_passing(r) ? r : 1;
+	}
+	*ret_revision = answer.revision;
+	return 0;
+}
+
 /*
  * One try. 1: to be tried again, with what is there now; 0: done, *ret_revision is the
  * transaction's, 0 when it is not known.
  */
 static int try_once(struct wf_etcd_commit *commit, uint64_t *ret_revision, struct wf_err *err)
 {
-	_cleanup_(wf_etcd_answer_done) struct wf_etcd_answer answer = { 0 };
-	struct wf_str body = WF_STR_INIT;
-	bool sent = false;
 	int r;
 
 	if (commit->is_doubtful) {
@@ -176,23 +226,10 @@ static int try_once(struct wf_etcd_commit *commit, uint64_t *ret_revision, struc
 	}
 	r = evaluate(commit, err);
 	if (r == 0)
-		r = wf_etcd_evaluate_request(commit, &body, err);
-	if (r < 0) {
-		wf_str_done(&body);
+		r = send_transaction(commit, err);
+	if (r < 0)
 		return is_passing(r) ? 1 : r;
-	}
-	commit->etcd->own_deletions = count_deletions(commit);
-	r = ask(commit, &body, &answer, &sent, err);
-	if (r < 0) {
-		commit->is_doubtful = sent && is_passing(r) && commit->changes;
-		return is_passing(r) ? 1 : r;
-	}
-	if (!answer.succeeded) {
-		r = look_again(commit, err);
-		return r < 0 && !is_passing(r) ? r : 1;
-	}
-	*ret_revision = answer.revision;
-	return 0;
+	return receive_transaction(commit, ret_revision, err);
 }
 
 /* Waits for the watch to have told of a revision. Without it the change shows a moment later. */
@@ -219,6 +256,8 @@ static int run(struct wf_etcd_commit *commit, uint64_t *ret_revision, struct wf_
 	uint64_t revision = 0;
 	int r = 1;
 
+	if (commit->call)
+		r = receive_transaction(commit, &revision, &own);
 	while (r == 1 && left_ms(commit->deadline_ms)) {
 		r = wf_etcd_connect(etcd, commit->deadline_ms, &own);
 		if (r == 0)
@@ -260,5 +299,52 @@ int wf_etcd_commit(struct wf_store *store, const struct wf_store_write *writes, 
 	}
 	r = run(&commit, ret_revision, err);
 	etcd->own_deletions = 0;
+	return r;
+}
+
+/* What is to be done is clear from the mirror, and there is somebody to be told. */
+static bool may_leave(struct wf_etcd_commit *commit)
+{
+	const struct wf_etcd *etcd = commit->etcd;
+
+	return etcd->is_connected && etcd->hold != WF_ETCD_HOLD_FOREIGN &&
+	       wf_etcd_evaluate(commit, NULL) == 0 && commit->changes;
+}
+
+static void free_commit(struct wf_etcd_commit *commit)
+{
+	commit->etcd->own_deletions = 0;
+	wf_etcd_evaluate_end(commit);
+	free(commit);
+}
+
+void *wf_etcd_commit_begin(struct wf_store *store, const struct wf_store_write *writes,
+			   size_t count)
+{
+	struct wf_etcd *etcd = (struct wf_etcd *)store;
+	struct wf_etcd_commit *commit = malloc(sizeof(*commit));
+
+	if (!commit)
+		return NULL;
+	if (wf_etcd_evaluate_begin(commit, etcd, writes, count, NULL) < 0)
+		goto err;
+	commit->deadline_ms = wf_clock_monotonic_ms() + etcd->times.timeout_ms;
+	if (!may_leave(commit) || send_transaction(commit, NULL) < 0)
+		goto err;
+	/* the connection is there: this is enough for it to leave */
+	wf_etcd_turn(etcd, LEAVE_MS);
+	return commit;
+
+err:
+	free_commit(commit);
+	return NULL;
+}
+
+int wf_etcd_commit_end(struct wf_store *store, void *sent, uint64_t *ret_revision,
+		       struct wf_err *err)
+{
+	int r = run(sent, ret_revision, err);
+
+	free_commit(sent);
 	return r;
 }

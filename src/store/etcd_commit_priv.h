@@ -37,8 +37,9 @@ struct wf_etcd_commit {
 	size_t changes; /* ops that do something */
 	uint64_t seen;  /* revision at which what is there was true */
 	uint64_t deadline_ms;
-	bool is_fresh;    /* what is there was read from etcd, not from the mirror */
-	bool is_doubtful; /* it was sent, and the answer did not come */
+	struct wf_etcd_call *call; /* owned; the transaction, on its way already */
+	bool is_fresh;             /* what is there was read from etcd, not from the mirror */
+	bool is_doubtful;          /* it was sent, and the answer did not come */
 };
 
 /* Takes the writes and what the mirror knows of their documents. */

@@ -208,6 +208,10 @@ void wf_etcd_guard_clear(struct wf_etcd *etcd);
 /* commit */
 int wf_etcd_commit(struct wf_store *store, const struct wf_store_write *writes, size_t count,
 		   enum wf_store_durability durability, uint64_t *ret_revision, struct wf_err *err);
+void *wf_etcd_commit_begin(struct wf_store *store, const struct wf_store_write *writes,
+			   size_t count);
+int wf_etcd_commit_end(struct wf_store *store, void *sent, uint64_t *ret_revision,
+		       struct wf_err *err);
 
 /* Waits for the connection within the time of one call; the error says why there is none. */
 int wf_etcd_connect(struct wf_etcd *etcd, uint64_t deadline_ms, struct wf_err *err);

@@ -213,6 +213,31 @@ int wf_store_commit(struct wf_store *store, const struct wf_store_write *writes,
 	return r;
 }
 
+struct wf_store_flight wf_store_commit_begin(struct wf_store *store,
+					     const struct wf_store_write *writes, size_t count,
+					     enum wf_store_durability durability)
+{
+	struct wf_store_flight flight = { store, writes, count, durability, NULL };
+
+	if (store->ops->commit_begin && count && check_writes(writes, count, NULL) == 0)
+		flight.sent = store->ops->commit_begin(store, writes, count);
+	return flight;
+}
+
+int wf_store_commit_end(struct wf_store_flight *flight, uint64_t *ret_revision, struct wf_err *err)
+{
+	uint64_t revision = flight->store->revision;
+	int r;
+
+	if (!flight->sent)
+		return wf_store_commit(flight->store, flight->writes, flight->count,
+				       flight->durability, ret_revision, err);
+	r = flight->store->ops->commit_end(flight->store, TAKE_PTR(flight->sent), &revision, err);
+	if (r == 0 && ret_revision)
+		*ret_revision = revision;
+	return r;
+}
+
 int wf_store_compact(struct wf_store *store, uint64_t before, struct wf_err *err)
 {
 	return store->ops->compact(store, before, err);

@@ -132,6 +132,24 @@ int wf_store_commit(struct wf_store *store, const struct wf_store_write *writes,
 		    struct wf_err *err);
 
 /*
+ * A commit in two steps, for who has something to do while a remote store makes it. begin sends it and
+ * returns at once; end waits for what comes of it, with the results of commit. In between the store is
+ * not used; the writes are the caller's and stay as they are. Where there is nothing to wait for, or
+ * no connection, or something is in the way, begin does nothing and end does it all.
+ */
+struct wf_store_flight {
+	struct wf_store *store;
+	const struct wf_store_write *writes;
+	size_t count;
+	enum wf_store_durability durability;
+	void *sent; /* the back end's; NULL: nothing is on its way */
+};
+struct wf_store_flight wf_store_commit_begin(struct wf_store *store,
+					     const struct wf_store_write *writes, size_t count,
+					     enum wf_store_durability durability);
+int wf_store_commit_end(struct wf_store_flight *flight, uint64_t *ret_revision, struct wf_err *err);
+
+/*
  * A transaction of very many writes that is made ready write by write, so that other things can be done
  * in between, the store be used, and the commit itself be short. add: as commit checks a write, against
  * what is stored now; what the write points to must live as long as the stage, and its document is

@@ -37,6 +37,11 @@ struct wf_store_ops {
 	int (*commit)(struct wf_store *store, const struct wf_store_write *writes, size_t count,
 		      enum wf_store_durability durability, uint64_t *ret_revision,
 		      struct wf_err *err);
+	/* Of remote stores, both or neither. begin: what is on its way, NULL when nothing is */
+	void *(*commit_begin)(struct wf_store *store, const struct wf_store_write *writes,
+			      size_t count);
+	int (*commit_end)(struct wf_store *store, void *sent, uint64_t *ret_revision,
+			  struct wf_err *err);
 	/*
 	 * Of transactions that are made ready in parts; all or none. add makes a write ready, commit
 	 * commits what is ready, end frees what add has made, and undoes it unless it was committed.

@@ -8,13 +8,16 @@
 What the store promises by itself (order, conflicts, leases, members, TLS, lies) is tested in
 tests/unit/store; here it is that a daemon lives on it: starts, restarts and goes on without it.
 """
+import contextlib
+import http.client
 import json
 import shutil
+import signal
 import time
 
 import pytest
 
-from lib.etcd import Etcd
+from lib.etcd import CLIENT_PORT, Etcd
 from lib.netns import wait_until
 from lib.node import ApiError, binary
 
@@ -101,6 +104,96 @@ def test_outage(stopped_node, etcd):
     assert "/weft/Network/red" in etcd.keys()
     c3, _, _ = node.container("blue")
     assert c3.ping(address)
+
+
+# ---- an attach and its document --------------------------------------------------------------------
+
+
+def endpoint_keys(etcd):
+    return [key for key in etcd.keys() if key.startswith(("/weft/Endpoint/", "/weft/AddressLease/"))]
+
+
+@pytest.fixture
+def blue(stopped_node, etcd):
+    """A node on etcd with an overlay; its addresses have leases there."""
+    node = stopped_node
+    node.start_daemon("--node-ip", ADDRESS, "--store", etcd.url())
+    node.network("blue", driver="overlay", subnets=[{"cidr": "10.77.0.0/24"}], coolDown="0s")
+    return node
+
+
+def test_an_interface_that_cannot_be_made(blue, etcd):
+    """The document is on its way to etcd when the interface turns out to be impossible."""
+    node, ns = blue, blue.new_netns()
+    ns.run("ip link add eth7 type bridge")
+    before = endpoint_keys(etcd)
+    for _ in range(3):
+        with pytest.raises(ApiError) as refused:
+            node.attach(ns, "blue", ifname="eth7", name="late")
+        assert refused.value.code == "EEXIST" and "eth7" in refused.value.message
+        assert endpoint_keys(etcd) == before
+    ns.run("ip link del eth7")
+    node.attach(ns, "blue", ifname="eth7", name="late")
+    assert "/weft/Endpoint/late" in endpoint_keys(etcd)
+    node.detach("late")
+    assert endpoint_keys(etcd) == before
+
+
+def from_etcd(frame):
+    """TCP of its port, over IPv4."""
+    ports = frame[14 + 4 * (frame[14] & 15):][:4]
+    return frame[12:14] == b"\x08\x00" and frame[23] == 6 and \
+        int.from_bytes(ports[:2], "big") == CLIENT_PORT
+
+
+def test_a_store_that_does_not_say(new_node, underlay):
+    """etcd makes the change, and its answer does not come in time."""
+    node = new_node("a")
+    node.start_daemon("--node-ip", underlay.join(node, relayed=True), "--store",
+                      underlay.etcd.url())
+    node.network("blue", driver="overlay", subnets=[{"cidr": "10.77.0.0/24"}], coolDown="0s")
+    first, _, _ = node.container("blue")
+    ns, before = node.new_netns(), endpoint_keys(underlay.etcd)
+    node.relay.slow, node.relay.delay = from_etcd, 5.0
+    with pytest.raises(ApiError) as refused:
+        node.attach(ns, "blue", name="late")
+    assert refused.value.code == "EAGAIN" and "did not say" in refused.value.message
+    wait_until(lambda: "eth0" not in ns.links(), 3, what="the interface is gone")
+    # it was made indeed, and does not stay
+    assert "/weft/Endpoint/late" in endpoint_keys(underlay.etcd)
+    node.relay.delay = 0.0
+    back(node)
+    wait_until(lambda: endpoint_keys(underlay.etcd) == before, 20, 0.1, "it is taken out")
+    assert "released endpoint=late" in node.log_text()
+    assert not [e for e in node.endpoints() if e["metadata"]["name"] == "late"]
+    assert first.ping(node.address_of(node.attach(ns, "blue", name="late")))
+
+
+@pytest.mark.parametrize("point", ["attach.programmed", "attach.sent", "attach.linked",
+                                   "attach.stored"])
+def test_crash_during_attach(blue, etcd, point):
+    """Whether the document got to etcd or not: the interface agrees with it, and all goes again."""
+    node, ns = blue, blue.new_netns()
+    first, _, _ = node.container("blue")
+    before = endpoint_keys(etcd)
+    options = ("--node-ip", ADDRESS, "--store", etcd.url())
+    node.stop_daemon()
+    node.start_daemon(*options, WEFT_CRASH_AT=point)
+    with contextlib.suppress(OSError, http.client.HTTPException, ApiError):
+        node.attach(ns, "blue", name="late")
+    wait_until(lambda: node.daemon.poll() is not None, 5, what=f"weftd died at {point}")
+    assert node.daemon.returncode == -signal.SIGKILL
+    node.daemon = None
+    node.start_daemon(*options)
+    happened = "late" in [e["metadata"]["name"] for e in node.endpoints()]
+    wait_until(lambda: ("eth0" in ns.links()) == happened, 3, what="the interface agrees")
+    # a document that came to be known after the start is released, not served
+    if happened:
+        address = node.address_of(node.api("GET", "/v1/documents/Endpoint/late"))
+        wait_until(lambda: first.ping(address), 5, what="it works")
+        node.detach("late")
+    wait_until(lambda: endpoint_keys(etcd) == before, 10, 0.1, "nothing of it is left in etcd")
+    assert first.ping(node.address_of(node.attach(ns, "blue", name="late")))
 
 
 def test_migrate(stopped_node, etcd):

@@ -19,7 +19,7 @@ from lib.node import HOST_DEVICE, ApiError
 from lib.traffic import Meter, tcp_works
 
 CRASH_POINTS = ["attach.addressed", "attach.pending", "attach.judged", "attach.programmed",
-                "attach.linked", "attach.stored"]
+                "attach.sent", "attach.linked", "attach.stored"]
 DETACH_POINTS = ["detach.fenced", "detach.stored", "detach.buried"]
 # only there where the host does not see the interface
 UNSEEN_POINTS = ["detach.pending"]

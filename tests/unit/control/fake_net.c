@@ -89,6 +89,19 @@ static void add_host_side(struct wf_net *net, const struct ns *ns,
 	fake_tell_link(net, link);
 }
 
+int wf_net_ns_number(struct wf_net *net, int netns_fd, int32_t *ret_nsid, struct wf_err *err)
+{
+	struct ns *ns = fake_ns_of_fd(net, netns_fd);
+
+	PASS(-EIO, err);
+	if (!ns->alive)
+		return wf_fail(err, -ESRCH, "the namespace is gone");
+	if (ns->nsid < 0)
+		ns->nsid = net->next_nsid++;
+	*ret_nsid = ns->nsid;
+	return 0;
+}
+
 int wf_net_endpoint_create(struct wf_net *net, const struct wf_net_endpoint *endpoint,
 			   int32_t *ret_nsid, struct wf_err *err)
 {

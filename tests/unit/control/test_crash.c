@@ -270,10 +270,10 @@ static char *find_points(void)
 static void test_every_point(void **state)
 {
 	static const char *const known[] = {
-		"attach.pending",     "attach.programmed", "attach.linked",  "attach.stored",
-		"attach.addressed",   "detach.fenced",     "detach.pending", "detach.stored",
-		"detach.buried",      "apply.in-force",    "delete.stored",  "attach.judged",
-		"delete.out-of-force"
+		"attach.pending",      "attach.programmed", "attach.linked",  "attach.stored",
+		"attach.addressed",    "detach.fenced",     "detach.pending", "detach.stored",
+		"detach.buried",       "apply.in-force",    "delete.stored",  "attach.judged",
+		"delete.out-of-force", "attach.sent"
 	};
 	_cleanup_free_ char *points = find_points();
 	char *save = NULL;
