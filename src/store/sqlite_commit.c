@@ -19,6 +19,8 @@
  * written into the database, synced there, and emptied. A commit that failed with -EIO changed
  * nothing that this process will see; should the machine or the daemon die before the WAL is
  * emptied, it may turn out to have happened.
+ *
+ * From a write that the disk refuses until one that it takes, the store says so (wf_store_state()).
  */
 #include <errno.h>
 #include <string.h>
@@ -28,9 +30,41 @@
 /* So many times the pages that are to be moved into the database may wait until they are. */
 #define BACKLOG_FACTOR 4
 
+static int fail_read_only(const struct wf_sqlite *sqlite, const char *doing, struct wf_err *err)
+{
+	return wf_fail(
+		err, -EROFS,
+		"cannot %s %s: its file system is read-only; see with dmesg why, and mount it "
+		"for writing again",
+		doing, sqlite->path);
+}
+
+/* The last errno of the file that a file control points to; 0: none. */
+static int file_errno(sqlite3 *db, int pointer)
+{
+	sqlite3_file *file = NULL;
+	int errnum = 0;
+
+	if (sqlite3_file_control(db, "main", pointer, &file) != SQLITE_OK || !file ||
+	    !file->pMethods ||
+	    file->pMethods->xFileControl(file, SQLITE_FCNTL_LAST_ERRNO, &errnum) != SQLITE_OK)
+		return 0;
+	return errnum;
+}
+
+/* SQLite keeps the errno of statements, but not that of COMMIT, which only the WAL or the database has. */
+static int disk_errno(sqlite3 *db)
+{
+	int errnum = sqlite3_system_errno(db);
+
+	if (!errnum)
+		errnum = file_errno(db, SQLITE_FCNTL_JOURNAL_POINTER);
+	return errnum ? errnum : file_errno(db, SQLITE_FCNTL_FILE_POINTER);
+}
+
 static int fail_io(struct wf_sqlite *sqlite, int code, const char *doing, struct wf_err *err)
 {
-	int errnum = sqlite3_system_errno(sqlite->db);
+	int errnum = disk_errno(sqlite->db);
 
 	sqlite->is_suspect = true;
 	if (code == SQLITE_IOERR_NOMEM)
@@ -39,8 +73,13 @@ static int fail_io(struct wf_sqlite *sqlite, int code, const char *doing, struct
 		return wf_fail(err, -ENOSPC, "no space left: cannot %s %s; nothing was changed",
 			       doing, sqlite->path);
 	if (errnum == EROFS)
-		return wf_fail(err, -EROFS, "cannot %s %s: it is on a read-only file system", doing,
-			       sqlite->path);
+		return fail_read_only(sqlite, doing, err);
+	if (errnum == EPERM || errnum == EACCES)
+		return wf_fail(
+			err, -EROFS,
+			"cannot %s %s: it may not be changed, or the files beside it; look at "
+			"them with lsattr, and allow it with 'chattr -i %s*'",
+			doing, sqlite->path, sqlite->path);
 	return wf_fail(err, -EIO, "cannot %s %s: %s (%s)", doing, sqlite->path,
 		       sqlite3_errmsg(sqlite->db), errnum ? strerror(errnum) : "I/O error");
 }
@@ -79,6 +118,19 @@ int wf_sqlite_fail(struct wf_sqlite *sqlite, int code, const char *doing, struct
 	}
 }
 
+/* The failure of a write: told until one succeeds, if it is the disk's. */
+static int fail_write(struct wf_sqlite *sqlite, int code, const char *doing, struct wf_err *err)
+{
+	struct wf_err why = WF_ERR_INIT;
+	int r = wf_sqlite_fail(sqlite, code, doing, &why);
+
+	if (r == -ENOSPC || r == -EROFS || r == -EIO)
+		wf_local_refused(&sqlite->local, &why);
+	if (err)
+		*err = why;
+	return r;
+}
+
 int wf_sqlite_execute(struct wf_sqlite *sqlite, enum wf_sqlite_statement which, const char *doing,
 		      struct wf_err *err)
 {
@@ -86,7 +138,7 @@ int wf_sqlite_execute(struct wf_sqlite *sqlite, enum wf_sqlite_statement which, 
 	int code = sqlite3_step(statement), r = 0;
 
 	if (code != SQLITE_DONE)
-		r = wf_sqlite_fail(sqlite, code, doing, err);
+		r = fail_write(sqlite, code, doing, err);
 	(void)sqlite3_reset(statement);
 	return r;
 }
@@ -106,18 +158,6 @@ static int use_synchronous(struct wf_sqlite *sqlite, const char *level, struct w
 	return 0;
 }
 
-/* Empties the WAL into the database after an I/O error; nothing is written before it worked. */
-static int recover(struct wf_sqlite *sqlite, struct wf_err *err)
-{
-	int code =
-		sqlite3_wal_checkpoint_v2(sqlite->db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
-
-	if (code != SQLITE_OK)
-		return wf_sqlite_fail(sqlite, code, "write", err);
-	sqlite->is_suspect = false;
-	return 0;
-}
-
 void wf_sqlite_undo(struct wf_local *local)
 {
 	struct wf_sqlite *sqlite = wf_sqlite_of(local);
@@ -125,6 +165,29 @@ void wf_sqlite_undo(struct wf_local *local)
 	/* some failures have rolled back already */
 	if (!sqlite3_get_autocommit(sqlite->db))
 		(void)wf_sqlite_execute(sqlite, WF_SQL_ROLLBACK, "write", NULL);
+}
+
+static int commit(struct wf_sqlite *sqlite, struct wf_err *err)
+{
+	int r = wf_sqlite_execute(sqlite, WF_SQL_COMMIT, "write", err);
+
+	if (r < 0)
+		wf_sqlite_undo(&sqlite->local);
+	else
+		wf_local_written(&sqlite->local);
+	return r;
+}
+
+/* Empties the WAL into the database after an I/O error; nothing is written before it worked. */
+static int recover(struct wf_sqlite *sqlite, struct wf_err *err)
+{
+	int code =
+		sqlite3_wal_checkpoint_v2(sqlite->db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
+
+	if (code != SQLITE_OK)
+		return fail_write(sqlite, code, "write", err);
+	sqlite->is_suspect = false;
+	return 0;
 }
 
 int wf_sqlite_begin(struct wf_local *local, enum wf_store_durability durability, struct wf_err *err)
@@ -155,22 +218,27 @@ static void begin_wal(struct wf_sqlite *sqlite)
 	if (r == 0)
 		r = wf_sqlite_execute(sqlite, WF_SQL_TOUCH, "write", NULL);
 	if (r == 0)
-		r = wf_sqlite_execute(sqlite, WF_SQL_COMMIT, "write", NULL);
-	if (r < 0)
+		(void)commit(sqlite, NULL);
+	else
 		wf_sqlite_undo(&sqlite->local);
 }
 
-/* Moves the WAL into the database. The commits stand whatever becomes of it. */
+/*
+ * Moves the WAL into the database. The commits stand whatever becomes of it. A disk that took no change
+ * is tried again first.
+ */
 void wf_sqlite_tidy(struct wf_local *local)
 {
 	struct wf_sqlite *sqlite = wf_sqlite_of(local);
 	int code;
 
-	if (sqlite->wal_pages < sqlite->tuning.checkpoint_pages)
+	if (local->refused.code && (!sqlite->is_suspect || recover(sqlite, NULL) == 0))
+		begin_wal(sqlite);
+	if (local->refused.code || sqlite->wal_pages < sqlite->tuning.checkpoint_pages)
 		return;
 	code = sqlite3_wal_checkpoint_v2(sqlite->db, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
 	if ((code & 0xff) == SQLITE_IOERR)
-		sqlite->is_suspect = true;
+		(void)fail_write(sqlite, code, "write", NULL);
 	if (code == SQLITE_OK)
 		begin_wal(sqlite);
 	sqlite->wal_pages = 0;
@@ -179,13 +247,10 @@ void wf_sqlite_tidy(struct wf_local *local)
 int wf_sqlite_end(struct wf_local *local, struct wf_err *err)
 {
 	struct wf_sqlite *sqlite = wf_sqlite_of(local);
-	int r;
+	int r = commit(sqlite, err);
 
-	r = wf_sqlite_execute(sqlite, WF_SQL_COMMIT, "write", err);
-	if (r < 0) {
-		wf_sqlite_undo(local);
+	if (r < 0)
 		return r;
-	}
 	if (sqlite->wal_pages < sqlite->tuning.checkpoint_pages)
 		return 0;
 	if (local->backlog && sqlite->wal_pages < BACKLOG_FACTOR * sqlite->tuning.checkpoint_pages)
