@@ -58,6 +58,10 @@ static void format_store(const json_t *item, struct wf_str *out)
 		wf_str_addf(out, ", away since %s", since);
 	if (*hold)
 		wf_str_addf(out, ", not believed: %s", hold);
+	if (!wf_json_bool(state, "writable", true))
+		wf_str_addf(out, ", cannot be written since %s: %s",
+			    wf_json_str(state, "writeErrorSince", ""),
+			    wf_json_str(state, "writeError", ""));
 }
 
 static const struct wf_cli_column status_columns[] = {

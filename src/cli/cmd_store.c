@@ -74,9 +74,20 @@ static void format_connected(const json_t *item, struct wf_str *out)
 		wf_str_add(out, "no");
 }
 
+static void format_writable(const json_t *item, struct wf_str *out)
+{
+	if (wf_json_bool(item, "writable", true))
+		wf_str_add(out, "yes");
+	else
+		wf_str_addf(out, "cannot be written since %s: %s",
+			    wf_json_str(item, "writeErrorSince", ""),
+			    wf_json_str(item, "writeError", ""));
+}
+
 static const struct wf_cli_column columns[] = {
 	{ .header = "Store", .path = "store" },
 	{ .header = "Connected", .format = format_connected },
+	{ .header = "Writable", .format = format_writable },
 	{ .header = "Endpoint", .path = "endpoint" },
 	{ .header = "Revision", .path = "revision" },
 	{ .header = "Server's revision", .path = "serverRevision" },

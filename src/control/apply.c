@@ -22,11 +22,6 @@ static bool is_gathered(const struct ctl_change *change)
 	return change->ops->drop;
 }
 
-static bool is_kind(const struct ctl_change *change, const char *kind)
-{
-	return strcmp(change->kind, kind) == 0;
-}
-
 static bool has_gathered(const struct ctl_plan *plan)
 {
 	for (size_t i = 0; i < plan->count; i++)
@@ -47,7 +42,7 @@ static void undo_networks(struct wf_control *control, const struct ctl_plan *pla
 	for (size_t i = plan->count; i-- > 0;) {
 		const struct ctl_change *change = &plan->items[i];
 
-		if (!change->in_force || !is_kind(change, WF_KIND_NETWORK))
+		if (!change->in_force || !wf_ctl_change_is(change, WF_KIND_NETWORK))
 			continue;
 		if (!change->before)
 			change->ops->stop(control, change->name);
@@ -60,13 +55,15 @@ static void undo_networks(struct wf_control *control, const struct ctl_plan *pla
 static void undo_plain(struct wf_control *control, const struct ctl_plan *plan)
 {
 	for (size_t i = 0; i < plan->count; i++)
-		if (plan->items[i].in_force && is_kind(&plan->items[i], WF_KIND_RESERVATION))
+		if (plan->items[i].in_force &&
+		    wf_ctl_change_is(&plan->items[i], WF_KIND_RESERVATION))
 			plan->items[i].ops->stop(control, plan->items[i].name);
 	undo_networks(control, plan);
 	for (size_t i = 0; i < plan->count; i++) {
 		const struct ctl_change *change = &plan->items[i];
 
-		if (!change->in_force || is_kind(change, WF_KIND_NETWORK) || is_gathered(change))
+		if (!change->in_force || wf_ctl_change_is(change, WF_KIND_NETWORK) ||
+		    is_gathered(change))
 			continue;
 		if (change->before)
 			(void)change->ops->force(control, change->name, change->before, NULL);

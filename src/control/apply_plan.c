@@ -22,19 +22,14 @@ static void unclaim(struct wf_control *control, struct ctl_change *change)
 		wf_ctl_claimant_show(&control->lb.claims, service->claimant);
 }
 
-static bool is_kind(const struct ctl_change *change, const char *kind)
-{
-	return strcmp(change->kind, kind) == 0;
-}
-
 static bool is_network(const struct ctl_change *change)
 {
-	return is_kind(change, WF_KIND_NETWORK);
+	return wf_ctl_change_is(change, WF_KIND_NETWORK);
 }
 
 static bool is_reservation(const struct ctl_change *change)
 {
-	return is_kind(change, WF_KIND_RESERVATION);
+	return wf_ctl_change_is(change, WF_KIND_RESERVATION);
 }
 
 void wf_ctl_change_done(struct wf_control *control, struct ctl_change *change)
@@ -48,7 +43,7 @@ void wf_ctl_change_done(struct wf_control *control, struct ctl_change *change)
 		wf_network_done(&change->network);
 	else if (is_reservation(change))
 		wf_reservation_done(&change->reservation);
-	else if (is_kind(change, WF_KIND_SERVICE))
+	else if (wf_ctl_change_is(change, WF_KIND_SERVICE))
 		wf_service_done(&change->service);
 	change->kind = NULL;
 }

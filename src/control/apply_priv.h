@@ -3,6 +3,8 @@
 #ifndef WEFT_CONTROL_APPLY_PRIV_H
 #define WEFT_CONTROL_APPLY_PRIV_H
 
+#include <string.h>
+
 #include "control/control_priv.h"
 
 struct ctl_kind_ops {
@@ -24,6 +26,11 @@ struct ctl_kind_ops {
 	int (*drop)(struct wf_control *control, const char *kind, const char *key,
 		    struct wf_err *err);
 };
+
+static inline bool wf_ctl_change_is(const struct ctl_change *change, const char *kind)
+{
+	return strcmp(change->kind, kind) == 0;
+}
 
 /* ---- turn.c: one node at a time --------------------------------------------------------------- */
 

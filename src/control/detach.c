@@ -186,7 +186,11 @@ int wf_control_attachable(struct wf_control *control, const char *name, struct w
 	struct ctl_network *network = wf_ctl_network_find(control, name);
 	bool wanted[2] = { false, false }, free_left[2] = { false, false };
 	uint64_t now_ms = wf_clock_monotonic_ms();
+	struct wf_store_state store;
 
+	wf_store_state(control->store, &store);
+	if (store.write_code)
+		return wf_fail(err, store.write_code, "%s", store.write_error);
 	/* a network that does not exist yet is made on first use */
 	if (!network)
 		return 0;

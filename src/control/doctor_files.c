@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The doctor's checks of what weft keeps in files: store, spool, sockets, and what was left over. */
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -120,6 +121,62 @@ static void check_disk(struct doctor *doctor, const struct doctor_check *check,
 	}
 }
 
+/* ---- whether it takes changes ---------------------------------------------------------------- */
+
+/* What weftd writes there; a mirror where documents are in etcd. */
+static const char *const store_files[] = { "weft.db", "weft.db-wal", "mirror.db", "mirror.db-wal" };
+
+static void say_refused(struct doctor_result *result, const char *path, int errnum)
+{
+	if (errnum == EACCES) {
+		wf_doctor_say(result, DOCTOR_NOTE, "uid %u may not write to %s",
+			      (unsigned int)geteuid(), path);
+		wf_doctor_advise(result, "Run as root: sudo weft doctor.");
+		return;
+	}
+	wf_doctor_say(result, DOCTOR_ERROR, "%s cannot be written: %s", path, strerror(errnum));
+	if (errnum == EPERM)
+		wf_doctor_advise(result, "Look at it with lsattr; to allow changes: chattr -i %s.",
+				 path);
+	else
+		wf_doctor_advise(result,
+				 "See why with dmesg, and mount its file system for writing "
+				 "again: findmnt -T %s.",
+				 path);
+}
+
+/* A file without a name says what flags do not: a file system may have turned read-only by an error. */
+static int try_file(const char *dir)
+{
+	_cleanup_close_ int fd = open(dir, O_TMPFILE | O_WRONLY | O_CLOEXEC, 0600);
+
+	return fd < 0 && (errno == EROFS || errno == EPERM || errno == EIO) ? -errno : 0;
+}
+
+static void check_writable(struct doctor *doctor, const struct doctor_check *check,
+			   struct doctor_result *result)
+{
+	const char *dir = doctor->config->state_dir;
+	int r = try_file(dir);
+
+	if (r < 0)
+		say_refused(result, dir, -r);
+	for (size_t i = 0; r == 0 && i < WF_ARRAY_LEN(store_files); i++) {
+		_cleanup_free_ char *path = NULL;
+
+		if (asprintf(&path, "%s/%s", dir, store_files[i]) < 0) {
+			path = NULL;
+			return;
+		}
+		if (access(path, W_OK) == 0 || errno == ENOENT)
+			continue;
+		r = -errno;
+		say_refused(result, path, errno);
+	}
+	if (r == 0)
+		wf_doctor_say(result, DOCTOR_OK, "files in %s take changes", dir);
+}
+
 /* ---- run directory ------------------------------------------------------------------------- */
 
 static void check_socket(struct doctor *doctor, const struct doctor_check *check,
@@ -233,6 +290,7 @@ static void check_leftovers(struct doctor *doctor, const struct doctor_check *ch
 const struct doctor_check wf_doctor_file_checks[] = {
 	{ "files.store", "store", check_store, NULL },
 	{ "files.disk", "free space", check_disk, NULL },
+	{ "files.writable", "writing", check_writable, NULL },
 	{ "files.socket", "socket", check_socket, NULL },
 	{ "files.spool", "spool", check_spool, NULL },
 	{ "files.leftovers", "leftovers", check_leftovers, NULL },

@@ -50,4 +50,13 @@ void wf_ctl_services_selecting(struct wf_control *control, const struct local_me
 void wf_ctl_moved_sockets(struct wf_control *control, const struct ctl_service *service,
 			  const struct wf_lb_ports *now);
 
+/* ---- service.c and service_flush.c, of each other ------------------------------------------------ */
+
+/* It is not to be resolved any more. */
+void wf_ctl_service_untouch(struct wf_control *control, struct ctl_service *service);
+/* Out of the datapath; connections to it are moved. */
+void wf_ctl_service_withdraw(struct wf_control *control, struct ctl_service *service);
+/* Forgets which addresses its backends have. */
+void wf_ctl_service_unlink(struct wf_control *control, struct ctl_service *service);
+
 #endif

@@ -102,7 +102,7 @@ struct ctl_lb {
 	struct wf_conn_state alarm; /* counters as they were then */
 };
 
-/* ---- service.c ---------------------------------------------------------------------------- */
+/* ---- service.c, service_flush.c -------------------------------------------------------------- */
 
 int wf_ctl_lb_start(struct wf_control *control, struct wf_err *err);
 void wf_ctl_lb_stop(struct wf_control *control);

@@ -1,10 +1,25 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What people see of a store that is not on this host, and their word that it may be believed. */
+/* What people see of a store: its disk, one that is not on this host, and their word that that may be believed. */
 #include <errno.h>
 
 #include "base/clock.h"
 #include "base/json.h"
 #include "control/control_priv.h"
+
+/* Whether the disk takes changes, and if not why and since when. */
+static int set_disk(json_t *value, const struct wf_store_state *now)
+{
+	char since[WF_CLOCK_TEXT];
+
+	if (wf_json_set(value, "writable", json_boolean(now->write_code == 0)) < 0)
+		return -ENOMEM;
+	if (!now->write_code)
+		return 0;
+	(void)wf_clock_format(now->write_error_since_s, since);
+	if (wf_json_set_str(value, "writeError", now->write_error) < 0)
+		return -ENOMEM;
+	return wf_json_set_str(value, "writeErrorSince", since);
+}
 
 json_t *wf_control_store(struct wf_control *control)
 {
@@ -18,6 +33,8 @@ json_t *wf_control_store(struct wf_control *control)
 	value = json_pack("{s:s, s:b, s:b, s:I}", "store", wf_store_describe(control->store),
 			  "remote", now.is_remote, "connected", now.is_connected, "revision",
 			  (json_int_t)wf_store_revision(control->store));
+	if (value && set_disk(value, &now) < 0)
+		wf_json_cleanup(&value);
 	if (!value || !now.is_remote)
 		return value;
 	if (json_object_set_new(value, "serverRevision",
@@ -53,6 +70,10 @@ void wf_ctl_store_metrics(const struct wf_control *control, struct wf_str *out)
 	wf_ctl_metric(out, "weft_store_connected", "gauge",
 		      "Whether what is read of the store is at most a moment old.",
 		      now.is_connected);
+	wf_ctl_metric(
+		out, "weft_store_writable", "gauge",
+		"Whether the disk of this host took the last change of the store, or of its mirror.",
+		now.write_code == 0);
 	if (!now.is_remote)
 		return;
 	if (now.stale_since_s && wf_clock_wall_s() > now.stale_since_s)

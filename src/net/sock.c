@@ -43,24 +43,29 @@ static void pass_sock(const struct nlmsghdr *message, void *context)
 		to->visit(sock, message, to->context);
 }
 
-/* One condition: the peer. "yes" jumps to the end, which accepts, "no" beyond it. */
+/*
+ * One condition: the peer, whose address follows it. "yes" jumps to the end, which accepts, "no"
+ * beyond it.
+ */
 static void put_peer(struct wf_netlink_batch *batch, const struct wf_addr *peer, uint16_t port)
 {
-	struct {
-		struct inet_diag_bc_op op;
-		struct inet_diag_hostcond condition;
-		uint8_t addr[16];
-	} code = { .op.code = INET_DIAG_BC_D_COND };
 	const size_t bytes = wf_addr_bits(peer) / 8;
-	const size_t len = offsetof(__typeof__(code), addr) + bytes;
+	struct inet_diag_bc_op op = { .code = INET_DIAG_BC_D_COND };
+	const struct inet_diag_hostcond condition = {
+		.family = (uint8_t)wf_addr_family(peer),
+		.prefix_len = wf_addr_bits(peer),
+		.port = port,
+	};
+	unsigned char code[sizeof(op) + sizeof(condition) + sizeof(peer->bytes)];
+	const size_t len = sizeof(op) + sizeof(condition) + bytes;
 
-	code.op.yes = (unsigned char)len;
-	code.op.no = (unsigned short)(len + sizeof(code.op));
-	code.condition.family = (uint8_t)wf_addr_family(peer);
-	code.condition.prefix_len = wf_addr_bits(peer);
-	code.condition.port = port;
-	memcpy(code.addr, peer->bytes + sizeof(peer->bytes) - bytes, bytes);
-	wf_netlink_put(batch, INET_DIAG_REQ_BYTECODE, &code, len);
+	op.yes = (unsigned char)len;
+	op.no = (unsigned short)(len + sizeof(op));
+	memcpy(code, &op, sizeof(op));
+	memcpy(code + sizeof(op), &condition, sizeof(condition));
+	memcpy(code + sizeof(op) + sizeof(condition), peer->bytes + sizeof(peer->bytes) - bytes,
+	       bytes);
+	wf_netlink_put(batch, INET_DIAG_REQ_BYTECODE, code, len);
 }
 
 static int dump(struct wf_netlink_socket *diag, struct wf_netlink_batch *batch,

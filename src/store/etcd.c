@@ -57,7 +57,9 @@ static void etcd_process(struct wf_store *store)
 static void etcd_state(const struct wf_store *store, struct wf_store_state *ret_state)
 {
 	const struct wf_etcd *etcd = etcd_of(store);
+	struct wf_store_state mirror;
 
+	wf_store_state(etcd->mirror, &mirror);
 	*ret_state = (struct wf_store_state){
 		.is_remote = true,
 		.is_connected = etcd->is_connected,
@@ -68,6 +70,9 @@ static void etcd_state(const struct wf_store *store, struct wf_store_state *ret_
 		.last_error = etcd->last_error.message,
 		.hold = etcd->reason,
 		.counters = etcd->counters,
+		.write_code = mirror.write_code,
+		.write_error = mirror.write_error,
+		.write_error_since_s = mirror.write_error_since_s,
 	};
 	ret_state->counters.requests = etcd->net.requests;
 	ret_state->counters.failures = etcd->net.failures;

@@ -415,6 +415,32 @@ static void local_tidy(struct wf_store *store)
 		local->rows->tidy(local);
 }
 
+static void local_state(const struct wf_store *store, struct wf_store_state *ret_state)
+{
+	const struct wf_local *local = (const struct wf_local *)store;
+
+	ret_state->write_code = local->refused.code;
+	ret_state->write_error = local->refused.message;
+	ret_state->write_error_since_s = local->refused_since_s;
+}
+
+void wf_local_refused(struct wf_local *local, const struct wf_err *why)
+{
+	if (!local->refused.code)
+		local->refused_since_s = wf_clock_wall_s();
+	local->refused = *why;
+	if (local->backlog)
+		local->backlog(local->backlog_context);
+}
+
+void wf_local_written(struct wf_local *local)
+{
+	if (!local->refused.code)
+		return;
+	wf_err_clear(&local->refused);
+	local->refused_since_s = 0;
+}
+
 const struct wf_store_ops wf_local_store_ops = {
 	.close = local_close,
 	.get = local_get,
@@ -433,4 +459,5 @@ const struct wf_store_ops wf_local_store_ops = {
 	.lease_renew = wf_local_lease_renew,
 	.lease_revoke = wf_local_lease_revoke,
 	.lease_expire = wf_local_lease_expire,
+	.state = local_state,
 };

@@ -97,11 +97,17 @@ struct wf_local {
 	uint64_t (*now_ms)(void);
 	wf_store_backlog_fn backlog; /* NULL: nobody tidies up later */
 	void *backlog_context;
+	struct wf_err refused; /* code 0, or what the disk said when it took no change */
+	int64_t refused_since_s;
 };
 
 /* Prepares an embedded local store; the back end then fills newest, forgotten and leases. */
 void wf_local_init(struct wf_local *local, const struct wf_local_ops *rows);
 extern const struct wf_store_ops wf_local_store_ops;
+
+/* The disk took no change; or it took one. Called by the back end. */
+void wf_local_refused(struct wf_local *local, const struct wf_err *why);
+void wf_local_written(struct wf_local *local);
 
 /* Makes a lease known that was granted before; its time starts anew. -ENOMEM. */
 int wf_local_add_lease(struct wf_local *local, uint64_t id, uint64_t ttl_ms);

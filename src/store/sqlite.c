@@ -1,28 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The row operations of local.h over SQLite, in write-ahead log (WAL) mode.
- *
- * Durability. A commit appends to the WAL, and PRAGMA synchronous says whether the WAL is synced
- * then: FULL for WF_STORE_DURABLE, NORMAL for WF_STORE_BOOT_BOUND. The level is a setting of the
- * connection that takes effect with the next transaction, so one connection switches it (1 us,
- * and only when the level changes); two connections would need shared memory, locks on
- * every commit, and a cache each. The frames of the WAL are chained by checksums and a sync
- * covers the whole file: a durable commit takes every boot-bound one before it along, and what a
- * power cut leaves is always the state after some transaction.
+ * The row operations of local.h over SQLite, in write-ahead log (WAL) mode: reading and writing rows.
+ * Transactions are in sqlite_commit.c.
  *
  * Memory. The connection owns the file (locking_mode=EXCLUSIVE), so the index of the WAL is a few
  * tens of kB of heap instead of a shared mapping; the page cache is bounded to 512 kB; the
  * database is not mapped.
- *
- * Moving the WAL into the database waits for the disk, three times. It is done when nobody wants
- * anything (wf_store_tidy()), or when the WAL has become several times as long as it should.
- *
- * Failed writes. After a failed sync Linux may have dropped the very pages it could not write and
- * report success the next time: commits that build on such a WAL would be lost silently. So after
- * any I/O error the store is suspect, and the next transaction begins only after the WAL has been
- * written into the database, synced there, and emptied. A commit that failed with -EIO changed
- * nothing that this process will see; should the machine or the daemon die before the WAL is
- * emptied, it may turn out to have happened.
  */
 #include "store/sqlite_priv.h"
 
@@ -33,9 +16,6 @@
 
 /* Key of the log of changes: the revision, and the place within its transaction. */
 #define POSITION_BITS 20
-
-/* So many times the pages that are to be moved into the database may wait until they are. */
-#define BACKLOG_FACTOR 4
 
 /* The buffer of the last document read is kept for the next one up to this size. */
 #define KEEP_READ_BYTES 65536
@@ -72,11 +52,6 @@ static const char *const sql[WF_SQL_COUNT] = {
 	[WF_SQL_LEASE_DROP] = "DELETE FROM lease WHERE id = ?1",
 };
 
-static struct wf_sqlite *sqlite_of(struct wf_local *local)
-{
-	return (struct wf_sqlite *)local;
-}
-
 int wf_sqlite_prepare(struct wf_sqlite *sqlite, struct wf_err *err)
 {
 	for (size_t i = 0; i < WF_SQL_COUNT; i++) {
@@ -87,70 +62,6 @@ int wf_sqlite_prepare(struct wf_sqlite *sqlite, struct wf_err *err)
 			return wf_sqlite_fail(sqlite, code, "prepare a statement for", err);
 	}
 	return 0;
-}
-
-static int fail_io(struct wf_sqlite *sqlite, int code, const char *doing, struct wf_err *err)
-{
-	int errnum = sqlite3_system_errno(sqlite->db);
-
-	sqlite->is_suspect = true;
-	if (code == SQLITE_IOERR_NOMEM)
-		return wf_fail(err, -ENOMEM, "out of memory: cannot %s %s", doing, sqlite->path);
-	if (errnum == ENOSPC || errnum == EDQUOT)
-		return wf_fail(err, -ENOSPC, "no space left: cannot %s %s; nothing was changed",
-			       doing, sqlite->path);
-	if (errnum == EROFS)
-		return wf_fail(err, -EROFS, "cannot %s %s: it is on a read-only file system", doing,
-			       sqlite->path);
-	return wf_fail(err, -EIO, "cannot %s %s: %s (%s)", doing, sqlite->path,
-		       sqlite3_errmsg(sqlite->db), errnum ? strerror(errnum) : "I/O error");
-}
-
-int wf_sqlite_fail(struct wf_sqlite *sqlite, int code, const char *doing, struct wf_err *err)
-{
-	int extended = sqlite3_extended_errcode(sqlite->db), errnum;
-
-	switch (code & 0xff) {
-	case SQLITE_FULL:
-		return wf_fail(err, -ENOSPC, "no space left: cannot %s %s; nothing was changed",
-			       doing, sqlite->path);
-	case SQLITE_NOMEM:
-		return wf_fail(err, -ENOMEM, "out of memory: cannot %s %s", doing, sqlite->path);
-	case SQLITE_BUSY:
-	case SQLITE_LOCKED:
-		return wf_fail(err, -EBUSY, "%s is in use by another process", sqlite->path);
-	case SQLITE_READONLY:
-		return wf_fail(err, -EROFS, "cannot %s %s: it is read-only", doing, sqlite->path);
-	case SQLITE_CORRUPT:
-	case SQLITE_NOTADB:
-		return wf_fail(err, -EIO,
-			       "%s is damaged (%s): stop weftd, move %s and %s-wal away, then put "
-			       "a backup in their place, or start with an empty store and apply "
-			       "the documents again",
-			       sqlite->path, sqlite3_errmsg(sqlite->db), sqlite->path,
-			       sqlite->path);
-	case SQLITE_IOERR: return fail_io(sqlite, extended, doing, err);
-	case SQLITE_CANTOPEN:
-		errnum = sqlite3_system_errno(sqlite->db);
-		return wf_fail(err, errnum ? -errnum : -EIO, "cannot open %s: %s", sqlite->path,
-			       errnum ? strerror(errnum) : sqlite3_errmsg(sqlite->db));
-	default:
-		return wf_fail(err, -EIO, "cannot %s %s: %s", doing, sqlite->path,
-			       sqlite3_errmsg(sqlite->db));
-	}
-}
-
-/* Runs a statement that returns no rows. */
-static int execute(struct wf_sqlite *sqlite, enum wf_sqlite_statement which, const char *doing,
-		   struct wf_err *err)
-{
-	sqlite3_stmt *statement = sqlite->statements[which];
-	int code = sqlite3_step(statement), r = 0;
-
-	if (code != SQLITE_DONE)
-		r = wf_sqlite_fail(sqlite, code, doing, err);
-	(void)sqlite3_reset(statement);
-	return r;
 }
 
 /* The binds cannot fail for these types and indexes, except for memory, which the step reports. */
@@ -193,111 +104,6 @@ static int read_row(struct wf_sqlite *sqlite, sqlite3_stmt *statement, struct wf
 	return 0;
 }
 
-static int use_synchronous(struct wf_sqlite *sqlite, const char *level, struct wf_err *err)
-{
-	char text[64];
-	int code;
-
-	if (sqlite->synchronous == level)
-		return 0;
-	(void)sqlite3_snprintf(sizeof(text), text, "PRAGMA synchronous = %s", level);
-	code = sqlite3_exec(sqlite->db, text, NULL, NULL, NULL);
-	if (code != SQLITE_OK)
-		return wf_sqlite_fail(sqlite, code, "write", err);
-	sqlite->synchronous = level;
-	return 0;
-}
-
-/* Empties the WAL into the database after an I/O error; nothing is written before it worked. */
-static int recover(struct wf_sqlite *sqlite, struct wf_err *err)
-{
-	int code =
-		sqlite3_wal_checkpoint_v2(sqlite->db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
-
-	if (code != SQLITE_OK)
-		return wf_sqlite_fail(sqlite, code, "write", err);
-	sqlite->is_suspect = false;
-	return 0;
-}
-
-static void sqlite_undo(struct wf_local *local)
-{
-	struct wf_sqlite *sqlite = sqlite_of(local);
-
-	/* some failures have rolled back already */
-	if (!sqlite3_get_autocommit(sqlite->db))
-		(void)execute(sqlite, WF_SQL_ROLLBACK, "write", NULL);
-}
-
-static int sqlite_begin(struct wf_local *local, enum wf_store_durability durability,
-			struct wf_err *err)
-{
-	struct wf_sqlite *sqlite = sqlite_of(local);
-	int r = sqlite->is_suspect ? recover(sqlite, err) : 0;
-
-	if (r == 0)
-		r = use_synchronous(
-			sqlite, durability == WF_STORE_DURABLE ? sqlite->tuning.durable : "NORMAL",
-			err);
-	return r < 0 ? r : execute(sqlite, WF_SQL_BEGIN, "write", err);
-}
-
-/*
- * The first write after the WAL has been moved begins it anew, and waits for the disk: this one does,
- * so that no commit has to. What it writes is as it was, but SQLite must not see that.
- */
-static void begin_wal(struct wf_sqlite *sqlite)
-{
-	sqlite3_stmt *touch = sqlite->statements[WF_SQL_TOUCH];
-	int r = execute(sqlite, WF_SQL_BEGIN, "write", NULL);
-
-	bind_number(touch, 1, 1);
-	if (r == 0)
-		r = execute(sqlite, WF_SQL_TOUCH, "write", NULL);
-	bind_number(touch, 1, UINT64_MAX);
-	if (r == 0)
-		r = execute(sqlite, WF_SQL_TOUCH, "write", NULL);
-	if (r == 0)
-		r = execute(sqlite, WF_SQL_COMMIT, "write", NULL);
-	if (r < 0)
-		sqlite_undo(&sqlite->local);
-}
-
-/* Moves the WAL into the database. The commits stand whatever becomes of it. */
-static void sqlite_tidy(struct wf_local *local)
-{
-	struct wf_sqlite *sqlite = sqlite_of(local);
-	int code;
-
-	if (sqlite->wal_pages < sqlite->tuning.checkpoint_pages)
-		return;
-	code = sqlite3_wal_checkpoint_v2(sqlite->db, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
-	if ((code & 0xff) == SQLITE_IOERR)
-		sqlite->is_suspect = true;
-	if (code == SQLITE_OK)
-		begin_wal(sqlite);
-	sqlite->wal_pages = 0;
-}
-
-static int sqlite_end(struct wf_local *local, struct wf_err *err)
-{
-	struct wf_sqlite *sqlite = sqlite_of(local);
-	int r;
-
-	r = execute(sqlite, WF_SQL_COMMIT, "write", err);
-	if (r < 0) {
-		sqlite_undo(local);
-		return r;
-	}
-	if (sqlite->wal_pages < sqlite->tuning.checkpoint_pages)
-		return 0;
-	if (local->backlog && sqlite->wal_pages < BACKLOG_FACTOR * sqlite->tuning.checkpoint_pages)
-		local->backlog(local->backlog_context);
-	else
-		sqlite_tidy(local);
-	return 0;
-}
-
 /* Keeps a copy of the text, so that no cursor stays open; a large one not for long. */
 static int copy_row(struct wf_sqlite *sqlite, sqlite3_stmt *statement, struct wf_local_row *ret_row,
 		    struct wf_err *err)
@@ -321,7 +127,7 @@ static int copy_row(struct wf_sqlite *sqlite, sqlite3_stmt *statement, struct wf
 static int sqlite_read(struct wf_local *local, const char *kind, const char *name,
 		       struct wf_local_row *ret_row, struct wf_err *err)
 {
-	struct wf_sqlite *sqlite = sqlite_of(local);
+	struct wf_sqlite *sqlite = wf_sqlite_of(local);
 	sqlite3_stmt *statement = sqlite->statements[WF_SQL_READ];
 	int code, r = 0;
 
@@ -339,29 +145,29 @@ static int sqlite_read(struct wf_local *local, const char *kind, const char *nam
 
 static int sqlite_put(struct wf_local *local, const struct wf_local_row *row, struct wf_err *err)
 {
-	struct wf_sqlite *sqlite = sqlite_of(local);
+	struct wf_sqlite *sqlite = wf_sqlite_of(local);
 	sqlite3_stmt *statement = sqlite->statements[WF_SQL_PUT];
 
 	bind_key(statement, row->kind, row->name);
 	bind_text(statement, 3, row->text, row->len);
 	bind_number(statement, 4, row->revision);
 	bind_number(statement, 5, row->lease);
-	return execute(sqlite, WF_SQL_PUT, "write", err);
+	return wf_sqlite_execute(sqlite, WF_SQL_PUT, "write", err);
 }
 
 static int sqlite_remove(struct wf_local *local, const char *kind, const char *name,
 			 struct wf_err *err)
 {
-	struct wf_sqlite *sqlite = sqlite_of(local);
+	struct wf_sqlite *sqlite = wf_sqlite_of(local);
 
 	bind_key(sqlite->statements[WF_SQL_REMOVE], kind, name);
-	return execute(sqlite, WF_SQL_REMOVE, "write", err);
+	return wf_sqlite_execute(sqlite, WF_SQL_REMOVE, "write", err);
 }
 
 static int sqlite_count(struct wf_local *local, const char *kind, size_t *ret_count,
 			struct wf_err *err)
 {
-	struct wf_sqlite *sqlite = sqlite_of(local);
+	struct wf_sqlite *sqlite = wf_sqlite_of(local);
 	sqlite3_stmt *statement = sqlite->statements[WF_SQL_COUNT_KIND];
 	int code, r = 0;
 
@@ -399,7 +205,7 @@ static int visit_rows(struct wf_sqlite *sqlite, enum wf_sqlite_statement which,
 static int sqlite_walk(struct wf_local *local, const char *kind, uint64_t lease,
 		       wf_local_row_fn visit, void *context, struct wf_err *err)
 {
-	struct wf_sqlite *sqlite = sqlite_of(local);
+	struct wf_sqlite *sqlite = wf_sqlite_of(local);
 	enum wf_sqlite_statement which = lease ? WF_SQL_WALK_LEASE : WF_SQL_WALK_ALL;
 
 	if (kind) {
@@ -414,7 +220,7 @@ static int sqlite_walk(struct wf_local *local, const char *kind, uint64_t lease,
 static int sqlite_log(struct wf_local *local, const struct wf_local_row *row, size_t position,
 		      const struct wf_local_mark *mark, struct wf_err *err)
 {
-	struct wf_sqlite *sqlite = sqlite_of(local);
+	struct wf_sqlite *sqlite = wf_sqlite_of(local);
 	sqlite3_stmt *statement = sqlite->statements[WF_SQL_LOG];
 
 	bind_number(statement, 1, row->revision << POSITION_BITS | position);
@@ -426,13 +232,13 @@ static int sqlite_log(struct wf_local *local, const struct wf_local_row *row, si
 		(void)sqlite3_bind_null(statement, 4);
 	bind_number(statement, 5, mark->changes);
 	bind_number(statement, 6, mark->bytes);
-	return execute(sqlite, WF_SQL_LOG, "write", err);
+	return wf_sqlite_execute(sqlite, WF_SQL_LOG, "write", err);
 }
 
 static int sqlite_oldest(struct wf_local *local, wf_local_mark_fn visit, void *context,
 			 struct wf_err *err)
 {
-	struct wf_sqlite *sqlite = sqlite_of(local);
+	struct wf_sqlite *sqlite = wf_sqlite_of(local);
 	sqlite3_stmt *statement = sqlite->statements[WF_SQL_OLDEST];
 	int code, r = 0;
 
@@ -454,22 +260,22 @@ static int sqlite_oldest(struct wf_local *local, wf_local_mark_fn visit, void *c
 static int sqlite_forget(struct wf_local *local, const struct wf_local_mark *until,
 			 struct wf_err *err)
 {
-	struct wf_sqlite *sqlite = sqlite_of(local);
+	struct wf_sqlite *sqlite = wf_sqlite_of(local);
 	sqlite3_stmt *set = sqlite->statements[WF_SQL_SET_FORGOTTEN];
 	int r;
 
 	bind_number(sqlite->statements[WF_SQL_FORGET], 1, (until->revision + 1) << POSITION_BITS);
-	r = execute(sqlite, WF_SQL_FORGET, "write", err);
+	r = wf_sqlite_execute(sqlite, WF_SQL_FORGET, "write", err);
 	bind_number(set, 1, until->revision);
 	bind_number(set, 2, until->changes);
 	bind_number(set, 3, until->bytes);
-	return r < 0 ? r : execute(sqlite, WF_SQL_SET_FORGOTTEN, "write", err);
+	return r < 0 ? r : wf_sqlite_execute(sqlite, WF_SQL_SET_FORGOTTEN, "write", err);
 }
 
 static int sqlite_history(struct wf_local *local, const char *kind, uint64_t after,
 			  wf_local_row_fn visit, void *context, struct wf_err *err)
 {
-	struct wf_sqlite *sqlite = sqlite_of(local);
+	struct wf_sqlite *sqlite = wf_sqlite_of(local);
 	enum wf_sqlite_statement which = kind ? WF_SQL_HISTORY_KIND : WF_SQL_HISTORY;
 
 	bind_number(sqlite->statements[which], 1, (after + 1) << POSITION_BITS);
@@ -481,11 +287,11 @@ static int sqlite_history(struct wf_local *local, const char *kind, uint64_t aft
 static int sqlite_lease_new(struct wf_local *local, uint64_t ttl_ms, uint64_t *ret_lease,
 			    struct wf_err *err)
 {
-	struct wf_sqlite *sqlite = sqlite_of(local);
+	struct wf_sqlite *sqlite = wf_sqlite_of(local);
 	int r;
 
 	bind_number(sqlite->statements[WF_SQL_LEASE_NEW], 1, ttl_ms);
-	r = execute(sqlite, WF_SQL_LEASE_NEW, "write", err);
+	r = wf_sqlite_execute(sqlite, WF_SQL_LEASE_NEW, "write", err);
 	if (r == 0)
 		*ret_lease = (uint64_t)sqlite3_last_insert_rowid(sqlite->db);
 	return r;
@@ -493,15 +299,15 @@ static int sqlite_lease_new(struct wf_local *local, uint64_t ttl_ms, uint64_t *r
 
 static int sqlite_lease_drop(struct wf_local *local, uint64_t lease, struct wf_err *err)
 {
-	struct wf_sqlite *sqlite = sqlite_of(local);
+	struct wf_sqlite *sqlite = wf_sqlite_of(local);
 
 	bind_number(sqlite->statements[WF_SQL_LEASE_DROP], 1, lease);
-	return execute(sqlite, WF_SQL_LEASE_DROP, "write", err);
+	return wf_sqlite_execute(sqlite, WF_SQL_LEASE_DROP, "write", err);
 }
 
 static void sqlite_close(struct wf_local *local)
 {
-	struct wf_sqlite *sqlite = sqlite_of(local);
+	struct wf_sqlite *sqlite = wf_sqlite_of(local);
 
 	for (size_t i = 0; i < WF_SQL_COUNT; i++)
 		(void)sqlite3_finalize(sqlite->statements[i]);
@@ -515,9 +321,9 @@ static void sqlite_close(struct wf_local *local)
 
 const struct wf_local_ops wf_sqlite_rows = {
 	.close = sqlite_close,
-	.begin = sqlite_begin,
-	.end = sqlite_end,
-	.undo = sqlite_undo,
+	.begin = wf_sqlite_begin,
+	.end = wf_sqlite_end,
+	.undo = wf_sqlite_undo,
 	.read = sqlite_read,
 	.put = sqlite_put,
 	.remove = sqlite_remove,
@@ -527,7 +333,7 @@ const struct wf_local_ops wf_sqlite_rows = {
 	.oldest = sqlite_oldest,
 	.forget = sqlite_forget,
 	.history = sqlite_history,
-	.tidy = sqlite_tidy,
+	.tidy = wf_sqlite_tidy,
 	.lease_new = sqlite_lease_new,
 	.lease_drop = sqlite_lease_drop,
 };

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Inside of the sqlite back end: sqlite_open.c makes it, sqlite.c runs it. */
+/*
+ * Inside of the sqlite back end: sqlite_open.c makes it, sqlite.c reads and writes rows,
+ * sqlite_commit.c begins and ends transactions.
+ */
 #ifndef WEFT_STORE_SQLITE_PRIV_H
 #define WEFT_STORE_SQLITE_PRIV_H
 
@@ -69,10 +72,26 @@ int wf_sqlite_open_tuned(const char *path, const struct wf_sqlite_tuning *tuning
 
 extern const struct wf_local_ops wf_sqlite_rows;
 
+static inline struct wf_sqlite *wf_sqlite_of(struct wf_local *local)
+{
+	return (struct wf_sqlite *)local;
+}
+
 /* Prepares all statements. */
 int wf_sqlite_prepare(struct wf_sqlite *sqlite, struct wf_err *err);
 
 /* Turns the last failure of the database into an error; `code` is SQLite's result. */
 int wf_sqlite_fail(struct wf_sqlite *sqlite, int code, const char *doing, struct wf_err *err);
+
+/* Runs a statement that returns no rows. */
+int wf_sqlite_execute(struct wf_sqlite *sqlite, enum wf_sqlite_statement which, const char *doing,
+		      struct wf_err *err);
+
+/* As local.h says of these row operations. */
+int wf_sqlite_begin(struct wf_local *local, enum wf_store_durability durability,
+		    struct wf_err *err);
+int wf_sqlite_end(struct wf_local *local, struct wf_err *err);
+void wf_sqlite_undo(struct wf_local *local);
+void wf_sqlite_tidy(struct wf_local *local);
 
 #endif

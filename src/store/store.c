@@ -308,7 +308,11 @@ void wf_store_process(struct wf_store *store)
 void wf_store_state(const struct wf_store *store, struct wf_store_state *ret_state)
 {
 	*ret_state = (struct wf_store_state){
-		.is_connected = true, .endpoint = "", .last_error = "", .hold = ""
+		.is_connected = true,
+		.endpoint = "",
+		.last_error = "",
+		.hold = "",
+		.write_error = "",
 	};
 	if (store->ops->state)
 		store->ops->state(store, ret_state);

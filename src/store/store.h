@@ -187,6 +187,9 @@ uint64_t wf_store_revision(const struct wf_store *store);
  * Work that can wait until nobody else wants anything, and would hold a commit up for as long as a
  * disk takes: backlog is called after a commit that leaves some, wf_store_tidy() does it. Without
  * a callback, or when too much has come together, commits do it themselves.
+ *
+ * It is called as well when the disk took no change (write_code of wf_store_state()); then
+ * wf_store_tidy() tries whether it does again, and if not it is called once more.
  */
 typedef void (*wf_store_backlog_fn)(void *context);
 void wf_store_on_backlog(struct wf_store *store, wf_store_backlog_fn backlog, void *context);
@@ -235,7 +238,7 @@ struct wf_store_counters {
 
 /* How it is. Texts are borrowed until the next call of the store. */
 struct wf_store_state {
-	bool is_remote;           /* else all below is zero but is_connected */
+	bool is_remote;           /* else all below is zero but is_connected and write_... */
 	bool is_connected;        /* what is read is at most a moment old */
 	int64_t stale_since_s;    /* wall clock, when not connected */
 	uint64_t server_revision; /* the newest heard of; may be of others' keys */
@@ -243,6 +246,10 @@ struct wf_store_state {
 	const char *last_error;   /* "" none; why it is not connected */
 	const char *hold;         /* "" none; why nothing is deleted, or nothing believed */
 	struct wf_store_counters counters;
+	/* Also of a store on this host: why its disk took no change; 0 and "" while it does */
+	int write_code;
+	const char *write_error;
+	int64_t write_error_since_s; /* wall clock */
 };
 
 void wf_store_state(const struct wf_store *store, struct wf_store_state *ret_state);

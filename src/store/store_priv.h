@@ -67,12 +67,13 @@ struct wf_store_ops {
 	int (*lease_renew)(struct wf_store *store, uint64_t lease, struct wf_err *err);
 	int (*lease_revoke)(struct wf_store *store, uint64_t lease, struct wf_err *err);
 	int (*lease_expire)(struct wf_store *store, uint64_t *ret_next_ms, struct wf_err *err);
+	/* Fills in what it has to say. */
+	void (*state)(const struct wf_store *store, struct wf_store_state *ret_state);
 	/* Of remote stores only: NULL on this host. */
 	void (*lease_renew_later)(struct wf_store *store, uint64_t lease, wf_store_done_fn done,
 				  void *context);
 	int (*fd)(const struct wf_store *store);
 	void (*process)(struct wf_store *store);
-	void (*state)(const struct wf_store *store, struct wf_store_state *ret_state);
 	int (*accept)(struct wf_store *store, struct wf_err *err);
 };
 

@@ -61,6 +61,9 @@ struct weftd_config {
 	char *output;
 };
 
+#define WEFTD_DEFAULT_CONFIG "/etc/weft/weft.yaml"
+
+/* The table, in config_options.c. */
 extern const struct wf_option weftd_options[];
 
 /*

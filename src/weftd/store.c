@@ -18,6 +18,8 @@ WF_LOG_MODULE(store);
 
 /* How long nothing must have been committed before the store is tidied up. */
 #define QUIET_US 100000
+/* When a disk that took no change is tried again. */
+#define RETRY_S 2
 
 int weftd_store_check(const char *text, struct wf_err *err)
 {
@@ -158,15 +160,35 @@ static void on_readable(evutil_socket_t fd, short what, void *context)
 	tell(store);
 }
 
+/* Says once that nothing can be stored, and once that it can again. Returns whether it can. */
+static bool tell_disk(struct weftd_store *store)
+{
+	struct wf_store_state now;
+	bool is_refused;
+
+	wf_store_state(store->store, &now);
+	is_refused = now.write_code != 0;
+	if (is_refused && !store->was_refused)
+		wf_log_error(
+			"the store cannot be written: what is in force goes on, no change is taken",
+			"error=\"%s\"", now.write_error);
+	if (!is_refused && store->was_refused)
+		wf_log_info("the store can be written again", "store=%s",
+			    wf_store_describe(store->store));
+	store->was_refused = is_refused;
+	return !is_refused;
+}
+
 static void on_backlog(void *context)
 {
-	static const struct timeval quiet = { .tv_usec = QUIET_US };
+	static const struct timeval quiet = { .tv_usec = QUIET_US }, retry = { .tv_sec = RETRY_S };
 	struct weftd_store *store = context;
+	bool is_writable = tell_disk(store);
 
 	if (evtimer_pending(store->tidy, NULL))
 		return;
 	store->revision = wf_store_revision(store->store);
-	(void)evtimer_add(store->tidy, &quiet);
+	(void)evtimer_add(store->tidy, is_writable ? &quiet : &retry);
 }
 
 static void on_tidy(evutil_socket_t fd, short what, void *context)
@@ -179,6 +201,7 @@ static void on_tidy(evutil_socket_t fd, short what, void *context)
 		wf_store_tidy(store->store);
 	else
 		on_backlog(store);
+	(void)tell_disk(store);
 }
 
 static int tidy_later(struct weftd_store *store, struct event_base *loop, struct wf_err *err)

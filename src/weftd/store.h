@@ -15,10 +15,12 @@
 struct weftd_store {
 	struct wf_store *store; /* owned */
 	struct event *event;    /* owned; NULL for a store on this host */
-	struct event *tidy;     /* owned; pending while there is a backlog */
-	uint64_t revision;      /* when that was looked at last */
+	struct event
+		*tidy; /* owned; pending while there is a backlog, or a disk to be tried again */
+	uint64_t revision; /* when that was looked at last */
 	bool was_connected;
 	bool was_held;
+	bool was_refused;    /* its disk took no change */
 	uint64_t unreadable; /* documents that were told of */
 };
 

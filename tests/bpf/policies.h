@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The policies that test_policy.c and test_policy_host.c put over the world of services.h. */
+/* The policies that the tests of policies put over the world of services.h. */
 #ifndef WEFT_TESTS_BPF_POLICIES_H
 #define WEFT_TESTS_BPF_POLICIES_H
+
+#include <netinet/in.h>
 
 #include "rules.h"
 #include "services.h"
@@ -21,6 +23,12 @@
 #define ONE   "10.1.0.11" /* slot 1 */
 #define TWO   "10.1.0.12" /* slot 2 */
 #define THREE "10.2.0.13" /* slot 3, another network */
+
+/* From slot 1 to the service of these tests. */
+#define TO_WEB                                              \
+	{                                                   \
+		ONE, "10.96.0.1", SERVICES_TCP, .dport = 80 \
+	}
 
 /* Profiles: what they allow. */
 enum {

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
+from lib.cli import Fake, Weft  # noqa: E402
 from lib.cluster import Cluster, Underlay  # noqa: E402
 from lib.node import Node  # noqa: E402
 from lib.service import MODES, Site  # noqa: E402
@@ -226,3 +227,17 @@ def new_site(stopped_node):
     yield make
     for site in sites:
         site.close()
+
+
+@pytest.fixture
+def weft(tmp_path):
+    """The command with a socket where nobody listens."""
+    return Weft(tmp_path)
+
+
+@pytest.fixture
+def fake(weft):
+    """Who listens there and only pretends to be a daemon."""
+    server = Fake(weft.socket)
+    yield server
+    server.close()

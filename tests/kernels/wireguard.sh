@@ -45,7 +45,7 @@ start() { # NODE ADDRESS [OPTION...]
 	node=$1
 	address=$2
 	shift 2
-	inside "n$node" weftd --node-name "$node" --config none --store etcd://10.9.0.254:2379 \
+	nsenter --net=/run/netns/"n$node" weftd --node-name "$node" --config none --store etcd://10.9.0.254:2379 \
 		--node-ip "$address" --run-dir "/tmp/$node/run" --state-dir "/tmp/$node/state" \
 		--bpf-dir "/sys/fs/bpf/$node" --cgroup none "$@" >>"/tmp/$node.log" 2>&1 &
 	echo $! >"/tmp/$node.pid"
@@ -55,8 +55,7 @@ start() { # NODE ADDRESS [OPTION...]
 }
 
 stop() { # NODE
-	kill "$(cat "/tmp/$1.pid")"
-	while kill -0 "$(cat "/tmp/$1.pid")" 2>/dev/null; do sleep 1; done
+	kill "$(cat "/tmp/$1.pid")" && wait "$(cat "/tmp/$1.pid")" && ! on "$1" status
 }
 
 attach() { # NODE NETNS NETWORK ADDRESS...
@@ -67,8 +66,8 @@ attach() { # NODE NETNS NETWORK ADDRESS...
 		--ip "$4" --ip "$5"
 }
 
-shout() { # NETNS ADDRESS
-	inside "$1" ping -c 5 -i 0.3 -W 3 -s 200 -p $pattern "$2"
+shout() { # NETNS ADDRESS [SIZE]
+	inside "$1" ping -c 5 -i 0.3 -W 3 -s "${3:-200}" -p $pattern "$2"
 }
 
 reached() { # NETNS ADDRESS
@@ -77,7 +76,7 @@ reached() { # NETNS ADDRESS
 
 listen() { # COMMAND...: what passes the wire meanwhile is in $cap; the command's result
 	rm -f $cap
-	inside nu tcpdump -Z root -U -s 0 -i wire -w $cap 2>/tmp/tcpdump.log &
+	nsenter --net=/run/netns/nu tcpdump -Z root -U -s 0 -i wire -w $cap 2>/tmp/tcpdump.log &
 	listener=$!
 	until_so test -s $cap
 	"$@"
@@ -92,6 +91,10 @@ clear_text() { # COMMAND...: succeeds, and the marker is seen
 	listen "$@" && strings $cap | grep -q $marker
 }
 
+fetch() { # NETNS ADDRESS: the marker, many times, by TCP from the host there; all of it comes
+	inside "$1" timeout 60 wget -q -O /tmp/fetched "http://$2:7000/tale" && cmp /tmp/www/tale /tmp/fetched
+}
+
 sealed() { # COMMAND...: succeeds, the marker is not seen, and packets of WireGuard are
 	listen "$@" || return 1
 	if strings $cap | grep -q $marker; then
@@ -99,6 +102,10 @@ sealed() { # COMMAND...: succeeds, the marker is not seen, and packets of WireGu
 		return 1
 	fi
 	tcpdump -Z root -n -r $cap 'udp and (port 51820 or port 51821)' | grep -q UDP
+}
+
+both_say_it() { # NODE: what hosts send each other is to be encrypted, it says of itself and of the other
+	[ "$(on "$1" node ls -o json | grep -o '"hosts": *true' | wc -l)" = 2 ]
 }
 
 has_handshake() { # NODE
@@ -173,6 +180,32 @@ check sealed-meanwhile sealed shout c1 10.50.0.12
 check rotated until_so changed a "$before"
 check sealed-after sealed shout c2 10.50.0.11
 
-stop a
-stop b
+# what hosts themselves send each other: in clear unless both say otherwise
+mkdir /tmp/www
+yes $marker | head -c 200000 >/tmp/www/tale
+inside nb httpd -p 7000 -h /tmp/www
+check hosts-clear clear_text shout na 10.9.0.2
+check hosts-clear-tcp clear_text fetch na 10.9.0.2
+check hosts-stop-a stop a
+check hosts-start-a start a 10.9.0.1 --encryption-hosts
+check hosts-one-alone-clear clear_text shout na 10.9.0.2
+check hosts-stop-b stop b
+check hosts-start-b start b 10.9.0.2 --encryption-hosts
+check hosts-told-a until_so both_say_it a
+check hosts-told-b until_so both_say_it b
+check hosts-reached until_so reached na 10.9.0.2
+check hosts-sealed sealed shout na 10.9.0.2
+check hosts-sealed-back sealed shout nb 10.9.0.1
+check hosts-sealed-large sealed shout na 10.9.0.2 4000
+check hosts-sealed-tcp sealed fetch na 10.9.0.2
+before=$(key b)
+check hosts-rotate on b node rotate-key
+check hosts-sealed-meanwhile sealed shout na 10.9.0.2
+check hosts-rotated until_so changed b "$before"
+check hosts-sealed-after sealed shout nb 10.9.0.1
+check hosts-containers-sealed sealed shout c1 10.50.0.12
+
+check stop-a stop a
+check stop-b stop b
 check dead-daemons-sealed sealed shout c1 10.50.0.12
+check hosts-dead-daemons-sealed sealed shout na 10.9.0.2

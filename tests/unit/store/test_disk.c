@@ -203,6 +203,52 @@ static void test_tidied(void **state)
 	wf_store_close(&store);
 }
 
+/* From the first change that the disk refuses until one that it takes; who waits is told to try. */
+static void test_refused_is_told(void **state)
+{
+	struct store_fixture *fixture = *state;
+	struct wf_store_state now;
+	struct wf_store *store;
+	bool told = false;
+
+	disk_reset(false);
+	store = open_small(fixture);
+	wf_store_on_backlog(store, note_backlog, &told);
+	assert_int_equal(put_as(store, 1, WF_STORE_DURABLE), 0);
+	wf_store_state(store, &now);
+	assert_int_equal(now.write_code, 0);
+	assert_string_equal(now.write_error, "");
+	told = false;
+	disk_set_room(0);
+	assert_int_equal(put_as(store, 2, WF_STORE_BOOT_BOUND), -ENOSPC);
+	wf_store_state(store, &now);
+	assert_int_equal(now.write_code, -ENOSPC);
+	assert_non_null(strstr(now.write_error, fixture->path));
+	assert_true(now.write_error_since_s > 0);
+	assert_true(told);
+	/* tried again in vain: whoever waits is told once more */
+	told = false;
+	wf_store_tidy(store);
+	assert_true(told);
+	/* in earnest: by what tries, without anybody's change */
+	disk_set_room(SIZE_MAX);
+	wf_store_tidy(store);
+	wf_store_state(store, &now);
+	assert_int_equal(now.write_code, 0);
+	assert_int_equal(now.write_error_since_s, 0);
+	assert_int_equal(stored_value(store, "K", "a"), 1);
+	assert_int_equal(put_as(store, 3, WF_STORE_DURABLE), 0);
+	/* a sync that fails is told as well, and a change that succeeds ends it */
+	disk_fail_sync(0);
+	assert_int_equal(put_as(store, 4, WF_STORE_DURABLE), -EIO);
+	wf_store_state(store, &now);
+	assert_int_equal(now.write_code, -EIO);
+	assert_int_equal(put_as(store, 5, WF_STORE_DURABLE), 0);
+	wf_store_state(store, &now);
+	assert_int_equal(now.write_code, 0);
+	wf_store_close(&store);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -210,6 +256,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_full_at_creation, begin, end),
 		cmocka_unit_test_setup_teardown(test_failed_sync, begin, end),
 		cmocka_unit_test_setup_teardown(test_tidied, begin, end),
+		cmocka_unit_test_setup_teardown(test_refused_is_told, begin, end),
 	};
 
 	disk_install();
