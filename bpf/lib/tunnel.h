@@ -92,6 +92,17 @@ static __always_inline void wf_outer_fill(struct wf_ctx *ctx, struct wf_outer *o
 	__builtin_memcpy(outer->vxlan.eth, inner->eth, ETH_HLEN);
 }
 
+/*
+ * Whether a program may send it: where no device below can be trusted with checksums, only what is
+ * to find out whether that is still so.
+ */
+static __always_inline int wf_tunnel_may_send(const struct wf_ctx *ctx,
+					      const struct wf_node_value *self)
+{
+	return self->port && (!wf_unlikely(self->path_mtu & WF_NODE_SENDS_BY_DEVICE) ||
+			      wf_ctx_mark(ctx) == WF_MARK_SUMS);
+}
+
 /* Encapsulates and sends: the action, 0: the device has to, nothing was changed; or -reason. */
 WF_GLOBAL int wf_to_tunnel(struct wf_ctx *ctx, __u32 from, __u32 number, __u32 vni)
 {
@@ -101,7 +112,7 @@ WF_GLOBAL int wf_to_tunnel(struct wf_ctx *ctx, __u32 from, __u32 number, __u32 v
 	struct wf_outer outer;
 	struct wf_hop hop = {};
 
-	if (!self || !node || !self->port || !node->out_ifindex ||
+	if (!self || !node || !wf_tunnel_may_send(ctx, self) || !node->out_ifindex ||
 	    !wf_tunnel_fits(ctx, node->out_mtu) || wf_ctx_load(ctx, 0, &inner, sizeof(inner)) < 0)
 		return 0;
 	wf_outer_fill(ctx, &outer, &inner, self, node, vni);

@@ -10,10 +10,13 @@
 static void format_state(const json_t *item, struct wf_str *out)
 {
 	const char *path = wf_json_str(json_object_get(item, "path"), "state", "");
+	const char *sums = wf_json_str(json_object_get(item, "checksums"), "state", "");
 
 	wf_str_add_escaped(out, wf_json_str(item, "state", ""));
 	if (strcmp(path, "unreachable") == 0)
 		wf_str_add(out, ", unreachable");
+	if (strcmp(sums, "broken") == 0)
+		wf_str_add(out, ", wrong checksums");
 }
 
 static void format_rtt(const json_t *item, struct wf_str *out)
@@ -98,7 +101,8 @@ const struct wf_cli_command wf_cli_node_commands[] = {
 	  .description =
 		  "STATE is self, alive, or lost: then nothing has been heard of the node for "
 		  "half a minute. A node that answers no echo requests is unreachable beside "
-		  "that. ADDRESS is where its tunnel ends; WAY is segment where both nodes are on "
+		  "that; wrong checksums: what is left to a device of this node arrives wrong there, "
+		  "so that the kernel makes them ('checksums' in -o json). ADDRESS is where its tunnel ends; WAY is segment where both nodes are on "
 		  "one, and routed networks need no tunnel, otherwise router; ENDPOINTS counts "
 		  "those that are reached from here. ENCRYPTION is on when this node and the other "
 		  "have shaken hands in the last three minutes, idle when they had no reason to, "

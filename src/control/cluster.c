@@ -1,14 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Beside other nodes: what is committed, the overlay's device, starting and stopping. */
 #include <errno.h>
-#include <linux/ethtool.h>
 #include <string.h>
 
 #include "base/log.h"
 #include "base/mem.h"
 #include "control/control_priv.h"
 #include "dp/overlay.h"
-#include "net/offload.h"
 #include "net/uplink.h"
 
 WF_LOG_MODULE(cluster);
@@ -72,38 +70,40 @@ uint32_t wf_ctl_overlay_bytes(const struct wf_control *control)
 }
 
 /*
- * By programs, or by the device alone: over IPv6 the outer packet has a checksum, which the stack
- * makes; and only the stack encrypts, and refuses what should have been.
+ * Whether programs may make and open the tunnel: over IPv6 the outer packet has a checksum, which the
+ * stack makes; and only the stack encrypts, and refuses what should have been.
  */
-static bool by_programs(struct wf_control *control, bool *ret_ipsec, bool *ret_sums)
+static bool by_programs(struct wf_control *control, bool *ret_ipsec)
 {
 	struct wf_err fault = WF_ERR_INIT;
 
-	/* programs cannot finish a checksum that no device below can be trusted with */
-	*ret_sums = wf_net_offload_get(control->net, WF_NET_OVERLAY_DEVICE, ETHTOOL_GTXCSUM) != 0;
 	if (wf_net_ipsec_present(control->net, ret_ipsec, &fault) < 0) {
 		wf_log_warning_rl("taken for a host with IPsec", "error=\"%s\"", fault.message);
 		*ret_ipsec = true;
 	}
-	return wf_addr_is_ip4(&control->config.node_ip) && !*ret_ipsec && *ret_sums;
+	return wf_addr_is_ip4(&control->config.node_ip) && !*ret_ipsec;
 }
 
 int wf_ctl_tunnel_sync(struct wf_control *control, struct wf_err *err)
 {
-	bool ipsec = false, sums = true;
-	const uint16_t port =
-		by_programs(control, &ipsec, &sums) ? control->config.overlay_port : 0;
+	struct ctl_cluster *cluster = &control->cluster;
+	bool ipsec = false, by_kernel;
 
-	if (ipsec != control->cluster.has_ipsec)
+	cluster->by_programs = by_programs(control, &ipsec);
+	if (ipsec != cluster->has_ipsec)
 		wf_log_info("IPsec policies", "present=%s tunnel=%s", ipsec ? "yes" : "no",
-			    port ? "programs" : "device");
-	control->cluster.has_ipsec = ipsec;
-	if (sums == control->cluster.sums_by_kernel)
+			    cluster->by_programs ? "programs" : "device");
+	cluster->has_ipsec = ipsec;
+	/* programs cannot finish a checksum that no device below can be trusted with */
+	by_kernel = wf_ctl_sums_sync(control) != WF_NET_SUMS_DEVICE;
+	if (by_kernel != cluster->sums_by_kernel)
 		wf_log_info("checksums of what is encapsulated", "by=%s tunnel=%s",
-			    sums ? "device" : "kernel", port ? "programs" : "device");
-	control->cluster.sums_by_kernel = !sums;
-	return wf_dp_overlay_set(control->dp, control->cluster.overlay_ifindex,
-				 &control->config.node_ip, port, err);
+			    by_kernel ? "kernel" : "device",
+			    cluster->by_programs && !by_kernel ? "programs" : "device");
+	cluster->sums_by_kernel = by_kernel;
+	return wf_dp_overlay_set(control->dp, cluster->overlay_ifindex, &control->config.node_ip,
+				 cluster->by_programs ? control->config.overlay_port : 0, by_kernel,
+				 err);
 }
 
 int wf_ctl_ingress_put(struct wf_control *control, uint32_t ifindex, enum wf_dp_program program,
@@ -161,6 +161,7 @@ int wf_ctl_cluster_start(struct wf_control *control, struct wf_err *err)
 	if (r < 0)
 		return r;
 	wf_ctl_known_start(control);
+	wf_ctl_sums_open(control);
 	return wf_ctl_hosts_start(control, err);
 }
 
@@ -169,6 +170,7 @@ void wf_ctl_cluster_stop(struct wf_control *control)
 	struct ctl_node *node, *next;
 
 	wf_ctl_follow_stop(control);
+	wf_ctl_sums_close(control);
 	wf_ctl_known_stop(control);
 	wf_ctl_encrypt_stop(control);
 	if (control->cluster.lease_timer)
@@ -183,6 +185,7 @@ void wf_ctl_cluster_stop(struct wf_control *control)
 	HASH_ITER(by_name, control->cluster.nodes, node, next) {
 		HASH_DELETE(by_name, control->cluster.nodes, node);
 		wf_ctl_probe_stop(node);
+		wf_ctl_sums_stop(node);
 		free(node->hosts);
 		free(node);
 	}

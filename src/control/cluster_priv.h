@@ -18,6 +18,7 @@
 #include "control/encrypt_priv.h"
 #include "control/known.h"
 #include "control/probe.h"
+#include "control/sums.h"
 #include "ipam/choose.h"
 #include "model/endpoint.h"
 #include "model/network.h"
@@ -56,6 +57,7 @@ struct ctl_node {
 	struct ctl_remote *remotes; /* list of its endpoints */
 	size_t remote_count;
 	struct ctl_probe *probe;    /* owned; NULL: it is not asked whether it is reached */
+	struct ctl_sums *sums;      /* owned; NULL: it is not asked how checksums arrive */
 	struct wf_node_host *hosts; /* owned: its host's addresses in networks */
 	size_t host_count;
 	struct wf_node_tunnel tunnels[WF_MAX_TUNNELS]; /* of WireGuard; the first is sent to */
@@ -144,6 +146,7 @@ struct ctl_cluster {
 	uint64_t watch;            /* 0: none */
 	uint32_t overlay_ifindex;  /* 0: no overlay */
 	bool has_ipsec;            /* the host had IPsec policies when that was looked at */
+	bool by_programs;          /* they may make the tunnel, if they need not make checksums */
 	bool sums_by_kernel;       /* no device makes checksums of what is encapsulated */
 	struct wf_addr link_local; /* that others were told to send IPv6 to; zero: none */
 	uint64_t followed_total;   /* changes of others that came into force */
@@ -151,6 +154,7 @@ struct ctl_cluster {
 	struct wf_echo *echo;      /* owned; NULL: nobody is asked */
 	struct event *echo_event;
 	struct ctl_knowing knowing;
+	struct ctl_summing summing;
 	struct ctl_encrypt encrypt;
 };
 

@@ -39,6 +39,13 @@ enum wf_policy_log {
 #define WF_CONTROL_PRIORITIES   3
 #define WF_CONTROL_PRIORITY_LOW 2
 
+/* Who makes checksums of what is encapsulated. */
+enum wf_overlay_sums {
+	WF_OVERLAY_SUMS_AUTO, /* devices, and the kernel once they are found to get them wrong */
+	WF_OVERLAY_SUMS_SOFTWARE, /* the kernel */
+	WF_OVERLAY_SUMS_DEVICE,   /* devices, whatever they do */
+};
+
 struct wf_control_config {
 	const char *node_name;  /* borrowed, as all strings here */
 	bool shared;            /* other nodes have the same store */
@@ -48,7 +55,8 @@ struct wf_control_config {
 	uint64_t node_probe_ms; /* between two echo requests to another node; 0: none */
 	uint64_t
 		attach_wait_ms; /* an attach waits so long for others to know of it; 0: not at all */
-	uint16_t news_port;     /* UDP, for that; of every node the same */
+	uint16_t news_port;     /* UDP, for that, and the next; of every node the same */
+	enum wf_overlay_sums overlay_sums;
 	enum wf_encryption encryption; /* of new overlay networks that do not say */
 	uint16_t encryption_port;      /* UDP; and the one after it */
 	bool encryption_hosts;         /* of what hosts that say so send each other */

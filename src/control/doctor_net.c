@@ -97,6 +97,73 @@ static void check_paths(struct doctor *doctor, const struct doctor_check *check,
 	wf_doctor_judge_paths(doctor->config->nodes, result);
 }
 
+/* ---- checksums inside the tunnel ----------------------------------------------------------- */
+
+/* "eth0, eth1" */
+static void add_names(const json_t *names, struct wf_str *out)
+{
+	const json_t *name;
+	size_t i;
+
+	json_array_foreach(names, i, name)
+		wf_str_addf(out, "%s%s", i ? ", " : "", json_string_value(name));
+}
+
+static void say_broken(const json_t *self, struct doctor_result *result)
+{
+	_cleanup_str_ struct wf_str nodes = WF_STR_INIT, devices = WF_STR_INIT;
+
+	add_names(json_object_get(self, "nodes"), &nodes);
+	add_names(json_object_get(self, "devices"), &devices);
+	wf_doctor_say(
+		result, DOCTOR_WARNING,
+		"checksums inside the tunnel that are left to a device%s%s%s arrive wrong%s%s: "
+		"the kernel makes them",
+		devices.len ? " (" : "", wf_str_text(&devices), devices.len ? ")" : "",
+		nodes.len ? " at " : "", wf_str_text(&nodes));
+	wf_doctor_advise(result,
+			 "Traffic goes on and costs more. Another driver or firmware of the "
+			 "device may do better; weftd --overlay-checksum software says that "
+			 "it is not to be tried.");
+}
+
+void wf_doctor_judge_sums(const json_t *nodes, struct doctor_result *result)
+{
+	const json_t *items = json_object_get(nodes, "items"), *node, *self = NULL;
+	const char *because;
+	size_t i, sound = 0;
+
+	json_array_foreach(items, i, node) {
+		const json_t *sums = json_object_get(node, "checksums");
+
+		if (json_object_get(sums, "by"))
+			self = sums;
+		sound += strcmp(wf_json_str(sums, "state", ""), "sound") == 0;
+	}
+	because = wf_json_str(self, "because", "");
+	if (strcmp(because, "detected") == 0 || strcmp(because, "remembered") == 0)
+		say_broken(self, result);
+	else if (strcmp(wf_json_str(self, "by", ""), "kernel") == 0)
+		wf_doctor_say(result, DOCTOR_OK, "the kernel makes checksums inside the tunnel: %s",
+			      strcmp(because, "option") == 0
+				      ? "--overlay-checksum says so"
+				      : "weft-overlay was set so, and not by weftd");
+	else if (sound)
+		wf_doctor_say(result, DOCTOR_OK,
+			      "checksums inside the tunnel that are left to devices arrive right "
+			      "(%zu nodes)",
+			      sound);
+	else
+		wf_doctor_say(result, DOCTOR_OK,
+			      "whether devices make checksums inside a tunnel was not tried");
+}
+
+static void check_sums(struct doctor *doctor, const struct doctor_check *check,
+		       struct doctor_result *result)
+{
+	wf_doctor_judge_sums(doctor->config->nodes, result);
+}
+
 /* ---- forwarding ---------------------------------------------------------------------------- */
 
 static void check_forward4(struct doctor *doctor, const struct doctor_check *check,
@@ -252,6 +319,7 @@ static void check_offloads(struct doctor *doctor, const struct doctor_check *che
 const struct doctor_check wf_doctor_net_checks[] = {
 	{ "net.mtu", "MTU", check_mtu, NULL },
 	{ "net.paths", "ways to other nodes", check_paths, NULL },
+	{ "net.checksums", "checksums to other nodes", check_sums, NULL },
 	{ "net.forward4", "IPv4 forwarding", check_forward4, NULL },
 	{ "net.forward6", "IPv6 forwarding", check_forward6, NULL },
 	{ "net.rpfilter", "reverse path filter", check_rp_filter, NULL },

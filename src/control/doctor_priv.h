@@ -160,6 +160,8 @@ bool wf_doctor_cni_has_type(const char *text, size_t len, const char *type);
 void wf_doctor_judge_mtu(const struct doctor_links *links, struct doctor_result *result);
 /* nodes: as GET /v1/nodes has them; NULL: nobody says anything. */
 void wf_doctor_judge_paths(const json_t *nodes, struct doctor_result *result);
+/* Who makes checksums inside the tunnel, as the same list says. */
+void wf_doctor_judge_sums(const json_t *nodes, struct doctor_result *result);
 
 /* ---- doctor_daemon.c ----------------------------------------------------------------------- */
 

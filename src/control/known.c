@@ -352,8 +352,10 @@ static void on_readable(evutil_socket_t fd, short what, void *context)
 
 		if (node && message.what == WF_ASK_QUESTION)
 			take_question(control, node, &message);
-		else if (node)
+		else if (node && message.what == WF_ASK_ANSWER)
 			take_answer(control, node, &message);
+		else if (node && message.what == WF_ASK_CAME)
+			wf_ctl_sums_came(control, node, &message);
 	}
 }
 

@@ -120,6 +120,7 @@ static int lose_way(struct wf_control *control, struct ctl_node *node, struct wf
 	node->underlay = none;
 	memset(&node->way, 0, sizeof(node->way));
 	wf_ctl_probe_stop(node);
+	wf_ctl_sums_stop(node);
 	wf_ctl_known_forget(control, node);
 	return had_way ? wf_dp_node_set(control->dp, node->number, NULL, err) : 0;
 }
@@ -186,8 +187,10 @@ int wf_ctl_node_learn(struct wf_control *control, const char *name, const struct
 			     "node=%s address=%s", name, wf_addr_format(underlay, text));
 		return 0;
 	}
-	if (is_moved)
+	if (is_moved) {
 		wf_ctl_probe_start(control, node);
+		wf_ctl_sums_start(control, node);
+	}
 	if (control->lb.settled)
 		r = wf_ctl_node_program(control, node, err);
 	wf_ctl_encrypt_touch(control);

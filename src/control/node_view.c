@@ -7,12 +7,16 @@
 static json_t *self_json(struct wf_control *control)
 {
 	char text[WF_ADDR_TEXT] = "";
+	json_t *value;
 
 	if (wf_ctl_is_shared(control))
 		(void)wf_addr_format(&control->config.node_ip, text);
-	return json_pack("{s:s, s:s, s:s, s:I, s:o}", "name", control->config.node_name, "state",
-			 "self", "address", text, "endpoints", (json_int_t)control->endpoint_count,
-			 "blocks", wf_ctl_blocks_of_node(control, control->config.node_name));
+	value = json_pack("{s:s, s:s, s:s, s:I, s:o}", "name", control->config.node_name, "state",
+			  "self", "address", text, "endpoints", (json_int_t)control->endpoint_count,
+			  "blocks", wf_ctl_blocks_of_node(control, control->config.node_name));
+	if (value && wf_ctl_is_shared(control))
+		(void)wf_json_set(value, "checksums", wf_ctl_sums_self_json(control));
+	return value;
 }
 
 static json_t *node_json(struct wf_control *control, const struct ctl_node *node)
@@ -37,6 +41,8 @@ static json_t *node_json(struct wf_control *control, const struct ctl_node *node
 	path = wf_ctl_probe_json(node);
 	if (value && path)
 		(void)json_object_set_new(value, "path", path);
+	if (value)
+		(void)wf_json_set(value, "checksums", wf_ctl_sums_json(node));
 	narrow = wf_ctl_way_narrow(control, node);
 	if (value && narrow)
 		(void)json_object_set_new(value, "narrow", narrow);
@@ -67,6 +73,7 @@ void wf_ctl_node_metrics(struct wf_control *control, struct wf_str *out)
 	wf_str_addf(out, "weft_nodes{state=\"alive\"} %zu\nweft_nodes{state=\"lost\"} %zu\n", alive,
 		    lost);
 	wf_ctl_probe_metrics(control, out);
+	wf_ctl_sums_metrics(control, out);
 	wf_ctl_known_metrics(control, out);
 	wf_ctl_encrypt_metrics(control, out);
 	wf_ctl_metric_head(out, "weft_remote_endpoints", "gauge",

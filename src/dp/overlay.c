@@ -19,7 +19,7 @@ static int node_get(struct wf_dp *dp, uint32_t number, struct wf_node_value *ret
 }
 
 int wf_dp_overlay_set(struct wf_dp *dp, uint32_t ifindex, const struct wf_addr *underlay,
-		      uint16_t port, struct wf_err *err)
+		      uint16_t port, bool by_device, struct wf_err *err)
 {
 	const uint32_t number = WF_NODE_SELF;
 	struct wf_node_value value = {};
@@ -28,6 +28,7 @@ int wf_dp_overlay_set(struct wf_dp *dp, uint32_t ifindex, const struct wf_addr *
 	value.ifindex = ifindex;
 	value.underlay = *underlay;
 	value.port = htons(port);
+	value.path_mtu = by_device ? WF_NODE_SENDS_BY_DEVICE : 0;
 	return r < 0 ? r : wf_dp_entry_put(dp, WF_DP_MAP_NODES, &number, &value, err);
 }
 
@@ -117,6 +118,15 @@ int wf_dp_bare_set(struct wf_dp *dp, uint32_t ifindex, struct wf_err *err)
 		return r;
 	value.out_ifindex = ifindex;
 	return wf_dp_entry_put(dp, WF_DP_MAP_NODES, &number, &value, err);
+}
+
+int wf_dp_remote_get(struct wf_dp *dp, uint32_t scope, const struct wf_addr *addr,
+		     struct wf_remote_value *ret_value)
+{
+	const struct wf_addr_key key = { .network = scope, .addr = *addr };
+
+	return bpf_map_lookup_elem(dp->map_fds[WF_DP_MAP_REMOTES], &key, ret_value) < 0 ? -errno
+											: 0;
 }
 
 int wf_dp_remote_set(struct wf_dp *dp, uint32_t scope, const struct wf_addr *addr,

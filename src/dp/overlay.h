@@ -11,10 +11,11 @@
 
 /*
  * This node: its device of the overlay, 0: none. Without one nobody is reached on other nodes. Where
- * its tunnel ends, and by which port; port 0: all of it goes through the device.
+ * its tunnel ends, and by which port; port 0: all of it goes through the device. by_device: what is
+ * sent does, but for probes (WF_MARK_SUMS).
  */
 int wf_dp_overlay_set(struct wf_dp *dp, uint32_t ifindex, const struct wf_addr *underlay,
-		      uint16_t port, struct wf_err *err);
+		      uint16_t port, bool by_device, struct wf_err *err);
 
 /*
  * A node by its number, from 1 on: frames from its underlay address are taken from here on, and
@@ -38,6 +39,10 @@ int wf_dp_bare_set(struct wf_dp *dp, uint32_t ifindex, struct wf_err *err);
 
 /* The number of the node whose tunnel ends there. -ENOENT. */
 int wf_dp_member_get(struct wf_dp *dp, const struct wf_addr *underlay, uint32_t *ret_number);
+
+/* Which node an address of a scope is on. -ENOENT. */
+int wf_dp_remote_get(struct wf_dp *dp, uint32_t scope, const struct wf_addr *addr,
+		     struct wf_remote_value *ret_value);
 
 /*
  * An address, in a scope, of another node's endpoint. -ENOSPC: the table is full, the message says

@@ -18,7 +18,7 @@
 #define VERSION     1
 #define MAX_FOREIGN 64
 
-struct datagram {
+struct datagram { /* WF_ASK_BYTES */
 	char magic[4];
 	uint8_t version;
 	uint8_t what; /* enum wf_ask_what */
@@ -49,6 +49,7 @@ int wf_ask_open(const struct wf_addr *own, uint16_t port, struct wf_ask **ret_as
 	_cleanup_(wf_ask_close) struct wf_ask *ask = calloc(1, sizeof(*ask));
 	union wf_sockaddr at;
 	socklen_t len = wf_sockaddr_set(&at, own, port);
+	const int off = 0;
 	char text[WF_ADDR_TEXT];
 
 	if (!ask)
@@ -58,6 +59,9 @@ int wf_ask_open(const struct wf_addr *own, uint16_t port, struct wf_ask **ret_as
 	if (ask->fd < 0)
 		return wf_fail(err, -errno, "no UDP socket: %s", strerror(errno));
 	set_buffers(ask->fd);
+	/* any address is one of either family, whatever the host's default is */
+	if (wf_addr_is_zero(own))
+		(void)setsockopt(ask->fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof(off));
 	if (bind(ask->fd, &at.any, len) < 0)
 		return wf_fail(err, -errno, "UDP port %u of %s: %s", port,
 			       wf_addr_format(own, text), strerror(errno));
@@ -80,18 +84,26 @@ int wf_ask_fd(const struct wf_ask *ask)
 	return ask->fd;
 }
 
-int wf_ask_send(struct wf_ask *ask, const struct wf_ask_message *message)
+void wf_ask_write(const struct wf_ask_message *message, uint8_t ret_bytes[WF_ASK_BYTES])
 {
 	struct datagram datagram = { .version = VERSION,
 				     .what = (uint8_t)message->what,
 				     .cookie_be = htobe64(message->cookie),
 				     .revision_be = htobe64(message->revision) };
+
+	_Static_assert(sizeof(datagram) == WF_ASK_BYTES, "datagram");
+	memcpy(datagram.magic, magic, sizeof(magic));
+	memcpy(ret_bytes, &datagram, sizeof(datagram));
+}
+
+int wf_ask_send(struct wf_ask *ask, const struct wf_ask_message *message)
+{
+	uint8_t bytes[WF_ASK_BYTES];
 	union wf_sockaddr to;
 	socklen_t len = wf_sockaddr_set(&to, &message->peer, ask->port);
 
-	memcpy(datagram.magic, magic, sizeof(magic));
-	return sendto(ask->fd, &datagram, sizeof(datagram), MSG_DONTWAIT, &to.any, len) < 0 ? -errno
-											    : 0;
+	wf_ask_write(message, bytes);
+	return sendto(ask->fd, bytes, sizeof(bytes), MSG_DONTWAIT, &to.any, len) < 0 ? -errno : 0;
 }
 
 bool wf_ask_read(const void *bytes, size_t len, struct wf_ask_message *ret_message)
@@ -102,7 +114,7 @@ bool wf_ask_read(const void *bytes, size_t len, struct wf_ask_message *ret_messa
 		return false;
 	memcpy(&datagram, bytes, sizeof(datagram));
 	if (memcmp(datagram.magic, magic, sizeof(magic)) != 0 || datagram.version != VERSION ||
-	    (datagram.what != WF_ASK_QUESTION && datagram.what != WF_ASK_ANSWER))
+	    datagram.what < WF_ASK_QUESTION || datagram.what > WF_ASK_CAME)
 		return false;
 	*ret_message = (struct wf_ask_message){ .what = datagram.what,
 						.cookie = be64toh(datagram.cookie_be),

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Questions between nodes, and answers: UDP datagrams of one size, whether somebody has all changes up
- * to a revision. An answer is as large as its question, so nobody is made to send more than was
+ * to a revision, or whether the question came at all. An answer is as large as its question, so nobody is made to send more than was
  * sent. The socket never waits; the owner's loop polls the descriptor.
  *
  * What is on the wire, in network byte order: "weft", the version 1, what it is, two bytes of zero,
@@ -20,13 +20,15 @@ struct wf_ask;
 enum wf_ask_what {
 	WF_ASK_QUESTION = 1, /* have you everything up to this revision? */
 	WF_ASK_ANSWER = 2,   /* I have */
+	WF_ASK_PROBE = 3,    /* does this come through the tunnel? (net/sums_wire.h) */
+	WF_ASK_CAME = 4,     /* it did */
 };
 
 struct wf_ask_message {
 	enum wf_ask_what what;
 	struct wf_addr peer; /* whom it goes to, or came from */
 	uint64_t cookie;     /* the asker's choice; an answer repeats it */
-	uint64_t revision;
+	uint64_t revision;   /* of a probe: the asker's choice, too */
 };
 
 /* A socket at an address, which says the family too, and a port: of all nodes the same. */

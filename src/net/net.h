@@ -240,6 +240,18 @@ int wf_net_macvlan_peer_del(struct wf_net *net, uint32_t ifindex,
 int wf_net_overlay_ensure(struct wf_net *net, uint16_t port, uint32_t mtu, uint32_t *ret_ifindex,
 			  struct wf_err *err);
 
+/* Who makes checksums of what the device of the overlay encapsulates. */
+enum wf_net_sums {
+	WF_NET_SUMS_DEVICE, /* devices below it */
+	WF_NET_SUMS_WEFT,   /* the kernel: weft has set it so */
+	WF_NET_SUMS_OTHERS, /* the kernel: somebody else has */
+};
+
+/* -ENODEV: there is no such device. */
+int wf_net_overlay_sums_get(struct wf_net *net, enum wf_net_sums *ret_sums, struct wf_err *err);
+/* Has the kernel make them, with weft's mark, or leaves them to devices, without. */
+int wf_net_overlay_sums_set(struct wf_net *net, bool by_kernel, struct wf_err *err);
+
 /* How the host's packets leave for an address that is not its own. */
 struct wf_net_way {
 	uint32_t ifindex;

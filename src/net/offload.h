@@ -3,6 +3,7 @@
 #ifndef WEFT_NET_OFFLOAD_H
 #define WEFT_NET_OFFLOAD_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct wf_net;
@@ -13,5 +14,7 @@ struct wf_net;
  * errno: -ENODEV; -EOPNOTSUPP: the device does not say. net may be NULL.
  */
 int wf_net_offload_get(struct wf_net *net, const char *device, uint32_t command);
+/* Turns it on or off: ETHTOOL_STXCSUM or another that sets a feature. 0, or as above. */
+int wf_net_offload_set(const char *device, uint32_t command, bool on);
 
 #endif

@@ -27,7 +27,11 @@ struct wf_echo_self {
 bool wf_echo_read(const struct wf_echo_self *self, const uint8_t *bytes, size_t len,
 		  struct wf_echo_news *ret_news);
 
+#define WF_ASK_BYTES 24
+
 /* A datagram is a question or an answer; the same. */
 bool wf_ask_read(const void *bytes, size_t len, struct wf_ask_message *ret_message);
+/* The bytes of one; its peer does not count. */
+void wf_ask_write(const struct wf_ask_message *message, uint8_t ret_bytes[WF_ASK_BYTES]);
 
 #endif

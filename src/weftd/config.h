@@ -30,6 +30,7 @@ struct weftd_config {
 	char *service_cidr;
 	char *node_ports;
 	uint64_t overlay_port;
+	char *overlay_checksum;
 	uint64_t node_grace_ms;
 	uint64_t node_probe_ms;
 	uint64_t attach_wait_ms;

@@ -25,6 +25,8 @@ static const char *const formats[] = { "table", "json", NULL };
 static const char *const xdp_modes[] = { "off", "auto", "native", NULL };
 static const char *const firewall_modes[] = { "respect", "bypass", NULL };
 
+static const char *const checksums[] = { "auto", "software", "device", NULL };
+
 static const char *const encryptions[] = { "none", "wireguard", NULL };
 
 static const char *const policy_logs[] = { "none", "denied", "all", NULL };
@@ -238,6 +240,15 @@ const struct wf_option weftd_options[] = {
 	  .max = UINT16_MAX,
 	  .value = "PORT",
 	  .help = "UDP port of networks that reach other nodes (VXLAN); on every node the same" },
+	{ .name = "overlay-checksum",
+	  .type = WF_OPTION_CHOICE,
+	  .offset = MEMBER(overlay_checksum),
+	  .fallback = "auto",
+	  .choices = checksums,
+	  .value = "HOW",
+	  .help = "who makes the checksums of what goes through that tunnel: devices, until they "
+		  "are found to get them wrong (auto), always the kernel (software), or always "
+		  "devices (device)" },
 	{ .name = "encryption",
 	  .type = WF_OPTION_CHOICE,
 	  .offset = MEMBER(encryption),
@@ -306,9 +317,10 @@ const struct wf_option weftd_options[] = {
 	  .offset = MEMBER(news_port),
 	  .fallback = "51822",
 	  .min = 1,
-	  .max = UINT16_MAX,
+	  .max = UINT16_MAX - 1,
 	  .value = "PORT",
-	  .help = "UDP port by which nodes ask each other for that; on every node the same" },
+	  .help = "UDP port by which nodes ask each other for that; on every node the same. The "
+		  "next one is used as well, inside the tunnel" },
 	{ .name = "uplinks",
 	  .type = WF_OPTION_STRING,
 	  .offset = MEMBER(uplinks),

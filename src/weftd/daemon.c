@@ -160,6 +160,13 @@ static enum wf_policy_log policy_log(const char *text)
 	return strcmp(text, "denied") == 0 ? WF_POLICY_LOG_DENIED : WF_POLICY_LOG_NONE;
 }
 
+static enum wf_overlay_sums overlay_sums(const char *text)
+{
+	if (strcmp(text, "software") == 0)
+		return WF_OVERLAY_SUMS_SOFTWARE;
+	return strcmp(text, "device") == 0 ? WF_OVERLAY_SUMS_DEVICE : WF_OVERLAY_SUMS_AUTO;
+}
+
 /* With a store in etcd this ends when all has been listed. */
 static int open_store(struct daemon *daemon, struct wf_err *err)
 {
@@ -200,6 +207,7 @@ static int open_parts(struct daemon *daemon, struct wf_err *err)
 	control.node_probe_ms = config->node_probe_ms;
 	control.attach_wait_ms = config->attach_wait_ms;
 	control.news_port = (uint16_t)config->news_port;
+	control.overlay_sums = overlay_sums(config->overlay_checksum);
 	control.state_dir = config->state_dir;
 	control.encryption = wf_encryption_from_name(config->encryption);
 	control.encryption_port = (uint16_t)config->encryption_port;

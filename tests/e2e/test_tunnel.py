@@ -10,7 +10,7 @@ import socket
 
 import pytest
 
-from lib.cluster import OVERLAY, wait_known
+from lib.cluster import OVERLAY, listed, wait_known
 from lib.netns import wait_until
 from lib.relay import CarelessDevice
 from lib.service import bound
@@ -79,7 +79,10 @@ def test_outer_headers(cluster, pair):
             wire.drain()
             # DSCP is the inner packet's own business, ECN (ECT 0) is not
             web.run(["ping", "-c", "1", "-W", "1", "-Q", "0xba", address])
-            frame = wire.see(lambda f: UDP in f and f[UDP].dport == VXLAN_PORT)
+            # nodes probe through it as well
+            frame = wire.see(lambda f, kind=layer, ours=own: UDP in f and
+                             f[UDP].dport == VXLAN_PORT and kind in f[VXLAN].payload and
+                             f[VXLAN].payload[kind].src == ours)
             outer, inner = frame[IP], frame[VXLAN].payload
             assert (outer.src, outer.dst, outer.ttl) == ("10.9.0.1", "10.9.0.2", 64)
             assert outer.tos == 2 and outer.len == len(outer) and frame[UDP].chksum == 0
@@ -139,6 +142,9 @@ def test_a_device_that_makes_no_checksums(cluster, pair):
         pytest.skip("ethtool is not installed")
     (web, *_), (db, db4, db6) = pair
     a, b = cluster.nodes
+    # nobody looks whether it is so
+    a.stop_daemon()
+    cluster.start(a, "--overlay-checksum", "device")
     # answers come whole: of the two ways one is broken
     b.run("ethtool -K up0 tx off")
     assert tcp_works(web, db, db4, 9000) and udp_works(web, db, db4, 9001)
@@ -156,9 +162,12 @@ def test_a_device_that_makes_no_checksums(cluster, pair):
             assert udp_works(web, db, address, 9001)
             assert transfer(web, db, address, 256 << 10)
         assert moves(a, lambda: web.ping(db4))[1] > 0
-        # kept by a weftd that is started anew
-        a.stop_daemon()
-        cluster.start(a)
+        # kept by a weftd that is started anew, and that would turn it off only if it was its own
+        for how in ("device", "auto"):
+            a.stop_daemon()
+            cluster.start(a, "--overlay-checksum", how)
+            checksums = listed(a, "a")["checksums"]
+            assert (checksums["by"], checksums["because"]) == ("kernel", "others")
         assert transfer(web, db, db4, 256 << 10)
         assert "checksums of what is encapsulated" in a.log_text()
     finally:

@@ -6,13 +6,13 @@ import socket
 import pytest
 
 from lib.answer import Answerer, ask_tcp, try_tcp, try_udp
-from lib.cluster import OVERLAY, knows, wait_known
+from lib.cluster import OVERLAY, Underlay, knows, wait_known
 from lib.netns import wait_until
 from lib.node import ApiError
 from lib.policy import network_policy
 from lib.service import bound
 from lib.traffic import tcp_works
-from lib.vtep import INNER4, INNER6, OTHER4, OUTER, ROUTES, VNI, Vtep, route
+from lib.vtep import INNER4, INNER6, OTHER4, OUTER, ROUTES, VNI, Vtep, route, routes
 from lib.wire import IP, UDP, send, vxlan
 
 pytestmark = pytest.mark.skipif(not shutil.which("etcd"), reason="etcd is not installed")
@@ -28,7 +28,7 @@ def vtep(cluster, underlay):
 @pytest.fixture
 def pair(cluster, vtep):
     """A container on each of two nodes: (node, namespace, IPv4, IPv6) twice."""
-    cluster.network(**OVERLAY, routes=ROUTES)
+    cluster.network(**OVERLAY, routes=routes(vtep.outer))
     ends = []
     for node, name in zip(cluster.nodes, ("web", "db")):
         ns, v4, endpoint = node.container("over", name=name, labels={"app": name})
@@ -38,16 +38,18 @@ def pair(cluster, vtep):
     return ends
 
 
-def change(cluster, routes):
+def change(cluster, wanted):
     """Other routes, in force on both nodes."""
-    cluster.nodes[0].network("over", **OVERLAY, routes=routes)
+    cluster.nodes[0].network("over", **OVERLAY, routes=wanted)
     for node in cluster.nodes:
-        wait_until(lambda n=node: len(n.inspect("over")["spec"].get("routes", [])) == len(routes)
+        wait_until(lambda n=node: len(n.inspect("over")["spec"].get("routes", [])) == len(wanted)
                    and all(r["to"] == want["to"] for r, want in
-                           zip(n.inspect("over")["spec"].get("routes", []), routes)),
+                           zip(n.inspect("over")["spec"].get("routes", []), wanted)),
                    5, what="the new routes")
 
 
+@pytest.mark.parametrize("cluster", [(Underlay.join,) * 2, (Underlay.join6,) * 2], indirect=True,
+                         ids=["ipv4", "ipv6"])
 def test_both_ways_from_both_nodes(cluster, vtep, pair):
     """It finds containers by its own questions, and sees them as they are."""
     outside = Answerer(vtep, "outside")
@@ -246,10 +248,10 @@ def test_what_cannot_be(cluster):
     a.network("plain", subnets=[{"cidr": "10.70.1.0/24"}])
     a.network("taken", driver="overlay", subnets=[{"cidr": "10.71.0.0/24"}],
               routes=[route(vni=6001)])
-    for routes, field, text in BAD:
+    for wrong, field, text in BAD:
         with pytest.raises(ApiError) as refused:
-            a.network("over", **subnets, routes=routes)
-        assert refused.value.error["field"] == field, (routes, refused.value.message)
+            a.network("over", **subnets, routes=wrong)
+        assert refused.value.error["field"] == field, (wrong, refused.value.message)
         assert text in refused.value.message, refused.value.message
     for spec, text in (({"driver": "bridge"}, "overlay only"), ({"driver": "routed"}, "overlay only"),
                        ({"internal": True}, "internal"),

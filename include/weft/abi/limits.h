@@ -143,6 +143,13 @@
 #define WF_MARK_NEAR 0x77664e01
 
 /*
+ * Mark, as a whole, of what probes by whom checksums inside the tunnel are made: programs send it
+ * themselves, where all else goes by the device (WF_NODE_SENDS_BY_DEVICE). It has none of the bits of
+ * the others.
+ */
+#define WF_MARK_SUMS 0x70664e02
+
+/*
  * Bit of the mark of what came out of the node's WireGuard device, from there to the device of the
  * overlay: that its outer source is who it says was proved by the peer's key. To be left alone too.
  */

@@ -101,6 +101,9 @@ struct wf_vtep_value {
 	__u8 pad[2];
 };
 
+/* Of WF_NODE_SELF: programs open the tunnel, but send nothing through it except WF_MARK_SUMS. */
+#define WF_NODE_SENDS_BY_DEVICE 1
+
 /* Value of wf_nodes, by number; WF_NODE_SELF is this one. All zero: there is none. */
 struct wf_node_value {
 	struct wf_addr underlay; /* where its tunnel ends */
@@ -120,7 +123,10 @@ struct wf_node_value {
 	__u32 out_ifindex;
 	__u32 out_mtu; /* of that device */
 	__be16 port;   /* WF_NODE_SELF: of the tunnel; 0: the device opens it */
-	/* others: the largest packet that gets there whole; 0: what the device sends does */
+	/*
+	 * WF_NODE_SELF: WF_NODE_SENDS_BY_DEVICE, or 0. Others: the largest packet that gets there
+	 * whole; 0: what the device sends does.
+	 */
 	__u16 path_mtu;
 };
 

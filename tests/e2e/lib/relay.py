@@ -25,29 +25,42 @@ def open_tap(ns, name):
     return fd
 
 
-def finished(frame):
-    """The frame with its TCP or UDP checksum, as a device makes it; what VXLAN carries is not seen."""
-    if frame[12:14] != b"\x08\x00" or frame[23] not in (6, 17) or frame[20:22] not in (
-            b"\x00\x00", b"\x40\x00"):
-        return frame
-    start, end = 14 + (frame[14] & 15) * 4, 14 + int.from_bytes(frame[16:18], "big")
-    if frame[23] == 17 and frame[start + 2:start + 4] == (4789).to_bytes(2, "big"):
-        return frame
-    at = start + (16 if frame[23] == 6 else 6)
-    whole = bytearray(frame[:end])
-    whole[at:at + 2] = b"\0\0"
-    summed = whole[26:34] + bytes((0, frame[23])) + (end - start).to_bytes(2, "big") + whole[start:]
-    summed += b"\0" * (len(summed) % 2)
+SOL_PACKET, PACKET_VNET_HDR, NEEDS_CSUM = 263, 15, 1
+VNET = struct.Struct("=BBHHHH")  # linux/virtio_net.h
+
+VXLAN_PORT = (4789).to_bytes(2, "big")
+TCP, UDP = 6, 17
+
+
+def transport(frame):
+    """Of a frame: the protocol, and where its header begins; None: of no IP, or a fragment."""
+    if frame[12:14] == b"\x08\x00" and frame[20:22] in (b"\x00\x00", b"\x40\x00"):
+        return frame[23], 14 + (frame[14] & 15) * 4
+    if frame[12:14] == b"\x86\xdd":
+        return frame[20], 54
+    return None
+
+
+def is_inside(frame, at):
+    """Whether a place in a frame is of what VXLAN carries."""
+    found = transport(frame)
+    return bool(found) and found[0] == UDP and at > found[1] and \
+        frame[found[1] + 2:found[1] + 4] == VXLAN_PORT
+
+
+def finished(frame, start, offset):
+    """The frame with the checksum that was left open, of what begins at start."""
+    summed = frame[start:] + b"\0" * (len(frame[start:]) % 2)
     total = sum(struct.unpack(f"!{len(summed) // 2}H", summed))
     while total >> 16:
         total = (total & 0xffff) + (total >> 16)
-    whole[at:at + 2] = ((total ^ 0xffff) or 0xffff).to_bytes(2, "big")
-    return bytes(whole)
+    at = start + offset
+    return frame[:at] + ((total ^ 0xffff) or 0xffff).to_bytes(2, "big") + frame[at + 2:]
 
 
 class CarelessDevice:
     """A veth pair between a node and the wire that finishes the checksums that are left to it, but
-    not those inside VXLAN, as broken hardware does it.
+    not those inside VXLAN, as broken hardware does it; is_careful: those, too.
 
       node up0 ==== out (taken by AF_PACKET)  ->  in ==== port of the bridge
     """
@@ -55,6 +68,7 @@ class CarelessDevice:
     def __init__(self, ns, node, port):
         self.ns, self.names = ns, ("careless0", "careless1")
         self.fds, self.ending = [], False
+        self.is_careful = False
         # a bridge has the MAC of one of its ports, unless it was given one
         ns.run(f"ip link set wire address {ns.mac('wire')}")
         # up0's other end is taken out of the bridge; a pair of its own leads there instead
@@ -69,6 +83,7 @@ class CarelessDevice:
         for device in (port, self.names[0]):
             sock = ns.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(ETH_P_ALL))
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8 << 20)
+            sock.setsockopt(SOL_PACKET, PACKET_VNET_HDR, 1)
             sock.bind((device, ETH_P_ALL))
             self.fds.append(sock)
         self.thread = threading.Thread(target=self.run, daemon=True)
@@ -77,10 +92,15 @@ class CarelessDevice:
     def run(self):
         while not self.ending:
             for sock in select.select(self.fds, [], [], 0.1)[0]:
-                frame, address = sock.recvfrom(65536)
-                if address[2] != PACKET_OUTGOING:
-                    with contextlib.suppress(OSError):
-                        self.fds[1 - self.fds.index(sock)].send(finished(frame))
+                got, address = sock.recvfrom(65536)
+                if address[2] == PACKET_OUTGOING:
+                    continue
+                flags, _, _, _, start, offset = VNET.unpack_from(got)
+                frame = got[VNET.size:]
+                if flags & NEEDS_CSUM and (self.is_careful or not is_inside(frame, start)):
+                    frame = finished(frame, start, offset)
+                with contextlib.suppress(OSError):
+                    self.fds[1 - self.fds.index(sock)].send(bytes(VNET.size) + frame)
 
     def close(self):
         self.ending = True
@@ -94,12 +114,14 @@ class Relay:
 
     delay: seconds that each frame takes in each direction; may be changed while it runs.
     slow: which frames that is for; the others take no time. None: all.
+    is_lost: which frames are lost; may be changed, too. None: none.
     """
 
     def __init__(self, left, right):
         self.fds = [open_tap(*left), open_tap(*right)]
         self.delay = 0.0
         self.slow = None
+        self.is_lost = None
         self.ending = False
         self.thread = threading.Thread(target=self.run, daemon=True)
         self.thread.start()
@@ -109,6 +131,8 @@ class Relay:
             try:
                 frame = os.read(fd, 65536)
             except OSError:
+                continue
+            if self.is_lost and self.is_lost(frame):
                 continue
             delay = self.delay if self.slow is None or self.slow(frame) else 0.0
             heapq.heappush(waiting, (time.monotonic() + delay, next(order),

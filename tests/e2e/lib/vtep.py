@@ -4,11 +4,11 @@
       node a (10.9.0.1) ---+
       node b (10.9.0.2) ---+--- underlay --- vtep (10.9.0.20): vx0 10.98.0.1, fd98::1; VNI 5001
 
-It floods to both nodes what it does not know, and learns the rest, as VXLAN does.
+Over an IPv6 underlay it is at fd09::20. It floods to both nodes what it does not know, and learns the rest, as VXLAN does.
 """
 from .netns import Netns, wait_until
 
-OUTER = "10.9.0.20"
+OUTER, OUTER6 = "10.9.0.20", "fd09::20"
 VNI = 5001
 MAC = "02:00:00:00:98:01"
 INNER4, INNER6 = "10.98.0.1", "fd98::1"
@@ -20,7 +20,12 @@ def route(to="10.98.0.0/16", vni=VNI, address=OUTER, mac=MAC, **more):
     return {"to": to, "vtep": {"address": address, "vni": vni, "mac": mac, **more}}
 
 
-ROUTES = [route(), route("fd98::/64")]
+def routes(address=OUTER):
+    """One of either family."""
+    return [route(address=address), route("fd98::/64", address=address)]
+
+
+ROUTES = routes()
 
 
 class Vtep(Netns):
@@ -28,13 +33,16 @@ class Vtep(Netns):
 
     def __init__(self, underlay, nodes):
         super().__init__("v")
+        self.outer = OUTER6 if ":" in nodes[0].wire_address else OUTER
+        mtu = 1430 if ":" in self.outer else 1450
         underlay.ns.run(f"ip link add pv type veth peer name up0 netns {self.name}")
         underlay.ns.run("ip link set pv master wire up")
         self.run("ip link set lo up")
         self.run(f"ip addr add {OUTER}/24 dev up0")
+        self.run(f"ip addr add {OUTER6}/64 dev up0 nodad")
         self.run("ip link set up0 up")
-        self.run(f"ip link add vx0 address {MAC} mtu 1450 type vxlan id {VNI} dstport 4789 "
-                 f"local {OUTER} dev up0")
+        self.run(f"ip link add vx0 address {MAC} mtu {mtu} type vxlan id {VNI} dstport 4789 "
+                 f"local {self.outer} dev up0")
         for address in (f"{INNER4}/16", f"{OTHER4}/16"):
             self.run(f"ip addr add {address} dev vx0")
         self.run(f"ip addr add {INNER6}/64 dev vx0 nodad")

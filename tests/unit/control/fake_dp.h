@@ -64,6 +64,8 @@ const struct wf_vtep_value *fake_dp_vtep(struct wf_dp *dp, uint32_t scope, const
 const struct wf_remote_value *fake_dp_remote_in(struct wf_dp *dp, uint32_t scope, const char *addr);
 /* Of the tunnel that programs open; 0: the device alone does. */
 uint16_t fake_dp_tunnel_port(const struct wf_dp *dp);
+/* Whether programs send nothing through it but probes. */
+bool fake_dp_sends_by_device(const struct wf_dp *dp);
 struct wf_node_value fake_dp_node(const struct wf_dp *dp, uint32_t number);
 size_t fake_dp_remote_count(const struct wf_dp *dp);
 

@@ -34,6 +34,7 @@ struct seal {
 struct fake_overlay {
 	uint32_t ifindex, bare_ifindex;
 	uint16_t port;
+	bool by_device;
 	struct wf_node_value nodes[NODES]; /* zero: none */
 	struct wf_addr tunnels[NODES][WF_MAX_TUNNELS];
 	struct remote remotes[REMOTES];
@@ -60,12 +61,13 @@ void fake_overlay_free(struct fake_overlay **overlay)
 }
 
 int wf_dp_overlay_set(struct wf_dp *dp, uint32_t ifindex, const struct wf_addr *underlay,
-		      uint16_t port, struct wf_err *err)
+		      uint16_t port, bool by_device, struct wf_err *err)
 {
 	(void)underlay;
 	PASS(FAKE_DP, err);
 	dp->overlay->ifindex = ifindex;
 	dp->overlay->port = port;
+	dp->overlay->by_device = by_device;
 	return 0;
 }
 
@@ -178,6 +180,17 @@ static struct remote *find(struct wf_dp *dp, uint32_t scope, const struct wf_add
 	return NULL;
 }
 
+int wf_dp_remote_get(struct wf_dp *dp, uint32_t scope, const struct wf_addr *addr,
+		     struct wf_remote_value *ret_value)
+{
+	const struct remote *remote = find(dp, scope, addr);
+
+	if (!remote)
+		return -ENOENT;
+	*ret_value = remote->value;
+	return 0;
+}
+
 int wf_dp_remote_set(struct wf_dp *dp, uint32_t scope, const struct wf_addr *addr,
 		     const struct wf_remote_value *value, struct wf_err *err)
 {
@@ -235,6 +248,11 @@ const struct wf_remote_value *fake_dp_remote_in(struct wf_dp *dp, uint32_t scope
 uint16_t fake_dp_tunnel_port(const struct wf_dp *dp)
 {
 	return dp->overlay->port;
+}
+
+bool fake_dp_sends_by_device(const struct wf_dp *dp)
+{
+	return dp->overlay->by_device;
 }
 
 struct wf_node_value fake_dp_node(const struct wf_dp *dp, uint32_t number)

@@ -34,6 +34,15 @@ void fake_net_forge(const char *from, const char *to, enum wf_ask_what what, uin
 /* The last message that was sent to an address, whether it came or not. */
 const struct wf_ask_message *fake_net_asked(const char *to);
 
+/* fake_net_sums.c: how probes of checksums fare between the nodes of this process; to be set by tests. */
+struct fake_sums {
+	bool is_broken; /* what is left to the device is lost */
+	bool is_cut;    /* all is */
+	bool is_forbidden;
+	unsigned int sockets, sent;
+};
+struct fake_sums *fake_net_sums(void);
+
 struct wf_net *fake_net_new(void);
 void fake_net_free(struct wf_net **net);
 
@@ -63,8 +72,11 @@ void fake_net_set_default(struct wf_net *net, const char *device);
  * No device has any to begin with.
  */
 void fake_net_set_uplink(struct wf_net *net, const char *name, const char *ip4, const char *ip6);
-/* Policies of IPsec are there, or are not; the kernel does not tell. */
+/* Somebody has turned off that devices make checksums of the overlay, or on; the kernel does not tell. */
 void fake_net_set_checksums(struct wf_net *net, bool are_offloaded);
+/* Who makes them. */
+enum wf_net_sums fake_net_sums_by(const struct wf_net *net);
+/* Policies of IPsec are there, or are not; the kernel does not tell. */
 void fake_net_set_ipsec(struct wf_net *net, bool is_present);
 /* A route that puts an address behind a router, or back on the segment of the device. */
 void fake_net_set_far(struct wf_net *net, const char *addr, bool is_far);

@@ -127,7 +127,8 @@ struct wf_net {
 	uint64_t next_inode;
 	int32_t next_nsid;
 	size_t fds[MAX_FDS]; /* descriptor -> namespace + 1 */
-	bool forwards4, forwards6, has_firewall, has_ipsec, sums_by_kernel;
+	bool forwards4, forwards6, has_firewall, has_ipsec;
+	enum wf_net_sums sums;
 	struct owner owners[MAX_OWNERS];
 	size_t owner_count;
 	struct fake_ended ended[MAX_ENDED];

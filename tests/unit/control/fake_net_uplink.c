@@ -8,7 +8,6 @@
 #include <string.h>
 
 #include "fake_net_priv.h"
-#include "net/offload.h"
 #include "net/sock.h"
 
 /* As fake_dp.c gives them; all programs have one descriptor there. */
@@ -158,12 +157,18 @@ int wf_net_way_find(struct wf_net *net, const struct wf_addr *addr, struct wf_ne
 	return 0;
 }
 
-int wf_net_offload_get(struct wf_net *net, const char *device, uint32_t command)
+int wf_net_overlay_sums_get(struct wf_net *net, enum wf_net_sums *ret_sums, struct wf_err *err)
 {
-	(void)device;
-	(void)command;
-	PASS(-EIO, NULL);
-	return !net->sums_by_kernel;
+	PASS(-EIO, err);
+	*ret_sums = net->sums;
+	return 0;
+}
+
+int wf_net_overlay_sums_set(struct wf_net *net, bool by_kernel, struct wf_err *err)
+{
+	PASS(-EIO, err);
+	net->sums = by_kernel ? WF_NET_SUMS_WEFT : WF_NET_SUMS_DEVICE;
+	return 0;
 }
 
 int wf_net_ipsec_present(struct wf_net *net, bool *ret_present, struct wf_err *err)
@@ -308,7 +313,12 @@ void fake_net_set_uplink(struct wf_net *net, const char *name, const char *ip4, 
 
 void fake_net_set_checksums(struct wf_net *net, bool are_offloaded)
 {
-	net->sums_by_kernel = !are_offloaded;
+	net->sums = are_offloaded ? WF_NET_SUMS_DEVICE : WF_NET_SUMS_OTHERS;
+}
+
+enum wf_net_sums fake_net_sums_by(const struct wf_net *net)
+{
+	return net->sums;
 }
 
 void fake_net_set_ipsec(struct wf_net *net, bool is_present)

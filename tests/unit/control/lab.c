@@ -100,6 +100,7 @@ int lab_start(struct lab *lab)
 					    .overlay_port = WF_OVERLAY_PORT,
 					    .node_grace_ms = 60000,
 					    .node_probe_ms = lab->probe_ms,
+					    .overlay_sums = lab->overlay_sums,
 					    .attach_wait_ms = lab->attach_wait_ms,
 					    .news_port = 51822,
 					    .run_dir = "/nonexistent",

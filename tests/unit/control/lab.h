@@ -34,6 +34,7 @@ struct lab {
 	const char *state_dir;   /* for the node's key; NULL: none; borrowed */
 	bool encryption_hosts;   /* whether it encrypts what its host sends */
 	bool is_guest;           /* the store is another lab's */
+	enum wf_overlay_sums overlay_sums;
 };
 
 /* An empty host with namespaces /fake/c0 to /fake/c7, and control started on it. */

@@ -142,6 +142,41 @@ static void test_paths(void **state)
 	assert_advice(host, "spec.mtu");
 }
 
+static void set_self(const json_t *nodes, json_t *sums)
+{
+	(void)json_object_set_new(json_array_get(json_object_get(nodes, "items"), 0), "checksums",
+				  sums);
+}
+
+static void test_sums(void **state)
+{
+	_cleanup_json_ json_t *nodes = json_pack("{s:[{s:s}, {s:s, s:{s:s}}]}", "items", "name",
+						 "a", "name", "b", "checksums", "state", "sound");
+	struct host *host = *state;
+
+	wf_doctor_judge_sums(NULL, &host->result);
+	assert_int_equal(host->result.status, DOCTOR_OK);
+	assert_seen(host, "not tried");
+	set_self(nodes, json_pack("{s:s}", "by", "device"));
+	wf_doctor_judge_sums(nodes, &host->result);
+	assert_int_equal(host->result.status, DOCTOR_OK);
+	assert_seen(host, "arrive right (1 nodes)");
+	set_self(nodes, json_pack("{s:s, s:s}", "by", "kernel", "because", "option"));
+	wf_doctor_judge_sums(nodes, &host->result);
+	assert_int_equal(host->result.status, DOCTOR_OK);
+	assert_seen(host, "--overlay-checksum");
+	set_self(nodes, json_pack("{s:s, s:s}", "by", "kernel", "because", "others"));
+	wf_doctor_judge_sums(nodes, &host->result);
+	assert_int_equal(host->result.status, DOCTOR_OK);
+	assert_seen(host, "not by weftd");
+	set_self(nodes, json_pack("{s:s, s:s, s:[s], s:[s]}", "by", "kernel", "because", "detected",
+				  "nodes", "b", "devices", "eth0"));
+	wf_doctor_judge_sums(nodes, &host->result);
+	assert_int_equal(host->result.status, DOCTOR_WARNING);
+	assert_seen(host, "left to a device (eth0) arrive wrong at b");
+	assert_advice(host, "software");
+}
+
 /* ---- the report -------------------------------------------------------------------------------- */
 
 static void test_result(void **state)
@@ -247,6 +282,7 @@ int main(void)
 		cmocka_unit_test(test_cni_type),
 		HOST_TEST(test_mtu),
 		HOST_TEST(test_paths),
+		HOST_TEST(test_sums),
 		HOST_TEST(test_result),
 		cmocka_unit_test(test_status),
 		cmocka_unit_test(test_print),

@@ -111,7 +111,7 @@ static void test_what_is_no_message(void **state)
 	bytes[4] = 2;
 	throw(bytes, sizeof(good), PORT);
 	bytes[4] = 1;
-	bytes[5] = 3;
+	bytes[5] = WF_ASK_CAME + 1;
 	throw(bytes, sizeof(good), PORT);
 	bytes[5] = WF_ASK_ANSWER;
 	bytes[0] = 'W';
