@@ -38,6 +38,10 @@ int weft_from_container(struct __sk_buff *skb)
 		bpf_tail_call_static(skb, &wf_progs, WF_STAGE_POLICY);
 		r = -WF_REASON_INTERNAL_ERROR;
 		break;
+	case WF_NEXT(WF_STAGE_VIA):
+		bpf_tail_call_static(skb, &wf_progs, WF_STAGE_VIA);
+		r = -WF_REASON_INTERNAL_ERROR;
+		break;
 	case WF_NEXT(WF_STAGE_ND):
 		bpf_tail_call_static(skb, &wf_progs, WF_STAGE_ND);
 		r = -WF_REASON_INTERNAL_ERROR;

@@ -11,6 +11,10 @@ static __always_inline int finish(struct __sk_buff *skb, struct wf_work *work, i
 {
 	struct wf_subject subject = { .slot = work->slot, .hook = WF_HOOK_FROM_CONTAINER };
 
+	if (decision == WF_NEXT(WF_STAGE_VIA)) {
+		bpf_tail_call_static(skb, &wf_progs, WF_STAGE_VIA);
+		decision = -WF_REASON_INTERNAL_ERROR;
+	}
 	return wf_end(skb, work, &subject, decision, WF_OBSERVE_DROPS | WF_OBSERVE_FIRST);
 }
 

@@ -90,7 +90,8 @@ struct {
 } wf_members __weak SEC(".maps");
 
 /*
- * Prefixes behind VXLAN endpoints that are no nodes, by network, and these by VNI and outer address.
+ * Routes by network and prefix: to VXLAN endpoints that are no nodes, and by way of endpoints of the
+ * network; and the former by VNI and outer address.
  * Written by the daemon, read for what is no address that is known, in networks with WF_NET_VTEPS.
  * Bound: WF_MAX_VTEP_ENTRIES; the daemon refuses more.
  */

@@ -218,22 +218,26 @@ static __always_inline int wf_to_other_network(struct wf_ctx *ctx, __u32 from, _
 	return r < 0 ? r : wf_to_peer_guarded(ctx, from, flags, ip, to, peer);
 }
 
-/* Behind a VXLAN endpoint, if policies let it: as wf_to_vtep(), or WF_NEXT(WF_STAGE_POLICY). */
-static __always_inline int wf_to_vtep_guarded(struct wf_ctx *ctx, __u32 from,
-					      const struct wf_ep_value *endpoint,
-					      const struct wf_ip *ip)
+/* By a route of the network, if policies let it: action, WF_NEXT(), -reason; WF_GO_ON: there is none. */
+static __always_inline int wf_to_route_guarded(struct wf_ctx *ctx, __u32 from,
+					       const struct wf_ep_value *endpoint,
+					       const struct wf_ip *ip)
 {
-	if (wf_guard_cares(ctx, endpoint->flags)) {
-		int r;
+	struct wf_vtep_value *route = wf_vtep_find(endpoint->network, &ip->dst);
 
-		if (!wf_vtep_find(endpoint->network, &ip->dst))
-			return WF_GO_ON;
-		r = wf_guard(ctx, ip, from, WF_SLOT_NOBODY,
-			     WF_GUARD_HOW(WF_WAY_REMOTE, WF_HOOK_FROM_CONTAINER, endpoint->flags));
+	if (!route)
+		return WF_GO_ON;
+	if (!route->vni)
+		return WF_NEXT(WF_STAGE_VIA);
+	if (wf_guard_cares(ctx, endpoint->flags)) {
+		int r = wf_guard(
+			ctx, ip, from, WF_SLOT_NOBODY,
+			WF_GUARD_HOW(WF_WAY_REMOTE, WF_HOOK_FROM_CONTAINER, endpoint->flags));
+
 		if (r)
 			return r;
 	}
-	return wf_to_vtep(ctx, from, endpoint->network, &ip->dst);
+	return wf_to_vtep(ctx, from, route);
 }
 
 /* The destination is no address of the sender's own network; value: what its scope knows of it. */
@@ -255,7 +259,7 @@ static __always_inline int wf_deliver_elsewhere(struct wf_ctx *ctx, const struct
 	if (value && !(value->flags & WF_ADDR_GATEWAY) && value->slot != WF_SLOT_HOST)
 		return wf_to_other_network(ctx, slot, endpoint->flags, ip, network, value->slot);
 	if (wf_unlikely(network->flags & WF_NET_VTEPS) && !value) {
-		r = wf_to_vtep_guarded(ctx, slot, endpoint, ip);
+		r = wf_to_route_guarded(ctx, slot, endpoint, ip);
 		if (r != WF_GO_ON)
 			return r;
 		eth = wf_ctx_eth(ctx);

@@ -23,6 +23,8 @@
 #define WF_TOLD(action) (0x200 + (action))
 /* At an uplink: on to whatever else looks at packets there, then the stack or the wire. */
 #define WF_GO_ON 0x80
+/* On to the node that was left in struct wf_work. */
+#define WF_GO_TO_HOP 0x81
 
 #define WF_FLOW_MEMORY_S 30
 

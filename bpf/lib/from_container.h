@@ -9,7 +9,7 @@
 #include "ipv6.h"
 #include "transport.h"
 
-/* The source is not the endpoint's first address: find out whether another, or why not. */
+/* The source is not the endpoint's first address: as wf_check_source(). */
 static __always_inline int wf_check_other_source(const struct wf_ep_value *endpoint, __u32 slot,
 						 const struct wf_ip *ip)
 {
@@ -31,10 +31,11 @@ static __always_inline int wf_check_other_source(const struct wf_ep_value *endpo
 		if (r < 0)
 			return r;
 	}
-	return -WF_REASON_SPOOFED_IP;
+	/* a gateway of the network speaks for those behind it */
+	return network->flags & WF_NET_VTEPS ? WF_NEXT(WF_STAGE_VIA) : -WF_REASON_SPOOFED_IP;
 }
 
-/* 0 or -reason. */
+/* 0, WF_NEXT(WF_STAGE_VIA) or -reason. */
 static __always_inline int wf_check_source(const struct wf_ep_value *endpoint, __u32 slot,
 					   const struct wf_ip *ip)
 {
@@ -58,7 +59,7 @@ static __always_inline int wf_from_container_ip(struct wf_ctx *ctx, const struct
 	if (r)
 		return r < 0 ? r : WF_NEXT(WF_STAGE_ND);
 	r = wf_check_source(endpoint, slot, ip);
-	if (r < 0)
+	if (r)
 		return r;
 	return wf_deliver(ctx, eth, slot, endpoint, ip);
 }

@@ -10,6 +10,7 @@
 #include "from_host.h"
 #include "from_vtep.h"
 #include "seal.h"
+#include "via.h"
 
 /*
  * The network that the packet is in, the number of the node that sent it, and whether it came
@@ -64,7 +65,9 @@ static __always_inline int wf_overlay_deliver(struct wf_ctx *ctx, struct wf_work
 	struct wf_ep_value *endpoint;
 
 	if (!value)
-		return reason;
+		return network->flags & WF_NET_VTEPS && node != WF_NODE_SELF
+			       ? wf_via_arrive(ctx, &work->ip, vni)
+			       : reason;
 	if (value->slot == WF_SLOT_HOST)
 		return node == WF_NODE_SELF ? reason : wf_node_receive(ctx, work, hook);
 	endpoint = wf_endpoint_ready(value->slot, &reason);
@@ -89,6 +92,10 @@ static __always_inline int wf_overlay_enter(struct wf_ctx *ctx, struct wf_work *
 	r = wf_parse_host_packet(ctx, &work->ip);
 	if (r == 0 && node != WF_NODE_SELF)
 		r = wf_overlay_check_source(&work->ip, node, vni, network, sealed);
+	if (r == -WF_REASON_OVERLAY_SPOOFED && network->flags & WF_NET_VTEPS) {
+		r = wf_via_check_source(&work->ip, node, vni, sealed);
+		node = WF_NODE_SELF;
+	}
 	return r < 0 ? r : wf_overlay_deliver(ctx, work, vni, node, network, hook);
 }
 

@@ -11,6 +11,7 @@
 #include "guard.h"
 #include "judge_nat.h"
 #include "translate.h"
+#include "via.h"
 
 static __always_inline int wf_is_icmp(const struct wf_ip *ip)
 {
@@ -110,12 +111,13 @@ static __always_inline void wf_judge_quoted(struct wf_work *work)
 		question->port = wf_echo_type(work->ip.version);
 }
 
-/* Whether a container speaks for an end that it is not: it is no router. */
+/* Whether a container speaks for an end that it is not, and that is not behind it. */
 static __always_inline int wf_judge_is_pretence(const struct wf_work *work)
 {
 	return work->flow.error_ip && work->guard.from != WF_SLOT_NOBODY &&
 	       work->guard.from != WF_SLOT_HOST &&
-	       !wf_addr_same(&work->flow.tuple.src, &work->ip.src);
+	       !wf_addr_same(&work->flow.tuple.src, &work->ip.src) &&
+	       !wf_via_speaks_for(work->guard.from, work->ip.version, &work->flow.tuple.src);
 }
 
 /* The tuple of the answers. */
@@ -294,24 +296,37 @@ static __always_inline int wf_judge_packet(struct wf_ctx *ctx, struct wf_work *w
 	return wf_judge_new(work);
 }
 
+/* By a route of the sender's network: as wf_to_via(). */
+static __always_inline int wf_judge_to_route(struct wf_ctx *ctx, __u32 from, struct wf_work *work)
+{
+	const struct wf_ep_value *sender = wf_map_endpoint(from);
+	struct wf_vtep_value *route = sender ? wf_vtep_find(sender->network, &work->ip.dst) : NULL;
+
+	if (!route)
+		return -WF_REASON_NO_SUCH_ADDRESS;
+	return route->vni ? wf_to_vtep(ctx, from, route)
+			  : wf_to_via(ctx, from, sender->network, route);
+}
+
 static __always_inline int wf_judge_to_remote(struct wf_ctx *ctx, __u32 from, struct wf_work *work)
 {
 	struct wf_remote_value *remote = wf_remote_find_in(work->guard.scope, &work->ip.dst);
-	const struct wf_ep_value *sender;
 	int r;
 
-	if (remote)
-		return wf_to_remote_fitting(ctx, &work->ip, from, remote);
-	sender = wf_map_endpoint(from);
-	r = sender ? wf_to_vtep(ctx, from, sender->network, &work->ip.dst) : WF_GO_ON;
-	return r == WF_GO_ON ? -WF_REASON_NO_SUCH_ADDRESS : r;
+	if (!remote) {
+		r = wf_judge_to_route(ctx, from, work);
+		if (r != WF_GO_TO_HOP)
+			return r;
+		remote = &work->hop;
+	}
+	return wf_to_remote_fitting(ctx, &work->ip, from, remote);
 }
 
 /* Hands over what may pass: action or -reason. */
 static __always_inline int wf_judge_deliver(struct wf_ctx *ctx, struct wf_work *work)
 {
 	const struct wf_guarding *guard = &work->guard;
-	__u32 from = guard->from == WF_SLOT_NOBODY ? WF_SLOT_HOST : guard->from;
+	__u32 from = guard->from == WF_SLOT_NOBODY ? work->slot : guard->from;
 	int reason = -WF_REASON_INTERNAL_ERROR;
 	struct wf_ep_value *peer;
 

@@ -10,23 +10,14 @@
 #include "endpoint.h"
 #include "finish.h"
 
-/*
- * Sends to whoever has the route of a network to an address; judged already. The action, WF_GO_ON:
- * there is no such route, nothing was changed; or -reason.
- */
-WF_GLOBAL int wf_to_vtep(struct wf_ctx *ctx, __u32 from, __u32 number, const struct wf_addr *dst)
+/* Sends to the endpoint of a route that was found; judged already. Action or -reason. */
+WF_GLOBAL int wf_to_vtep(struct wf_ctx *ctx, __u32 from, const struct wf_vtep_value *vtep)
 {
 	const struct wf_node_value *self = wf_map_node(WF_NODE_SELF);
-	struct wf_vtep_value *vtep;
 	struct wf_addr addr;
 
-	if (!self || !dst)
+	if (!self || !vtep)
 		return -WF_REASON_INTERNAL_ERROR;
-	/* before Linux 6.2 a key may not lie in the memory of a function's argument */
-	addr = *dst;
-	vtep = wf_vtep_find(number, &addr);
-	if (!vtep)
-		return WF_GO_ON;
 	if (!self->ifindex)
 		return -WF_REASON_NODE_UNKNOWN;
 	addr = vtep->addr;

@@ -49,7 +49,8 @@ struct wf_work {
 	struct wf_client client;
 	struct wf_target target;
 	struct wf_question question;
-	struct wf_answer answer; /* to the question */
+	struct wf_answer answer;    /* to the question */
+	struct wf_remote_value hop; /* where a route of the network leads (lib/via.h) */
 };
 
 _Static_assert(sizeof(struct wf_work) <= WF_WORK_BYTES, "wf_work");

@@ -86,6 +86,12 @@ static const struct wf_option create_options[] = {
 	  OPTION(labels),
 	  .value = "KEY=VALUE",
 	  .help = "label of the network" },
+	{ .name = "route",
+	  .type = WF_OPTION_LIST,
+	  OPTION(routes),
+	  .value = "PREFIX=ADDR",
+	  .help = "bridge, overlay: the prefix is reached by way of the endpoint of the network that "
+		  "has the address" },
 	{ .name = "parent",
 	  .type = WF_OPTION_STRING,
 	  OPTION(parent),

@@ -208,6 +208,31 @@ static int add_settings(json_t *spec, const struct wf_cli_network_options *optio
 	return r ? wf_fail(err, -ENOMEM, "out of memory") : 0;
 }
 
+/* Routes are checked with the document; here they are only taken apart. */
+static int add_routes(json_t *spec, const struct wf_option_list *routes, struct wf_err *err)
+{
+	json_t *list;
+
+	if (!routes->count)
+		return 0;
+	list = json_array();
+	if (wf_json_set(spec, "routes", list) < 0)
+		return wf_fail(err, -ENOMEM, "out of memory");
+	for (size_t i = 0; i < routes->count; i++) {
+		const char *text = routes->items[i], *sign = strchr(text, '=');
+		json_t *route;
+
+		if (!sign)
+			return wf_fail_field(err, -EINVAL, "--route",
+					     "%s does not say by way of whom: PREFIX=ADDR", text);
+		route = json_pack("{s:s%, s:s}", "to", text, (size_t)(sign - text), "via",
+				  sign + 1);
+		if (json_array_append_new(list, route) < 0)
+			return wf_fail(err, -ENOMEM, "out of memory");
+	}
+	return 0;
+}
+
 static int build_spec(const struct wf_cli_network_options *options, json_t *spec, json_t *subnets,
 		      struct wf_err *err)
 {
@@ -223,6 +248,8 @@ static int build_spec(const struct wf_cli_network_options *options, json_t *spec
 		r = add_families(spec, subnets, options->ipv6, err);
 	if (r == 0)
 		r = add_settings(spec, options, err);
+	if (r == 0)
+		r = add_routes(spec, &options->routes, err);
 	if (r == 0 && json_array_size(subnets) && json_object_set(spec, "subnets", subnets) < 0)
 		return wf_fail(err, -ENOMEM, "out of memory");
 	return r;

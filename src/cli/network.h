@@ -19,6 +19,7 @@ struct wf_cli_network_options {
 	bool masquerade;
 	uint64_t mtu; /* 0: not given */
 	struct wf_option_list labels;
+	struct wf_option_list routes;
 	char *parent;
 	uint64_t vlan; /* 0: not given */
 	char *mode;

@@ -219,11 +219,18 @@ json_t *wf_ctl_ways_missing(const struct wf_control *control, const struct ctl_n
 /* ---- vtep.c --------------------------------------------------------------------------------- */
 
 /*
- * Whether a network that is complete may have its routes here: nobody else's endpoints, and none that
- * are nodes. taken: what prefixes must keep away from. -EADDRINUSE, -EINVAL and others name the field.
+ * Whether a network that is complete may have its routes here: gateways are in its subnets, VXLAN
+ * endpoints nobody else's, and none that are nodes. taken: what prefixes must keep away from. -EADDRINUSE, -EINVAL and others name the field.
  */
 int wf_ctl_vteps_check(struct wf_control *control, const struct wf_network *network,
 		       const struct wf_choose_taken *taken, size_t taken_count, struct wf_err *err);
+/*
+ * A pool for a subnet of a network, and that of one that has changed: as wf_pool_new() and
+ * wf_pool_update(). Addresses of routes' gateways are given out on request only, for whoever has one
+ * is the gateway.
+ */
+int wf_ctl_pool_new(struct wf_pool **ret_pool, const struct wf_network *network, size_t index);
+int wf_ctl_pool_update(struct wf_pool *pool, const struct wf_network *network, size_t index);
 /* Puts a network's routes into the maps. */
 int wf_ctl_vteps_program(struct wf_control *control, const struct wf_network *network,
 			 struct wf_err *err);

@@ -328,7 +328,7 @@ static int next_pools_make(struct wf_control *control, struct ctl_network *netwo
 				break;
 		if (next->kept[i] < before->subnet_count)
 			continue;
-		if (wf_pool_new(&next->fresh[i], &spec->subnets[i], spec->cool_down_ms) < 0)
+		if (wf_ctl_pool_new(&next->fresh[i], spec, i) < 0)
 			return wf_fail(err, -ENOMEM, "out of memory for the pools of network %s",
 				       spec->meta.name);
 		wf_pool_ask(next->fresh[i], wf_ctl_remote_owner, network);
@@ -344,8 +344,7 @@ static int update_kept(struct ctl_network *network, const struct wf_network *spe
 {
 	for (size_t i = 0; i < spec->subnet_count; i++) {
 		int r = next->fresh[i] ? 0
-				       : wf_pool_update(network->pools[next->kept[i]],
-							&spec->subnets[i], spec->cool_down_ms);
+				       : wf_ctl_pool_update(network->pools[next->kept[i]], spec, i);
 		char field[64];
 
 		if (r == -EADDRINUSE) {

@@ -392,14 +392,35 @@ static const char *verdict_of(const struct wf_event *event)
 	return event->verdict == WF_POLICY_AUDIT ? "audit" : "allow";
 }
 
-/* What leaves by the overlay's device for somebody who is no node. */
-static json_t *vtep_hop_json(const struct question *question)
+/* By way of an endpoint of the sender's network: into that, wherever it is. */
+static json_t *via_hop_json(struct wf_control *control, const struct ctl_network *network,
+			    const struct wf_route *route)
+{
+	const struct ctl_endpoint *here = wf_ctl_endpoint_by_address(control, network, &route->via);
+	const struct ctl_remote *there =
+		wf_ctl_remote_by_address(control, wf_ctl_scope_of(network), &route->via);
+	char via[WF_ADDR_TEXT], to[WF_ADDR_TEXT];
+
+	(void)wf_addr_format(&route->via, via);
+	(void)wf_prefix_format(&route->to, to);
+	if (here)
+		return json_sprintf("straight into endpoint %s (%s): the route to %s of network %s",
+				    here->spec.meta.name, via, to, network->spec.meta.name);
+	return json_sprintf("into endpoint %s (%s) on node %s: the route to %s of network %s",
+			    there ? there->name : "?", via, there ? there->node->name : "?", to,
+			    network->spec.meta.name);
+}
+
+/* What leaves by a route of the sender's network, or at all. */
+static json_t *out_hop_json(struct wf_control *control, const struct question *question)
 {
 	const struct ctl_endpoint *from = question->src.endpoint;
 	const struct wf_route *route =
 		from ? wf_ctl_vtep_find(from->network, &question->dst.addrs[question->ip6]) : NULL;
 	char vtep[WF_ADDR_TEXT], to[WF_ADDR_TEXT];
 
+	if (route && route->is_via)
+		return via_hop_json(control, from->network, route);
 	return route ? json_sprintf("by VXLAN to %s, VNI %u: the route to %s of network %s",
 				    wf_addr_format(&route->vtep, vtep), route->vni,
 				    wf_prefix_format(&route->to, to), from->network->spec.meta.name)
@@ -417,7 +438,7 @@ static json_t *hop_json(struct wf_control *control, const struct question *quest
 		return json_sprintf("straight into endpoint %s",
 				    endpoint ? endpoint->spec.meta.name : "?");
 	case WF_EVENT_WAY_HOST: return json_string("the host's own stack, by weft0");
-	case WF_EVENT_WAY_OUT: return vtep_hop_json(question);
+	case WF_EVENT_WAY_OUT: return out_hop_json(control, question);
 	default: return NULL;
 	}
 }

@@ -155,7 +155,7 @@ int wf_ctl_network_insert(struct wf_control *control, struct wf_network *spec,
 	if (!network)
 		return wf_fail(err, -ENOMEM, "out of memory for network %s", spec->meta.name);
 	for (size_t i = 0; i < spec->subnet_count; i++) {
-		if (wf_pool_new(&network->pools[i], &spec->subnets[i], spec->cool_down_ms) < 0) {
+		if (wf_ctl_pool_new(&network->pools[i], spec, i) < 0) {
 			free_pools(network);
 			free(network);
 			return wf_fail(err, -ENOMEM, "out of memory for the pools of network %s",

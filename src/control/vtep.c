@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Routes of networks to VXLAN endpoints that are no nodes: whether they may be, and their entries. */
+/*
+ * Routes of networks, by way of their own endpoints and to VXLAN endpoints that are no nodes: whether they
+ * may be, and their entries.
+ */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -24,7 +27,7 @@ static struct wf_prefix peer_of(const struct wf_route *route)
 
 static bool is_same_peer(const struct wf_route *a, const struct wf_route *b)
 {
-	return a->vni == b->vni && wf_addr_equal(&a->vtep, &b->vtep);
+	return !a->is_via && !b->is_via && a->vni == b->vni && wf_addr_equal(&a->vtep, &b->vtep);
 }
 
 static bool has_peer(const struct wf_network *network, const struct wf_route *route)
@@ -82,6 +85,11 @@ static int check_endpoint(const struct wf_control *control, const struct wf_netw
 	char text[WF_ADDR_TEXT], path[FIELD_BYTES];
 	const char *owner;
 
+	if (!wf_ctl_is_shared(control))
+		return wf_fail_field(
+			err, -EOPNOTSUPP, field(path, index, "vtep"),
+			"only nodes that share a store have the tunnel for it: give weftd "
+			"an etcd with --store");
 	(void)wf_addr_format(&route->vtep, text);
 	if (node)
 		return wf_fail_field(err, -EINVAL, field(path, index, "vtep.address"),
@@ -117,16 +125,63 @@ int wf_ctl_vteps_check(struct wf_control *control, const struct wf_network *netw
 {
 	int r = wf_network_check_routes(network, err);
 
-	if (r == 0 && !wf_ctl_is_shared(control))
-		r = wf_fail_field(
-			err, -EOPNOTSUPP, "spec.routes",
-			"only nodes that share a store have the tunnel for it: give weftd "
-			"an etcd with --store");
 	for (size_t i = 0; r == 0 && i < network->route_count; i++) {
 		r = check_prefix(network, i, taken, taken_count, err);
-		if (r == 0)
+		if (r == 0 && !network->routes[i].is_via)
 			r = check_endpoint(control, network, i, err);
 	}
+	return r;
+}
+
+/* ---- addresses of gateways ---------------------------------------------------------------------- */
+
+/* A subnet in which gateways of routes are excluded, too; excluded is owned by the caller. 0, -ENOMEM. */
+static int without_gateways(const struct wf_network *network, size_t index,
+			    struct wf_subnet *ret_subnet)
+{
+	const struct wf_subnet *subnet = &network->subnets[index];
+	struct wf_ranges excluded = { 0 };
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < subnet->excluded.count; i++)
+		r = wf_ranges_add(&excluded, &subnet->excluded.items[i]);
+	for (size_t i = 0; r == 0 && i < network->route_count; i++) {
+		const struct wf_route *route = &network->routes[i];
+		const struct wf_range one = { route->via, route->via };
+
+		if (route->is_via && wf_prefix_contains(&subnet->prefix, &route->via))
+			r = wf_ranges_add(&excluded, &one);
+	}
+	if (r < 0) {
+		wf_ranges_done(&excluded);
+		return r;
+	}
+	*ret_subnet = *subnet;
+	ret_subnet->excluded = excluded;
+	return 0;
+}
+
+int wf_ctl_pool_new(struct wf_pool **ret_pool, const struct wf_network *network, size_t index)
+{
+	struct wf_subnet subnet;
+	int r = without_gateways(network, index, &subnet);
+
+	if (r < 0)
+		return r;
+	r = wf_pool_new(ret_pool, &subnet, network->cool_down_ms);
+	wf_ranges_done(&subnet.excluded);
+	return r;
+}
+
+int wf_ctl_pool_update(struct wf_pool *pool, const struct wf_network *network, size_t index)
+{
+	struct wf_subnet subnet;
+	int r = without_gateways(network, index, &subnet);
+
+	if (r < 0)
+		return r;
+	r = wf_pool_update(pool, &subnet, network->cool_down_ms);
+	wf_ranges_done(&subnet.excluded);
 	return r;
 }
 
@@ -142,10 +197,15 @@ int wf_ctl_vteps_program(struct wf_control *control, const struct wf_network *ne
 		const struct wf_prefix peer = peer_of(route);
 		struct wf_vtep_value value = { .network = network->number };
 
-		r = wf_dp_vtep_set(control->dp, WF_VTEP_PEER | route->vni, &peer, &value, err);
-		value.addr = route->vtep;
-		value.vni = route->vni;
-		memcpy(value.mac, route->mac.bytes, sizeof(value.mac));
+		if (route->is_via) {
+			value.addr = route->via;
+		} else {
+			r = wf_dp_vtep_set(control->dp, WF_VTEP_PEER | route->vni, &peer, &value,
+					   err);
+			value.addr = route->vtep;
+			value.vni = route->vni;
+			memcpy(value.mac, route->mac.bytes, sizeof(value.mac));
+		}
 		if (r == 0)
 			r = wf_dp_vtep_set(control->dp, network->number, &route->to, &value, err);
 	}
@@ -164,7 +224,7 @@ int wf_ctl_vteps_unprogram(struct wf_control *control, const struct wf_network *
 		if (!has_prefix(now, &route->to))
 			failed |= wf_dp_vtep_set(control->dp, network->number, &route->to, NULL,
 						 NULL);
-		if (!has_peer(now, route))
+		if (!route->is_via && !has_peer(now, route))
 			failed |= wf_dp_vtep_set(control->dp, WF_VTEP_PEER | route->vni, &peer,
 						 NULL, NULL);
 	}

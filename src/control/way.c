@@ -149,10 +149,22 @@ uint32_t wf_ctl_shared_mtu(const struct wf_control *control, const struct ctl_ne
 	return mtu;
 }
 
+/* Whether some of what an encrypted network sends has outer headers inside WireGuard, too. */
+static bool is_wrapped(const struct wf_network *network)
+{
+	/* addresses that are not unique are bound to no key, nor are those behind a gateway */
+	if (network->overlapping)
+		return true;
+	for (size_t i = 0; i < network->route_count; i++)
+		if (network->routes[i].is_via)
+			return true;
+	return false;
+}
+
 uint32_t wf_ctl_sealed_bytes(const struct wf_control *control, const struct ctl_network *network)
 {
-	/* addresses that are not unique are bound to no key: all of it has outer headers inside */
-	return wf_ctl_encrypt_bytes(control) + (network->spec.overlapping ? WF_VXLAN_BYTES_IP6 : 0);
+	return wf_ctl_encrypt_bytes(control) +
+	       (is_wrapped(&network->spec) ? WF_VXLAN_BYTES_IP6 : 0);
 }
 
 /* Bytes of the largest packet of a network that gets to a node whole, where that carries `limit`. */

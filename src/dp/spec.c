@@ -136,6 +136,7 @@ const struct wf_dp_program_spec wf_dp_program_specs[WF_DP_OBJECT_PROGRAMS] = {
 	{ "weft_service", WF_STAGE_SERVICE },
 	{ "weft_reply", WF_STAGE_REPLY },
 	{ "weft_policy", WF_STAGE_POLICY },
+	{ "weft_via", WF_STAGE_VIA },
 };
 
 static uint32_t power_of_two(uint32_t least)

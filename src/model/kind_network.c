@@ -100,11 +100,15 @@ static const struct wf_schema route_fields[] = {
 	  .required = true,
 	  .example = "\"10.98.0.0/16\"",
 	  .help = "The prefix that is reached this way, with its host bits zero. The longest one counts." },
+	{ .name = "via",
+	  .type = WF_SCHEMA_STRING,
+	  .example = "\"10.50.0.9\"",
+	  .help = "bridge, overlay: by way of the endpoint of the network that has this address. One of "
+		  "`via` and `vtep` is required." },
 	{ .name = "vtep",
 	  .type = WF_SCHEMA_OBJECT,
-	  .required = true,
 	  .fields = vtep_fields,
-	  .help = "A VXLAN endpoint that is no node." },
+	  .help = "overlay: behind a VXLAN endpoint that is no node." },
 	WF_SCHEMA_END,
 };
 

@@ -28,8 +28,10 @@
  *     hostAccess: true                # macvlan: the host reaches its own containers
  *     encapsulation: across-subnets | never   # routed: to nodes that are behind a router
  *     encryption: none | wireguard    # overlay: between nodes; default: that of --encryption
- *     routes:                         # overlay: prefixes behind VXLAN endpoints that are no nodes
- *     - to: 10.98.0.0/16
+ *     routes:
+ *     - to: 10.99.0.0/16              # bridge, overlay: by way of an endpoint of the network
+ *       via: 10.64.0.9
+ *     - to: 10.98.0.0/16              # overlay: behind a VXLAN endpoint that is no node
  *       vtep: {address: 192.0.2.10, vni: 5001, mac: 02:00:00:00:98:01}
  */
 #ifndef WEFT_MODEL_NETWORK_H
@@ -106,10 +108,12 @@ struct wf_subnet {
 		excluded; /* never given out automatically; static requests may take them */
 };
 
-/* A prefix behind a VXLAN endpoint that is no node. */
+/* A prefix by way of an endpoint of the network, or behind a VXLAN endpoint that is no node. */
 struct wf_route {
 	struct wf_prefix to;
-	struct wf_addr vtep; /* outer address of the endpoint */
+	bool is_via;
+	struct wf_addr via;  /* then: the endpoint's address, and nothing below counts */
+	struct wf_addr vtep; /* outer address of the VXLAN endpoint */
 	uint32_t vni;        /* WF_VTEP_MIN_VNI to WF_VTEP_MAX_VNI */
 	struct wf_mac mac;   /* who there is sent what is inside */
 	bool unencrypted;    /* may be used by an encrypted network */

@@ -41,6 +41,18 @@ static int read_to(struct reading *reading, const char *text)
 	return 0;
 }
 
+static int read_via(struct reading *reading, const char *text)
+{
+	char excerpt[WF_FIELD_EXCERPT_BYTES];
+
+	if (wf_addr_parse(text, &reading->route->via) < 0)
+		return wf_field_fail(reading->err, reading->path.text,
+				     "\"%s\" is not an address (such as 10.64.0.9)",
+				     wf_field_excerpt(text, excerpt));
+	reading->route->is_via = true;
+	return 0;
+}
+
 static int read_address(struct reading *reading, const char *text)
 {
 	char excerpt[WF_FIELD_EXCERPT_BYTES];
@@ -107,17 +119,37 @@ static int read_vtep(struct reading *reading, const json_t *vtep)
 
 static int read_route(struct reading *reading, const json_t *object)
 {
+	const json_t *via = json_object_get(object, "via"), *vtep = json_object_get(object, "vtep");
+	bool has_via = via && !json_is_null(via), has_vtep = vtep && !json_is_null(vtep);
 	int r = read_text(reading, object, "to", read_to);
 
-	return r < 0 ? r : read_vtep(reading, json_object_get(object, "vtep"));
+	if (r < 0)
+		return r;
+	if (has_via == has_vtep)
+		return wf_field_fail(reading->err, reading->path.text,
+				     has_via ? "a route has via or vtep, not both"
+					     : "needs via (an address of the network) or vtep (a "
+					       "VXLAN endpoint)");
+	return has_via ? read_text(reading, object, "via", read_via) : read_vtep(reading, vtep);
+}
+
+static bool has_vteps(const struct wf_network *network)
+{
+	for (size_t i = 0; i < network->route_count; i++)
+		if (!network->routes[i].is_via)
+			return true;
+	return false;
 }
 
 static int check_driver(const struct wf_network *network, struct wf_err *err)
 {
-	if (network->driver != WF_DRIVER_OVERLAY)
+	if (network->driver != WF_DRIVER_OVERLAY && has_vteps(network))
 		return wf_field_fail(err, "spec.routes",
-				     "are for overlay only, not for %s: other networks have no "
-				     "tunnel of their own",
+				     "with vtep are for overlay only, not for %s: other networks "
+				     "have no tunnel of their own",
+				     wf_driver_name(network->driver));
+	if (network->driver != WF_DRIVER_OVERLAY && network->driver != WF_DRIVER_BRIDGE)
+		return wf_field_fail(err, "spec.routes", "are for bridge and overlay, not for %s",
 				     wf_driver_name(network->driver));
 	if (network->internal)
 		return wf_field_fail(err, "spec.routes",
@@ -194,6 +226,38 @@ static int check_prefix(const struct wf_network *network, const struct wf_route 
 	return 0;
 }
 
+/* An address that an endpoint of the network can have. */
+static int check_via(const struct wf_network *network, const struct wf_route *route,
+		     struct wf_err *err)
+{
+	const struct wf_subnet *subnet = wf_network_subnet_of(network, &route->via);
+	struct wf_addr last = subnet ? wf_prefix_last(&subnet->prefix) : route->via;
+	char text[WF_ADDR_TEXT], to[WF_ADDR_TEXT];
+	const char *what = NULL;
+	struct wf_field_path path;
+
+	(void)wf_addr_format(&route->via, text);
+	(void)name_field(&path, network, route, "via");
+	if (wf_addr_is_ip4(&route->via) != wf_addr_is_ip4(&route->to.addr))
+		return wf_field_fail(err, path.text, "%s is not of the family of %s", text,
+				     wf_prefix_format(&route->to, to));
+	/* chosen later: then this is asked once more */
+	if (!network->subnet_count)
+		return 0;
+	if (!subnet)
+		return wf_field_fail(err, path.text, "%s is in none of the network's subnets",
+				     text);
+	if (subnet->has_gateway && wf_addr_equal(&subnet->gateway, &route->via))
+		what = "the network's own gateway";
+	else if (wf_addr_equal(&subnet->prefix.addr, &route->via))
+		what = "the address of the subnet itself";
+	else if (wf_addr_is_ip4(&last) && wf_addr_equal(&last, &route->via))
+		what = "the broadcast address of the subnet";
+	return what ? wf_field_fail(err, path.text, "%s is %s, which no endpoint can have", text,
+				    what)
+		    : 0;
+}
+
 int wf_network_check_routes(const struct wf_network *network, struct wf_err *err)
 {
 	struct wf_field_path path;
@@ -202,9 +266,12 @@ int wf_network_check_routes(const struct wf_network *network, struct wf_err *err
 		const struct wf_route *route = &network->routes[i];
 		int r = check_prefix(network, route, err);
 
+		if (r == 0 && route->is_via)
+			r = check_via(network, route, err);
 		if (r < 0)
 			return r;
-		if (network->encryption == WF_ENCRYPTION_WIREGUARD && !route->unencrypted)
+		if (!route->is_via && network->encryption == WF_ENCRYPTION_WIREGUARD &&
+		    !route->unencrypted)
 			return wf_field_fail(
 				err, name_field(&path, network, route, "vtep"),
 				"what goes there can be read on the wire, and the network "
@@ -218,6 +285,9 @@ static json_t *route_to_json(const struct wf_route *route)
 	char to[WF_ADDR_TEXT], address[WF_ADDR_TEXT], mac[WF_MAC_TEXT];
 	_cleanup_json_ json_t *object = NULL;
 
+	if (route->is_via)
+		return json_pack("{s:s, s:s}", "to", wf_prefix_format(&route->to, to), "via",
+				 wf_addr_format(&route->via, address));
 	object = json_pack("{s:s, s:{s:s, s:I, s:s}}", "to", wf_prefix_format(&route->to, to),
 			   "vtep", "address", wf_addr_format(&route->vtep, address), "vni",
 			   (json_int_t)route->vni, "mac", wf_mac_format(&route->mac, mac));

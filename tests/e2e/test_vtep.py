@@ -237,7 +237,7 @@ BAD = [
     ([route(address="10.9.0.2")], "spec.routes[0].vtep.address", "is node b"),
     ([route(address="fd09::20")], "spec.routes[0].vtep.address", "family"),
     ([route(vni=6001)], "spec.routes[0].vtep.vni", "for network taken already"),
-    ([{"to": "10.98.0.0/16"}], "spec.routes[0].vtep", ""),
+    ([{"to": "10.98.0.0/16"}], "spec.routes[0]", "needs via"),
     ([route()] * 17, "spec.routes", "16"),
 ]
 

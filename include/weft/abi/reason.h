@@ -121,7 +121,10 @@
 	  "see MTU in 'weft node ls'; spec.mtu of the network would spare senders the message")    \
 	X(HOST_CLEAR, 57, "host_clear", attack,                                                    \
 	  "of another node's host, in clear text although both nodes encrypt that",                \
-	  "somebody forges it, or --encryption-hosts and its exceptions are not the same there")
+	  "somebody forges it, or --encryption-hosts and its exceptions are not the same there")   \
+	X(NO_ROUTER, 58, "no_router", error,                                                       \
+	  "nobody, or only the sender itself, has the address that the network's route goes via",  \
+	  "see spec.routes in 'weft network inspect'; give its container the address with --ip")
 
 enum wf_reason {
 	WF_REASON_NONE = 0,

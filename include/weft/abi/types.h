@@ -92,12 +92,15 @@ struct wf_vtep_key {
 	struct wf_addr addr;
 };
 
-/* Value of wf_vteps: who has the prefix. Of WF_VTEP_PEER only the network is filled in. */
+/*
+ * Value of wf_vteps: who has the prefix. Of WF_VTEP_PEER only the network is filled in, of a route by
+ * way of an endpoint of the network only that endpoint's address.
+ */
 struct wf_vtep_value {
-	struct wf_addr addr; /* outer */
-	__u32 vni;
-	__u32 network; /* index into wf_networks */
-	__u8 mac[6];   /* who is sent what is inside */
+	struct wf_addr addr; /* outer; vni 0: of the network */
+	__u32 vni;           /* 0: no VXLAN endpoint, an endpoint of the network is the gateway */
+	__u32 network;       /* index into wf_networks */
+	__u8 mac[6];         /* who is sent what is inside */
 	__u8 pad[2];
 };
 
@@ -156,8 +159,8 @@ enum wf_net_flag {
 	WF_NET_ROUTED = 1 << 7,     /* beside that: no tunnel to nodes on a shared segment */
 	WF_NET_PLAIN = 1 << 8,      /* beside that: and none to others */
 	WF_NET_ENCRYPTED = 1 << 9,  /* between nodes only inside WireGuard */
-	WF_NET_VTEPS = 1 << 10,  /* prefixes behind VXLAN endpoints that are no nodes: wf_vteps */
-	WF_NET_SCOPED = 1 << 11, /* others may have the same addresses: isolated and internal */
+	WF_NET_VTEPS = 1 << 10,     /* has routes, to whoever is not known: wf_vteps */
+	WF_NET_SCOPED = 1 << 11,    /* others may have the same addresses: isolated and internal */
 };
 
 /* One subnet of a network: an address is inside when (address & mask) == base. */
@@ -248,6 +251,7 @@ enum wf_stage {
 	WF_STAGE_SERVICE, /* a container talks to a service, a published port or the world */
 	WF_STAGE_REPLY,   /* a container answers a translated connection */
 	WF_STAGE_POLICY,  /* what has to be judged, from whatever hook (lib/guard.h) */
+	WF_STAGE_VIA,     /* a container sends to a gateway of its network, or is one (lib/via.h) */
 	WF_STAGE_COUNT,
 };
 

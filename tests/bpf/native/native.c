@@ -163,9 +163,14 @@ int native_run(struct wf_ctx *ctx, bool egress)
 		if (r != WF_NEXT(WF_STAGE_SERVICE))
 			return finish_inner(ctx, WF_HOOK_FROM_CONTAINER, r);
 	}
+	if (r == WF_NEXT(WF_STAGE_SERVICE)) {
+		r = wf_service(ctx, work);
+		if (r != WF_NEXT(WF_STAGE_VIA))
+			return finish_inner(ctx, WF_HOOK_FROM_CONTAINER, r);
+	}
 	switch (r) {
-	case WF_NEXT(WF_STAGE_SERVICE):
-		return finish_inner(ctx, WF_HOOK_FROM_CONTAINER, wf_service(ctx, work));
+	case WF_NEXT(WF_STAGE_VIA):
+		return finish_inner(ctx, WF_HOOK_FROM_CONTAINER, wf_via(ctx, work));
 	case WF_NEXT(WF_STAGE_FROM_HOST):
 		return finish_inner(ctx, WF_HOOK_FROM_HOST, wf_from_host(ctx));
 	case WF_NEXT(WF_STAGE_ARP): return wf_finish_link(ctx, wf_arp(ctx));

@@ -158,7 +158,7 @@ struct native_state {
 	__u32 socket_count;
 	__be16 all_ports_but; /* 0; otherwise sockets have all ports but this one */
 	__u32 socket_questions;
-	__u64 work[64];
+	__u64 work[WF_WORK_BYTES / sizeof(__u64)];
 	struct wf_policy_subject_value subjects[NATIVE_SLOTS];
 	struct wf_policy_run profiles[NATIVE_PROFILES];
 	struct wf_policy_rule_value rules[NATIVE_RULES];

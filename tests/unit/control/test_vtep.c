@@ -85,6 +85,58 @@ static void test_on_every_node(void **state)
 	assert_int_equal(fake_dp_vtep_count(pair->b->dp), 0);
 }
 
+/* By way of an endpoint: one entry, which says whose address it is. */
+static void assert_via(struct lab *lab, const char *to, const char *via)
+{
+	const struct wf_vtep_value *route = fake_dp_vtep(lab->dp, number_of(lab), to);
+	struct wf_addr addr;
+
+	assert_int_equal(wf_addr_parse(via, &addr), 0);
+	assert_non_null(route);
+	assert_int_equal(route->vni, 0);
+	assert_true(wf_addr_equal(&route->addr, &addr));
+}
+
+static void test_via_an_endpoint(void **state)
+{
+	struct pair *pair = *state;
+	struct lab *const labs[] = { pair->a, pair->b };
+
+	assert_int_equal(set_routes(pair->a, "{'to':'10.98.0.0/16','via':'10.5.0.9'},"
+					     "{'to':'10.97.0.0/16'," VTEP(5001) "}}"),
+			 0);
+	pair_settle(pair);
+	for (size_t i = 0; i < WF_ARRAY_LEN(labs); i++) {
+		assert_via(labs[i], "10.98.0.0/16", "10.5.0.9");
+		assert_route(labs[i], "10.97.0.0/16", 5001);
+		assert_int_equal(fake_dp_vtep_count(labs[i]->dp), 3);
+		assert_true(has_flag(labs[i]));
+	}
+	/* one becomes the other */
+	assert_int_equal(set_routes(pair->b, "{'to':'10.97.0.0/16','via':'10.5.0.8'},"
+					     "{'to':'10.98.0.0/16'," VTEP(5001) "}}"),
+			 0);
+	pair_settle(pair);
+	assert_via(pair->a, "10.97.0.0/16", "10.5.0.8");
+	assert_route(pair->a, "10.98.0.0/16", 5001);
+	assert_int_equal(fake_dp_vtep_count(pair->a->dp), 3);
+	assert_int_equal(set_routes(pair->b, "{'to':'10.97.0.0/16','via':'10.5.0.8'}"), 0);
+	pair_settle(pair);
+	assert_int_equal(fake_dp_vtep_count(pair->a->dp), 1);
+	assert_int_equal(fake_dp_vtep_count(pair->b->dp), 1);
+	assert_int_equal(set_routes(pair->a, ""), 0);
+	pair_settle(pair);
+	assert_int_equal(fake_dp_vtep_count(pair->b->dp), 0);
+	assert_false(has_flag(pair->b));
+	/* an address that the subnet which was chosen does not have */
+	lab_assert_refused(pair->a,
+			   lab_apply(pair->a,
+				     "[{'apiVersion':'weft.dev/v1','kind':'Network','metadata':"
+				     "{'name':'chosen'},'spec':{'routes':[{'to':'10.98.0.0/16',"
+				     "'via':'192.0.2.9'}]}}]"),
+			   -EINVAL, "spec.routes[0].via", "in none of the network's subnets");
+}
+
 /* What an earlier daemon left is put right: what is missing, what is wrong, and what nobody has. */
 static void test_over_a_restart(void **state)
 {
@@ -159,6 +211,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		PAIR_CASE(test_on_every_node),
+		PAIR_CASE(test_via_an_endpoint),
 		PAIR_CASE(test_over_a_restart),
 		PAIR_CASE(test_refusals),
 	};

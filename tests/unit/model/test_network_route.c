@@ -74,6 +74,41 @@ static void test_round_trip(void **state)
 	}
 }
 
+/* By way of an endpoint: in an encrypted network as in others. */
+static void test_via(void **state)
+{
+	_cleanup_json_ json_t *root = document("overlay", "encryption: wireguard, routes: "
+							  "[{to: 10.98.0.0/16, via: 10.50.0.9}]");
+	_cleanup_(wf_network_done) struct wf_network network = { 0 }, again = { 0 };
+	_cleanup_json_ json_t *written = NULL;
+	struct wf_err err = WF_ERR_INIT;
+	struct wf_addr via;
+
+	assert_int_equal(wf_addr_parse("10.50.0.9", &via), 0);
+	if (read_it(root, &network, &err) < 0 || !network.routes) {
+		fail_msg("%s", err.message);
+		return;
+	}
+	assert_true(network.routes[0].is_via);
+	assert_true(wf_addr_equal(&network.routes[0].via, &via));
+	written = wf_network_to_json(&network);
+	assert_non_null(written);
+	if (read_it(written, &again, &err) < 0 || !again.routes) {
+		fail_msg("%s", err.message);
+		return;
+	}
+	assert_true(again.routes[0].is_via);
+	assert_true(wf_addr_equal(&again.routes[0].via, &via));
+	/* the gateway of the subnet may be changed to it, which is found out then */
+	network.subnets[0].gateway = via;
+	assert_int_equal(wf_network_check_routes(&network, &err), -EINVAL);
+	assert_string_equal(err.field, "spec.routes[0].via");
+	/* subnets that are chosen later */
+	network.subnet_count = 0;
+	network.want_ip4 = true;
+	assert_int_equal(wf_network_check_routes(&network, &err), 0);
+}
+
 static void test_refusals(void **state)
 {
 	static const struct {
@@ -94,7 +129,34 @@ static void test_refusals(void **state)
 		{ "overlay", "routes: [{to: 'fd98::/64', " VTEP "}]", "spec.routes[0].to", "IPv6" },
 		{ "overlay", "routes: [{to: 10.98.0.0/16, " VTEP "}, {to: 10.98.0.0/16, " VTEP "}]",
 		  "spec.routes[1].to", "routes[0]" },
-		{ "overlay", "routes: [{to: 10.98.0.0/16}]", "spec.routes[0].vtep", "" },
+		{ "overlay", "routes: [{to: 10.98.0.0/16}]", "spec.routes[0]", "needs via" },
+		{ "overlay", "routes: [{to: 10.98.0.0/16, via: 10.50.0.9, " VTEP "}]",
+		  "spec.routes[0]", "not both" },
+		{ "bridge", "routes: [{to: 10.98.0.0/16, via: x}]", "spec.routes[0].via",
+		  "not an address" },
+		{ "bridge", "routes: [{to: 10.98.0.0/16, via: 10.50.1.9}]", "spec.routes[0].via",
+		  "none of the network's subnets" },
+		{ "bridge", "routes: [{to: 10.98.0.0/16, via: 10.98.0.1}]", "spec.routes[0].via",
+		  "none of the network's subnets" },
+		{ "bridge", "routes: [{to: 10.98.0.0/16, via: 10.50.0.1}]", "spec.routes[0].via",
+		  "own gateway" },
+		{ "bridge", "routes: [{to: 10.98.0.0/16, via: 10.50.0.0}]", "spec.routes[0].via",
+		  "the subnet itself" },
+		{ "bridge", "routes: [{to: 10.98.0.0/16, via: 10.50.0.255}]", "spec.routes[0].via",
+		  "broadcast" },
+		{ "bridge", "routes: [{to: 10.98.0.0/16, via: 'fd50::9'}]", "spec.routes[0].via",
+		  "family" },
+		{ "bridge", "routes: [{to: 10.50.0.0/16, via: 10.50.0.9}]", "spec.routes[0].to",
+		  "own subnet" },
+		{ "bridge", "routes: [{to: 0.0.0.0/0, via: 10.50.0.9}]", "spec.routes[0].to",
+		  "cannot be used" },
+		{ "bridge",
+		  "routes: [{to: 10.98.0.0/16, via: 10.50.0.9}, {to: 10.97.0.0/16, " VTEP "}]",
+		  "spec.routes", "overlay only" },
+		{ "routed", "routes: [{to: 10.98.0.0/16, via: 10.50.0.9}]", "spec.routes",
+		  "bridge and overlay" },
+		{ "bridge", "internal: true, routes: [{to: 10.98.0.0/16, via: 10.50.0.9}]",
+		  "spec.routes", "internal" },
 		{ "overlay",
 		  "routes: [{to: 10.98.0.0/16, vtep: {address: 192.0.2.9, vni: 4095, "
 		  "mac: '02:00:00:00:98:01'}}]",
@@ -157,6 +219,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_round_trip),
+		cmocka_unit_test(test_via),
 		cmocka_unit_test(test_refusals),
 		cmocka_unit_test(test_allocation_failures),
 	};
