@@ -284,3 +284,13 @@ size_t lab_count_threads(void)
 {
 	return count_entries("/proc/self/task");
 }
+
+bool lab_await_threads(size_t wanted)
+{
+	for (int i = 0; i < 200; i++) {
+		if (lab_count_threads() == wanted)
+			return true;
+		(void)usleep(10000);
+	}
+	return false;
+}

@@ -72,6 +72,9 @@ void lab_endpoint_init(struct lab_endpoint *storage, int netns_fd, uint32_t slot
 size_t lab_count_fds(void);
 size_t lab_count_threads(void);
 
+/* Waits a moment for as many threads: one that was joined may still be on its way out. */
+bool lab_await_threads(size_t wanted);
+
 /* assert_int_equal(0, r) that shows the message. */
 #define lab_ok(lab, r)                                                      \
 	do {                                                                \

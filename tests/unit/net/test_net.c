@@ -201,7 +201,7 @@ static void test_no_leaks(void **state)
 			assert_int_equal(wf_net_inner_bury(lab->net, box, "eth0"), 0);
 		wf_net_close(&lab->net);
 		assert_int_equal(lab_count_fds(), fds);
-		assert_int_equal(lab_count_threads(), threads);
+		assert_true(lab_await_threads(threads));
 	}
 	(void)close(box);
 }
