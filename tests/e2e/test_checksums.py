@@ -165,7 +165,7 @@ def test_an_ordinary_device(new_node, underlay, join):
         node.relay.is_lost = lambda frame: (transport(frame) or (TCP,))[0] != TCP and \
             chance.random() < 0.3
     # two relays, each of which loses three in ten, on a way there and back again
-    until = time.monotonic() + 25
+    until = time.monotonic() + 15
     worst = 0
     while time.monotonic() < until:
         for node in cluster.nodes:

@@ -43,6 +43,11 @@ def make_lab(node):
 
 
 @pytest.fixture
+def node(lent_node):
+    return lent_node
+
+
+@pytest.fixture
 def lab(node):
     return make_lab(node)
 

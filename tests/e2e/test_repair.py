@@ -26,6 +26,11 @@ PASS_ALL = ["bpf", "bytecode", "1,6 0 0 0", "classid", "1:1"]
 
 
 @pytest.fixture
+def node(lent_node):
+    return lent_node
+
+
+@pytest.fixture
 def pair(node):
     """Two containers of a dual-stack network: [(Netns, Endpoint), ...]"""
     node.network("blue", ipFamilies=["IPv4", "IPv6"])

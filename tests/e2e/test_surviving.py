@@ -26,6 +26,11 @@ UNSEEN_POINTS = ["detach.pending"]
 
 
 @pytest.fixture
+def node(lent_node):
+    return lent_node
+
+
+@pytest.fixture
 def pair(node):
     """Two containers of a dual-stack network: [(Netns, Endpoint), ...]"""
     node.network("blue", ipFamilies=["IPv4", "IPv6"])

@@ -416,7 +416,7 @@ class Node:
         self.observers.clear()
         self.containers.clear()
         wait_until(lambda: not self.endpoints(), 10, what="no endpoint is left")
-        for kind in ("Reservation", "Network"):
+        for kind in ("Reservation", "Service", "NetworkPolicy", "Network"):
             for document in self.api("GET", f"/v1/documents/{kind}")["items"]:
                 self.api("DELETE", f"/v1/documents/{kind}/{document['metadata']['name']}")
         complaints = [f"log: {line}" for line in self.log_problems()]
