@@ -170,7 +170,8 @@ def test_one_alone_and_back(cluster):
 def test_segments_fit(cluster):
     """TCP learns what fits, so that nothing is fragmented; what cannot learn it is."""
     a, b = cluster.nodes
-    turn_on(cluster)
+    # a host answers probes of the path's MTU with packets that are as large, and sealed
+    turn_on(cluster, "--node-probe-interval", "0")
     with Between(cluster.underlay.ns, a, b) as tap:
         transfer(a, b)
         time.sleep(0.2)
