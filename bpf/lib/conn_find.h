@@ -27,7 +27,6 @@ WF_GLOBAL int wf_conn_read(__u32 ref, const struct wf_tuple *tuple, struct wf_co
 {
 	__u32 index = ref & WF_CONN_REF_INDEX, dir = ref >> WF_CONN_REF_DIR & 1, guard;
 	const struct wf_conn *conn = wf_map_conn(index);
-	const struct wf_tuple *other;
 
 	if (!conn || !tuple || !ret_hit)
 		return 0;
@@ -35,15 +34,7 @@ WF_GLOBAL int wf_conn_read(__u32 ref, const struct wf_tuple *tuple, struct wf_co
 	wf_barrier();
 	if ((guard & WF_CONN_STAND) != WF_CONN_FORCE || !wf_tuple_same(&conn->tuple[dir], tuple))
 		return 0;
-	/* the other direction's tuple, turned round */
-	other = &conn->tuple[dir ^ 1];
-	ret_hit->to.src = other->dst;
-	ret_hit->to.dst = other->src;
-	ret_hit->to.sport = other->dport;
-	ret_hit->to.dport = other->sport;
-	ret_hit->to.proto = other->proto;
-	ret_hit->to.site = other->site;
-	ret_hit->to.scope = other->scope;
+	wf_tuple_turn(&conn->tuple[dir ^ 1], &ret_hit->to);
 	ret_hit->index = index;
 	ret_hit->guard = guard;
 	ret_hit->dir = dir;

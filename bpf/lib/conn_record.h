@@ -44,6 +44,18 @@ static __always_inline int wf_tuple_same(const struct wf_tuple *a, const struct 
 	return x[4] == y[4] && x[1] == y[1] && x[3] == y[3] && x[0] == y[0] && x[2] == y[2];
 }
 
+/* The tuple of what goes the other way. */
+static __always_inline void wf_tuple_turn(const struct wf_tuple *tuple, struct wf_tuple *ret_turned)
+{
+	ret_turned->src = tuple->dst;
+	ret_turned->dst = tuple->src;
+	ret_turned->sport = tuple->dport;
+	ret_turned->dport = tuple->sport;
+	ret_turned->proto = tuple->proto;
+	ret_turned->site = tuple->site;
+	ret_turned->scope = tuple->scope;
+}
+
 /*
  * Products of pairs of words, each word moved by a random key of its own (Black et al.: NH): two
  * tuples meet with a probability of 2^-32 over the keys, whoever chose them without knowing the

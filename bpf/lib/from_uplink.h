@@ -202,7 +202,6 @@ static __always_inline __u32 wf_uplink_interest(const struct wf_uplink_value *up
 static __always_inline void wf_uplink_note(struct wf_ctx *ctx, struct wf_work *work)
 {
 	struct wf_conn_new *fresh = &work->fresh;
-	struct wf_tuple *back = &fresh->tuple[WF_DIR_REPLY];
 	__u32 index = 0;
 
 	if ((work->ip.proto != IPPROTO_UDP && work->ip.proto != IPPROTO_SCTP) ||
@@ -213,11 +212,7 @@ static __always_inline void wf_uplink_note(struct wf_ctx *ctx, struct wf_work *w
 		return;
 	}
 	fresh->tuple[WF_DIR_ORIGINAL] = work->flow.tuple;
-	*back = work->flow.tuple;
-	back->src = work->flow.tuple.dst;
-	back->dst = work->flow.tuple.src;
-	back->sport = work->flow.tuple.dport;
-	back->dport = work->flow.tuple.sport;
+	wf_tuple_turn(&work->flow.tuple, &fresh->tuple[WF_DIR_REPLY]);
 	fresh->flags = WF_CONN_ROUTED;
 	fresh->backend = 0;
 	fresh->service = 0;

@@ -120,18 +120,6 @@ static __always_inline int wf_judge_is_pretence(const struct wf_work *work)
 	       !wf_via_speaks_for(work->guard.from, work->ip.version, &work->flow.tuple.src);
 }
 
-/* The tuple of the answers. */
-static __always_inline void wf_judge_mirror(const struct wf_tuple *tuple, struct wf_tuple *back)
-{
-	back->src = tuple->dst;
-	back->dst = tuple->src;
-	back->sport = tuple->dport;
-	back->dport = tuple->sport;
-	back->proto = tuple->proto;
-	back->site = tuple->site;
-	back->scope = tuple->scope;
-}
-
 /*
  * A connection is about to begin. What it will take lies in pages of large tables which nobody has
  * touched lately: asked for now, all of them are under way at once instead of one after the other.
@@ -145,7 +133,7 @@ static __always_inline void wf_judge_expect(struct wf_work *work)
 	if (!state || tuple->proto != IPPROTO_TCP || work->flow.error_ip ||
 	    (work->flow.tcp_flags & (WF_TCP_SYN | WF_TCP_ACK)) != WF_TCP_SYN)
 		return;
-	wf_judge_mirror(tuple, back);
+	wf_tuple_turn(tuple, back);
 	wf_touch(wf_conn_spot(state, tuple).bucket);
 	wf_touch(wf_conn_spot(state, back).bucket);
 	wf_touch(wf_map_verdict(wf_verdict_index(tuple)));
@@ -162,7 +150,7 @@ static __always_inline int wf_judge_add(struct wf_work *work)
 	int r;
 
 	fresh->tuple[WF_DIR_ORIGINAL] = *tuple;
-	wf_judge_mirror(tuple, back);
+	wf_tuple_turn(tuple, back);
 	fresh->flags = WF_CONN_POLICY;
 	fresh->backend = 0;
 	fresh->service = 0;

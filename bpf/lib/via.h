@@ -25,6 +25,15 @@ static __always_inline struct wf_vtep_value *wf_via_find(__u32 number, const str
 	return route && !route->vni ? route : NULL;
 }
 
+/* The same to an address that is of nobody: only such are behind a gateway. */
+static __always_inline struct wf_vtep_value *wf_via_behind(__u32 scope, __u32 number,
+							   const struct wf_addr *addr)
+{
+	struct wf_vtep_value *route = wf_via_find(number, addr);
+
+	return route && !wf_via_is_known(scope, addr) ? route : NULL;
+}
+
 /* Into the gateway's endpoint on this node, as if the network's gateway had sent it: action or -reason. */
 static __always_inline int wf_via_enter(struct wf_ctx *ctx, __u32 from,
 					const struct wf_net_value *network,
@@ -43,10 +52,9 @@ static __always_inline int wf_via_enter(struct wf_ctx *ctx, __u32 from,
 static __always_inline int wf_via_is_behind(const struct wf_ep_value *endpoint, __u32 slot,
 					    __u32 version, const struct wf_addr *addr)
 {
-	struct wf_vtep_value *route = wf_via_find(endpoint->network, addr);
+	struct wf_vtep_value *route = wf_via_behind(endpoint->scope, endpoint->network, addr);
 
-	return route && !wf_via_is_known(endpoint->scope, addr) &&
-	       wf_endpoint_has(endpoint, slot, version, &route->addr);
+	return route && wf_endpoint_has(endpoint, slot, version, &route->addr);
 }
 
 /* The same of the endpoint in a slot, which tells of what became of packets for that address. */
@@ -201,8 +209,8 @@ WF_GLOBAL int wf_via_check_source(const struct wf_ip *ip, __u32 node, __u32 numb
 		return -WF_REASON_NO_NETWORK;
 	scope = wf_network_scope(network, number);
 	addr = ip->src;
-	route = wf_via_find(number, &addr);
-	if (!route || wf_via_is_known(scope, &addr))
+	route = wf_via_behind(scope, number, &addr);
+	if (!route)
 		return -WF_REASON_OVERLAY_SPOOFED;
 	addr = route->addr;
 	remote = wf_remote_find_in(scope, &addr);
@@ -229,8 +237,8 @@ WF_GLOBAL int wf_via_arrive(struct wf_ctx *ctx, const struct wf_ip *ip, __u32 nu
 	addr = ip->src;
 	sender = wf_remote_find_in(scope, &addr);
 	addr = ip->dst;
-	route = wf_via_find(number, &addr);
-	if (!sender || sender->network != number || !route || wf_via_is_known(scope, &addr))
+	route = wf_via_behind(scope, number, &addr);
+	if (!sender || sender->network != number || !route)
 		return -WF_REASON_NO_SUCH_ADDRESS;
 	addr = route->addr;
 	return wf_via_enter(ctx, WF_SLOT_HOST, network, wf_address_find(number, &addr));

@@ -99,8 +99,6 @@ WF_GLOBAL int wf_work_parse(struct wf_ctx *ctx, __u32 l3, struct wf_ip *ret_ip)
 static __always_inline void wf_work_hit(struct wf_conn_hit *hit, const struct wf_conn_new *fresh,
 					__u32 index)
 {
-	const struct wf_tuple *back = &fresh->tuple[WF_DIR_REPLY];
-
 	hit->index = index;
 	hit->guard = 0;
 	hit->dir = WF_DIR_ORIGINAL;
@@ -110,13 +108,7 @@ static __always_inline void wf_work_hit(struct wf_conn_hit *hit, const struct wf
 	hit->owner = fresh->owner;
 	hit->peer = fresh->peer;
 	hit->phase = WF_CONN_NEW;
-	hit->to.src = back->dst;
-	hit->to.dst = back->src;
-	hit->to.sport = back->dport;
-	hit->to.dport = back->sport;
-	hit->to.proto = back->proto;
-	hit->to.site = back->site;
-	hit->to.scope = back->scope;
+	wf_tuple_turn(&fresh->tuple[WF_DIR_REPLY], &hit->to);
 }
 
 #endif
