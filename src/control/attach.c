@@ -6,8 +6,9 @@
  *
  * A crash before the store leaves links and map entries that belong to no document; recovery
  * takes them away. In a store that is shared the links are made while the store is asked: a crash
- * may leave a document without links, and recovery makes them. Drivers whose interface the host cannot see from outside (macvlan, ipvlan)
- * store the endpoint as Pending first, so that recovery knows where to look.
+ * may leave a document without links, and recovery makes them. Drivers whose interface the host
+ * cannot see from outside (macvlan, ipvlan) store the endpoint as Pending first, so that recovery
+ * knows where to look.
  */
 #include <errno.h>
 #include <stdio.h>

@@ -33,7 +33,7 @@ int wf_ctl_commit_end(struct wf_control *control, struct ctl_flight *flight, str
 	uint64_t revision = 0;
 	int r = wf_store_commit_end(&flight->store, &revision, err);
 
-	if (r == 0 && flight->first)
+	if (r == 0)
 		wf_ctl_follow_forget(control, flight->first, flight->store.writes,
 				     flight->store.count, revision);
 	return r;
@@ -46,7 +46,7 @@ int wf_ctl_commit(struct wf_control *control, const struct wf_store_write *write
 	uint64_t revision = 0;
 	int r = wf_store_commit(control->store, writes, count, durability, &revision, err);
 
-	if (r == 0 && first)
+	if (r == 0)
 		wf_ctl_follow_forget(control, first, writes, count, revision);
 	return r;
 }
@@ -59,7 +59,7 @@ int wf_ctl_commit_stage(struct wf_control *control, struct wf_store_stage **stag
 	uint64_t revision = 0;
 	int r = wf_store_stage_commit(stage, durability, &revision, err);
 
-	if (r == 0 && first)
+	if (r == 0)
 		wf_ctl_follow_forget(control, first, writes, count, revision);
 	return r;
 }

@@ -398,6 +398,9 @@ void wf_ctl_leases_done(struct ctl_leases *leases);
  */
 int wf_ctl_endpoint_forget(struct wf_control *control, const struct wf_endpoint *spec,
 			   enum wf_store_durability durability, struct wf_err *err);
+/* The same of an endpoint that is known by its document only. */
+int wf_ctl_document_forget(struct wf_control *control, const json_t *document,
+			   enum wf_store_durability durability, struct wf_err *err);
 /* Whether a lease is still that endpoint's, or (endpoint "") that node's own. */
 bool wf_ctl_is_lease_of(struct wf_control *control, const char *name, const char *endpoint,
 			const char *node);
@@ -447,7 +450,10 @@ void wf_ctl_block_metrics(const struct wf_control *control, struct wf_str *out);
 
 int wf_ctl_follow_start(struct wf_control *control, struct wf_err *err);
 void wf_ctl_follow_stop(struct wf_control *control);
-/* Forgets, from *from on, news of what was written with that revision or before it. */
+/*
+ * Forgets, from *from on, news of what was written with that revision or before it. from NULL: nobody
+ * is followed.
+ */
 void wf_ctl_follow_forget(struct wf_control *control, struct ctl_news **from,
 			  const struct wf_store_write *writes, size_t count, uint64_t revision);
 /* Brings into force what has come: before a request is decided on. */

@@ -70,6 +70,8 @@ void wf_ctl_follow_forget(struct wf_control *control, struct ctl_news **from,
 	struct ctl_news *news;
 	size_t at = 0;
 
+	if (!from)
+		return;
 	while ((news = *from)) {
 		if (news->revision > revision || !is_among(writes, count, &at, news)) {
 			from = &news->next;

@@ -108,3 +108,12 @@ int wf_ctl_endpoint_forget(struct wf_control *control, const struct wf_endpoint 
 	}
 	return r == -ENOENT ? 0 : r;
 }
+
+int wf_ctl_document_forget(struct wf_control *control, const json_t *document,
+			   enum wf_store_durability durability, struct wf_err *err)
+{
+	_cleanup_(wf_endpoint_done) struct wf_endpoint spec = { 0 };
+	int r = wf_endpoint_from_json(&spec, document, err);
+
+	return r < 0 ? r : wf_ctl_endpoint_forget(control, &spec, durability, err);
+}

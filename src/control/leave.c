@@ -227,14 +227,11 @@ static void fill_part(struct part *part, const struct ctl_node *node)
 static int release_one(struct wf_control *control, const struct ctl_remote *remote,
 		       struct wf_err *err)
 {
-	_cleanup_(wf_endpoint_done) struct wf_endpoint spec = { 0 };
 	_cleanup_json_ json_t *document = NULL;
 	int r = wf_store_get(control->store, WF_KIND_ENDPOINT, remote->name, &document, err);
 
 	if (r == 0)
-		r = wf_endpoint_from_json(&spec, document, err);
-	if (r == 0)
-		r = wf_ctl_endpoint_forget(control, &spec, WF_STORE_DURABLE, err);
+		r = wf_ctl_document_forget(control, document, WF_STORE_DURABLE, err);
 	return r == -ENOENT ? 0 : r;
 }
 

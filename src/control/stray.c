@@ -27,7 +27,6 @@ struct ctl_stray {
 /* 0: nothing is left to be done. */
 static int release(struct wf_control *control, const char *name)
 {
-	_cleanup_(wf_endpoint_done) struct wf_endpoint spec = { 0 };
 	_cleanup_json_ json_t *document = NULL;
 	struct wf_err fault = WF_ERR_INIT;
 	int r;
@@ -38,9 +37,7 @@ static int release(struct wf_control *control, const char *name)
 	if (r == -ENOENT || (r == 0 && wf_ctl_is_remote(control, document)))
 		return 0;
 	if (r == 0)
-		r = wf_endpoint_from_json(&spec, document, &fault);
-	if (r == 0)
-		r = wf_ctl_endpoint_forget(control, &spec, WF_STORE_BOOT_BOUND, &fault);
+		r = wf_ctl_document_forget(control, document, WF_STORE_BOOT_BOUND, &fault);
 	if (r == 0)
 		wf_log_info("endpoint without an interface released",
 			    "endpoint=%s why=\"its attach had failed\"", name);

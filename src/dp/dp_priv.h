@@ -161,6 +161,9 @@ int wf_dp_link_visit(const char *dir, wf_dp_link_fn visit, void *context);
 
 /* map.c: single entries. */
 
+/* Reads an entry; 0 or -errno, -ENOENT: it is not there. */
+int wf_dp_entry_get(const struct wf_dp *dp, enum wf_dp_map map, const void *key, void *ret_value);
+
 /* Writes an entry, or with value NULL deletes it; what is not there is fine. -ENOSPC: full. */
 int wf_dp_entry_put(struct wf_dp *dp, enum wf_dp_map map, const void *key, const void *value,
 		    struct wf_err *err);

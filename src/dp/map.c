@@ -39,7 +39,7 @@ struct wf_prefix wf_dp_trie_prefix(uint32_t prefixlen, const struct wf_addr *add
 	return prefix;
 }
 
-static int read_entry(const struct wf_dp *dp, enum wf_dp_map map, const void *key, void *ret_value)
+int wf_dp_entry_get(const struct wf_dp *dp, enum wf_dp_map map, const void *key, void *ret_value)
 {
 	return bpf_map_lookup_elem(dp->map_fds[map], key, ret_value) < 0 ? -errno : 0;
 }
@@ -58,7 +58,7 @@ int wf_dp_endpoint_set(struct wf_dp *dp, uint32_t slot, const struct wf_ep_value
 		       struct wf_err *err)
 {
 	struct wf_ep_value current = {}, fenced = *value, final = *value;
-	int r = read_entry(dp, WF_DP_MAP_ENDPOINTS, &slot, &current);
+	int r = wf_dp_entry_get(dp, WF_DP_MAP_ENDPOINTS, &slot, &current);
 	uint32_t guard = current.flags & WF_EP_GUARDED;
 
 	if (r < 0)
@@ -80,7 +80,7 @@ int wf_dp_endpoint_set(struct wf_dp *dp, uint32_t slot, const struct wf_ep_value
 int wf_dp_endpoint_clear(struct wf_dp *dp, uint32_t slot, struct wf_err *err)
 {
 	struct wf_ep_value value = {};
-	int r = read_entry(dp, WF_DP_MAP_ENDPOINTS, &slot, &value);
+	int r = wf_dp_entry_get(dp, WF_DP_MAP_ENDPOINTS, &slot, &value);
 	uint32_t guard;
 
 	if (r < 0)
@@ -95,7 +95,7 @@ int wf_dp_endpoint_clear(struct wf_dp *dp, uint32_t slot, struct wf_err *err)
 
 int wf_dp_endpoint_get(struct wf_dp *dp, uint32_t slot, struct wf_ep_value *ret_value)
 {
-	int r = read_entry(dp, WF_DP_MAP_ENDPOINTS, &slot, ret_value);
+	int r = wf_dp_entry_get(dp, WF_DP_MAP_ENDPOINTS, &slot, ret_value);
 
 	if (r == 0)
 		ret_value->flags &= ~(uint32_t)WF_EP_GUARDED;
@@ -161,7 +161,7 @@ int wf_dp_address_get(struct wf_dp *dp, uint32_t network, const struct wf_addr *
 {
 	struct wf_addr_key key = { .network = network, .addr = *addr };
 
-	return read_entry(dp, WF_DP_MAP_ADDRESSES, &key, ret_value);
+	return wf_dp_entry_get(dp, WF_DP_MAP_ADDRESSES, &key, ret_value);
 }
 
 struct address_visit {
@@ -195,7 +195,7 @@ int wf_dp_network_set(struct wf_dp *dp, uint32_t number, const struct wf_net_val
 
 int wf_dp_network_get(struct wf_dp *dp, uint32_t number, struct wf_net_value *ret_value)
 {
-	return read_entry(dp, WF_DP_MAP_NETWORKS, &number, ret_value);
+	return wf_dp_entry_get(dp, WF_DP_MAP_NETWORKS, &number, ret_value);
 }
 
 int wf_dp_config_set(struct wf_dp *dp, const struct wf_config_value *value, struct wf_err *err)
@@ -234,7 +234,7 @@ int wf_dp_drops_read(struct wf_dp *dp, struct wf_counter *ret_drops)
 	struct wf_counter sums[WF_REASON_COUNT] = {};
 
 	for (uint32_t reason = 0; reason < WF_REASON_COUNT; reason++) {
-		int r = read_entry(dp, WF_DP_MAP_DROPS, &reason, dp->percpu);
+		int r = wf_dp_entry_get(dp, WF_DP_MAP_DROPS, &reason, dp->percpu);
 
 		if (r < 0)
 			return r;
@@ -249,7 +249,7 @@ int wf_dp_traffic_read(struct wf_dp *dp, uint32_t slot, struct wf_traffic_value 
 {
 	const struct wf_traffic_value *values = dp->percpu;
 	struct wf_traffic_value sum = {};
-	int r = read_entry(dp, WF_DP_MAP_TRAFFIC, &slot, dp->percpu);
+	int r = wf_dp_entry_get(dp, WF_DP_MAP_TRAFFIC, &slot, dp->percpu);
 
 	if (r < 0)
 		return r;

@@ -11,11 +11,12 @@
 static int node_get(struct wf_dp *dp, uint32_t number, struct wf_node_value *ret_value,
 		    struct wf_err *err)
 {
+	int r;
+
 	if (number >= WF_MAX_NODES)
 		return wf_fail(err, -ENOSPC, "more than %d nodes", WF_MAX_NODES - 1);
-	if (bpf_map_lookup_elem(dp->map_fds[WF_DP_MAP_NODES], &number, ret_value) < 0)
-		return wf_fail(err, -errno, "cannot read node %u: %s", number, strerror(errno));
-	return 0;
+	r = wf_dp_entry_get(dp, WF_DP_MAP_NODES, &number, ret_value);
+	return r < 0 ? wf_fail(err, r, "cannot read node %u: %s", number, strerror(-r)) : 0;
 }
 
 int wf_dp_overlay_set(struct wf_dp *dp, uint32_t ifindex, const struct wf_addr *underlay,
@@ -34,9 +35,7 @@ int wf_dp_overlay_set(struct wf_dp *dp, uint32_t ifindex, const struct wf_addr *
 
 int wf_dp_member_get(struct wf_dp *dp, const struct wf_addr *underlay, uint32_t *ret_number)
 {
-	return bpf_map_lookup_elem(dp->map_fds[WF_DP_MAP_MEMBERS], underlay, ret_number) < 0
-		       ? -errno
-		       : 0;
+	return wf_dp_entry_get(dp, WF_DP_MAP_MEMBERS, underlay, ret_number);
 }
 
 static int drop_member(struct wf_dp *dp, uint32_t number, const struct wf_addr *underlay)
@@ -125,8 +124,7 @@ int wf_dp_remote_get(struct wf_dp *dp, uint32_t scope, const struct wf_addr *add
 {
 	const struct wf_addr_key key = { .network = scope, .addr = *addr };
 
-	return bpf_map_lookup_elem(dp->map_fds[WF_DP_MAP_REMOTES], &key, ret_value) < 0 ? -errno
-											: 0;
+	return wf_dp_entry_get(dp, WF_DP_MAP_REMOTES, &key, ret_value);
 }
 
 int wf_dp_remote_set(struct wf_dp *dp, uint32_t scope, const struct wf_addr *addr,

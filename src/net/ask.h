@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Questions between nodes, and answers: UDP datagrams of one size, whether somebody has all changes up
- * to a revision, or whether the question came at all. An answer is as large as its question, so nobody is made to send more than was
- * sent. The socket never waits; the owner's loop polls the descriptor.
+ * to a revision, or whether the question came at all. An answer is as large as its question, so
+ * nobody is made to send more than was sent. The socket never waits; the owner's loop polls the
+ * descriptor.
  *
  * What is on the wire, in network byte order: "weft", the version 1, what it is, two bytes of zero,
  * the cookie, the revision.

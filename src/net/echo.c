@@ -150,20 +150,6 @@ int wf_echo_fd(const struct wf_echo *echo)
 
 /* ---- sending ------------------------------------------------------------------------------ */
 
-/* RFC 1071; of ICMPv6 the kernel does it. */
-static uint16_t checksum(const struct request *request)
-{
-	uint16_t words[sizeof(*request) / 2];
-	uint32_t sum = 0;
-
-	memcpy(words, request, sizeof(words));
-	/* the rest is zero */
-	for (size_t i = 0; i < WF_ARRAY_LEN(words); i++)
-		sum += words[i];
-	sum = (sum & 0xffff) + (sum >> 16);
-	return (uint16_t) ~(sum + (sum >> 16));
-}
-
 static int send_bytes(const struct wf_echo *echo, const struct wf_addr *peer,
 		      const struct request *request, size_t bytes)
 {
@@ -200,7 +186,9 @@ int wf_echo_send(struct wf_echo *echo, const struct wf_addr *peer, uint16_t seq,
 	if (size < family->ip_bytes + sizeof(request) || size > HUGE_BYTES)
 		return -EINVAL;
 	memcpy(request.cookie, echo->self.cookie, sizeof(request.cookie));
-	request.header.checksum = checksum(&request);
+	/* the rest is zero; of ICMPv6 the kernel does it */
+	request.header.checksum =
+		(uint16_t)~wf_wire_fold(wf_wire_sum(&request, sizeof(request), 0));
 	return send_bytes(echo, peer, &request, size - family->ip_bytes);
 }
 

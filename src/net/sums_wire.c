@@ -99,23 +99,6 @@ int wf_sums_wire_fd(const struct wf_sums_wire *wire)
 
 /* ---- sending ------------------------------------------------------------------------------ */
 
-static uint32_t add(const void *bytes, size_t len, uint32_t sum)
-{
-	uint16_t word;
-
-	for (size_t i = 0; i + sizeof(word) <= len; i += sizeof(word)) {
-		memcpy(&word, (const uint8_t *)bytes + i, sizeof(word));
-		sum += word;
-	}
-	return sum;
-}
-
-static uint16_t folded(uint32_t sum)
-{
-	sum = (sum & 0xffff) + (sum >> 16);
-	return (uint16_t)(sum + (sum >> 16));
-}
-
 /* The header; returns its length. */
 static size_t put_ip(uint8_t *at, const struct wf_sums_ends *ends, size_t payload)
 {
@@ -129,7 +112,7 @@ static size_t put_ip(uint8_t *at, const struct wf_sums_ends *ends, size_t payloa
 				    .saddr = ends->from.words[3],
 				    .daddr = ends->to.words[3] };
 
-		ip.check = (uint16_t)~folded(add(&ip, sizeof(ip), 0));
+		ip.check = (uint16_t)~wf_wire_fold(wf_wire_sum(&ip, sizeof(ip), 0));
 		memcpy(at, &ip, sizeof(ip));
 		return sizeof(ip);
 	} else {
@@ -152,8 +135,8 @@ static uint32_t pseudo_sum(const struct wf_sums_ends *ends, size_t len)
 	const size_t skip = wf_addr_is_ip4(&ends->from) ? 12 : 0;
 	uint32_t sum = htons((uint16_t)len) + htons(IPPROTO_UDP);
 
-	sum = add((const uint8_t *)&ends->from + skip, sizeof(ends->from) - skip, sum);
-	return add((const uint8_t *)&ends->to + skip, sizeof(ends->to) - skip, sum);
+	sum = wf_wire_sum((const uint8_t *)&ends->from + skip, sizeof(ends->from) - skip, sum);
+	return wf_wire_sum((const uint8_t *)&ends->to + skip, sizeof(ends->to) - skip, sum);
 }
 
 /* The datagram with its checksum, or with what a device has to go on with. */
@@ -168,11 +151,11 @@ static size_t put_udp(uint8_t *at, const struct wf_sums_ends *ends, uint16_t por
 
 	wf_ask_write(message, data);
 	if (by_device) {
-		udp.check = folded(pseudo_sum(ends, len));
+		udp.check = wf_wire_fold(pseudo_sum(ends, len));
 	} else {
-		uint32_t sum = add(&udp, sizeof(udp), pseudo_sum(ends, len));
+		uint32_t sum = wf_wire_sum(&udp, sizeof(udp), pseudo_sum(ends, len));
 
-		udp.check = (uint16_t)~folded(add(data, WF_ASK_BYTES, sum));
+		udp.check = (uint16_t)~wf_wire_fold(wf_wire_sum(data, WF_ASK_BYTES, sum));
 		if (!udp.check)
 			udp.check = 0xffff;
 	}

@@ -27,6 +27,10 @@ struct wf_echo_self {
 bool wf_echo_read(const struct wf_echo_self *self, const uint8_t *bytes, size_t len,
 		  struct wf_echo_news *ret_news);
 
+/* The Internet checksum (RFC 1071) of what was summed up, over as many parts as there are. */
+uint32_t wf_wire_sum(const void *bytes, size_t len, uint32_t sum);
+uint16_t wf_wire_fold(uint32_t sum); /* to be inverted, unless somebody goes on with it */
+
 #define WF_ASK_BYTES 24
 
 /* A datagram is a question or an answer; the same. */
