@@ -16,6 +16,7 @@ from lib.answer import Answerer, try_udp
 from lib.cluster import OVERLAY, Cluster, members, wait_known
 from lib.etcd import CLIENT_PORT
 from lib.netns import wait_until
+from lib.relay import tcp_ports
 
 pytestmark = pytest.mark.skipif(not shutil.which("etcd"), reason="etcd is not installed")
 
@@ -24,11 +25,8 @@ WAITS, EXPIRED = "weft_attach_waits_total", "weft_attach_waits_expired_total"
 
 
 def is_store(frame):
-    """TCP from or to etcd, over IPv4."""
-    if frame[12:14] != b"\x08\x00" or frame[23] != 6:
-        return False
-    ports = frame[14 + 4 * (frame[14] & 15):][:4]
-    return CLIENT_PORT in (int.from_bytes(ports[:2], "big"), int.from_bytes(ports[2:], "big"))
+    """TCP from or to etcd."""
+    return CLIENT_PORT in tcp_ports(frame)
 
 
 @pytest.fixture

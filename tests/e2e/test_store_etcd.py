@@ -8,11 +8,8 @@
 What the store promises by itself (order, conflicts, leases, members, TLS, lies) is tested in
 tests/unit/store; here it is that a daemon lives on it: starts, restarts and goes on without it.
 """
-import contextlib
-import http.client
 import json
 import shutil
-import signal
 import time
 
 import pytest
@@ -20,6 +17,7 @@ import pytest
 from lib.etcd import CLIENT_PORT, Etcd
 from lib.netns import wait_until
 from lib.node import ApiError, binary
+from lib.relay import tcp_ports
 
 pytestmark = pytest.mark.skipif(not shutil.which("etcd"), reason="etcd is not installed")
 
@@ -140,10 +138,8 @@ def test_an_interface_that_cannot_be_made(blue, etcd):
 
 
 def from_etcd(frame):
-    """TCP of its port, over IPv4."""
-    ports = frame[14 + 4 * (frame[14] & 15):][:4]
-    return frame[12:14] == b"\x08\x00" and frame[23] == 6 and \
-        int.from_bytes(ports[:2], "big") == CLIENT_PORT
+    """TCP of its port."""
+    return tcp_ports(frame)[:1] == (CLIENT_PORT,)
 
 
 def test_a_store_that_does_not_say(new_node, underlay):
@@ -177,13 +173,7 @@ def test_crash_during_attach(blue, etcd, point):
     first, _, _ = node.container("blue")
     before = endpoint_keys(etcd)
     options = ("--node-ip", ADDRESS, "--store", etcd.url())
-    node.stop_daemon()
-    node.start_daemon(*options, WEFT_CRASH_AT=point)
-    with contextlib.suppress(OSError, http.client.HTTPException, ApiError):
-        node.attach(ns, "blue", name="late")
-    wait_until(lambda: node.daemon.poll() is not None, 5, what=f"weftd died at {point}")
-    assert node.daemon.returncode == -signal.SIGKILL
-    node.daemon = None
+    node.crash(point, lambda: node.attach(ns, "blue", name="late"), *options)
     node.start_daemon(*options)
     happened = "late" in [e["metadata"]["name"] for e in node.endpoints()]
     wait_until(lambda: ("eth0" in ns.links()) == happened, 3, what="the interface agrees")

@@ -147,22 +147,11 @@ def test_attach_and_detach_after_a_restart(node, pair):
 # ---- crash at every step ---------------------------------------------------------------------------
 
 
-def crash(node, point, action):
-    """Restarts weftd so that it kills itself at a point, and does something that leads there."""
-    node.stop_daemon()
-    node.start_daemon(WEFT_CRASH_AT=point)
-    with contextlib.suppress(OSError, http.client.HTTPException, ApiError):
-        action()
-    wait_until(lambda: node.daemon.poll() is not None, 5, what=f"weftd died at {point}")
-    assert node.daemon.returncode == -signal.SIGKILL
-    node.daemon = None
-
-
 @pytest.mark.parametrize("point", CRASH_POINTS)
 def test_crash_during_attach_leaves_nothing_half(node, pair, point):
     (first, _), _ = pair
     ns = node.new_netns()
-    crash(node, point, lambda: node.attach(ns, "blue", name="late"))
+    node.crash(point, lambda: node.attach(ns, "blue", name="late"))
     node.start_daemon()
     # either it happened or it did not
     names = [e["metadata"]["name"] for e in node.endpoints()]
@@ -180,7 +169,7 @@ def test_crash_during_attach_leaves_nothing_half(node, pair, point):
 @pytest.mark.parametrize("point", DETACH_POINTS)
 def test_crash_during_detach_leaves_nothing_half(node, pair, point):
     (first, a), (second, b) = pair
-    crash(node, point, lambda: node.detach(b))
+    node.crash(point, lambda: node.detach(b))
     node.start_daemon()
     if b["metadata"]["name"] in [e["metadata"]["name"] for e in node.endpoints()]:
         assert first.ping(node.address_of(b)), "still attached, so it must work"
@@ -210,7 +199,7 @@ def works_on_the_wire(ns):
 @pytest.mark.parametrize("point", CRASH_POINTS)
 def test_crash_during_attach_to_a_parent(lan, point):
     ns = lan.new_netns()
-    crash(lan, point, lambda: lan.attach(ns, "blue", name="late"))
+    lan.crash(point, lambda: lan.attach(ns, "blue", name="late"))
     lan.start_daemon()
     happened = bool(lan.endpoints())
     wait_until(lambda: ("eth0" in ns.links()) == happened, 3, what="the interface agrees")
@@ -226,7 +215,7 @@ def test_crash_during_attach_to_a_parent(lan, point):
 def test_crash_during_detach_from_a_parent(lan, point):
     ns, _, endpoint = lan.container("blue")
     assert works_on_the_wire(ns)
-    crash(lan, point, lambda: lan.detach(endpoint))
+    lan.crash(point, lambda: lan.detach(endpoint))
     lan.start_daemon()
     if lan.endpoints():
         assert works_on_the_wire(ns), "still attached, so it must work"
@@ -245,10 +234,10 @@ POLICY_POINTS = ["delete.out-of-force"]
 def test_crash_during_apply_and_delete(node, point):
     node.network("blue")
     if point.startswith("apply"):
-        crash(node, point, lambda: node.network("red"))
+        node.crash(point, lambda: node.network("red"))
     else:
         node.network("red")
-        crash(node, point, lambda: node.api("DELETE", "/v1/documents/Network/red"))
+        node.crash(point, lambda: node.api("DELETE", "/v1/documents/Network/red"))
     node.start_daemon()
     names = [n["metadata"]["name"] for n in node.api("GET", "/v1/networks")["items"]]
     assert len(node.own_routes()) == len(names)

@@ -361,6 +361,16 @@ class Node:
         self.stop_daemon()
         self.start_daemon(*self.extra)
 
+    def crash(self, point, action, *options):
+        """Restarts weftd so that it kills itself at a point, and does something that leads there."""
+        self.stop_daemon()
+        self.start_daemon(*options, WEFT_CRASH_AT=point)
+        with contextlib.suppress(OSError, http.client.HTTPException, ApiError):
+            action()
+        wait_until(lambda: self.daemon.poll() is not None, 5, what=f"weftd died at {point}")
+        assert self.daemon.returncode == -signal.SIGKILL
+        self.daemon = None
+
     def log_text(self):
         return self.log.read_text(errors="replace") if self.log.exists() else ""
 

@@ -41,6 +41,12 @@ def transport(frame):
     return None
 
 
+def tcp_ports(frame):
+    """Of a frame with TCP: whom it comes from and goes to; otherwise nothing."""
+    proto, at = transport(frame) or (None, 0)
+    return struct.unpack("!HH", frame[at:at + 4]) if proto == TCP else ()
+
+
 def is_inside(frame, at):
     """Whether a place in a frame is of what VXLAN carries."""
     found = transport(frame)
