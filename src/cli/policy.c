@@ -291,6 +291,26 @@ static void add_drop(const json_t *drop, struct wf_str *out)
 	wf_str_add(out, "\nnow: ");
 }
 
+/* The policy that decides is known here: where to look is said of it, not what drops in general say. */
+static void add_hint(const json_t *answer, struct wf_str *out)
+{
+	static const char *const directions[] = { "egress", "ingress" };
+	const json_t *ends = json_object_get(answer, "policies");
+
+	for (size_t i = 0; i < WF_ARRAY_LEN(directions); i++) {
+		const json_t *end = json_object_get(ends, directions[i]);
+		const char *policy = wf_json_str(json_object_get(end, "rule"), "policy", "");
+
+		if (!*policy || strcmp(wf_json_str(end, "verdict", ""), "deny") != 0)
+			continue;
+		wf_str_addf(out, "\n  %-12s", "hint");
+		wf_str_add(out, "whom its rules let through: weft policy inspect ");
+		wf_str_add_escaped(out, policy);
+		return;
+	}
+	add_text("hint", wf_json_str(json_object_get(answer, "reason"), "hint", ""), out);
+}
+
 void wf_cli_why_add(const json_t *answer, struct wf_str *out)
 {
 	const char *verdict = wf_json_str(answer, "verdict", "deny");
@@ -309,7 +329,7 @@ void wf_cli_why_add(const json_t *answer, struct wf_str *out)
 	add_end(answer, "ingress", out);
 	add_translation(answer, out);
 	add_text("next hop", wf_json_str(answer, "nextHop", ""), out);
-	add_text("hint", wf_json_str(reason, "hint", ""), out);
+	add_hint(answer, out);
 }
 
 void wf_cli_policy_change_add(const json_t *change, struct wf_str *out)

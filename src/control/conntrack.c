@@ -286,10 +286,12 @@ static int query_start(struct query *query, struct wf_control *control,
 	if (!filter->endpoint)
 		return 0;
 	endpoint = wf_ctl_endpoint_find(control, filter->endpoint);
-	if (!endpoint)
-		return wf_fail_field(err, -ENOENT, "endpoint",
-				     "there is no endpoint %s; see 'weft endpoint ls'",
-				     filter->endpoint);
+	if (!endpoint) {
+		int r = wf_ctl_endpoint_missing(control, filter->endpoint, NULL, err);
+
+		wf_err_set_field(err, "endpoint");
+		return r;
+	}
 	query->slot = endpoint->spec.slot;
 	return 0;
 }

@@ -169,6 +169,12 @@ struct wf_control {
 void wf_ctl_meta_adopt(struct wf_meta *meta, const json_t *document);
 struct ctl_network *wf_ctl_network_find(struct wf_control *control, const char *name);
 struct ctl_endpoint *wf_ctl_endpoint_find(struct wf_control *control, const char *name);
+/*
+ * -ENOENT, said with the endpoint that may have been meant: one whose name begins so. advice: what is
+ * said when there is none; NULL: where to look.
+ */
+int wf_ctl_endpoint_missing(const struct wf_control *control, const char *name, const char *advice,
+			    struct wf_err *err);
 struct ctl_endpoint *wf_ctl_endpoint_by_container(struct wf_control *control,
 						  const char *container_id, const char *ifname);
 struct ctl_reservation *wf_ctl_reservation_find(struct wf_control *control, const char *name);

@@ -15,7 +15,7 @@ int wf_control_detach(struct wf_control *control, const char *name, struct wf_er
 	int r;
 
 	if (!endpoint)
-		r = wf_fail(err, -ENOENT, "there is no endpoint %s; see 'weft endpoint ls'", name);
+		r = wf_ctl_endpoint_missing(control, name, NULL, err);
 	else
 		r = wf_ctl_endpoint_release(control, endpoint, "asked for", err);
 	if (r < 0)

@@ -185,9 +185,10 @@ int wf_control_endpoint_inspect(struct wf_control *control, const char *name, js
 	const struct ctl_endpoint *endpoint = wf_ctl_endpoint_find(control, name);
 
 	if (!endpoint) {
-		wf_err_set(err, -ENOENT, "there is no endpoint %s; see 'weft endpoint ls'", name);
+		int r = wf_ctl_endpoint_missing(control, name, NULL, err);
+
 		wf_err_set_object(err, "endpoint/%s", name);
-		return -ENOENT;
+		return r;
 	}
 	*ret_document = endpoint_json(control, endpoint);
 	return *ret_document ? 0 : wf_fail(err, -ENOMEM, "out of memory");

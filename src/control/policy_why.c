@@ -153,10 +153,10 @@ static int resolve(struct wf_control *control, uint32_t scope, struct party *par
 	}
 	if (strchr(text, '='))
 		return set_labelled(control, party, text, field, err);
-	return wf_fail_field(err, -ENOENT, field,
-			     "there is no endpoint %s; give a name, an address, key=value, "
-			     "service/NAME or host",
-			     text);
+	(void)wf_ctl_endpoint_missing(
+		control, text, "give a name, an address, key=value, service/NAME or host", err);
+	wf_err_set_field(err, field);
+	return -ENOENT;
 }
 
 /* The host's address towards somebody: the gateway of an endpoint's network, or an uplink's. */

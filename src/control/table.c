@@ -38,6 +38,22 @@ struct ctl_endpoint *wf_ctl_endpoint_find(struct wf_control *control, const char
 	return endpoint;
 }
 
+int wf_ctl_endpoint_missing(const struct wf_control *control, const char *name, const char *advice,
+			    struct wf_err *err)
+{
+	const struct ctl_endpoint *endpoint, *next, *like = NULL;
+
+	HASH_ITER(by_name, control->endpoints, endpoint, next)
+		if (*name && strncmp(endpoint->spec.meta.name, name, strlen(name)) == 0 &&
+		    (!like || strcmp(endpoint->spec.meta.name, like->spec.meta.name) < 0))
+			like = endpoint;
+	if (like)
+		return wf_fail(err, -ENOENT, "there is no endpoint %s; did you mean %s?", name,
+			       like->spec.meta.name);
+	return wf_fail(err, -ENOENT, "there is no endpoint %s; %s", name,
+		       advice ? advice : "see 'weft endpoint ls'");
+}
+
 /* NULL when out of memory. Neither part has a slash. */
 static char *container_key(const char *container_id, const char *ifname)
 {

@@ -62,6 +62,20 @@ static void test_why(void **state)
 		    "  ingress     no policy selects this end\n"
 		    "  service     default/s => 10.0.0.2:8080\n"
 		    "  hint        ask");
+	/* which policy it was is better advice than what drops in general say */
+	assert_text(
+		wf_cli_why_add,
+		"{'verdict':'deny','protocol':'TCP','source':{'name':'a','address':"
+		"'10.0.0.1'},'destination':{'name':'b','address':'10.0.0.2','port':80},"
+		"'reason':{'text':'no','hint':'ask'},'policies':{'ingress':{'verdict':'deny',"
+		"'profile':2,'class':3,'rule':" RULE "}}}",
+		"a(10.0.0.1) -> b(10.0.0.2:80) TCP: DENIED\n"
+		"  reason      no\n"
+		"  egress      no policy selects this end\n"
+		"  ingress     denied by NetworkPolicy/default/p spec.ingress[0] [profile 2, class "
+		"3]\n"
+		"  hint        whom its rules let through: weft policy inspect "
+		"NetworkPolicy/default/p");
 }
 
 static void test_inspect(void **state)

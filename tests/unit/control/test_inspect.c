@@ -94,6 +94,10 @@ static void test_endpoint(void **state)
 	assert_int_equal(wf_json_int(sent, "bytes", 0), 100);
 	assert_int_equal(wf_control_endpoint_inspect(lab->control, "x", &document, &lab->err),
 			 -ENOENT);
+	assert_string_equal(lab->err.message, "there is no endpoint x; see 'weft endpoint ls'");
+	assert_int_equal(wf_control_endpoint_inspect(lab->control, "we", &document, &lab->err),
+			 -ENOENT);
+	assert_string_equal(lab->err.message, "there is no endpoint we; did you mean web?");
 }
 
 static void test_addresses(void **state)
