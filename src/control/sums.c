@@ -120,18 +120,12 @@ static bool is_open(struct wf_control *control, const struct ctl_node *node)
 /* What an earlier weftd found holds until this one knows better. */
 static bool is_remembered(struct wf_control *control)
 {
-	struct ctl_summing *summing = &control->cluster.summing;
-
-	if (!summing->is_remembered || is_any(control, WF_SUMS_BROKEN)) {
-		summing->is_remembered = false;
+	if (!control->cluster.summing.is_remembered || is_any(control, WF_SUMS_BROKEN))
 		return false;
-	}
 	for (const struct ctl_node *node = control->cluster.nodes; node; node = node->by_name.next)
 		if (is_open(control, node))
 			return true;
-	if (is_any(control, WF_SUMS_SOUND))
-		summing->is_remembered = false;
-	return summing->is_remembered;
+	return !is_any(control, WF_SUMS_SOUND);
 }
 
 /* Why the kernel shall make them; NULL: it shall not. */
@@ -145,6 +139,15 @@ static const char *reason(struct wf_control *control)
 	if (is_any(control, WF_SUMS_BROKEN))
 		return "detected";
 	return is_remembered(control) ? "remembered" : NULL;
+}
+
+/* The same after something was found out: what an earlier weftd knew is forgotten for good. */
+static const char *decide(struct wf_control *control)
+{
+	struct ctl_summing *summing = &control->cluster.summing;
+
+	summing->is_remembered = is_remembered(control);
+	return reason(control);
 }
 
 /* The name of the device by which a node is reached; "" unknown. */
@@ -225,7 +228,7 @@ enum wf_net_sums wf_ctl_sums_sync(struct wf_control *control)
 	if (!summing->is_known)
 		summing->is_remembered = summing->now == WF_NET_SUMS_WEFT;
 	summing->is_known = true;
-	why = reason(control);
+	why = decide(control);
 	/* what somebody else has set stays as it is */
 	if (summing->now == WF_NET_SUMS_OTHERS ||
 	    (why != NULL) == (summing->now == WF_NET_SUMS_WEFT))
@@ -251,7 +254,7 @@ static void settle(struct wf_control *control, const struct ctl_sums *sums,
 	if (sums->sums.state == before && !summing->is_remembered)
 		return;
 	if (summing->now == WF_NET_SUMS_OTHERS ||
-	    (reason(control) != NULL) == (summing->now == WF_NET_SUMS_WEFT))
+	    (decide(control) != NULL) == (summing->now == WF_NET_SUMS_WEFT))
 		return;
 	if (wf_ctl_tunnel_sync(control, &fault) < 0)
 		wf_log_warning_rl("the tunnel is not changed", "error=\"%s\"", fault.message);
