@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """A wire that takes time: frames between two taps are handed on after a delay, or not at all."""
+import collections
 import contextlib
 import fcntl
 import heapq
 import itertools
 import os
+import random
 import select
 import socket
 import struct
@@ -115,12 +117,39 @@ class CarelessDevice:
             sock.close()
 
 
+class BadWire:
+    """What a bad wire does to frames, one in so many: loses, repeats, holds back, damages."""
+
+    def __init__(self, seed, lost=20, twice=20, late=10, damaged=20):
+        self.random = random.Random(seed)
+        self.odds = {"lost": lost, "twice": twice, "late": late, "damaged": damaged}
+        self.done = collections.Counter()
+
+    def happens(self, what):
+        hit = self.random.randrange(self.odds[what]) == 0
+        self.done[what] += hit
+        return hit
+
+    def damage(self, frame):
+        at = self.random.randrange(14, len(frame))
+        return frame[:at] + bytes([frame[at] ^ 1 << self.random.randrange(8)]) + frame[at + 1:]
+
+    def __call__(self, frame):
+        if self.happens("lost"):
+            return []
+        if self.happens("damaged"):
+            frame = self.damage(frame)
+        copies = 2 if self.happens("twice") else 1
+        return [(0.005 * self.happens("late"), frame) for _ in range(copies)]
+
+
 class Relay:
     """Two taps, each in its namespace, with a thread between them.
 
     delay: seconds that each frame takes in each direction; may be changed while it runs.
     slow: which frames that is for; the others take no time. None: all.
     is_lost: which frames are lost; may be changed, too. None: none.
+    spoil: what becomes of a frame: (seconds more, frame) any number of times. None: it passes.
     """
 
     def __init__(self, left, right):
@@ -128,6 +157,7 @@ class Relay:
         self.delay = 0.0
         self.slow = None
         self.is_lost = None
+        self.spoil = None
         self.ending = False
         self.thread = threading.Thread(target=self.run, daemon=True)
         self.thread.start()
@@ -140,9 +170,11 @@ class Relay:
                 continue
             if self.is_lost and self.is_lost(frame):
                 continue
-            delay = self.delay if self.slow is None or self.slow(frame) else 0.0
-            heapq.heappush(waiting, (time.monotonic() + delay, next(order),
-                                     self.fds[1 - self.fds.index(fd)], frame))
+            due = time.monotonic()
+            due += self.delay if self.slow is None or self.slow(frame) else 0.0
+            for more, each in self.spoil(frame) if self.spoil else [(0.0, frame)]:
+                heapq.heappush(waiting, (due + more, next(order),
+                                         self.fds[1 - self.fds.index(fd)], each))
 
     @staticmethod
     def pause(waiting):
