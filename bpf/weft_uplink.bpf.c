@@ -36,9 +36,10 @@ int weft_from_uplink(struct __sk_buff *skb)
 SEC("tc")
 int weft_to_uplink(struct __sk_buff *skb)
 {
+	__u32 mark = wf_ctx_mark(skb);
 	struct wf_work *work;
 
-	if (wf_ctx_mark(skb) == WF_MARK_NEAR) {
+	if (mark == WF_MARK_NEAR || mark == WF_MARK_TUNNEL) {
 		wf_ctx_set_mark(skb, 0);
 		return TC_ACT_UNSPEC;
 	}

@@ -18,16 +18,6 @@ struct wf_vtep_sender {
 	__u32 network;
 };
 
-/* Sends an answer back to where the question came from: action or -reason. */
-static __always_inline int wf_vtep_answer(struct wf_ctx *ctx, const struct wf_vtep_sender *sender)
-{
-	const struct wf_node_value *self = wf_map_node(WF_NODE_SELF);
-
-	if (!self || !self->ifindex || wf_tunnel_set(ctx, sender->vni, &sender->outer) < 0)
-		return -WF_REASON_INTERNAL_ERROR;
-	return wf_redirect(self->ifindex);
-}
-
 /* The container of this node that has an address in the network; NULL: none that is in service. */
 static __always_inline struct wf_ep_value *wf_vtep_target(__u32 network, const struct wf_addr *addr)
 {
@@ -56,7 +46,7 @@ static __always_inline int wf_vtep_arp(struct wf_ctx *ctx, const struct wf_vtep_
 	wf_arp_turn(&frame);
 	if (wf_ctx_store(ctx, 0, &frame, sizeof(frame)) < 0)
 		return -WF_REASON_INTERNAL_ERROR;
-	return wf_vtep_answer(ctx, sender);
+	return wf_to_device(ctx, sender->vni, &sender->outer);
 }
 
 /* The same of IPv6, once the packet is known to be a solicitation. */
@@ -81,7 +71,7 @@ static __always_inline int wf_vtep_solicit(struct wf_ctx *ctx, const struct wf_v
 	if (wf_ctx_resize(ctx, sizeof(answer)) < 0 ||
 	    wf_ctx_store(ctx, 0, &answer, sizeof(answer)) < 0)
 		return -WF_REASON_INTERNAL_ERROR;
-	return wf_vtep_answer(ctx, sender);
+	return wf_to_device(ctx, sender->vni, &sender->outer);
 }
 
 /* Whether a packet may come from there by its source: 0 or -reason; or the answer to a solicitation. */

@@ -179,10 +179,8 @@ static __always_inline int wf_to_remote(struct wf_ctx *ctx, __u32 from,
 	}
 	if (r)
 		return r;
-	if (wf_tunnel_set(ctx, remote->network, &end) < 0)
-		return -WF_REASON_INTERNAL_ERROR;
 	wf_traffic_count(from, WF_SLOT_NOBODY, wf_ctx_len(ctx));
-	return wf_redirect(self->ifindex);
+	return wf_to_device(ctx, remote->network, &end);
 }
 
 #endif

@@ -4,6 +4,7 @@
 #define WEFT_BPF_TO_UPLINK_H
 
 #include "masquerade.h"
+#include "pretend.h"
 #include "uplink.h"
 
 /* Whose packet leaves. */
@@ -155,6 +156,10 @@ static __always_inline int wf_to_uplink(struct wf_ctx *ctx, struct wf_work *work
 
 	if (!uplink || wf_uplink_parse(ctx, uplink, &work->ip) < 0)
 		return WF_GO_ON;
+	if (wf_unlikely(wf_is_for_tunnel(ctx, &work->ip))) {
+		(void)wf_uplink_leaver(ctx, uplink, &work->ip, &work->slot);
+		return -WF_REASON_TUNNEL_PRETENDED;
+	}
 	work->guard.is_traced = wf_is_traced(ctx);
 	if (live)
 		unread = wf_flow_read_here(ctx, &work->ip, WF_SITE_EDGE, &work->flow);

@@ -92,6 +92,12 @@ static __always_inline void wf_outer_fill(struct wf_ctx *ctx, struct wf_outer *o
 	__builtin_memcpy(outer->vxlan.eth, inner->eth, ETH_HLEN);
 }
 
+/* Whether programs open the tunnel. */
+static __always_inline int wf_tunnel_is_ours(const struct wf_node_value *self)
+{
+	return self->port && !wf_unlikely(self->path_mtu & WF_NODE_OPENS_BY_DEVICE);
+}
+
 /*
  * Whether a program may send it: where no device below can be trusted with checksums, only what is
  * to find out whether that is still so.
@@ -99,8 +105,26 @@ static __always_inline void wf_outer_fill(struct wf_ctx *ctx, struct wf_outer *o
 static __always_inline int wf_tunnel_may_send(const struct wf_ctx *ctx,
 					      const struct wf_node_value *self)
 {
-	return self->port && (!wf_unlikely(self->path_mtu & WF_NODE_SENDS_BY_DEVICE) ||
-			      wf_ctx_mark(ctx) == WF_MARK_SUMS);
+	return wf_tunnel_is_ours(self) && (!wf_unlikely(self->path_mtu & WF_NODE_SENDS_BY_DEVICE) ||
+					   wf_ctx_mark(ctx) == WF_MARK_SUMS);
+}
+
+/*
+ * Has the device encapsulate and send it, to a network there. The action or -reason. A function of its
+ * own: see wf_to_near().
+ */
+WF_GLOBAL int wf_to_device(struct wf_ctx *ctx, __u32 vni, const struct wf_addr *end)
+{
+	const struct wf_node_value *self = wf_map_node(WF_NODE_SELF);
+
+	if (!self || !end)
+		return -WF_REASON_INTERNAL_ERROR;
+	if (!self->ifindex)
+		return -WF_REASON_NODE_UNKNOWN;
+	if (wf_tunnel_set(ctx, vni, end) < 0)
+		return -WF_REASON_INTERNAL_ERROR;
+	wf_ctx_set_mark(ctx, WF_MARK_TUNNEL);
+	return wf_redirect(self->ifindex);
 }
 
 /* Encapsulates and sends: the action, 0: the device has to, nothing was changed; or -reason. */
@@ -143,9 +167,9 @@ WF_GLOBAL int wf_tunnel_open(struct wf_ctx *ctx, const struct wf_ip *ip, __u32 *
 	__be16 proto;
 	__u8 tos;
 
-	if (!ip || !ret_node || !self || !self->port || ip->fragment || ip->version != 4 ||
-	    ip->l4 != ETH_HLEN + sizeof(struct iphdr) || wf_ctx_is_for_others(ctx) ||
-	    !wf_addr_same(&ip->dst, &self->underlay) ||
+	if (!ip || !ret_node || !self || !wf_tunnel_is_ours(self) || ip->fragment ||
+	    ip->version != 4 || ip->l4 != ETH_HLEN + sizeof(struct iphdr) ||
+	    wf_ctx_is_for_others(ctx) || !wf_addr_same(&ip->dst, &self->underlay) ||
 	    wf_ctx_load(ctx, ETH_HLEN + sizeof(struct iphdr), &vxlan, sizeof(vxlan)) < 0)
 		return 0;
 	if (vxlan.dport != self->port || vxlan.check || vxlan.flags != WF_VXLAN_FLAGS)

@@ -9,23 +9,20 @@
 
 #include "endpoint.h"
 #include "finish.h"
+#include "tunnel.h"
 
 /* Sends to the endpoint of a route that was found; judged already. Action or -reason. */
 WF_GLOBAL int wf_to_vtep(struct wf_ctx *ctx, __u32 from, const struct wf_vtep_value *vtep)
 {
-	const struct wf_node_value *self = wf_map_node(WF_NODE_SELF);
 	struct wf_addr addr;
 
-	if (!self || !vtep)
+	if (!vtep)
 		return -WF_REASON_INTERNAL_ERROR;
-	if (!self->ifindex)
-		return -WF_REASON_NODE_UNKNOWN;
 	addr = vtep->addr;
-	if (wf_ctx_store(ctx, 0, vtep->mac, ETH_ALEN) < 0 ||
-	    wf_tunnel_set(ctx, vtep->vni, &addr) < 0)
+	if (wf_ctx_store(ctx, 0, vtep->mac, ETH_ALEN) < 0)
 		return -WF_REASON_INTERNAL_ERROR;
 	wf_traffic_count(from, WF_SLOT_NOBODY, wf_ctx_len(ctx));
-	return wf_redirect(self->ifindex);
+	return wf_to_device(ctx, vtep->vni, &addr);
 }
 
 #endif

@@ -102,7 +102,9 @@ int wf_ctl_tunnel_sync(struct wf_control *control, struct wf_err *err)
 			    cluster->by_programs && !by_kernel ? "programs" : "device");
 	cluster->sums_by_kernel = by_kernel;
 	return wf_dp_overlay_set(control->dp, cluster->overlay_ifindex, &control->config.node_ip,
-				 cluster->by_programs ? control->config.overlay_port : 0, by_kernel,
+				 control->config.overlay_port,
+				 (by_kernel ? WF_NODE_SENDS_BY_DEVICE : 0) |
+					 (cluster->by_programs ? 0 : WF_NODE_OPENS_BY_DEVICE),
 				 err);
 }
 

@@ -20,7 +20,7 @@ static int node_get(struct wf_dp *dp, uint32_t number, struct wf_node_value *ret
 }
 
 int wf_dp_overlay_set(struct wf_dp *dp, uint32_t ifindex, const struct wf_addr *underlay,
-		      uint16_t port, bool by_device, struct wf_err *err)
+		      uint16_t port, unsigned int by_device, struct wf_err *err)
 {
 	const uint32_t number = WF_NODE_SELF;
 	struct wf_node_value value = {};
@@ -29,7 +29,7 @@ int wf_dp_overlay_set(struct wf_dp *dp, uint32_t ifindex, const struct wf_addr *
 	value.ifindex = ifindex;
 	value.underlay = *underlay;
 	value.port = htons(port);
-	value.path_mtu = by_device ? WF_NODE_SENDS_BY_DEVICE : 0;
+	value.path_mtu = (uint16_t)by_device;
 	return r < 0 ? r : wf_dp_entry_put(dp, WF_DP_MAP_NODES, &number, &value, err);
 }
 

@@ -11,11 +11,11 @@
 
 /*
  * This node: its device of the overlay, 0: none. Without one nobody is reached on other nodes. Where
- * its tunnel ends, and by which port; port 0: all of it goes through the device. by_device: what is
- * sent does, but for probes (WF_MARK_SUMS).
+ * its tunnel ends, and by which port; by_device: what goes through the device and not by programs,
+ * WF_NODE_*_BY_DEVICE, or 0.
  */
 int wf_dp_overlay_set(struct wf_dp *dp, uint32_t ifindex, const struct wf_addr *underlay,
-		      uint16_t port, bool by_device, struct wf_err *err);
+		      uint16_t port, unsigned int by_device, struct wf_err *err);
 
 /*
  * A node by its number, from 1 on: frames from its underlay address are taken from here on, and

@@ -300,12 +300,12 @@ static void into_the_container(void **state)
 
 /*
  * What needs connections is provoked by the steps of test_services.c, test_uplinks.c and
- * test_policy.c; what needs other nodes or routes by test_overlay.c, test_too_big.c, test_seal.c and
- * test_via.c of tests/unit/dp and from end to end.
+ * test_policy.c; what needs other nodes or routes by test_overlay.c, test_too_big.c, test_seal.c,
+ * test_pretend.c and test_via.c of tests/unit/dp and from end to end.
  */
 static bool is_about_connections(unsigned int reason)
 {
-	return reason >= WF_REASON_SERVICE_NO_PORT && reason <= WF_REASON_NO_ROUTER;
+	return reason >= WF_REASON_SERVICE_NO_PORT && reason <= WF_REASON_TUNNEL_PRETENDED;
 }
 
 /*

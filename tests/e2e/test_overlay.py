@@ -14,7 +14,8 @@ from lib.netns import wait_until
 from lib.node import ApiError
 from lib.policy import allow_from, network_policy
 from lib.service import bound
-from lib.wire import IP, UDP, send, vxlan
+from lib.wire import IP, MARK_NEAR, UDP, send, vxlan
+from scapy.layers.inet import fragment
 
 pytestmark = pytest.mark.skipif(not shutil.which("etcd"), reason="etcd is not installed")
 
@@ -199,6 +200,60 @@ def test_forged_tunnels_are_refused(cluster, pair, check):
             with pytest.raises(TimeoutError):
                 listener.recv(100)
             assert b.drops(reason) == before + 1, reason
+
+
+class Masqueraded:
+    """A container of somebody else's on a node's host, behind the node's address by nftables."""
+
+    def __init__(self, node):
+        self.ns = node.new_netns()
+        self.v4 = "10.199.0.2"
+        node.run(f"ip link add other type veth peer name eth0 netns {self.ns.name}")
+        node.run("ip addr add 10.199.0.1/24 dev other")
+        node.run("ip link set other up")
+        self.ns.run("ip addr add 10.199.0.2/24 dev eth0")
+        self.ns.run("ip link set eth0 up")
+        self.ns.run("ip route add default via 10.199.0.1")
+        for rule in ("add table ip other", "add chain ip other post "
+                     "{ type nat hook postrouting priority 100; }",
+                     "add rule ip other post ip saddr 10.199.0.0/24 masquerade"):
+            node.run(["nft", *rule.split(" ")])
+
+
+def fragments(packet, size=24):
+    """An IPv4 packet in pieces of so many bytes, all but the last."""
+    return fragment(packet.__class__(bytes(packet)), fragsize=size)
+
+
+@pytest.mark.parametrize("check", [0, None], ids=["programs", "device"])
+def test_nobody_but_weft_speaks_for_a_node(cluster, pair, check):
+    """Behind the node's address others would be believed: those who are masqueraded, and its users."""
+    (a, web, web4, _), (b, db, db4, _) = pair
+    vni = b.inspect("over")["status"]["number"]
+    a.network("local", subnets=[{"cidr": "10.77.0.0/24"}])
+    mates = [a.container(network, name=f"of-{network}")[:2] for network in ("over", "local")]
+    other = Masqueraded(a)
+    senders = [*mates, (other.ns, other.v4), (a.host, "10.9.0.1")]
+    inner = IP(src=web4, dst=db4) / UDP(sport=9, dport=9999) / (b"forged" * 10)
+    with bound(db, 4, socket.SOCK_DGRAM, 9999, timeout=0.3) as listener:
+        # the probe sees what weft sends for one of the node's endpoints, and each one's own datagrams
+        send(a.host, vxlan(vni, inner, "10.9.0.1", "10.9.0.2", check=check))
+        assert listener.recv(100) == b"forged" * 10
+        for ns, own in senders:
+            with bound(b.host, 4, socket.SOCK_DGRAM, 4790, timeout=2) as plain:
+                send(ns, IP(src=own, dst="10.9.0.2") / UDP(sport=50000, dport=4790) / b"seen", 0)
+                assert plain.recvfrom(100)[1][0] == "10.9.0.1", own
+            packet = vxlan(vni, inner, own, "10.9.0.2", check=check)
+            # a mark is the host's; a container's own does not leave its namespace
+            for pieces, mark in (([packet], 0), (fragments(packet), 0),
+                                 ([packet], 0 if ns is a.host else MARK_NEAR)):
+                before = a.drops("tunnel_pretended")
+                for piece in pieces:
+                    send(ns, piece, mark)
+                with pytest.raises(TimeoutError):
+                    listener.recv(100)
+                assert a.drops("tunnel_pretended") > before, (own, len(pieces), mark)
+    assert web.ping(db4)
 
 
 def test_a_lost_device_comes_back(cluster, pair):

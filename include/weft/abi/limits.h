@@ -7,7 +7,7 @@
 #define WEFT_ABI_LIMITS_H
 
 /* Part of the name of the pin directory: a daemon never opens maps of another layout. */
-#define WF_ABI_VERSION 9
+#define WF_ABI_VERSION 10
 
 /* Slots of the endpoint table. Slot 0 is the host itself, so WF_MAX_SLOTS - 1 endpoints. */
 #define WF_MAX_SLOTS 16384
@@ -141,6 +141,13 @@
  * lets it pass at once. Nobody else sees a packet between the two.
  */
 #define WF_MARK_NEAR 0x77664e01
+
+/*
+ * Mark, as a whole, of what goes to the overlay's device to be encapsulated, until it leaves: the
+ * filter of the uplink lets nothing else pass to another node's tunnel. In between the host's own
+ * rules see it, so it has none of the bits that Kubernetes' rules look at.
+ */
+#define WF_MARK_TUNNEL 0x70660003
 
 /*
  * Mark, as a whole, of what probes by whom checksums inside the tunnel are made: programs send it

@@ -124,7 +124,10 @@
 	  "somebody forges it, or --encryption-hosts and its exceptions are not the same there")   \
 	X(NO_ROUTER, 58, "no_router", error,                                                       \
 	  "nobody, or only the sender itself, has the address that the network's route goes via",  \
-	  "see spec.routes in 'weft network inspect'; give its container the address with --ip")
+	  "see spec.routes in 'weft network inspect'; give its container the address with --ip")   \
+	X(TUNNEL_PRETENDED, 59, "tunnel_pretended", attack,                                        \
+	  "for the tunnel of another node, and not sent by weft",                                  \
+	  "somebody on this host pretends to be the node; 'weft observe --drops' names him")
 
 enum wf_reason {
 	WF_REASON_NONE = 0,

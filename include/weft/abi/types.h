@@ -106,6 +106,8 @@ struct wf_vtep_value {
 
 /* Of WF_NODE_SELF: programs open the tunnel, but send nothing through it except WF_MARK_SUMS. */
 #define WF_NODE_SENDS_BY_DEVICE 1
+/* Of WF_NODE_SELF: not even that, all of it goes through the device. */
+#define WF_NODE_OPENS_BY_DEVICE 2
 
 /* Value of wf_nodes, by number; WF_NODE_SELF is this one. All zero: there is none. */
 struct wf_node_value {
@@ -125,9 +127,9 @@ struct wf_node_value {
 	 */
 	__u32 out_ifindex;
 	__u32 out_mtu; /* of that device */
-	__be16 port;   /* WF_NODE_SELF: of the tunnel; 0: the device opens it */
+	__be16 port;   /* WF_NODE_SELF: of the tunnel; 0: there is none */
 	/*
-	 * WF_NODE_SELF: WF_NODE_SENDS_BY_DEVICE, or 0. Others: the largest packet that gets there
+	 * WF_NODE_SELF: WF_NODE_*_BY_DEVICE, or 0. Others: the largest packet that gets there
 	 * whole; 0: what the device sends does.
 	 */
 	__u16 path_mtu;

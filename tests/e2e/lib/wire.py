@@ -18,6 +18,7 @@ ETH_P_ALL = 3
 PACKET_OUTGOING = 4
 BROADCAST = "ff:ff:ff:ff:ff:ff"
 VXLAN_PORT = 4789
+MARK_NEAR = 0x77664e01  # include/weft/abi/limits.h
 
 
 def vxlan(vni, inner, source, target, check=0):
@@ -28,10 +29,11 @@ def vxlan(vni, inner, source, target, check=0):
             Ether(dst="02:00:00:00:00:01", src="02:00:00:00:00:02") / inner)
 
 
-def send(ns, packet):
-    """From a raw socket of a namespace, by its routes."""
+def send(ns, packet, mark=MARK_NEAR):
+    """From a raw socket of a namespace, by its routes; marked as what a node's weft sends to others."""
     family = socket.AF_INET6 if packet.version == 6 else socket.AF_INET
     with ns.socket(family, socket.SOCK_RAW, socket.IPPROTO_RAW) as raw:
+        raw.setsockopt(socket.SOL_SOCKET, socket.SO_MARK, mark)
         raw.sendto(bytes(packet), (packet.dst, 0))
 
 

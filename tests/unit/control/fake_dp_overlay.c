@@ -61,13 +61,13 @@ void fake_overlay_free(struct fake_overlay **overlay)
 }
 
 int wf_dp_overlay_set(struct wf_dp *dp, uint32_t ifindex, const struct wf_addr *underlay,
-		      uint16_t port, bool by_device, struct wf_err *err)
+		      uint16_t port, unsigned int by_device, struct wf_err *err)
 {
 	(void)underlay;
 	PASS(FAKE_DP, err);
 	dp->overlay->ifindex = ifindex;
-	dp->overlay->port = port;
-	dp->overlay->by_device = by_device;
+	dp->overlay->port = by_device & WF_NODE_OPENS_BY_DEVICE ? 0 : port;
+	dp->overlay->by_device = by_device & WF_NODE_SENDS_BY_DEVICE;
 	return 0;
 }
 

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/*
+ * Others who send to tunnels. Whoever is masqueraded, by weft or by the host's own rules, shows this
+ * node's address, and so does every process of the host: what they put into VXLAN would be believed
+ * by another node as if this one had sent it for one of its endpoints. So nothing leaves for the tunnel
+ * of a node, or of a VXLAN endpoint that routes name, but what weft sends (WF_MARK_NEAR,
+ * WF_MARK_TUNNEL).
+ */
+#ifndef WEFT_BPF_PRETEND_H
+#define WEFT_BPF_PRETEND_H
+
+#include "endpoint.h"
+#include "flow.h"
+
+/* Behind the UDP header. */
+#define WF_VXLAN_VNI_OFFSET 12
+
+/* Whether the packet is for a tunnel. What is in pieces, so that it cannot be told, is. */
+static __always_inline int wf_is_for_tunnel(struct wf_ctx *ctx, const struct wf_ip *ip)
+{
+	const struct wf_node_value *self;
+	struct wf_addr dst;
+	__be16 ports[2];
+	__be32 vni;
+
+	if (wf_likely(ip->proto != IPPROTO_UDP) || ip->fragment == WF_FRAGMENT_LATER)
+		return 0;
+	self = wf_map_node(WF_NODE_SELF);
+	if (!self || !self->port || wf_ctx_load(ctx, ip->l4, ports, sizeof(ports)) < 0 ||
+	    ports[1] != self->port)
+		return 0;
+	/* before Linux 6.2 a key may not lie in the memory of a function's argument */
+	dst = ip->dst;
+	if (wf_map_member(&dst))
+		return 1;
+	if (ip->l4 + WF_VXLAN_VNI_OFFSET + sizeof(vni) > ip->end ||
+	    wf_ctx_load(ctx, ip->l4 + WF_VXLAN_VNI_OFFSET, &vni, sizeof(vni)) < 0)
+		return ip->fragment;
+	return !!wf_vtep_find(WF_VTEP_PEER | bpf_ntohl(vni) >> 8, &dst);
+}
+
+#endif
