@@ -182,3 +182,14 @@ int weft_bind6(struct bpf_sock_addr *ctx)
 	read_sock6(ctx, &sock);
 	return wf_sock_bind(&sock) < 0 ? refuse(-EADDRINUSE) : PASS;
 }
+
+/* The end of a socket, however it comes. */
+SEC("cgroup/sock_release")
+int weft_sock_release(struct bpf_sock *ctx)
+{
+	struct wf_config_value *config = wf_map_config();
+
+	if (config && config->flags & WF_CONFIG_LEAST)
+		wf_sock_uncount(bpf_get_socket_cookie(ctx));
+	return PASS;
+}

@@ -176,6 +176,23 @@ static __always_inline void wf_map_sock_nat_set(const struct wf_sock_nat_key *ke
 	(void)bpf_map_update_elem(&wf_sock_nat, key, value, BPF_ANY);
 }
 
+static __always_inline struct wf_sock_use_value *wf_map_sock_use(__u64 cookie)
+{
+	return bpf_map_lookup_elem(&wf_sock_uses, &cookie);
+}
+
+/* Whether it was not there before, and there was room. */
+static __always_inline int wf_map_sock_use_add(__u64 cookie, const struct wf_sock_use_value *value)
+{
+	return bpf_map_update_elem(&wf_sock_uses, &cookie, value, BPF_NOEXIST) == 0;
+}
+
+/* Whether it was there: of several that take it away one has done it. */
+static __always_inline int wf_map_sock_use_drop(__u64 cookie)
+{
+	return bpf_map_delete_elem(&wf_sock_uses, &cookie) == 0;
+}
+
 static __always_inline struct wf_uplink_value *wf_map_uplink(__u32 ifindex)
 {
 	return bpf_map_lookup_elem(&wf_uplinks, &ifindex);

@@ -288,6 +288,19 @@ struct {
 } wf_sock_nat __weak SEC(".maps");
 
 /*
+ * Sockets that count for a backend, by their cookies. Written by the socket hooks; the daemon gives all
+ * up when it attaches the hook that sees the end of sockets anew. Bound: WF_MAX_SOCK_USES; when full,
+ * further sockets are not counted.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, WF_MAX_SOCK_USES);
+	__type(key, __u64);
+	__type(value, struct wf_sock_use_value);
+} wf_sock_uses __weak SEC(".maps");
+
+/*
  * Devices that lead outside. Written by the daemon, read by the programs on them. Bound:
  * WF_MAX_UPLINKS; the daemon complains about more and leaves them alone.
  */

@@ -42,7 +42,7 @@ struct wf_client {
 struct wf_target {
 	struct wf_addr addr;
 	__be16 port;
-	__u16 pad;
+	__u16 is_least;   /* chosen by the count of connections */
 	__u32 backend;    /* number, 0: a published port */
 	__u32 service;    /* number that counts its hits */
 	__u32 slot;       /* endpoint on this node, WF_SLOT_HOST: elsewhere */
@@ -169,6 +169,7 @@ static __always_inline int wf_lb_serve(const struct wf_frontend_value *frontend,
 					      : -WF_REASON_SERVICE_NO_BACKEND;
 	target->addr = backend->addr;
 	target->port = backend->port;
+	target->is_least = frontend->algorithm == WF_LB_LEAST;
 	target->slot = backend->slot;
 	target->flags = frontend->flags;
 	target->conn_flags |= WF_CONN_SERVICE;

@@ -162,6 +162,41 @@ static __always_inline void wf_sock_move(struct wf_sock *sock, const struct wf_t
 	wf_map_sock_nat_set(&key, &seen);
 }
 
+/* The backend has one more, or one less. A number is nobody else's while it has any. */
+static __always_inline void wf_sock_change(const struct wf_sock_use_value *use, __u32 change)
+{
+	struct wf_backend_value *backend = wf_map_backend(use->backend);
+
+	if (!backend || backend->service != use->service)
+		return;
+	if (change == 1 || wf_read32(&backend->active))
+		wf_atomic_add32(&backend->active, change);
+}
+
+/* The socket counts for nobody any more: it is closed, or talks to another. */
+static __always_inline void wf_sock_uncount(__u64 cookie)
+{
+	struct wf_sock_use_value *known = wf_map_sock_use(cookie), use;
+
+	if (!known)
+		return;
+	use = *known;
+	if (wf_map_sock_use_drop(cookie))
+		wf_sock_change(&use, (__u32)-1);
+}
+
+/* From now on the socket counts for the backend it was given, if that is a matter of counts. */
+static __always_inline void wf_sock_count(const struct wf_sock *sock,
+					  const struct wf_target *target)
+{
+	const struct wf_sock_use_value use = { .backend = target->backend,
+					       .service = target->service };
+
+	wf_sock_uncount(sock->cookie);
+	if (target->is_least && wf_map_sock_use_add(sock->cookie, &use))
+		wf_sock_change(&use, 1);
+}
+
 /* Tells observers; `to` NULL: refused for that reason. */
 static __noinline int wf_sock_tell(const struct wf_sock *sock, __u32 slot,
 				   const struct wf_target *to, __u32 reason)
@@ -225,6 +260,9 @@ static __always_inline int wf_sock_translate(struct wf_sock *sock, int per_messa
 		return 0;
 	if (per_message && wf_sock_recall(sock))
 		return 1;
+	/* what it was connected to is over, before the least loaded is looked for */
+	if (wf_unlikely(!per_message && config->flags & WF_CONFIG_LEAST))
+		wf_sock_uncount(sock->cookie);
 	r = wf_sock_find(sock, netns, &target);
 	if (r < 0)
 		return wf_sock_refuse(sock, netns->slot, r);
@@ -232,6 +270,8 @@ static __always_inline int wf_sock_translate(struct wf_sock *sock, int per_messa
 		return 0;
 	if (wf_unlikely(config->observe & WF_OBSERVE_FIRST))
 		(void)wf_sock_tell(sock, netns->slot, &target, 0);
+	if (wf_unlikely(config->flags & WF_CONFIG_LEAST))
+		wf_sock_count(sock, &target);
 	wf_sock_move(sock, &target, per_message);
 	return 1;
 }

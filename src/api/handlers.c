@@ -51,7 +51,6 @@ static int post_store_accept(struct api_request *request, json_t **ret_answer, s
 
 static int post_apply(struct api_request *request, json_t **ret_answer, struct wf_err *err)
 {
-	const json_t *documents = json_object_get(request->body, "documents");
 	const char *confirm = wf_api_query(request, "confirm");
 	bool dry_run = wf_api_query_is_true(request, "dryRun");
 	uint64_t confirm_ms = 0;
@@ -62,7 +61,7 @@ static int post_apply(struct api_request *request, json_t **ret_answer, struct w
 	     confirm_ms > MAX_CONFIRM_MS))
 		return wf_fail_field(err, -EINVAL, "confirm",
 				     "\"%s\" is not a time such as 60s, up to 24h", confirm);
-	wf_api_apply(request, documents, dry_run, confirm_ms);
+	wf_api_apply(request, dry_run, confirm_ms);
 	return 0;
 }
 
@@ -308,10 +307,6 @@ static int post_why(struct api_request *request, json_t **ret_answer, struct wf_
 	return wf_control_why(request->server->control, request->body, ret_answer, err);
 }
 
-/* A file of documents comes in one request. */
-static const struct wf_json_bounds file_bounds = { WF_DOCUMENT_MAX_FILE_BYTES,
-						   WF_DOCUMENTS_MAX_NODES };
-
 const struct api_route wf_api_routes[] = {
 	{ EVHTTP_REQ_GET, API_HOLD_NEVER, "/v1/status", get_status },
 	{ EVHTTP_REQ_GET, API_HOLD_NEVER, "/v1/config", get_config },
@@ -319,7 +314,7 @@ const struct api_route wf_api_routes[] = {
 	{ EVHTTP_REQ_GET, API_HOLD_NEVER, "/v1/store", get_store },
 	{ EVHTTP_REQ_POST, API_HOLD_CHANGE, "/v1/store/accept", post_store_accept },
 	{ EVHTTP_REQ_GET, API_HOLD_NEVER, "/metrics", NULL, wf_api_metrics },
-	{ EVHTTP_REQ_POST, API_HOLD_CHANGE, "/v1/apply", post_apply, NULL, &file_bounds },
+	{ EVHTTP_REQ_POST, API_HOLD_CHANGE, "/v1/apply", post_apply, NULL, true },
 	{ EVHTTP_REQ_GET, API_HOLD_NEVER, "/v1/documents/*", get_documents },
 	{ EVHTTP_REQ_GET, API_HOLD_NEVER, "/v1/documents/*/*", get_document },
 	{ EVHTTP_REQ_DELETE, API_HOLD_CHANGE, "/v1/documents/*/*", delete_document },

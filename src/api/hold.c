@@ -12,14 +12,24 @@
 #include "api/server_priv.h"
 #include "base/mem.h"
 
+/* Results that are written into an answer in one turn of the loop. */
+#define RESULTS_AT_ONCE 2048
+
 struct api_held {
 	struct evhttp_request *http;
 	struct api_held *prev, *next;
 };
 
-struct applying {
+/* An apply, and then its answer. */
+struct api_applied {
 	struct wf_server *server;
 	struct evhttp_request *http;
+	json_t *results;         /* owned; NULL while it is under way */
+	size_t at;               /* the next of them */
+	struct evbuffer *answer; /* owned; with those before */
+	bool has_failed;
+	struct event *timer; /* owned */
+	struct api_applied *prev, *next;
 };
 
 bool wf_api_hold(struct api_request *request, enum api_hold hold, const json_t *body)
@@ -64,35 +74,117 @@ static void resume(struct wf_server *server)
 	}
 }
 
-static void on_applied(int result, json_t *results, const struct wf_err *err, void *context)
-{
-	struct applying *applying = context;
-	struct evhttp_request *http = applying->http;
-	struct wf_err copy = *err;
-	_cleanup_json_ json_t *value = results ? json_pack("{s:O}", "results", results) : NULL;
+/* ---- the answer, which may be as long as the file ------------------------------------------------ */
 
-	if (result < 0)
-		answer(http, result, &copy);
-	else
-		wf_api_answer_json(http, HTTP_OK, value);
-	resume(applying->server);
-	free(applying);
+static void write_result(struct api_applied *applied)
+{
+	char *text = wf_json_text(json_array_get(applied->results, applied->at));
+
+	(void)evbuffer_add_printf(applied->answer, "%s%s", applied->at ? "," : "{\"results\":[",
+				  text ? text : "null");
+	applied->has_failed |= !text;
+	free(text);
+	(void)json_array_set_new(applied->results, applied->at++, json_null());
 }
 
-void wf_api_apply(struct api_request *request, const json_t *documents, bool dry_run,
-		  uint64_t confirm_ms)
+static void end_answer(struct api_applied *applied)
 {
-	struct applying *applying = calloc(1, sizeof(*applying));
+	struct evhttp_request *http = applied->http;
+	struct wf_server *server = applied->server;
 	struct wf_err err = WF_ERR_INIT;
 
-	request->is_taken = true;
-	if (!applying) {
-		answer(request->http, wf_fail(&err, -ENOMEM, "out of memory"), &err);
-		return;
+	DL_DELETE(server->applied, applied);
+	(void)evbuffer_add_printf(applied->answer, "%s]}\n", applied->at ? "" : "{\"results\":[");
+	if (applied->has_failed)
+		answer(http, wf_fail(&err, -ENOMEM, "out of memory for what was applied"), &err);
+	else
+		wf_api_answer_text(http, HTTP_OK, applied->answer);
+	json_decref(applied->results);
+	evbuffer_free(applied->answer);
+	event_free(applied->timer);
+	free(applied);
+}
+
+/* A part of it; false: that was the last one. */
+static bool write_some(struct api_applied *applied)
+{
+	size_t count = json_array_size(applied->results);
+
+	for (size_t i = 0; i < RESULTS_AT_ONCE && applied->at < count; i++)
+		write_result(applied);
+	return applied->at < count;
+}
+
+static void on_turn(evutil_socket_t fd, short what, void *context)
+{
+	static const struct timeval at_once = { 0 };
+	struct api_applied *applied = context;
+
+	(void)fd;
+	(void)what;
+	while (write_some(applied))
+		if (evtimer_add(applied->timer, &at_once) == 0)
+			return;
+	end_answer(applied);
+}
+
+static void on_applied(int result, json_t *results, const struct wf_err *err, void *context)
+{
+	struct api_applied *applied = context;
+	struct wf_server *server = applied->server;
+	struct wf_err copy = *err;
+
+	if (result == 0) {
+		DL_APPEND(server->applied, applied);
+		applied->results = json_incref(results);
+		on_turn(-1, 0, applied);
+	} else {
+		answer(applied->http, result, &copy);
+		evbuffer_free(applied->answer);
+		event_free(applied->timer);
+		free(applied);
 	}
-	*applying = (struct applying){ .server = request->server, .http = request->http };
-	wf_control_apply_later(request->server->control, documents, dry_run, confirm_ms, on_applied,
-			       applying);
+	/* while the answer is written: who came later must not be first */
+	resume(server);
+}
+
+static struct api_applied *new_applied(struct api_request *request)
+{
+	struct api_applied *applied = calloc(1, sizeof(*applied));
+
+	if (!applied)
+		return NULL;
+	*applied = (struct api_applied){ .server = request->server,
+					 .http = request->http,
+					 .answer = evbuffer_new(),
+					 .timer = evtimer_new(request->server->loop, on_turn,
+							      applied) };
+	if (applied->answer && applied->timer)
+		return applied;
+	if (applied->answer)
+		evbuffer_free(applied->answer);
+	if (applied->timer)
+		event_free(applied->timer);
+	free(applied);
+	return NULL;
+}
+
+void wf_api_apply(struct api_request *request, bool dry_run, uint64_t confirm_ms)
+{
+	struct api_applied *applied = new_applied(request);
+	struct wf_control_documents documents;
+	struct wf_err err = WF_ERR_INIT;
+	int r = applied ? wf_api_body_documents(request->http, &documents, &err)
+			: wf_fail(&err, -ENOMEM, "out of memory");
+
+	request->is_taken = true;
+	if (r < 0 && applied)
+		on_applied(r, NULL, &err, applied);
+	else if (r < 0)
+		answer(request->http, r, &err);
+	else
+		wf_control_apply_later(request->server->control, &documents, dry_run, confirm_ms,
+				       on_applied, applied);
 }
 
 void wf_api_held_end(struct wf_server *server)
@@ -104,6 +196,11 @@ void wf_api_held_end(struct wf_server *server)
 	/* what waits for an apply must not begin another one */
 	list = TAKE_PTR(server->held);
 	wf_control_apply_cancel(server->control);
+	while (server->applied) {
+		while (write_some(server->applied))
+			;
+		end_answer(server->applied);
+	}
 	DL_FOREACH_SAFE(list, held, next)
 	{
 		answer(held->http, err.code, &err);

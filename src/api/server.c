@@ -29,18 +29,20 @@ WF_LOG_MODULE(api);
 #define IDLE_TIMEOUT_S   60
 #define MAX_HEADER_BYTES 16384
 
+void wf_api_answer_text(struct evhttp_request *http, int status, struct evbuffer *text)
+{
+	(void)evhttp_add_header(evhttp_request_get_output_headers(http), "Content-Type",
+				"application/json");
+	evhttp_send_reply(http, status, NULL, text);
+}
+
 void wf_api_answer_json(struct evhttp_request *http, int status, const json_t *value)
 {
 	char *text = value ? wf_json_text(value) : NULL;
-	struct evbuffer *out = evhttp_request_get_output_buffer(http);
 
-	(void)evhttp_add_header(evhttp_request_get_output_headers(http), "Content-Type",
-				"application/json");
 	if (text)
-		(void)evbuffer_add_printf(out, "%s\n", text);
-	else
-		status = 500;
-	evhttp_send_reply(http, status, NULL, NULL);
+		(void)evbuffer_add_printf(evhttp_request_get_output_buffer(http), "%s\n", text);
+	wf_api_answer_text(http, text ? status : 500, NULL);
 	free(text);
 }
 
@@ -136,8 +138,7 @@ static bool route_matches(const char *pattern, const char *path, char *segments[
 	return *path == '\0';
 }
 
-static int read_body(struct evhttp_request *http, const struct wf_json_bounds *bounds,
-		     json_t **ret_body, struct wf_err *err)
+static int read_body(struct evhttp_request *http, json_t **ret_body, struct wf_err *err)
 {
 	struct evbuffer *in = evhttp_request_get_input_buffer(http);
 	size_t len = evbuffer_get_length(in);
@@ -146,8 +147,7 @@ static int read_body(struct evhttp_request *http, const struct wf_json_bounds *b
 	if (len == 0)
 		return 0;
 	text = (const char *)evbuffer_pullup(in, -1);
-	return bounds ? wf_json_parse_within(text, len, bounds, ret_body, err)
-		      : wf_json_parse(text, len, ret_body, err);
+	return wf_json_parse(text, len, ret_body, err);
 }
 
 static void run_handler(struct api_request *request, const struct api_route *route)
@@ -159,7 +159,7 @@ static void run_handler(struct api_request *request, const struct api_route *rou
 
 	if (wf_api_hold(request, route->hold, NULL))
 		return;
-	r = read_body(request->http, route->bounds, &body, &err);
+	r = route->reads_body ? 0 : read_body(request->http, &body, &err);
 	if (r == 0 && wf_api_hold(request, route->hold, body))
 		return;
 	request->body = body;

@@ -27,6 +27,7 @@ struct wf_server {
 	struct api_waiting
 		*waiting;      /* answers of attaches that other nodes have to know of first */
 	struct api_held *held; /* requests that wait for the end of an apply */
+	struct api_applied *applied; /* long answers that are being written */
 };
 
 /* One request on its way through a handler. */
@@ -58,7 +59,7 @@ struct api_route {
 	const char *path;
 	api_handler handler; /* NULL: the request is answered by stream instead */
 	void (*stream)(struct api_request *request);
-	const struct wf_json_bounds *bounds; /* of the body; NULL: as wf_json_parse() has them */
+	bool reads_body; /* the handler does it itself */
 };
 
 extern const struct api_route wf_api_routes[]; /* ends with path NULL */
@@ -67,6 +68,8 @@ extern const struct api_route wf_api_routes[]; /* ends with path NULL */
 const char *wf_api_query(const struct api_request *request, const char *key);
 bool wf_api_query_is_true(const struct api_request *request, const char *key);
 
+/* The answer is this text, which is moved. */
+void wf_api_answer_text(struct evhttp_request *http, int status, struct evbuffer *text);
 void wf_api_answer_json(struct evhttp_request *http, int status, const json_t *value);
 void wf_api_answer_error(struct evhttp_request *http, int code, const struct wf_err *err);
 
@@ -75,11 +78,14 @@ bool wf_api_wait(struct api_request *request, json_t *answer);
 /* Sends what waits now. */
 void wf_api_waits_end(struct wf_server *server);
 
+/* body.c: the documents of a request's body, {"documents": [..]}, which are read as they are asked for. */
+int wf_api_body_documents(struct evhttp_request *http, struct wf_control_documents *ret_documents,
+			  struct wf_err *err);
+
 /* hold.c: whether a request has to wait until an apply has ended; body: what is known of it. */
 bool wf_api_hold(struct api_request *request, enum api_hold hold, const json_t *body);
-/* Applies, and answers when that is done. */
-void wf_api_apply(struct api_request *request, const json_t *documents, bool dry_run,
-		  uint64_t confirm_ms);
+/* Applies what the body has, and answers when that is done. */
+void wf_api_apply(struct api_request *request, bool dry_run, uint64_t confirm_ms);
 /* Ends what is under way, and answers those who wait for it. */
 void wf_api_held_end(struct wf_server *server);
 /* server.c: what libevent calls with each request; context: the server. */

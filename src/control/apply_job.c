@@ -15,7 +15,7 @@
  * - What services do is held back until all is stored: no other flush resolves them (lb.held).
  *   Policies come into force in one step. Networks and reservations do one by one.
  * - The store compares: what was written meanwhile of the same documents (a name's sticky address)
- *   fails the commit, and all is undone.
+ *   fails the commit, and all is undone. What it has written before the commit nobody sees.
  * - With a store in etcd it is one step, for others change documents too. etcd bounds how much that is.
  */
 #include <errno.h>
@@ -28,16 +28,17 @@
 #include "model/document.h"
 
 /* What a slice takes, unless one step takes longer. */
-#define SLICE_MS 10
-/* Steps between two looks at the clock. */
+#define SLICE_MS 5
+/* Short steps between two looks at the clock. */
 #define STEPS_AT_ONCE 16
-/* Services that are resolved in one step. */
+/* Services that are resolved in one step, and documents that are written in one. */
 #define FLUSH_AT_ONCE 64
+#define WRITE_AT_ONCE 256
 
 struct ctl_apply {
 	struct wf_control *control;
-	json_t *documents; /* a reference */
-	json_t *results;   /* owned */
+	struct wf_control_documents documents; /* owned */
+	json_t *results;                       /* owned */
 	struct ctl_plan plan;
 	struct ctl_turn turn;
 	struct ctl_writes writes;
@@ -45,6 +46,7 @@ struct ctl_apply {
 	struct wf_control_actor actor;
 	uint64_t confirm_ms;
 	bool dry_run, stored;
+	bool has_more;    /* documents to be read, or to be written */
 	size_t phase, at; /* the next step */
 	int result;
 	struct wf_err err;
@@ -58,25 +60,31 @@ struct ctl_apply {
 static int begin(struct ctl_apply *apply, size_t at, struct wf_err *err)
 {
 	struct wf_control *control = apply->control;
-	size_t count = json_array_size(apply->documents);
+	size_t most = apply->documents.most;
 	int r;
 
 	(void)at;
-	if (!json_is_array(apply->documents))
-		return wf_fail_field(err, -EINVAL, "documents", "an array of documents is wanted");
-	if (count > WF_DOCUMENTS_MAX)
-		return wf_fail(err, -E2BIG, "more than %d documents at once", WF_DOCUMENTS_MAX);
+	apply->has_more = true;
 	wf_ctl_follow(control);
 	r = wf_ctl_check_joined(control, err);
 	if (r == 0)
 		r = wf_ctl_turn_begin(control, &apply->turn, err);
-	return r < 0 ? r : wf_ctl_plan_init(&apply->plan, count, err);
+	return r < 0 ? r
+		     : wf_ctl_plan_init(&apply->plan,
+					most < WF_DOCUMENTS_MAX ? most : WF_DOCUMENTS_MAX, err);
 }
 
 static int check(struct ctl_apply *apply, size_t at, struct wf_err *err)
 {
-	return wf_ctl_plan_add(apply->control, &apply->plan, json_array_get(apply->documents, at),
-			       err);
+	_cleanup_json_ json_t *document = NULL;
+	int r = apply->documents.next(apply->documents.context, &document, err);
+
+	apply->has_more = r == 1;
+	if (r != 1)
+		return r;
+	if (at == apply->plan.room)
+		return wf_fail(err, -E2BIG, "more than %d documents at once", WF_DOCUMENTS_MAX);
+	return wf_ctl_plan_add(apply->control, &apply->plan, document, err);
 }
 
 static int check_together(struct ctl_apply *apply, size_t at, struct wf_err *err)
@@ -129,12 +137,22 @@ static int write_down(struct ctl_apply *apply, size_t at, struct wf_err *err)
 				  &apply->writes, err);
 
 	(void)at;
+	apply->has_more = true;
 	return r < 0 ? r : wf_store_stage_new(apply->control->store, &apply->stage, err);
 }
 
 static int make_ready(struct ctl_apply *apply, size_t at, struct wf_err *err)
 {
 	return wf_store_stage_add(apply->stage, &apply->writes.items[at], err);
+}
+
+static int write_some(struct ctl_apply *apply, size_t at, struct wf_err *err)
+{
+	int r = wf_store_stage_write(apply->stage, WRITE_AT_ONCE, err);
+
+	(void)at;
+	apply->has_more = r == 1;
+	return r < 0 ? r : 0;
 }
 
 static int store(struct ctl_apply *apply, size_t at, struct wf_err *err)
@@ -180,9 +198,10 @@ static size_t once(const struct ctl_apply *apply)
 	return 1;
 }
 
-static size_t for_documents(const struct ctl_apply *apply)
+/* How many there are is known when there are no more. */
+static size_t while_more(const struct ctl_apply *apply)
 {
-	return json_array_size(apply->documents);
+	return apply->at + apply->has_more;
 }
 
 static size_t for_changes(const struct ctl_apply *apply)
@@ -205,19 +224,21 @@ static const struct {
 	size_t (*count)(const struct ctl_apply *apply);
 	int (*step)(struct ctl_apply *apply, size_t at, struct wf_err *err);
 	bool in_dry_run;
+	size_t weight; /* so many short steps take as long */
 } phases[] = {
-	{ once, begin, true },
-	{ for_documents, check, true },
-	{ for_changes, check_together, true },
-	{ once, flush_others, false },
-	{ for_changes, force, false },
-	{ once, gather, false },
-	{ once, write_down, false },
-	{ for_writes, make_ready, false },
-	{ once, store, false },
-	{ for_changes, adopt, false },
-	{ for_held, release, false },
-	{ for_changes, forget, true },
+	{ once, begin, true, 1 },
+	{ while_more, check, true, 1 },
+	{ for_changes, check_together, true, 1 },
+	{ once, flush_others, false, 1 },
+	{ for_changes, force, false, 1 },
+	{ once, gather, false, 1 },
+	{ once, write_down, false, 1 },
+	{ for_writes, make_ready, false, 1 },
+	{ while_more, write_some, false, STEPS_AT_ONCE },
+	{ once, store, false, 1 },
+	{ for_changes, adopt, false, 1 },
+	{ for_held, release, false, 1 },
+	{ for_changes, forget, true, 1 },
 };
 
 /* Nothing of it stays. */
@@ -261,8 +282,10 @@ static bool slice(struct ctl_apply *apply, uint64_t ms)
 
 	control->policy.actor = apply->actor;
 	do {
-		for (size_t i = 0; more && i < STEPS_AT_ONCE; i++)
+		for (size_t done = 0; more && done < STEPS_AT_ONCE;) {
 			more = step(apply);
+			done += more ? phases[apply->phase].weight : 0;
+		}
 	} while (more && wf_clock_monotonic_ms() < end_ms);
 	control->policy.actor = actor;
 	return more;
@@ -270,18 +293,26 @@ static bool slice(struct ctl_apply *apply, uint64_t ms)
 
 /* ---- beginning and end --------------------------------------------------------------------------- */
 
-static int new_apply(struct wf_control *control, const json_t *documents, bool dry_run,
-		     uint64_t confirm_ms, struct ctl_apply **ret_apply, struct wf_err *err)
+static void free_documents(const struct wf_control_documents *documents)
 {
-	struct ctl_apply *apply;
+	if (documents->free)
+		documents->free(documents->context);
+}
 
-	if (control->applying)
-		return wf_fail(err, -EAGAIN, "another apply is under way; try again");
-	apply = calloc(1, sizeof(*apply));
-	if (!apply)
-		return wf_fail(err, -ENOMEM, "out of memory");
+static int new_apply(struct wf_control *control, const struct wf_control_documents *documents,
+		     bool dry_run, uint64_t confirm_ms, struct ctl_apply **ret_apply,
+		     struct wf_err *err)
+{
+	struct ctl_apply *apply = control->applying ? NULL : calloc(1, sizeof(*apply));
+
+	if (!apply) {
+		free_documents(documents);
+		return control->applying
+			       ? wf_fail(err, -EAGAIN, "another apply is under way; try again")
+			       : wf_fail(err, -ENOMEM, "out of memory");
+	}
 	*apply = (struct ctl_apply){ .control = control,
-				     .documents = json_incref((json_t *)documents),
+				     .documents = *documents,
 				     .results = json_array(),
 				     .actor = control->policy.actor,
 				     .confirm_ms = confirm_ms,
@@ -311,16 +342,38 @@ static int end_apply(struct ctl_apply *apply, json_t **ret_results, struct wf_er
 	if (apply->timer)
 		event_free(apply->timer);
 	json_decref(apply->results);
-	json_decref(apply->documents);
+	free_documents(&apply->documents);
 	free(apply);
 	return r;
 }
 
-static int run(struct wf_control *control, const json_t *documents, bool dry_run,
-	       uint64_t confirm_ms, json_t **ret_results, struct wf_err *err)
+/* Documents of an array, for whom it is no matter how long it takes. */
+struct in_array {
+	const json_t *array;
+	size_t at;
+};
+
+static int next_in_array(void *context, json_t **ret_document, struct wf_err *err)
 {
+	struct in_array *in = context;
+
+	if (!json_is_array(in->array))
+		return wf_fail_field(err, -EINVAL, "documents", "an array of documents is wanted");
+	if (in->at == json_array_size(in->array))
+		return 0;
+	*ret_document = json_incref(json_array_get(in->array, in->at++));
+	return 1;
+}
+
+static int run(struct wf_control *control, const json_t *array, bool dry_run, uint64_t confirm_ms,
+	       json_t **ret_results, struct wf_err *err)
+{
+	struct in_array in = { .array = array };
+	const struct wf_control_documents documents = { .most = json_array_size(array),
+							.next = next_in_array,
+							.context = &in };
 	struct ctl_apply *apply;
-	int r = new_apply(control, documents, dry_run, confirm_ms, &apply, err);
+	int r = new_apply(control, &documents, dry_run, confirm_ms, &apply, err);
 
 	if (r < 0)
 		return r;
@@ -367,7 +420,8 @@ static void on_slice(evutil_socket_t fd, short what, void *context)
 	finish(apply);
 }
 
-void wf_control_apply_later(struct wf_control *control, const json_t *documents, bool dry_run,
+void wf_control_apply_later(struct wf_control *control,
+			    const struct wf_control_documents *documents, bool dry_run,
 			    uint64_t confirm_ms, wf_control_applied_fn done, void *context)
 {
 	struct wf_err err = WF_ERR_INIT;

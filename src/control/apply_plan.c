@@ -188,6 +188,7 @@ int wf_ctl_plan_check(struct wf_control *control, struct ctl_plan *plan, size_t 
 int wf_ctl_plan_init(struct ctl_plan *plan, size_t room, struct wf_err *err)
 {
 	plan->networks_end = &plan->networks;
+	plan->room = room;
 	plan->items = calloc(room + 1, sizeof(*plan->items));
 	return plan->items ? 0 : wf_fail(err, -ENOMEM, "out of memory");
 }

@@ -122,13 +122,23 @@ int wf_control_apply(struct wf_control *control, const json_t *documents, bool d
  */
 int wf_control_apply_for(struct wf_control *control, const json_t *documents, uint64_t confirm_ms,
 			 json_t **ret_results, struct wf_err *err);
+/* Where documents come from, one after the other: there may be 100,000. */
+struct wf_control_documents {
+	size_t most; /* there are not more than that */
+	/* The next one: 1 and a new reference, 0: there is none, or negative errno. */
+	int (*next)(void *context, json_t **ret_document, struct wf_err *err);
+	void (*free)(void *context); /* NULL: nothing is to be freed */
+	void *context;
+};
 /*
  * The same without waiting: done is called once, before this returns or later, from the loop, which
- * serves others in between. results and err are borrowed. -EAGAIN: another one is under way.
+ * serves others in between. results and err are borrowed; documents are freed in any case. -EAGAIN:
+ * another one is under way.
  */
 typedef void (*wf_control_applied_fn)(int result, json_t *results, const struct wf_err *err,
 				      void *context);
-void wf_control_apply_later(struct wf_control *control, const json_t *documents, bool dry_run,
+void wf_control_apply_later(struct wf_control *control,
+			    const struct wf_control_documents *documents, bool dry_run,
 			    uint64_t confirm_ms, wf_control_applied_fn done, void *context);
 /*
  * Whether an apply is under way, so that nobody else may change documents; network: whether nobody may

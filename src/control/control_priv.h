@@ -89,7 +89,7 @@ struct ctl_change {
 
 struct ctl_plan {
 	struct ctl_change *items; /* owned; does not move */
-	size_t count;
+	size_t count, room;
 	struct ctl_change *networks, **networks_end;
 	struct wf_index by_name, by_holder;
 	bool gathered; /* what the policy engine gathers is in force */

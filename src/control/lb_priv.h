@@ -96,6 +96,7 @@ struct ctl_lb {
 	size_t run_count;          /* published runs in force */
 	struct event *flush_timer; /* services touched by something that is no request */
 	struct event *sweep_timer; /* connections and numbers */
+	bool has_least;            /* a service goes by the count of connections, or did */
 	bool started;
 	bool settled;           /* all was resolved once: what is not known by now is not wanted */
 	uint64_t full_alarm_ms; /* when the log last said that the table is full */

@@ -191,6 +191,7 @@ static void flush_service(struct wf_control *control, struct ctl_service *servic
 	int r;
 
 	wf_ctl_service_untouch(control, service);
+	control->lb.has_least |= service->spec.algorithm == WF_LB_LEAST;
 	r = resolve_service(control, service, &ports, &fault);
 	if (r == -ENOENT) {
 		/* its network is gone: nobody sees it */
@@ -236,6 +237,9 @@ void wf_ctl_lb_config(struct wf_control *control)
 	/* those still to be resolved may be in force from an earlier daemon */
 	if (control->lb.dirty || control->lb.held)
 		flags |= control->lb.config_flags & WF_CONFIG_SERVICES;
+	/* sockets that count already go on until they end */
+	if (control->lb.has_least)
+		flags |= WF_CONFIG_LEAST;
 	if (flags == control->lb.config_flags)
 		return;
 	control->lb.config_flags = flags;

@@ -27,15 +27,17 @@ static const struct {
 	[WF_DP_GETPEERNAME6] = { "getpeername6", BPF_CGROUP_INET6_GETPEERNAME },
 	[WF_DP_BIND4] = { "bind4", BPF_CGROUP_INET4_BIND },
 	[WF_DP_BIND6] = { "bind6", BPF_CGROUP_INET6_BIND },
+	[WF_DP_SOCK_RELEASE] = { "sock_release", BPF_CGROUP_INET_SOCK_RELEASE },
 };
 
 /*
- * What answers is in place before what asks: a socket is never translated one way only. A hook is
- * attached in this order and taken away in the reverse.
+ * What answers is in place before what asks: a socket is never translated one way only, nor counted
+ * without its end being seen. A hook is attached in this order and taken away in the reverse.
  */
 static const enum wf_dp_socket_hook order[WF_DP_SOCKET_HOOKS] = {
-	WF_DP_RECVMSG4, WF_DP_RECVMSG6, WF_DP_GETPEERNAME4, WF_DP_GETPEERNAME6, WF_DP_BIND4,
-	WF_DP_BIND6,    WF_DP_CONNECT4, WF_DP_CONNECT6,     WF_DP_SENDMSG4,     WF_DP_SENDMSG6,
+	WF_DP_SOCK_RELEASE, WF_DP_RECVMSG4, WF_DP_RECVMSG6, WF_DP_GETPEERNAME4,
+	WF_DP_GETPEERNAME6, WF_DP_BIND4,    WF_DP_BIND6,    WF_DP_CONNECT4,
+	WF_DP_CONNECT6,     WF_DP_SENDMSG4, WF_DP_SENDMSG6,
 };
 
 static int program_of(const struct wf_dp *dp, enum wf_dp_socket_hook hook)
@@ -55,6 +57,37 @@ static bool is_on(const struct wf_dp *dp, enum wf_dp_socket_hook hook, uint64_t 
 	       info.type == BPF_LINK_TYPE_CGROUP && info.cgroup.cgroup_id == cgroup_id;
 }
 
+/* One connection less for the backend, if it has any. */
+static void uncount(const struct wf_dp_lb_memory *memory, const struct wf_sock_use_value *use)
+{
+	struct wf_backend_value *backend;
+	uint32_t active;
+
+	if (!memory->backends || use->backend >= memory->backend_count)
+		return;
+	backend = &memory->backends[use->backend];
+	active = __atomic_load_n(&backend->active, __ATOMIC_RELAXED);
+	while (backend->service == use->service && active &&
+	       !__atomic_compare_exchange_n(&backend->active, &active, active - 1, false,
+					    __ATOMIC_RELAXED, __ATOMIC_RELAXED))
+		;
+}
+
+/* Sockets whose end nobody has been waiting for, or will: they do not count any more. */
+static void give_up_uses(struct wf_dp *dp)
+{
+	int fd = dp->map_fds[WF_DP_MAP_SOCK_USES];
+	struct wf_dp_lb_memory memory;
+	struct wf_sock_use_value use;
+	uint64_t cookie;
+
+	wf_dp_lb_memory(dp, &memory);
+	while (bpf_map_get_next_key(fd, NULL, &cookie) == 0 &&
+	       bpf_map_lookup_elem(fd, &cookie, &use) == 0 && bpf_map_delete_elem(fd, &cookie) == 0)
+		if (wf_dp_lb_reach(dp, WF_DP_LB_BACKENDS, use.backend + 1) == 0)
+			uncount(&memory, &use);
+}
+
 static int attach_hook(struct wf_dp *dp, enum wf_dp_socket_hook hook, int cgroup_fd,
 		       struct wf_err *err)
 {
@@ -70,6 +103,8 @@ static int attach_hook(struct wf_dp *dp, enum wf_dp_socket_hook hook, int cgroup
 	/* one that is elsewhere goes when the new one is in force, and without the delay of a close */
 	if (r == 0 && old >= 0)
 		(void)bpf_link_detach(old);
+	if (r == 0 && hook == WF_DP_SOCK_RELEASE)
+		give_up_uses(dp);
 	return r;
 }
 
@@ -110,6 +145,7 @@ int wf_dp_sockets_detach(struct wf_dp *dp)
 		if (r == 0)
 			r = one;
 	}
+	give_up_uses(dp);
 	return r;
 }
 

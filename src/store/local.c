@@ -14,6 +14,7 @@ void wf_local_init(struct wf_local *local, const struct wf_local_ops *rows)
 	local->rows = rows;
 	local->max_changes = WF_LOCAL_MAX_CHANGES;
 	local->max_history_bytes = WF_LOCAL_MAX_HISTORY_BYTES;
+	local->hidden_gap = WF_LOCAL_HIDDEN_GAP;
 	local->now_ms = wf_clock_monotonic_ms;
 }
 
@@ -208,6 +209,14 @@ int wf_local_write(struct wf_local_transaction *t, const struct wf_store_write *
 	return r < 0 ? r : record(t, &row, write->document, err);
 }
 
+int wf_local_note_put(struct wf_local_transaction *t, const struct wf_store_write *write,
+		      size_t len, struct wf_err *err)
+{
+	const struct wf_local_row row = { .kind = write->kind, .name = write->name, .len = len };
+
+	return record(t, &row, write->document, err);
+}
+
 /* The member of a stored document's metadata; "" when it is not there. */
 static const char *stored_text(const json_t *stored, const char *key)
 {
@@ -305,6 +314,13 @@ int wf_local_begin(struct wf_local_transaction *t, struct wf_local *local, size_
 	if (!t->batch)
 		return wf_fail(err, -ENOMEM, "out of memory for a transaction of %zu writes",
 			       count);
+	/* never known to happen: a revision that would show what is hidden */
+	if (local->hidden_revision && t->revision >= local->hidden_revision) {
+		int r = wf_local_unhide(local, err);
+
+		if (r < 0)
+			return r;
+	}
 	return local->rows->begin(local, durability, err);
 }
 
@@ -411,6 +427,8 @@ static void local_tidy(struct wf_store *store)
 {
 	struct wf_local *local = (struct wf_local *)store;
 
+	if (local->hidden_revision && !local->hiding)
+		(void)wf_local_unhide(local, NULL);
 	if (local->rows->tidy)
 		local->rows->tidy(local);
 }
@@ -449,7 +467,9 @@ const struct wf_store_ops wf_local_store_ops = {
 	.visit = local_visit,
 	.commit = local_commit,
 	.stage_add = wf_local_stage_add,
+	.stage_write = wf_local_stage_write,
 	.stage_commit = wf_local_stage_commit,
+	.stage_drop = wf_local_stage_drop,
 	.stage_end = wf_local_stage_end,
 	.history = wf_local_history,
 	.compact = wf_local_compact,

@@ -18,6 +18,9 @@
 #define WF_LOCAL_MAX_CHANGES       1000
 #define WF_LOCAL_MAX_HISTORY_BYTES (16U << 20)
 
+/* So many transactions may come while one is written in parts. */
+#define WF_LOCAL_HIDDEN_GAP (1U << 20)
+
 /* A document as it is kept. text is borrowed, and gone with the next operation. */
 struct wf_local_row {
 	const char *kind;
@@ -72,6 +75,16 @@ struct wf_local_ops {
 	/* Logged changes of a kind (NULL: every), from the first revision after `after`. */
 	int (*history)(struct wf_local *local, const char *kind, uint64_t after,
 		       wf_local_row_fn visit, void *context, struct wf_err *err);
+	/*
+	 * Writing what is not to be seen yet (local_hide.c); all or none. While hidden_revision is set, read,
+	 * count and walk leave out rows of that revision and show what was there before. hide_begin and hide
+	 * are called in the transaction of a part, show in the one from which on they are seen, unhide in one
+	 * that takes all of them away again.
+	 */
+	int (*hide_begin)(struct wf_local *local, struct wf_err *err);
+	int (*hide)(struct wf_local *local, const struct wf_local_row *row, struct wf_err *err);
+	int (*show)(struct wf_local *local, struct wf_err *err);
+	int (*unhide)(struct wf_local *local, struct wf_err *err);
 	void (*tidy)(struct wf_local *local); /* NULL: never a backlog */
 	int (*lease_new)(struct wf_local *local, uint64_t ttl_ms, uint64_t *ret_lease,
 			 struct wf_err *err);
@@ -91,6 +104,9 @@ struct wf_local {
 	struct wf_local_mark forgotten; /* the last change that is not in it any more */
 	uint64_t max_changes;
 	uint64_t max_history_bytes;
+	uint64_t hidden_revision; /* of what is written and not to be seen; 0: nothing is */
+	uint64_t hidden_gap;      /* from the last revision to that one: others may come between */
+	struct wf_store_stage *hiding; /* whose it is; NULL: nobody's any more, it is to go */
 	struct wf_local_lease *leases; /* owned */
 	size_t lease_count;
 	size_t lease_capacity;
@@ -138,6 +154,9 @@ int wf_local_write(struct wf_local_transaction *t, const struct wf_store_write *
 		   const char *text, size_t len, struct wf_err *err);
 int wf_local_delete(struct wf_local_transaction *t, const struct wf_store_write *write,
 		    struct wf_err *err);
+/* Counts a document as put that is in its row already. */
+int wf_local_note_put(struct wf_local_transaction *t, const struct wf_store_write *write,
+		      size_t len, struct wf_err *err);
 /* Commits, and ends a lease (drop not 0), or takes all back when r says that a write has failed. */
 int wf_local_end(struct wf_local_transaction *t, int r, uint64_t drop, struct wf_err *err);
 /* Calls the watchers if it was committed. */
@@ -161,9 +180,24 @@ int wf_local_stage_add(struct wf_store_stage *stage, struct wf_store_prepared *p
 int wf_local_stage_commit(struct wf_store_stage *stage, enum wf_store_durability durability,
 			  uint64_t *ret_revision, struct wf_err *err);
 void wf_local_stage_end(struct wf_store_prepared *prepared, bool committed);
+size_t wf_local_stage_changes(const struct wf_store_stage *stage);
 /* What was written has overtaken what is still being made ready. */
 void wf_local_stages_note(struct wf_local *local, const struct wf_store_write *writes,
 			  size_t count);
+
+/* ---- local_hide.c: transactions that are written in parts --------------------------------------- */
+
+int wf_local_stage_write(struct wf_store_stage *stage, size_t most, struct wf_err *err);
+/* What it has written is taken away again, now or when the disk takes changes. */
+void wf_local_stage_drop(struct wf_store_stage *stage);
+/* Takes away what nobody will show any more. */
+int wf_local_unhide(struct wf_local *local, struct wf_err *err);
+/*
+ * What a stage has hidden, if anything, is not any more when this transaction is committed, which gets
+ * the revision that the rows have; shown: it was.
+ */
+int wf_local_show(struct wf_local_transaction *t, struct wf_store_stage *stage, struct wf_err *err);
+void wf_local_shown(struct wf_store_stage *stage);
 
 /* Forgets the oldest changes beyond the bounds. Inside a transaction; *ret_mark: up to where. */
 int wf_local_trim(struct wf_local *local, const struct wf_local_mark *newest,

@@ -55,6 +55,18 @@ void wf_local_stages_note(struct wf_local *local, const struct wf_store_write *w
 		}
 }
 
+/* It was hidden, and is as good as written. */
+static int note_one(struct wf_local_transaction *t, const struct wf_store_prepared *prepared,
+		    struct wf_err *err)
+{
+	const struct wf_store_write *write = &prepared->write;
+
+	if (write->lease && !wf_local_find_lease(t->local, write->lease))
+		return wf_fail(err, -ENOENT, "%s/%s: lease %llu has ended", write->kind,
+			       write->name, (unsigned long long)write->lease);
+	return wf_local_note_put(t, write, prepared->len, err);
+}
+
 static int write_one(struct wf_local_transaction *t, struct wf_store_prepared *prepared,
 		     struct wf_err *err)
 {
@@ -64,6 +76,8 @@ static int write_one(struct wf_local_transaction *t, struct wf_store_prepared *p
 		return wf_local_delete(t, write, err);
 	if (prepared->same)
 		return 0;
+	if (prepared->written)
+		return note_one(t, prepared, err);
 	if (write->lease && !wf_local_find_lease(t->local, write->lease))
 		return wf_fail(err, -ENOENT, "%s/%s: lease %llu has ended", write->kind,
 			       write->name, (unsigned long long)write->lease);
@@ -90,7 +104,7 @@ static int write_all(struct wf_local_transaction *t, struct wf_store_stage *stag
 	return 0;
 }
 
-static size_t count_changes(const struct wf_store_stage *stage)
+size_t wf_local_stage_changes(const struct wf_store_stage *stage)
 {
 	size_t count = 0;
 
@@ -115,13 +129,21 @@ int wf_local_stage_commit(struct wf_store_stage *stage, enum wf_store_durability
 			  uint64_t *ret_revision, struct wf_err *err)
 {
 	struct wf_local *local = (struct wf_local *)stage->store;
-	size_t changes = count_changes(stage);
+	size_t changes = wf_local_stage_changes(stage);
 	struct wf_local_transaction t;
-	int r = wf_local_begin(&t, local, changes, durability, err);
+	int r;
+
+	if (stage->is_lost)
+		return wf_fail(err, -ESTALE, "the transaction was interrupted");
+	r = wf_local_begin(&t, local, changes, durability, err);
 
 	t.is_unlogged = changes > local->max_changes;
+	if (r == 0) {
+		r = wf_local_show(&t, stage, err);
+		r = wf_local_end(&t, r < 0 ? r : write_all(&t, stage, err), 0, err);
+	}
 	if (r == 0)
-		r = wf_local_end(&t, write_all(&t, stage, err), 0, err);
+		wf_local_shown(stage);
 	if (r == 0 && t.is_done)
 		*ret_revision = t.revision;
 	if (r == 0)

@@ -20,24 +20,33 @@
 /* The buffer of the last document read is kept for the next one up to this size. */
 #define KEEP_READ_BYTES 65536
 
+#define COLUMNS "kind, name, body, revision, lease"
+
+/* While rows are hidden: those up to the store's revision (?9), and what others hide. */
+#define SHOWN                                                                              \
+	"(SELECT " COLUMNS " FROM document WHERE revision <= ?9 UNION ALL SELECT " COLUMNS \
+	" FROM kept)"
+
+/* The statements that read documents, from `first` on, in the order of the enumeration. */
+#define READS(first, source)                                                                \
+	[first] = "SELECT " COLUMNS " FROM " source " WHERE kind = ?1 AND name = ?2",       \
+	[(first) + 1] = "SELECT count(*) FROM " source " WHERE kind = ?1",                  \
+	[(first) + 2] = "SELECT " COLUMNS " FROM " source " WHERE kind = ?1 ORDER BY name", \
+	[(first) + 3] = "SELECT " COLUMNS " FROM " source                                   \
+			" WHERE lease = ?1 AND lease <> 0 ORDER BY kind, name",             \
+	[(first) + 4] = "SELECT " COLUMNS " FROM " source " ORDER BY kind, name"
+
 static const char *const sql[WF_SQL_COUNT] = {
 	[WF_SQL_BEGIN] = "BEGIN",
 	[WF_SQL_COMMIT] = "COMMIT",
 	[WF_SQL_ROLLBACK] = "ROLLBACK",
-	[WF_SQL_READ] = "SELECT kind, name, body, revision, lease FROM document"
-			" WHERE kind = ?1 AND name = ?2",
 	[WF_SQL_PUT] = "INSERT INTO document (kind, name, body, revision, lease)"
 		       " VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT (kind, name) DO UPDATE SET"
 		       " body = excluded.body, revision = excluded.revision,"
 		       " lease = excluded.lease",
 	[WF_SQL_REMOVE] = "DELETE FROM document WHERE kind = ?1 AND name = ?2",
-	[WF_SQL_COUNT_KIND] = "SELECT count(*) FROM document WHERE kind = ?1",
-	[WF_SQL_WALK_KIND] = "SELECT kind, name, body, revision, lease FROM document"
-			     " WHERE kind = ?1 ORDER BY name",
-	[WF_SQL_WALK_LEASE] = "SELECT kind, name, body, revision, lease FROM document"
-			      " WHERE lease = ?1 AND lease <> 0 ORDER BY kind, name",
-	[WF_SQL_WALK_ALL] = "SELECT kind, name, body, revision, lease FROM document"
-			    " ORDER BY kind, name",
+	READS(WF_SQL_READ, "document"),
+	READS(WF_SQL_SHOWN_READ, SHOWN),
 	[WF_SQL_LOG] = "INSERT INTO change (seq, kind, name, body, changes, bytes)"
 		       " VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
 	[WF_SQL_OLDEST] = "SELECT seq, changes, bytes FROM change ORDER BY seq",
@@ -50,6 +59,13 @@ static const char *const sql[WF_SQL_COUNT] = {
 				" WHERE seq >= ?1 AND kind = ?2 ORDER BY seq",
 	[WF_SQL_LEASE_NEW] = "INSERT INTO lease (ttl_ms) VALUES (?1)",
 	[WF_SQL_LEASE_DROP] = "DELETE FROM lease WHERE id = ?1",
+	[WF_SQL_KEEP] = "INSERT INTO kept (" COLUMNS ") SELECT " COLUMNS " FROM document"
+			" WHERE kind = ?1 AND name = ?2",
+	[WF_SQL_UNKEEP] = "DELETE FROM kept WHERE kind = ?1 AND name = ?2",
+	[WF_SQL_UNKEEP_SOME] = "DELETE FROM kept WHERE id IN (SELECT id FROM kept LIMIT ?1)",
+	[WF_SQL_UNKEEP_ALL] = "DELETE FROM kept",
+	[WF_SQL_UNHIDE] = "DELETE FROM document WHERE revision > ?1",
+	[WF_SQL_PUT_BACK] = "INSERT INTO document (" COLUMNS ") SELECT " COLUMNS " FROM kept",
 };
 
 int wf_sqlite_prepare(struct wf_sqlite *sqlite, struct wf_err *err)
@@ -84,6 +100,18 @@ static void bind_number(sqlite3_stmt *statement, int index, uint64_t number)
 static uint64_t number_at(sqlite3_stmt *statement, int column)
 {
 	return (uint64_t)sqlite3_column_int64(statement, column);
+}
+
+/* The statement that reads what is to be seen. */
+static sqlite3_stmt *reading(struct wf_sqlite *sqlite, enum wf_sqlite_statement which)
+{
+	sqlite3_stmt *statement;
+
+	if (!sqlite->local.hidden_revision)
+		return sqlite->statements[which];
+	statement = sqlite->statements[which + (WF_SQL_SHOWN_READ - WF_SQL_READ)];
+	bind_number(statement, 9, sqlite->local.store.revision);
+	return statement;
 }
 
 static int read_row(struct wf_sqlite *sqlite, sqlite3_stmt *statement, struct wf_local_row *ret_row,
@@ -128,7 +156,7 @@ static int sqlite_read(struct wf_local *local, const char *kind, const char *nam
 		       struct wf_local_row *ret_row, struct wf_err *err)
 {
 	struct wf_sqlite *sqlite = wf_sqlite_of(local);
-	sqlite3_stmt *statement = sqlite->statements[WF_SQL_READ];
+	sqlite3_stmt *statement = reading(sqlite, WF_SQL_READ);
 	int code, r = 0;
 
 	bind_key(statement, kind, name);
@@ -143,32 +171,46 @@ static int sqlite_read(struct wf_local *local, const char *kind, const char *nam
 	return r;
 }
 
+int wf_sqlite_execute_key(struct wf_sqlite *sqlite, enum wf_sqlite_statement which,
+			  const char *kind, const char *name, struct wf_err *err)
+{
+	bind_key(sqlite->statements[which], kind, name);
+	return wf_sqlite_execute(sqlite, which, "write", err);
+}
+
 static int sqlite_put(struct wf_local *local, const struct wf_local_row *row, struct wf_err *err)
 {
 	struct wf_sqlite *sqlite = wf_sqlite_of(local);
 	sqlite3_stmt *statement = sqlite->statements[WF_SQL_PUT];
+	int r;
 
 	bind_key(statement, row->kind, row->name);
 	bind_text(statement, 3, row->text, row->len);
 	bind_number(statement, 4, row->revision);
 	bind_number(statement, 5, row->lease);
-	return wf_sqlite_execute(sqlite, WF_SQL_PUT, "write", err);
+	r = wf_sqlite_execute(sqlite, WF_SQL_PUT, "write", err);
+	/* what hid there is overwritten */
+	if (r == 0 && local->hidden_revision && row->revision != local->hidden_revision)
+		r = wf_sqlite_execute_key(sqlite, WF_SQL_UNKEEP, row->kind, row->name, err);
+	return r;
 }
 
 static int sqlite_remove(struct wf_local *local, const char *kind, const char *name,
 			 struct wf_err *err)
 {
 	struct wf_sqlite *sqlite = wf_sqlite_of(local);
+	int r = wf_sqlite_execute_key(sqlite, WF_SQL_REMOVE, kind, name, err);
 
-	bind_key(sqlite->statements[WF_SQL_REMOVE], kind, name);
-	return wf_sqlite_execute(sqlite, WF_SQL_REMOVE, "write", err);
+	if (r == 0 && local->hidden_revision)
+		r = wf_sqlite_execute_key(sqlite, WF_SQL_UNKEEP, kind, name, err);
+	return r;
 }
 
 static int sqlite_count(struct wf_local *local, const char *kind, size_t *ret_count,
 			struct wf_err *err)
 {
 	struct wf_sqlite *sqlite = wf_sqlite_of(local);
-	sqlite3_stmt *statement = sqlite->statements[WF_SQL_COUNT_KIND];
+	sqlite3_stmt *statement = reading(sqlite, WF_SQL_COUNT_KIND);
 	int code, r = 0;
 
 	bind_text(statement, 1, kind, strlen(kind));
@@ -182,10 +224,9 @@ static int sqlite_count(struct wf_local *local, const char *kind, size_t *ret_co
 }
 
 /* Steps through a bound statement. */
-static int visit_rows(struct wf_sqlite *sqlite, enum wf_sqlite_statement which,
-		      wf_local_row_fn visit, void *context, struct wf_err *err)
+static int visit_rows(struct wf_sqlite *sqlite, sqlite3_stmt *statement, wf_local_row_fn visit,
+		      void *context, struct wf_err *err)
 {
-	sqlite3_stmt *statement = sqlite->statements[which];
 	struct wf_local_row row;
 	int code, r = 0;
 
@@ -207,14 +248,13 @@ static int sqlite_walk(struct wf_local *local, const char *kind, uint64_t lease,
 {
 	struct wf_sqlite *sqlite = wf_sqlite_of(local);
 	enum wf_sqlite_statement which = lease ? WF_SQL_WALK_LEASE : WF_SQL_WALK_ALL;
+	sqlite3_stmt *statement = reading(sqlite, kind ? WF_SQL_WALK_KIND : which);
 
-	if (kind) {
-		which = WF_SQL_WALK_KIND;
-		bind_text(sqlite->statements[which], 1, kind, strlen(kind));
-	} else if (lease) {
-		bind_number(sqlite->statements[which], 1, lease);
-	}
-	return visit_rows(sqlite, which, visit, context, err);
+	if (kind)
+		bind_text(statement, 1, kind, strlen(kind));
+	else if (lease)
+		bind_number(statement, 1, lease);
+	return visit_rows(sqlite, statement, visit, context, err);
 }
 
 static int sqlite_log(struct wf_local *local, const struct wf_local_row *row, size_t position,
@@ -281,7 +321,7 @@ static int sqlite_history(struct wf_local *local, const char *kind, uint64_t aft
 	bind_number(sqlite->statements[which], 1, (after + 1) << POSITION_BITS);
 	if (kind)
 		bind_text(sqlite->statements[which], 2, kind, strlen(kind));
-	return visit_rows(sqlite, which, visit, context, err);
+	return visit_rows(sqlite, sqlite->statements[which], visit, context, err);
 }
 
 static int sqlite_lease_new(struct wf_local *local, uint64_t ttl_ms, uint64_t *ret_lease,
@@ -333,6 +373,10 @@ const struct wf_local_ops wf_sqlite_rows = {
 	.oldest = sqlite_oldest,
 	.forget = sqlite_forget,
 	.history = sqlite_history,
+	.hide_begin = wf_sqlite_hide_begin,
+	.hide = wf_sqlite_hide,
+	.show = wf_sqlite_show,
+	.unhide = wf_sqlite_unhide,
 	.tidy = wf_sqlite_tidy,
 	.lease_new = sqlite_lease_new,
 	.lease_drop = sqlite_lease_drop,

@@ -234,6 +234,8 @@ void wf_sqlite_tidy(struct wf_local *local)
 
 	if (local->refused.code && (!sqlite->is_suspect || recover(sqlite, NULL) == 0))
 		begin_wal(sqlite);
+	if (!local->refused.code)
+		wf_sqlite_hide_tidy(sqlite);
 	if (local->refused.code || sqlite->wal_pages < sqlite->tuning.checkpoint_pages)
 		return;
 	code = sqlite3_wal_checkpoint_v2(sqlite->db, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);

@@ -33,6 +33,12 @@ static const char schema[] =
 	"INSERT INTO forgotten VALUES (0, 0, 0);"
 	"CREATE TABLE lease (id INTEGER PRIMARY KEY AUTOINCREMENT, ttl_ms INTEGER NOT NULL);";
 
+/* Copies of rows that others hide (sqlite_hide.c); not in all databases of this version. */
+static const char kept[] =
+	"CREATE TABLE IF NOT EXISTS kept (id INTEGER PRIMARY KEY, kind TEXT NOT NULL,"
+	" name TEXT NOT NULL, revision INTEGER NOT NULL, lease INTEGER NOT NULL,"
+	" body TEXT NOT NULL, UNIQUE (kind, name));";
+
 static int make_parent(const char *path, struct wf_err *err)
 {
 	_cleanup_free_ char *parent = strdup(path);
@@ -123,7 +129,8 @@ static int query(struct wf_sqlite *sqlite, const char *text, uint64_t *values, i
 }
 
 /* Before anything is written: is it ours, and do we understand it? */
-static int check_version(struct wf_sqlite *sqlite, bool *ret_is_new, struct wf_err *err)
+static int check_version(struct wf_sqlite *sqlite, bool *ret_is_new, bool *ret_is_unfinished,
+			 struct wf_err *err)
 {
 	uint64_t version = 0, application = 0, tables = 0;
 	int r = query(sqlite, "PRAGMA user_version", &version, 1, err);
@@ -139,7 +146,8 @@ static int check_version(struct wf_sqlite *sqlite, bool *ret_is_new, struct wf_e
 		return 0;
 	if (application != WF_SQLITE_APPLICATION_ID)
 		return wf_fail(err, -EIO, "%s is a database of another program", sqlite->path);
-	if (version > WF_SQLITE_SCHEMA)
+	*ret_is_unfinished = version == WF_SQLITE_UNFINISHED;
+	if (version > WF_SQLITE_SCHEMA && !*ret_is_unfinished)
 		return wf_fail(err, -ESTALE,
 			       "%s was written by a newer weft (schema %llu, this one knows %d): "
 			       "start that version again, or restore the backup made before the "
@@ -246,7 +254,7 @@ static int load_state(struct wf_sqlite *sqlite, struct wf_err *err)
 
 static int open_database(struct wf_sqlite *sqlite, struct wf_err *err)
 {
-	bool is_new = false;
+	bool is_new = false, is_unfinished = false;
 	int code = sqlite3_open_v2(sqlite->path, &sqlite->db,
 				   SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE |
 					   SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_PRIVATECACHE,
@@ -259,14 +267,18 @@ static int open_database(struct wf_sqlite *sqlite, struct wf_err *err)
 		return wf_sqlite_fail(sqlite, code, "open", err);
 	r = configure(sqlite, err);
 	if (r == 0)
-		r = check_version(sqlite, &is_new, err);
+		r = check_version(sqlite, &is_new, &is_unfinished, err);
 	if (r == 0)
 		r = run(sqlite, "PRAGMA journal_mode = WAL", err);
 	if (r == 0)
 		r = is_new ? create_schema(sqlite, err) : check_whole(sqlite, err);
 	if (r == 0)
+		r = run(sqlite, kept, err);
+	if (r == 0)
 		r = wf_sqlite_prepare(sqlite, err);
-	return r < 0 ? r : load_state(sqlite, err);
+	if (r == 0)
+		r = load_state(sqlite, err);
+	return r < 0 ? r : wf_sqlite_hide_recover(sqlite, is_unfinished, err);
 }
 
 /* The object with nothing opened yet; NULL when out of memory. */

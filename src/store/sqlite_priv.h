@@ -15,18 +15,27 @@
 #define WF_SQLITE_SCHEMA         1
 #define WF_SQLITE_APPLICATION_ID 0x77656674
 
+/* PRAGMA user_version while rows are hidden: other versions of weft would see them. */
+#define WF_SQLITE_UNFINISHED (1000000 + WF_SQLITE_SCHEMA)
+
 /* The prepared statements; their text is in sqlite.c. */
 enum wf_sqlite_statement {
 	WF_SQL_BEGIN,
 	WF_SQL_COMMIT,
 	WF_SQL_ROLLBACK,
-	WF_SQL_READ,
 	WF_SQL_PUT,
 	WF_SQL_REMOVE,
+	WF_SQL_READ,
 	WF_SQL_COUNT_KIND,
 	WF_SQL_WALK_KIND,
 	WF_SQL_WALK_LEASE,
 	WF_SQL_WALK_ALL,
+	/* the same while rows are hidden */
+	WF_SQL_SHOWN_READ,
+	WF_SQL_SHOWN_COUNT_KIND,
+	WF_SQL_SHOWN_WALK_KIND,
+	WF_SQL_SHOWN_WALK_LEASE,
+	WF_SQL_SHOWN_WALK_ALL,
 	WF_SQL_LOG,
 	WF_SQL_OLDEST,
 	WF_SQL_FORGET,
@@ -36,6 +45,12 @@ enum wf_sqlite_statement {
 	WF_SQL_HISTORY_KIND,
 	WF_SQL_LEASE_NEW,
 	WF_SQL_LEASE_DROP,
+	WF_SQL_KEEP,
+	WF_SQL_UNKEEP,
+	WF_SQL_UNKEEP_SOME,
+	WF_SQL_UNKEEP_ALL,
+	WF_SQL_UNHIDE,
+	WF_SQL_PUT_BACK,
 	WF_SQL_COUNT,
 };
 
@@ -58,6 +73,7 @@ struct wf_sqlite {
 	const char *synchronous; /* the level in force; NULL: not known */
 	int wal_pages;           /* pages in the write-ahead log after the last commit */
 	bool is_suspect;         /* a write or sync failed: see sqlite.c */
+	bool has_kept;           /* copies of rows that nobody needs any more */
 };
 
 #define WF_SQLITE_TUNING_DEFAULT                                                                  \
@@ -86,6 +102,9 @@ int wf_sqlite_fail(struct wf_sqlite *sqlite, int code, const char *doing, struct
 /* Runs a statement that returns no rows. */
 int wf_sqlite_execute(struct wf_sqlite *sqlite, enum wf_sqlite_statement which, const char *doing,
 		      struct wf_err *err);
+/* The same for a change of the document that ?1 and ?2 name. */
+int wf_sqlite_execute_key(struct wf_sqlite *sqlite, enum wf_sqlite_statement which,
+			  const char *kind, const char *name, struct wf_err *err);
 
 /* As local.h says of these row operations. */
 int wf_sqlite_begin(struct wf_local *local, enum wf_store_durability durability,
@@ -93,5 +112,17 @@ int wf_sqlite_begin(struct wf_local *local, enum wf_store_durability durability,
 int wf_sqlite_end(struct wf_local *local, struct wf_err *err);
 void wf_sqlite_undo(struct wf_local *local);
 void wf_sqlite_tidy(struct wf_local *local);
+
+/* ---- sqlite_hide.c: rows that are not to be seen yet ------------------------------------------------ */
+
+/* Of local.h. */
+int wf_sqlite_hide_begin(struct wf_local *local, struct wf_err *err);
+int wf_sqlite_hide(struct wf_local *local, const struct wf_local_row *row, struct wf_err *err);
+int wf_sqlite_show(struct wf_local *local, struct wf_err *err);
+int wf_sqlite_unhide(struct wf_local *local, struct wf_err *err);
+/* At the start, when all else is known: takes away what the last process did not finish. */
+int wf_sqlite_hide_recover(struct wf_sqlite *sqlite, bool is_unfinished, struct wf_err *err);
+/* Deletes some of the copies that are not needed. */
+void wf_sqlite_hide_tidy(struct wf_sqlite *sqlite);
 
 #endif

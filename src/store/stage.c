@@ -76,6 +76,13 @@ int wf_store_stage_add(struct wf_store_stage *stage, const struct wf_store_write
 	return 0;
 }
 
+int wf_store_stage_write(struct wf_store_stage *stage, size_t most, struct wf_err *err)
+{
+	const struct wf_store_ops *ops = stage->store->ops;
+
+	return ops->stage_write ? ops->stage_write(stage, most, err) : 0;
+}
+
 /* Of stores that can make nothing ready: all at once. */
 static int commit_plain(struct wf_store_stage *stage, enum wf_store_durability durability,
 			uint64_t *ret_revision, struct wf_err *err)
@@ -97,6 +104,8 @@ static void end_stage(struct wf_store_stage *stage, bool committed)
 	struct wf_store_stage **link = &store->stages;
 	struct wf_store_prepared *next;
 
+	if (!committed && store->ops->stage_drop)
+		store->ops->stage_drop(stage);
 	while (*link != stage)
 		link = &(*link)->next;
 	*link = stage->next;

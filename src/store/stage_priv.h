@@ -16,6 +16,7 @@ struct wf_store_prepared {
 	char *text;            /* owned; as it will be stored */
 	size_t len;
 	bool same;      /* it changes nothing */
+	bool written;   /* in its row, hidden */
 	bool overtaken; /* the document was written since */
 };
 
@@ -24,7 +25,9 @@ struct wf_store_stage {
 	struct wf_store_prepared *first, **end; /* owned, in the order they were added */
 	struct wf_index by_key;
 	size_t count;
-	struct wf_store_stage *next; /* of the store */
+	struct wf_store_prepared *unwritten; /* the next one to be written, once it is in parts */
+	bool is_lost;                        /* what was written is not, or not all */
+	struct wf_store_stage *next;         /* of the store */
 };
 
 /* The hash of a document's key. */

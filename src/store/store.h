@@ -156,12 +156,18 @@ int wf_store_commit_end(struct wf_store_flight *flight, uint64_t *ret_revision, 
  * stamped already (and is not any more, if it is not committed). commit ends the stage: all or none, and
  * -ESTALE when somebody has changed one of the documents since it was added. Without a store on this
  * host nothing is made ready, and commit does it all.
+ *
+ * write: when all are added, a very large transaction may be written in parts, too, which nobody sees
+ * before the commit; up to `most` writes each time. 1: there are more, 0: the commit is short now, or
+ * nothing is to be gained. What was written is taken away again when the stage is given up, or at the
+ * next start.
  */
 struct wf_store_stage;
 int wf_store_stage_new(struct wf_store *store, struct wf_store_stage **ret_stage,
 		       struct wf_err *err);
 int wf_store_stage_add(struct wf_store_stage *stage, const struct wf_store_write *write,
 		       struct wf_err *err);
+int wf_store_stage_write(struct wf_store_stage *stage, size_t most, struct wf_err *err);
 int wf_store_stage_commit(struct wf_store_stage **stage, enum wf_store_durability durability,
 			  uint64_t *ret_revision, struct wf_err *err);
 /* Gives it up. NULL-safe; nulls the pointer. To be done before the store is closed. */

@@ -3,6 +3,7 @@
 
     files.yaml --weft apply--> [ node: weftd ]
 """
+import contextlib
 import json
 import threading
 import time
@@ -10,7 +11,7 @@ import urllib.parse
 
 import pytest
 from lib.netns import wait_until
-from lib.node import ApiError
+from lib.node import ApiError, UnixConnection
 
 NETWORK = """\
 apiVersion: weft.dev/v1
@@ -299,6 +300,58 @@ def test_a_large_apply_lets_others_by(node):
                for condition in service["status"]["weft"]["conditions"]
                if condition["type"] == "Programmed")
     node.attach(spaces[1], "green")
+
+
+def stored_bytes(node):
+    """What the disk has of the store: changes whenever anything is written."""
+    return [(path.name, path.stat().st_size, path.stat().st_mtime_ns)
+            for path in sorted(node.state_dir.glob("*.db*"))]
+
+
+def test_a_large_transaction_is_written_in_parts(node):
+    """Others are answered while the disk has some of it, and see none of it until it has all."""
+    large = Applying(node, list(many_services(10_000)))
+    wait_under_way(node)
+    path = "/v1/documents/Service/default%2Fs9999"
+    before, parts, stored = stored_bytes(node), 0, None
+    while stored is None:
+        with contextlib.suppress(ApiError):
+            stored = node.api("GET", path)
+        now = stored_bytes(node)
+        if stored is None:
+            parts += now != before
+            if now != before:
+                assert node.api("GET", "/v1/endpoints")["items"] == []
+        before = now
+    assert parts >= 3
+    large.join(60)
+    assert large.error is None and len(large.results) == 10_000
+    assert len(node.api("GET", "/v1/documents/Service", timeout=60)["items"]) == 10_000
+
+
+def test_a_large_request_is_read_in_parts(node):
+    """Others are answered before it is clear that its text is wrong at the end."""
+    text = json.dumps({"documents": list(many_services(10_000))})
+    connection = UnixConnection(node.socket, 120)
+    connection.request("POST", "/v1/apply", text[:-2] + "x]}",
+                       {"Content-Type": "application/json"})
+    answers = []
+
+    def wait_for_answer():
+        answer = connection.getresponse()
+        answers.append((answer.status, answer.read().decode()))
+
+    waiting = threading.Thread(target=wait_for_answer, daemon=True)
+    waiting.start()
+    served = 0
+    while not answers:
+        assert node.api("GET", "/v1/endpoints")["items"] == []
+        served += not answers
+    waiting.join(60)
+    connection.close()
+    assert served >= 10
+    assert answers[0][0] == 400 and "behind 10000 items of documents" in answers[0][1]
+    assert node.api("GET", "/v1/documents/Service")["items"] == []
 
 
 def test_who_joins_a_network_that_is_being_changed_waits(node):

@@ -95,8 +95,12 @@ struct wf_backend_value {
 	__u32 service; /* the service port it belongs to */
 	__u32 slot;    /* endpoint on this node that has the address, WF_SLOT_HOST: elsewhere */
 	__be16 port;
-	__u16 flags;  /* enum wf_backend_flag */
-	__u32 active; /* connections translated to it now; counted by programs and daemon */
+	__u16 flags; /* enum wf_backend_flag */
+	/*
+	 * Connections translated to it now, and with WF_LB_LEAST sockets that were given it; counted by
+	 * programs and daemon.
+	 */
+	__u32 active;
 };
 
 /* Value of wf_services, by number of the service port from 1. Counted by the programs. */
@@ -170,6 +174,12 @@ struct wf_sock_nat_key {
 	__u32 side; /* enum wf_sock_nat_side */
 };
 
+/* Value of wf_sock_uses, by a socket's cookie: which backend it counts for. */
+struct wf_sock_use_value {
+	__u32 backend; /* number */
+	__u32 service;
+};
+
 struct wf_sock_nat_value {
 	struct wf_addr addr;
 	__be16 port;
@@ -201,6 +211,7 @@ _Static_assert(sizeof(struct wf_source_key) == 24, "wf_source_key");
 _Static_assert(sizeof(struct wf_netns_value) == 24, "wf_netns_value");
 _Static_assert(sizeof(struct wf_sock_nat_key) == 32, "wf_sock_nat_key");
 _Static_assert(sizeof(struct wf_sock_nat_value) == 32, "wf_sock_nat_value");
+_Static_assert(sizeof(struct wf_sock_use_value) == 8, "wf_sock_use_value");
 _Static_assert(sizeof(struct wf_uplink_value) == 48, "wf_uplink_value");
 
 #endif

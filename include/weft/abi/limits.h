@@ -91,6 +91,9 @@
 /* Published runs of ports of one node. */
 #define WF_MAX_RANGES 4096
 
+/* Sockets that are counted for the backend they were given. */
+#define WF_MAX_SOCK_USES 65536
+
 /* Entries of LRU tables: what is forgotten is found out again. */
 #define WF_MAX_AFFINITIES 16384
 #define WF_MAX_SOCK_NAT   16384

@@ -225,6 +225,7 @@ enum wf_config_flag {
 	WF_CONFIG_SERVICES = 1 << 0, /* there is a frontend or a published port */
 	WF_CONFIG_BYPASS = 1 << 1,   /* no firewall of the host has to see what passes it */
 	WF_CONFIG_SEALS = 1 << 2,    /* there is something in wf_seals */
+	WF_CONFIG_LEAST = 1 << 3,    /* a service has, or had, WF_LB_LEAST: sockets are counted */
 };
 
 /* Value of wf_flow_filter (per CPU): a lossy memory of flows seen lately. */

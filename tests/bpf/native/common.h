@@ -252,6 +252,32 @@ static inline void wf_map_sock_nat_set(const struct wf_sock_nat_key *key,
 			(struct native_sock_nat){ *key, *value };
 }
 
+static inline struct wf_sock_use_value *wf_map_sock_use(__u64 cookie)
+{
+	for (__u32 i = 0; i < native.sock_use_count; i++)
+		if (native.sock_uses[i].cookie == cookie)
+			return &native.sock_uses[i].value;
+	return NULL;
+}
+
+static inline int wf_map_sock_use_add(__u64 cookie, const struct wf_sock_use_value *value)
+{
+	if (wf_map_sock_use(cookie) || native.sock_use_count == NATIVE_CLIENTS)
+		return 0;
+	native.sock_uses[native.sock_use_count++] = (struct native_sock_use){ cookie, *value };
+	return 1;
+}
+
+static inline int wf_map_sock_use_drop(__u64 cookie)
+{
+	for (__u32 i = 0; i < native.sock_use_count; i++)
+		if (native.sock_uses[i].cookie == cookie) {
+			native.sock_uses[i] = native.sock_uses[--native.sock_use_count];
+			return 1;
+		}
+	return 0;
+}
+
 static inline struct wf_uplink_value *wf_map_uplink(__u32 ifindex)
 {
 	for (__u32 i = 0; i < native.uplink_count; i++)

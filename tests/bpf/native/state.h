@@ -88,6 +88,11 @@ struct native_netns {
 	struct wf_netns_value value;
 };
 
+struct native_sock_use {
+	__u64 cookie;
+	struct wf_sock_use_value value;
+};
+
 struct native_sock_nat {
 	struct wf_sock_nat_key key;
 	struct wf_sock_nat_value value;
@@ -145,6 +150,8 @@ struct native_state {
 	__u32 netns_count;
 	struct native_sock_nat sock_nats[NATIVE_CLIENTS];
 	__u32 sock_nat_count;
+	struct native_sock_use sock_uses[NATIVE_CLIENTS];
+	__u32 sock_use_count;
 	struct native_uplink uplinks[NATIVE_UPLINKS];
 	__u32 uplink_count;
 	struct wf_backend_value backends[NATIVE_BACKENDS];

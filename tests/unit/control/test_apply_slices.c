@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -75,10 +76,39 @@ static json_t *services(size_t count)
 	return documents;
 }
 
+/* The documents, and how far they were asked for. */
+struct reader {
+	const json_t *documents; /* a reference */
+	size_t at;
+};
+
+static int next_document(void *context, json_t **ret_document, struct wf_err *err)
+{
+	struct reader *reader = context;
+
+	if (reader->at == json_array_size(reader->documents))
+		return 0;
+	*ret_document = json_incref(json_array_get(reader->documents, reader->at++));
+	return 1;
+}
+
+static void free_reader(void *context)
+{
+	json_decref((json_t *)((struct reader *)context)->documents);
+	free(context);
+}
+
 static void begin(struct lab *lab, const json_t *documents, struct outcome *outcome)
 {
+	struct wf_control_documents all = { .most = json_array_size(documents),
+					    .next = next_document,
+					    .free = free_reader };
+	struct reader *reader = calloc(1, sizeof(*reader));
+
+	reader->documents = json_incref((json_t *)documents);
+	all.context = reader;
 	*outcome = (struct outcome){ .done = false };
-	wf_control_apply_later(lab->control, documents, false, 0, on_done, outcome);
+	wf_control_apply_later(lab->control, &all, false, 0, on_done, outcome);
 }
 
 static void on_stop(evutil_socket_t fd, short what, void *context)

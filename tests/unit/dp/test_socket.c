@@ -138,6 +138,87 @@ static void least_connections_are_left_to_packets(void **state)
 	assert_int_equal(connects(ONE_NS, vip()), 1);
 }
 
+static int connects_as(__u64 cookie, __u64 netns, __u16 proto, int per_message)
+{
+	struct wf_sock sock = sock_of(netns, vip(), proto);
+
+	sock.cookie = cookie;
+	return wf_sock_translate(&sock, per_message);
+}
+
+static void assert_active(__u32 one, __u32 two, __u32 three, __u32 four)
+{
+	const __u32 wanted[] = { one, two, three, four };
+
+	for (__u32 i = 0; i < 4; i++)
+		assert_int_equal(native.backends[i + 1].active, wanted[i]);
+}
+
+/* Those that a hook translates count until their sockets end, or talk to another. */
+static void the_hosts_sockets_are_counted(void **state)
+{
+	(void)state;
+	put_frontend(vip(), WF_SCOPE_ANY, 0, 4);
+	native.frontends[0].value.algorithm = WF_LB_LEAST;
+	native.frontends[1].value.algorithm = WF_LB_LEAST;
+	/* before the daemon says so nobody sees their end */
+	assert_int_equal(connects_as(1, HOST_NS, IPPROTO_TCP, 0), 1);
+	assert_active(0, 0, 0, 0);
+	native.config.flags |= WF_CONFIG_LEAST;
+	for (__u64 cookie = 1; cookie <= 4; cookie++)
+		assert_int_equal(
+			connects_as(cookie, HOST_NS, cookie % 2 ? IPPROTO_TCP : IPPROTO_UDP, 0), 1);
+	assert_active(1, 1, 1, 1);
+	/* once more: whoever it left has least */
+	assert_int_equal(connects_as(2, HOST_NS, IPPROTO_UDP, 0), 1);
+	assert_active(1, 1, 1, 1);
+	/* datagrams one by one: the first of them */
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(connects_as(5, HOST_NS, IPPROTO_UDP, 1), 1);
+	assert_int_equal(native.sock_use_count, 5);
+	for (__u64 cookie = 1; cookie <= 6; cookie++) {
+		wf_sock_uncount(cookie);
+		wf_sock_uncount(cookie);
+	}
+	assert_active(0, 0, 0, 0);
+	assert_int_equal(native.sock_use_count, 0);
+}
+
+static void what_else_sockets_count_for(void **state)
+{
+	__u32 count = 0;
+
+	(void)state;
+	put_frontend(vip(), WF_SCOPE_ANY, 0, 4);
+	native.frontends[0].value.algorithm = WF_LB_LEAST;
+	native.config.flags |= WF_CONFIG_LEAST;
+	assert_int_equal(connects_as(1, HOST_NS, IPPROTO_TCP, 0), 1);
+	assert_int_equal(native.sock_use_count, 1);
+	/* another service's algorithm: it counts for nobody any more */
+	assert_int_equal(connects_as(1, HOST_NS, IPPROTO_UDP, 0), 1);
+	assert_int_equal(native.sock_use_count, 0);
+	assert_active(0, 0, 0, 0);
+	/* a number that is another's is left alone, and so is a count of nothing */
+	assert_int_equal(connects_as(2, HOST_NS, IPPROTO_TCP, 0), 1);
+	count = native.sock_uses[0].value.backend;
+	native.backends[count].service++;
+	wf_sock_uncount(2);
+	assert_int_equal(native.backends[count].active, 1);
+	native.backends[count].service--;
+	native.backends[count].active = 0;
+	native.sock_uses[native.sock_use_count++] =
+		(struct native_sock_use){ 3, { count, SERVICE } };
+	wf_sock_uncount(3);
+	assert_active(0, 0, 0, 0);
+	/* without room they are served and not counted */
+	for (__u64 cookie = 1; cookie <= NATIVE_CLIENTS + 3; cookie++)
+		assert_int_equal(connects_as(cookie, HOST_NS, IPPROTO_TCP, 0), 1);
+	count = 0;
+	for (__u32 i = 1; i <= 4; i++)
+		count += native.backends[i].active;
+	assert_int_equal(count, NATIVE_CLIENTS);
+}
+
 static void only_protocols_with_hooks(void **state)
 {
 	struct wf_sock sock = sock_of(ONE_NS, vip(), IPPROTO_SCTP);
@@ -332,6 +413,8 @@ int main(void)
 		cmocka_unit_test_setup(everybodys_service, set_up),
 		cmocka_unit_test_setup(service_of_a_network, set_up),
 		cmocka_unit_test_setup(least_connections_are_left_to_packets, set_up),
+		cmocka_unit_test_setup(the_hosts_sockets_are_counted, set_up),
+		cmocka_unit_test_setup(what_else_sockets_count_for, set_up),
 		cmocka_unit_test_setup(only_protocols_with_hooks, set_up),
 		cmocka_unit_test_setup(loopback_is_the_hosts_for_the_host_alone, set_up),
 		cmocka_unit_test_setup(client_is_known_by_its_address, set_up),

@@ -47,11 +47,12 @@ void skip_without_etcd(void);
 int start_etcd(void **state);
 int stop_etcd(void **state);
 
-#define BOTH(test)                                               \
-	{ #test " (mem)", test, begin_mem, end, NULL },          \
+#define SQLITE(test)                                             \
 	{                                                        \
 #test " (sqlite)", test, begin_sqlite, end, NULL \
 	}
+
+#define BOTH(test) { #test " (mem)", test, begin_mem, end, NULL }, SQLITE(test)
 
 #define ALL(test)                                            \
 	BOTH(test),                                          \

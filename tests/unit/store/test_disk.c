@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -74,6 +75,73 @@ static void test_full(void **state)
 		wf_store_close(&store);
 	}
 	assert_true(failures > 10);
+}
+
+/* A transaction that is written in parts, of n0 to n29; the first failure. */
+static int put_in_parts(struct wf_store *store)
+{
+	struct wf_store_stage *stage = NULL;
+	json_t *documents[30];
+	char names[30][8];
+	int r;
+
+	assert_int_equal(wf_store_stage_new(store, &stage, NULL), 0);
+	for (int i = 0; i < 30; i++) {
+		struct wf_store_write write = {
+			WF_STORE_PUT, "K", names[i], NULL, WF_STORE_ANY, 0
+		};
+
+		(void)snprintf(names[i], sizeof(names[i]), "n%d", i);
+		write.document = documents[i] = make_document("K", names[i], i);
+		assert_int_equal(wf_store_stage_add(stage, &write, NULL), 0);
+	}
+	while ((r = wf_store_stage_write(stage, 7, NULL)) == 1)
+		;
+	if (r == 0)
+		r = wf_store_stage_commit(&stage, WF_STORE_DURABLE, NULL, NULL);
+	wf_store_stage_free(&stage);
+	for (int i = 0; i < 30; i++)
+		json_decref(documents[i]);
+	return r;
+}
+
+/* Wherever that happens nothing of it is seen: not while the disk is full, nor later. */
+static void test_full_in_parts(void **state)
+{
+	struct store_fixture *fixture = *state;
+	int failures = 0;
+
+	for (size_t room = 0; room < 150000; room += 3000) {
+		_cleanup_free_ char *before = NULL, *full = NULL, *after = NULL, *later = NULL;
+		struct wf_store *store;
+		int r;
+
+		disk_reset(false);
+		store = open_small(fixture);
+		((struct wf_local *)store)->max_changes = 10;
+		assert_int_equal(put(store, "K", "n3", 100, WF_STORE_ANY, NULL), 0);
+		before = dump_store(store, kinds);
+		disk_set_room(room);
+		r = put_in_parts(store);
+		if (r < 0) {
+			failures++;
+			assert_int_equal(r, -ENOSPC);
+			full = dump_store(store, kinds);
+			assert_string_equal(full, before);
+		}
+		disk_set_room(SIZE_MAX);
+		assert_int_equal(put(store, "K", "b", 7, WF_STORE_ANY, NULL), 0);
+		wf_store_tidy(store);
+		after = dump_store(store, kinds);
+		assert_int_equal(stored_value(store, "K", "n3"), r < 0 ? 100 : 3);
+		assert_int_equal(stored_value(store, "K", "n29"), r < 0 ? -1 : 29);
+		wf_store_close(&store);
+		store = open_small(fixture);
+		later = dump_store(store, kinds);
+		assert_string_equal(later, after);
+		wf_store_close(&store);
+	}
+	assert_true(failures > 5);
 }
 
 static void test_full_at_creation(void **state)
@@ -253,6 +321,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_full, begin, end),
+		cmocka_unit_test_setup_teardown(test_full_in_parts, begin, end),
 		cmocka_unit_test_setup_teardown(test_full_at_creation, begin, end),
 		cmocka_unit_test_setup_teardown(test_failed_sync, begin, end),
 		cmocka_unit_test_setup_teardown(test_tidied, begin, end),

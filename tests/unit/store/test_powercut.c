@@ -23,6 +23,10 @@
 
 #define TRANSACTIONS 400
 
+/* Documents of a transaction that is written in parts, every so many transactions. */
+#define LARGE       24
+#define LARGE_EVERY 20
+
 static const char *const kinds[] = { "A", "B", NULL };
 
 /* What was true after one transaction. */
@@ -46,6 +50,16 @@ struct outcome {
 	int not_all;   /* boot-bound ones were gone, as they may */
 	int mid_write; /* cut within a transaction */
 };
+
+static void note_step(struct history *history, struct wf_store *store, int number,
+		      enum wf_store_durability durability)
+{
+	history->steps[number] = (struct step){
+		.dump = dump_store(store, kinds),
+		.log_length = disk_log_length(),
+		.durable = durability == WF_STORE_DURABLE,
+	};
+}
 
 static void random_transaction(struct history *history, struct wf_store *store, int number)
 {
@@ -74,11 +88,41 @@ static void random_transaction(struct history *history, struct wf_store *store, 
 	assert_int_equal(revision, number);
 	for (size_t i = 0; i < count; i++)
 		json_decref(writes[i].document);
-	history->steps[number] = (struct step){
-		.dump = dump_store(store, kinds),
-		.log_length = disk_log_length(),
-		.durable = durability == WF_STORE_DURABLE,
-	};
+	note_step(history, store, number, durability);
+}
+
+/* One that is too large for the log of changes, and written in parts. */
+static void large_transaction(struct history *history, struct wf_store *store, int number)
+{
+	enum wf_store_durability durability =
+		roll(&history->seed, 2) ? WF_STORE_BOOT_BOUND : WF_STORE_DURABLE;
+	struct wf_store_stage *stage = NULL;
+	json_t *documents[LARGE];
+	char names[LARGE][8];
+	uint64_t revision;
+
+	/* no other transaction comes in between */
+	((struct wf_local *)store)->hidden_gap = 1;
+	assert_int_equal(wf_store_stage_new(store, &stage, NULL), 0);
+	for (int i = 0; i < LARGE; i++) {
+		/* some of the others', and some that the last one made */
+		(void)snprintf(names[i], sizeof(names[i]), "%c%.*d", 'a' + i % 10, i / 10,
+			       number % 2);
+		documents[i] = make_document("A", names[i], number);
+		assert_int_equal(wf_store_stage_add(
+					 stage,
+					 &(struct wf_store_write){ WF_STORE_PUT, "A", names[i],
+								   documents[i], WF_STORE_ANY, 0 },
+					 NULL),
+				 0);
+	}
+	while (wf_store_stage_write(stage, 5, NULL) == 1)
+		;
+	assert_int_equal(wf_store_stage_commit(&stage, durability, &revision, NULL), 0);
+	assert_int_equal(revision, number);
+	for (int i = 0; i < LARGE; i++)
+		json_decref(documents[i]);
+	note_step(history, store, number, durability);
 }
 
 /* Small bounds, so that the run has many checkpoints and trims. */
@@ -104,7 +148,10 @@ static struct history *record(const char *durable, uint64_t seed)
 	assert_int_equal(wf_sqlite_open_tuned(history->fixture.path, &tuning, &store, NULL), 0);
 	history->steps[0] = (struct step){ strdup(""), disk_log_length(), false };
 	for (int number = 1; number <= TRANSACTIONS; number++) {
-		random_transaction(history, store, number);
+		if (number % LARGE_EVERY)
+			random_transaction(history, store, number);
+		else
+			large_transaction(history, store, number);
 		/* a clean restart in between is part of life */
 		if (number % 100 == 50) {
 			wf_store_close(&store);

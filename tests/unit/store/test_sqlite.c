@@ -162,7 +162,7 @@ static void test_damage(void **state)
 	struct store_fixture *fixture = *state;
 	int refused = 0;
 
-	for (off_t page = 0; page < 12; page++) {
+	for (off_t page = 0; page < 14; page++) {
 		struct wf_store *store = open_store(fixture);
 		struct wf_err err = WF_ERR_INIT;
 

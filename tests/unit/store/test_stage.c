@@ -187,6 +187,233 @@ static void test_larger_than_the_history(void **state)
 	assert_string_equal(log.text, "+K/n3@3=99 ");
 }
 
+/* ---- written in parts ------------------------------------------------------------------------- */
+
+#define PARTS 24
+
+/* A stage of n0 to n23, n3 and n4 of which are there already, n4 as it will be. */
+struct parts {
+	json_t *documents[PARTS];
+	char names[PARTS][8];
+	struct wf_store_stage *stage;
+	char *before; /* what the store shows without it */
+};
+
+static char *dump(struct wf_store *store)
+{
+	static const char *const kinds[] = { "K", "L", NULL };
+
+	return dump_store(store, kinds);
+}
+
+static void begin_parts(struct setup *setup, struct parts *parts)
+{
+	((struct wf_local *)setup->store)->max_changes = 10;
+	assert_int_equal(put(setup->store, "K", "n3", 100, WF_STORE_ANY, NULL), 0);
+	assert_int_equal(put(setup->store, "K", "n4", 4, WF_STORE_ANY, NULL), 0);
+	assert_int_equal(put(setup->store, "L", "other", 1, WF_STORE_ANY, NULL), 0);
+	parts->before = dump(setup->store);
+	parts->stage = NULL;
+	assert_int_equal(wf_store_stage_new(setup->store, &parts->stage, NULL), 0);
+	for (int i = 0; i < PARTS; i++) {
+		(void)snprintf(parts->names[i], sizeof(parts->names[i]), "n%d", i);
+		parts->documents[i] = make_document("K", parts->names[i], i);
+		assert_int_equal(add(parts->stage,
+				     put_of(parts->names[i], parts->documents[i], WF_STORE_ANY),
+				     NULL),
+				 0);
+	}
+}
+
+static void end_parts(struct parts *parts)
+{
+	for (int i = 0; i < PARTS; i++)
+		json_decref(parts->documents[i]);
+	free(parts->before);
+}
+
+static void assert_shown(struct wf_store *store, const char *wanted)
+{
+	_cleanup_free_ char *now = dump(store);
+
+	assert_string_equal(now, wanted);
+}
+
+static size_t count_of(struct wf_store *store, const char *kind)
+{
+	size_t count = 0;
+
+	assert_int_equal(wf_store_count(store, kind, &count, NULL), 0);
+	return count;
+}
+
+/* A store as it would be found after a crash: what is in the files, and nothing that memory has. */
+static void assert_after_crash(struct setup *setup, const char *wanted)
+{
+	char command[512], path[128];
+	struct wf_store *store;
+
+	(void)snprintf(path, sizeof(path), "%s.crash", setup->fixture.path);
+	for (int i = 0; i < 2; i++) {
+		const char *suffix = i ? "-wal" : "";
+
+		(void)snprintf(command, sizeof(command), "cp %s%s %s%s", setup->fixture.path,
+			       suffix, path, suffix);
+		assert_int_equal(system(command), 0);
+	}
+	assert_int_equal(wf_store_sqlite_open(path, &store, NULL), 0);
+	assert_shown(store, wanted);
+	wf_store_close(&store);
+	/* nothing of it is left in the file either */
+	(void)snprintf(command, sizeof(command), "rm %s*", path);
+	assert_int_equal(system(command), 0);
+}
+
+static void test_in_parts(void **state)
+{
+	struct setup *setup = *state;
+	struct wf_store *store = setup->store;
+	uint64_t revision = 0, others;
+	_cleanup_free_ char *after = NULL;
+	struct parts parts;
+	int turns = 0, r;
+
+	begin_parts(setup, &parts);
+	while ((r = wf_store_stage_write(parts.stage, 7, NULL)) == 1) {
+		turns++;
+		assert_shown(store, parts.before);
+		assert_int_equal(count_of(store, "K"), 2);
+		assert_int_equal(stored_value(store, "K", "n3"), 100);
+		assert_int_equal(stored_value(store, "K", "n0"), -1);
+		assert_after_crash(setup, parts.before);
+	}
+	assert_int_equal(r, 0);
+	assert_int_equal(turns, 3);
+	/* others go on */
+	assert_int_equal(put(store, "L", "other", 2, WF_STORE_ANY, NULL), 0);
+	assert_int_equal(put(store, "L", "second", 3, WF_STORE_ABSENT, NULL), 0);
+	assert_int_equal(del(store, "L", "second", WF_STORE_ANY, NULL), 0);
+	others = wf_store_revision(store);
+	assert_int_equal(wf_store_stage_commit(&parts.stage, WF_STORE_DURABLE, &revision, NULL), 0);
+	assert_true(revision > others);
+	assert_int_equal(wf_store_revision(store), revision);
+	assert_int_equal(version_of(parts.documents[0]), revision);
+	assert_int_equal(version_of(parts.documents[4]), 2);
+	for (int i = 0; i < PARTS; i++)
+		assert_int_equal(stored_value(store, "K", parts.names[i]), i);
+	assert_int_equal(count_of(store, "K"), PARTS);
+	after = dump(store);
+	assert_after_crash(setup, after);
+	wf_store_tidy(store);
+	assert_int_equal(put(store, "L", "other", 5, WF_STORE_ANY, NULL), 0);
+	assert_int_equal(wf_store_revision(store), revision + 1);
+	reopen(setup);
+	assert_int_equal(wf_store_revision(setup->store), revision + 1);
+	assert_int_equal(count_of(setup->store, "K"), PARTS);
+	end_parts(&parts);
+}
+
+/* Given up half-way, and when all is written. */
+static void test_parts_given_up(void **state)
+{
+	struct setup *setup = *state;
+	struct parts parts;
+
+	for (int i = 0; i < 2; i++) {
+		begin_parts(setup, &parts);
+		while (wf_store_stage_write(parts.stage, 7, NULL) == 1 && i == 0)
+			;
+		wf_store_stage_free(&parts.stage);
+		assert_shown(setup->store, parts.before);
+		assert_int_equal(count_of(setup->store, "K"), 2);
+		assert_null(
+			json_object_get(json_object_get(parts.documents[0], "metadata"), "uid"));
+		assert_after_crash(setup, parts.before);
+		end_parts(&parts);
+	}
+	assert_int_equal(wf_store_revision(setup->store), 3);
+}
+
+/* What others write of the same documents meanwhile is theirs, whether it was hidden already or not. */
+static void test_parts_overtaken(void **state)
+{
+	static const struct {
+		const char *name;
+		bool is_deleted;
+	} cases[] = { { "n3", false }, { "n3", true }, { "n1", false }, { "n20", false } };
+	struct setup *setup = *state;
+	_cleanup_free_ char *mine = NULL;
+	struct wf_err err = WF_ERR_INIT;
+	struct parts parts;
+
+	for (size_t i = 0; i < WF_ARRAY_LEN(cases); i++) {
+		begin_parts(setup, &parts);
+		assert_int_equal(wf_store_stage_write(parts.stage, 7, NULL), 1);
+		if (cases[i].is_deleted)
+			assert_int_equal(del(setup->store, "K", cases[i].name, WF_STORE_ANY, NULL),
+					 0);
+		else
+			assert_int_equal(
+				put(setup->store, "K", cases[i].name, 77, WF_STORE_ANY, NULL), 0);
+		free(mine);
+		mine = dump(setup->store);
+		while (wf_store_stage_write(parts.stage, 7, NULL) == 1)
+			;
+		assert_shown(setup->store, mine);
+		assert_int_equal(wf_store_stage_commit(&parts.stage, WF_STORE_DURABLE, NULL, &err),
+				 -ESTALE);
+		assert_shown(setup->store, mine);
+		assert_int_equal(stored_value(setup->store, "K", cases[i].name),
+				 cases[i].is_deleted ? -1 : 77);
+		end_parts(&parts);
+		if (!cases[i].is_deleted)
+			assert_int_equal(del(setup->store, "K", cases[i].name, WF_STORE_ANY, NULL),
+					 0);
+	}
+}
+
+/* More come in between than there are revisions left: they are served, and it begins anew. */
+static void test_parts_outrun(void **state)
+{
+	struct setup *setup = *state;
+	_cleanup_free_ char *mine = NULL;
+	struct parts parts;
+
+	((struct wf_local *)setup->store)->hidden_gap = 3;
+	begin_parts(setup, &parts);
+	assert_int_equal(wf_store_stage_write(parts.stage, 7, NULL), 1);
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(put(setup->store, "L", "other", 10 + i, WF_STORE_ANY, NULL), 0);
+	mine = dump(setup->store);
+	assert_int_equal(wf_store_stage_commit(&parts.stage, WF_STORE_DURABLE, NULL, NULL),
+			 -ESTALE);
+	assert_shown(setup->store, mine);
+	end_parts(&parts);
+}
+
+/* A second one is written at once, while the first is in parts; so is a small one. */
+static void test_one_in_parts(void **state)
+{
+	struct setup *setup = *state;
+	_cleanup_json_ json_t *x = make_document("L", "x", 1);
+	struct wf_store_stage *second = NULL;
+	struct wf_store_write write = { WF_STORE_PUT, "L", "x", x, WF_STORE_ANY, 0 };
+	struct parts parts;
+
+	begin_parts(setup, &parts);
+	assert_int_equal(wf_store_stage_write(parts.stage, 7, NULL), 1);
+	assert_int_equal(wf_store_stage_new(setup->store, &second, NULL), 0);
+	assert_int_equal(add(second, write, NULL), 0);
+	assert_int_equal(wf_store_stage_write(second, 7, NULL), 0);
+	assert_int_equal(wf_store_stage_commit(&second, WF_STORE_DURABLE, NULL, NULL), 0);
+	assert_int_equal(stored_value(setup->store, "L", "x"), 1);
+	/* what was not written in parts is written by the commit */
+	assert_int_equal(wf_store_stage_commit(&parts.stage, WF_STORE_DURABLE, NULL, NULL), 0);
+	assert_int_equal(count_of(setup->store, "K"), PARTS);
+	assert_int_equal(count_of(setup->store, "L"), 2);
+	end_parts(&parts);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -197,6 +424,11 @@ int main(void)
 		ALL(test_refused),
 		BOTH(test_compared_at_once),
 		BOTH(test_larger_than_the_history),
+		SQLITE(test_in_parts),
+		SQLITE(test_parts_given_up),
+		SQLITE(test_parts_overtaken),
+		SQLITE(test_parts_outrun),
+		SQLITE(test_one_in_parts),
 	};
 
 	return run_stores(tests);
