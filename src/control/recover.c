@@ -15,6 +15,7 @@
 #include "base/mem.h"
 #include "control/apply_priv.h"
 #include "control/attach_priv.h"
+#include "dp/overlay.h"
 #include "model/document.h"
 #include "model/namespace.h"
 #include "model/node.h"
@@ -248,6 +249,8 @@ static int load_endpoints(struct wf_control *control, struct wf_err *err)
 				   .kind = WF_KIND_ENDPOINT,
 				   .load = load_endpoint };
 
+	if (wf_ctl_is_shared(control))
+		wf_dp_remotes_fetch(control->dp);
 	return wf_store_visit_texts(control->store, WF_KIND_ENDPOINT, take_text, load_document,
 				    &loading, err);
 }

@@ -131,8 +131,10 @@ int wf_dp_remote_set(struct wf_dp *dp, uint32_t scope, const struct wf_addr *add
 		     const struct wf_remote_value *value, struct wf_err *err)
 {
 	const struct wf_addr_key key = { .network = scope, .addr = *addr };
-	int r = wf_dp_entry_put(dp, WF_DP_MAP_REMOTES, &key, value, err);
+	int r;
 
+	wf_dp_fetch_drop(&dp->fetched_remotes);
+	r = wf_dp_entry_put(dp, WF_DP_MAP_REMOTES, &key, value, err);
 	return r == -ENOSPC
 		       ? wf_fail(err, r, "the table of other nodes' addresses is full: it holds %d",
 				 WF_MAX_REMOTES)
@@ -143,6 +145,7 @@ int wf_dp_remote_clear(struct wf_dp *dp, uint32_t scope, const struct wf_addr *a
 {
 	const struct wf_addr_key key = { .network = scope, .addr = *addr };
 
+	wf_dp_fetch_drop(&dp->fetched_remotes);
 	return wf_dp_entry_put(dp, WF_DP_MAP_REMOTES, &key, NULL, NULL);
 }
 
@@ -163,8 +166,11 @@ static int visit_remote(const void *key, const void *value, void *context)
 int wf_dp_remote_visit(struct wf_dp *dp, wf_dp_remote_fn visit, void *context, struct wf_err *err)
 {
 	struct remote_visit to = { visit, context };
-	int r = wf_dp_entry_visit(dp, WF_DP_MAP_REMOTES, visit_remote, &to);
+	int r;
 
+	if (wf_dp_fetched_remote_visit(dp, visit, context))
+		return 0;
+	r = wf_dp_entry_visit(dp, WF_DP_MAP_REMOTES, visit_remote, &to);
 	return r < 0 ? wf_fail(err, r, "cannot read wf_remotes: %s", strerror(-r)) : 0;
 }
 

@@ -134,6 +134,7 @@ int wf_dp_prefix_set(struct wf_dp *dp, uint32_t scope, const struct wf_prefix *p
 					    .addr = network.addr };
 	uint32_t value = class_id & ~WF_POLICY_CLASS_ODD;
 
+	wf_dp_fetch_drop(&dp->fetched_prefixes);
 	if (network.len == wf_addr_bits(&network.addr))
 		value |= WF_POLICY_CLASS_ODD;
 	if (!present && (bpf_map_delete_elem(fd, &key) == 0 || errno == ENOENT))
@@ -170,7 +171,7 @@ int wf_dp_prefix_next(struct wf_dp *dp, struct wf_dp_prefix_place *place, wf_dp_
 	return more;
 }
 
-int wf_dp_prefix_visit(struct wf_dp *dp, wf_dp_prefix_fn visit, void *context, struct wf_err *err)
+int wf_dp_prefix_read(struct wf_dp *dp, wf_dp_prefix_fn visit, void *context, struct wf_err *err)
 {
 	struct wf_dp_prefix_place place = { .is_inside = false };
 	int r;
@@ -179,6 +180,15 @@ int wf_dp_prefix_visit(struct wf_dp *dp, wf_dp_prefix_fn visit, void *context, s
 		r = wf_dp_prefix_next(dp, &place, visit, context, err);
 	} while (r > 0);
 	return r;
+}
+
+int wf_dp_prefix_visit(struct wf_dp *dp, wf_dp_prefix_fn visit, void *context, struct wf_err *err)
+{
+	int r;
+
+	if (!wf_dp_fetched_prefix_visit(dp, visit, context, &r))
+		return wf_dp_prefix_read(dp, visit, context, err);
+	return r < 0 ? wf_fail(err, r, "cannot read wf_policy_prefixes: %s", strerror(-r)) : 0;
 }
 
 /* ---- hits ---------------------------------------------------------------------------------- */

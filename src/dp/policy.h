@@ -50,6 +50,11 @@ int wf_dp_prefix_set(struct wf_dp *dp, uint32_t scope, const struct wf_prefix *p
 		     uint32_t class_id, bool present, struct wf_err *err);
 typedef int (*wf_dp_prefix_fn)(uint32_t scope, const struct wf_prefix *prefix, uint32_t class_id,
 			       void *context);
+/*
+ * Begins to read all of them in a thread of its own, for the next visit of all, unless one is set before.
+ * If it cannot, the visit reads them itself.
+ */
+void wf_dp_prefixes_fetch(struct wf_dp *dp);
 /* Visits all; a negative result of the callback ends it and is returned. */
 int wf_dp_prefix_visit(struct wf_dp *dp, wf_dp_prefix_fn visit, void *context, struct wf_err *err);
 
