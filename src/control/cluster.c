@@ -160,6 +160,7 @@ int wf_ctl_cluster_start(struct wf_control *control, struct wf_err *err)
 	r = wf_ctl_node_publish(control, err);
 	if (r < 0)
 		return r;
+	wf_log_info("other nodes", "known=%u", HASH_CNT(by_name, control->cluster.nodes));
 	wf_ctl_known_start(control);
 	wf_ctl_sums_open(control);
 	return wf_ctl_hosts_start(control, err);

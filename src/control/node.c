@@ -106,7 +106,7 @@ const struct ctl_node *wf_ctl_node_at(const struct wf_control *control, const ch
 				      const struct wf_addr *underlay)
 {
 	for (const struct ctl_node *node = control->cluster.nodes; node; node = node->by_name.next)
-		if (strcmp(node->name, name) != 0 && wf_addr_equal(&node->underlay, underlay))
+		if (wf_addr_equal(&node->underlay, underlay) && strcmp(node->name, name) != 0)
 			return node;
 	return NULL;
 }
@@ -196,7 +196,8 @@ int wf_ctl_node_learn(struct wf_control *control, const char *name, const struct
 	wf_ctl_encrypt_touch(control);
 	if (r == 0)
 		r = wf_ctl_node_hosts_learn(control, node, spec, err);
-	if (is_moved)
+	/* of those that are there when this one starts it tells how many there are, when it is ready */
+	if (is_moved && control->lb.settled)
 		wf_log_info("node known", "node=%s address=%s", name,
 			    wf_addr_format(underlay, text));
 	return r;

@@ -248,11 +248,15 @@ static int load_endpoints(struct wf_control *control, struct wf_err *err)
 	struct loading loading = { .control = control,
 				   .kind = WF_KIND_ENDPOINT,
 				   .load = load_endpoint };
+	int r;
 
 	if (wf_ctl_is_shared(control))
 		wf_dp_remotes_fetch(control->dp);
-	return wf_store_visit_texts(control->store, WF_KIND_ENDPOINT, take_text, load_document,
-				    &loading, err);
+	wf_ctl_crowds_remember(control);
+	r = wf_store_visit_texts(control->store, WF_KIND_ENDPOINT, take_text, load_document,
+				 &loading, err);
+	wf_ctl_crowds_forget(control);
+	return r;
 }
 
 static int load_nodes(struct wf_control *control, struct wf_err *err)

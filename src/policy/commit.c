@@ -75,15 +75,19 @@ static int write_pairs(struct wf_policy_engine *engine, bool is_deletion, struct
 	return flush(&batch, err);
 }
 
-uint32_t wf_engine_prefix_class(const struct wf_prefix_record *record)
+uint32_t wf_engine_prefix_class(const struct wf_place *record)
 {
-	return record->class ? record->class->id : record->adopted_id;
+	const struct wf_class *class = wf_prefix_class(record);
+
+	if (record->is_adopted)
+		return record->adopted_id;
+	return class ? class->id : 0;
 }
 
-static int set_prefix(struct wf_policy_engine *engine, const struct wf_prefix_record *record,
-		      uint32_t id, bool present, struct wf_err *err)
+static int set_prefix(struct wf_policy_engine *engine, const struct wf_place *record, uint32_t id,
+		      bool present, struct wf_err *err)
 {
-	const struct wf_prefix prefix = wf_prefix_of(record);
+	const struct wf_prefix prefix = wf_place_prefix(record);
 
 	return engine->effects.prefix_set(record->scope, &prefix,
 					  present ? id : WF_POLICY_CLASS_WORLD, present,
@@ -97,7 +101,7 @@ static int write_prefixes(struct wf_policy_engine *engine, bool is_going, struct
 
 	for (size_t i = 0; i < plan->prefix_count; i++) {
 		struct wf_prefix_flip *flip = &plan->prefixes[i];
-		const struct wf_prefix_record *record = flip->record;
+		const struct wf_place *record = flip->record;
 		bool is_same =
 			record->is_there && wf_engine_prefix_class(record) == flip->class->id;
 		int r;
@@ -219,7 +223,7 @@ static void undo_prefixes(struct wf_policy_engine *engine, bool is_going)
 
 	for (size_t i = plan->prefix_count; i--;) {
 		struct wf_prefix_flip *flip = &plan->prefixes[i];
-		const struct wf_prefix_record *record = flip->record;
+		const struct wf_place *record = flip->record;
 
 		if (is_going && flip->is_gone)
 			(void)set_prefix(engine, record, flip->class->id, true, NULL);
@@ -289,10 +293,10 @@ static void settle_flips(struct wf_policy_engine *engine)
 	for (size_t i = 0; i < plan->prefix_count; i++) {
 		const struct wf_prefix_flip *flip = &plan->prefixes[i];
 
-		wf_engine_release_class(engine, flip->record->class);
+		wf_engine_release_class(engine, wf_prefix_class(flip->record));
 		if (flip->goes)
 			wf_engine_release_class(engine, flip->class);
-		flip->record->class = flip->goes ? NULL : flip->class;
+		wf_prefix_set_class(flip->record, flip->goes ? NULL : flip->class);
 		flip->record->is_there = !flip->goes;
 	}
 }

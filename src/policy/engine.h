@@ -133,7 +133,7 @@ struct wf_policy_member {
 	const struct wf_endpoint_port *ports; /* its named ports */
 	size_t port_count;
 	const struct wf_addr *addrs;
-	size_t addr_count; /* up to WF_MAX_ENDPOINT_ADDRESSES */
+	size_t addr_count; /* up to WF_MAX_ENDPOINT_ADDRESSES, or as the put says */
 	bool audit;
 };
 
@@ -163,13 +163,16 @@ int wf_policy_engine_node_drop(struct wf_policy_engine *engine, const char *name
  */
 void wf_policy_engine_remotes_expect(struct wf_policy_engine *engine, size_t count);
 /*
- * An endpoint of another node, by a name of its own; slot and audit of *member do not count. An
- * address that an endpoint of this node has is that one's.
+ * Addresses of an endpoint of another node, or of some that are alike; slot and audit of *member do not
+ * count. Whatever endpoint of another node had one has it no more; one that an endpoint of this node has is
+ * that one's. Who that endpoint is is not known here: when it loses an address, that has to be told.
  */
-int wf_policy_engine_remote_put(struct wf_policy_engine *engine, const char *name,
+#define WF_POLICY_REMOTE_ADDRESSES 64
+int wf_policy_engine_remote_put(struct wf_policy_engine *engine,
 				const struct wf_policy_member *member, struct wf_err *err);
-int wf_policy_engine_remote_drop(struct wf_policy_engine *engine, const char *name,
-				 struct wf_err *err);
+/* No endpoint of another node has these any more. Those that none had are fine. */
+int wf_policy_engine_remote_drop(struct wf_policy_engine *engine, uint32_t scope,
+				 const struct wf_addr *addrs, size_t count, struct wf_err *err);
 
 /* A service for WF_PEER_SERVICE: its labels, and the addresses of its backends. */
 int wf_policy_engine_service_put(struct wf_policy_engine *engine, const char *namespace,
