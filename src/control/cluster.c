@@ -190,5 +190,6 @@ void wf_ctl_cluster_stop(struct wf_control *control)
 		free(node->hosts);
 		free(node);
 	}
+	wf_index_done(&control->cluster.underlays);
 	wf_ctl_probes_close(control);
 }

@@ -48,6 +48,7 @@ struct ctl_node {
 	char name[WF_NAME_BYTES];
 	uint32_t number;         /* in the datapath, from 1 */
 	struct wf_addr underlay; /* where its tunnel ends; zero: not known yet */
+	struct wf_index_node by_underlay;
 	struct ctl_way way;
 	/* Where IPv6 is sent to on a segment that both are on; zero: not known. */
 	struct wf_addr link_local;
@@ -121,6 +122,7 @@ struct ctl_news {
 
 struct ctl_cluster {
 	struct ctl_node *nodes;  /* hash by name */
+	struct wf_index underlays; /* of the nodes that have one */
 	struct wf_set remotes;   /* by name */
 	struct wf_set addresses; /* of them; see remote.c */
 	size_t expected;         /* endpoints of all nodes when this one began to read */

@@ -147,7 +147,8 @@ void wf_ctl_crowd_release(struct wf_control *control, struct ctl_crowd *crowd)
 
 /* ---- by the text of their labels, while very many are read -------------------------------------- */
 
-#define WRITTEN 1024
+#define WRITTEN 4096 /* places */
+#define NEAR    4    /* places that one may have */
 
 struct ctl_written {
 	uint64_t hash;
@@ -185,6 +186,31 @@ static uint64_t hash_written(const char *network, const struct wf_endpoint_text 
 	return wf_hash_number(hash, word);
 }
 
+static bool is_written(const struct ctl_written *place, const char *network,
+		       const struct wf_endpoint_text *labels, uint64_t hash)
+{
+	return place->crowd && place->hash == hash && place->len == labels->len &&
+	       memcmp(place->text, labels->text, labels->len) == 0 &&
+	       strcmp(place->crowd->network, network) == 0;
+}
+
+/* Where it is, or is to be; NULL: nowhere. */
+static struct ctl_written *find_written(const struct wf_control *control, const char *network,
+					const struct wf_endpoint_text *labels, uint64_t hash)
+{
+	struct ctl_written *written = control->cluster.written;
+
+	if (!written || !labels->len)
+		return NULL;
+	for (size_t i = 0; i < NEAR; i++) {
+		struct ctl_written *place = &written[(hash + i) % WRITTEN];
+
+		if (!place->crowd || is_written(place, network, labels, hash))
+			return place;
+	}
+	return &written[hash % WRITTEN];
+}
+
 static void note_written(struct ctl_written *place, uint64_t hash, struct ctl_crowd *crowd,
 			 const struct wf_endpoint_text *labels)
 {
@@ -200,15 +226,12 @@ static void note_written(struct ctl_written *place, uint64_t hash, struct ctl_cr
 struct ctl_crowd *wf_ctl_crowd_written(struct wf_control *control, struct wf_endpoint *spec,
 				       const struct wf_endpoint_text *labels, bool *ret_is_read)
 {
-	struct ctl_written *place = control->cluster.written;
 	uint64_t hash = labels->len ? hash_written(spec->network, labels) : 0;
+	struct ctl_written *place = find_written(control, spec->network, labels, hash);
 	struct ctl_crowd *crowd;
 
 	*ret_is_read = true;
-	place = place && labels->len ? &place[hash % WRITTEN] : NULL;
-	if (place && place->crowd && place->hash == hash && place->len == labels->len &&
-	    memcmp(place->text, labels->text, labels->len) == 0 &&
-	    strcmp(place->crowd->network, spec->network) == 0)
+	if (place && is_written(place, spec->network, labels, hash))
 		return place->crowd;
 	*ret_is_read = wf_endpoint_read_labels(spec, labels);
 	crowd = *ret_is_read ? wf_ctl_crowd_get(control, spec) : NULL;
