@@ -253,8 +253,9 @@ static bool value_of(struct wf_control *control, const struct ctl_remote *remote
 	return network;
 }
 
-int wf_ctl_remote_program(struct wf_control *control, const struct ctl_remote *remote,
-			  struct wf_err *err)
+/* Adds what is not right to what is written with the next flush. */
+static int add_entries(struct wf_control *control, const struct ctl_remote *remote,
+		       struct wf_err *err)
 {
 	uint32_t all = (1U << remote->addr_count) - 1;
 	struct wf_remote_value value;
@@ -264,9 +265,17 @@ int wf_ctl_remote_program(struct wf_control *control, const struct ctl_remote *r
 		return 0;
 	for (size_t i = 0; r == 0 && i < remote->addr_count; i++)
 		if (!(remote->right & 1U << i))
-			r = wf_dp_remote_set(control->dp, remote->scope, &remote->addrs[i], &value,
+			r = wf_dp_remote_add(control->dp, remote->scope, &remote->addrs[i], &value,
 					     err);
 	return r;
+}
+
+int wf_ctl_remote_program(struct wf_control *control, const struct ctl_remote *remote,
+			  struct wf_err *err)
+{
+	int r = add_entries(control, remote, err);
+
+	return r < 0 ? r : wf_dp_remotes_flush(control->dp, err);
 }
 
 /* Nobody here gives the addresses out. What is taken already stays with whom it is. */
@@ -547,9 +556,11 @@ int wf_ctl_remotes_program(struct wf_control *control, struct wf_err *err)
 
 	while ((remote = wf_ctl_remote_walk(control, &at))) {
 		if (r == 0)
-			r = wf_ctl_remote_program(control, remote, err);
+			r = add_entries(control, remote, err);
 		remote->right = 0;
 	}
+	if (r == 0)
+		r = wf_dp_remotes_flush(control->dp, err);
 	if (r == 0)
 		r = wf_ctl_node_hosts_program(control, err);
 	return r < 0 ? r : comparison.result;

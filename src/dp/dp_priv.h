@@ -136,7 +136,8 @@ struct wf_dp {
 		*ring; /* reader of the event ring, NULL until there is something to read */
 	wf_dp_event_fn callback; /* of the wf_dp_event_read() in progress */
 	void *callback_context;
-	void *percpu; /* cpu_count largest per-CPU values */
+	void *percpu;                                 /* cpu_count largest per-CPU values */
+	struct wf_dp_batch *batches[WF_DP_MAP_COUNT]; /* owned; NULL: none was ever begun */
 	struct wf_dp_fetch *fetched_prefixes,
 		*fetched_remotes; /* owned; NULL: none are read ahead */
 };
@@ -186,6 +187,14 @@ typedef int (*wf_dp_entry_fn)(const void *key, const void *value, void *context)
 /* Visits all entries of a hash, in few calls; 0, a result of the callback or a negative errno. */
 int wf_dp_entry_visit(const struct wf_dp *dp, enum wf_dp_map map, wf_dp_entry_fn visit,
 		      void *context);
+
+/* batch.c: many entries at once. */
+
+/* An entry that is written with others, with the flush at the latest. 0 or -errno, of others too. */
+int wf_dp_batch_add(struct wf_dp *dp, enum wf_dp_map map, const void *key, const void *value);
+/* Writes what was added. A failure leaves some of it unwritten; it is forgotten. */
+int wf_dp_batch_flush(struct wf_dp *dp, enum wf_dp_map map);
+void wf_dp_batches_free(struct wf_dp *dp);
 
 /* policy.c */
 

@@ -94,6 +94,13 @@ static int set_prefix(struct wf_policy_engine *engine, const struct wf_place *re
 					  engine->effects.context, err);
 }
 
+static int flush_prefixes(struct wf_policy_engine *engine, struct wf_err *err)
+{
+	return engine->effects.prefixes_flush
+		       ? engine->effects.prefixes_flush(engine->effects.context, err)
+		       : 0;
+}
+
 /* is_going: those that are deleted; otherwise those that are set. */
 static int write_prefixes(struct wf_policy_engine *engine, bool is_going, struct wf_err *err)
 {
@@ -116,7 +123,7 @@ static int write_prefixes(struct wf_policy_engine *engine, bool is_going, struct
 		else
 			flip->is_set = true;
 	}
-	return 0;
+	return is_going ? 0 : flush_prefixes(engine, err);
 }
 
 static void write_classes(struct wf_policy_engine *engine)
@@ -231,6 +238,7 @@ static void undo_prefixes(struct wf_policy_engine *engine, bool is_going)
 			(void)set_prefix(engine, record, wf_engine_prefix_class(record),
 					 record->is_there, NULL);
 	}
+	(void)flush_prefixes(engine, NULL);
 }
 
 /* The way back; in reverse order, so that it shows no packet half of it either. */

@@ -61,6 +61,11 @@ struct wf_policy_effects {
 	/* in a scope; class WF_POLICY_CLASS_WORLD with present false: delete */
 	int (*prefix_set)(uint32_t scope, const struct wf_prefix *prefix, uint32_t class_id,
 			  bool present, void *context, struct wf_err *err);
+	/*
+	 * NULL: prefix_set has an effect at once. Otherwise what it sets has one with this at the latest, which
+	 * then may fail for any of them.
+	 */
+	int (*prefixes_flush)(void *context, struct wf_err *err);
 	/* Subjects were turned over: what programs remember of verdicts holds no more. */
 	int (*revise)(void *context, struct wf_err *err);
 	/* An endpoint's guard: whether packets of a slot have to be judged at all. */

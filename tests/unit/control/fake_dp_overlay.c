@@ -208,6 +208,19 @@ int wf_dp_remote_set(struct wf_dp *dp, uint32_t scope, const struct wf_addr *add
 	return 0;
 }
 
+int wf_dp_remote_add(struct wf_dp *dp, uint32_t scope, const struct wf_addr *addr,
+		     const struct wf_remote_value *value, struct wf_err *err)
+{
+	return wf_dp_remote_set(dp, scope, addr, value, err);
+}
+
+int wf_dp_remotes_flush(struct wf_dp *dp, struct wf_err *err)
+{
+	(void)dp;
+	(void)err;
+	return 0;
+}
+
 int wf_dp_remote_clear(struct wf_dp *dp, uint32_t scope, const struct wf_addr *addr)
 {
 	struct remote *remote = find(dp, scope, addr);
