@@ -121,12 +121,12 @@ struct ctl_news {
 };
 
 struct ctl_cluster {
-	struct ctl_node *nodes;  /* hash by name */
+	struct ctl_node *nodes;    /* hash by name */
 	struct wf_index underlays; /* of the nodes that have one */
-	struct wf_set remotes;   /* by name */
-	struct wf_set addresses; /* of them; see remote.c */
-	size_t expected;         /* endpoints of all nodes when this one began to read */
-	struct wf_index crowds;  /* by all that makes them alike */
+	struct wf_set remotes;     /* by name */
+	struct wf_set addresses;   /* of them; see remote.c */
+	size_t expected;           /* endpoints of all nodes when this one began to read */
+	struct wf_index crowds;    /* by all that makes them alike */
 	struct ctl_crowd *crowd_list;
 	struct ctl_written *written; /* owned; see crowd.c */
 	struct wf_index crowd_networks;

@@ -17,6 +17,16 @@ struct wf_dp_batch {
 	char keys[];
 };
 
+static char *key_at(struct wf_dp_batch *batch, const struct wf_dp_map_spec *spec, size_t at)
+{
+	return &batch->keys[at * spec->key_bytes];
+}
+
+static char *value_at(struct wf_dp_batch *batch, const struct wf_dp_map_spec *spec, size_t at)
+{
+	return &batch->values[at * spec->value_bytes];
+}
+
 static int make(struct wf_dp_batch **batch, const struct wf_dp_map_spec *spec)
 {
 	struct wf_dp_batch *made =
@@ -41,8 +51,8 @@ int wf_dp_batch_add(struct wf_dp *dp, enum wf_dp_map map, const void *key, const
 		r = wf_dp_batch_flush(dp, map);
 	if (r < 0)
 		return r;
-	memcpy(&(*batch)->keys[(*batch)->count * spec->key_bytes], key, spec->key_bytes);
-	memcpy(&(*batch)->values[(*batch)->count * spec->value_bytes], value, spec->value_bytes);
+	memcpy(key_at(*batch, spec, (*batch)->count), key, spec->key_bytes);
+	memcpy(value_at(*batch, spec, (*batch)->count), value, spec->value_bytes);
 	(*batch)->count++;
 	return 0;
 }
@@ -62,8 +72,8 @@ int wf_dp_batch_flush(struct wf_dp *dp, enum wf_dp_map map)
 		return 0;
 	/* whatever came of it: one after the other says which one is refused, and why */
 	for (uint32_t i = 0; r == 0 && i < count; i++)
-		if (bpf_map_update_elem(dp->map_fds[map], &batch->keys[i * spec->key_bytes],
-					&batch->values[i * spec->value_bytes], BPF_ANY) < 0)
+		if (bpf_map_update_elem(dp->map_fds[map], key_at(batch, spec, i),
+					value_at(batch, spec, i), BPF_ANY) < 0)
 			r = -errno;
 	return r;
 }
