@@ -164,7 +164,8 @@ static int clear_predecessor(struct wf_control *control, const struct wf_endpoin
 	const struct ctl_remote *remote = wf_ctl_remote_find(control, spec->meta.name);
 
 	if (remote)
-		return wf_ctl_attach_fail_elsewhere(err, remote->name, remote->node->name);
+		return wf_ctl_attach_fail_elsewhere(err, wf_ctl_remote_name(remote),
+						    remote->node->name);
 	if (!before && spec->container_id)
 		before = wf_ctl_endpoint_by_container(control, spec->container_id, spec->ifname);
 	if (!before)

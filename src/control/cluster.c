@@ -162,6 +162,7 @@ int wf_ctl_cluster_start(struct wf_control *control, struct wf_err *err)
 	r = wf_ctl_node_publish(control, err);
 	if (r < 0)
 		return r;
+	wf_log_info("other nodes", "known=%u", HASH_CNT(by_name, control->cluster.nodes));
 	wf_ctl_known_start(control);
 	wf_ctl_sums_open(control);
 	return wf_ctl_hosts_start(control, err);
@@ -191,5 +192,6 @@ void wf_ctl_cluster_stop(struct wf_control *control)
 		free(node->hosts);
 		free(node);
 	}
+	wf_index_done(&control->cluster.underlays);
 	wf_ctl_probes_close(control);
 }

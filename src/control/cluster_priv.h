@@ -48,6 +48,7 @@ struct ctl_node {
 	char name[WF_NAME_BYTES];
 	uint32_t number;         /* in the datapath, from 1 */
 	struct wf_addr underlay; /* where its tunnel ends; zero: not known yet */
+	struct wf_index_node by_underlay;
 	struct ctl_way way;
 	/* Where IPv6 is sent to on a segment that both are on; zero: not known. */
 	struct wf_addr link_local;
@@ -82,27 +83,24 @@ struct ctl_crowd {
 	struct ctl_crowd_key *keys; /* owned; one for each label */
 	struct wf_index_node by_likeness;
 	struct wf_index_node by_network;
+	struct ctl_crowd *prev, *next; /* of all */
 	char network[];
-};
-
-struct ctl_remote_address {
-	struct wf_addr addr;
-	struct ctl_remote *remote;
 };
 
 /* An endpoint of another node, in a network that reaches it. There are very many. */
 struct ctl_remote {
-	char *name; /* within the same memory, behind the addresses */
 	struct ctl_crowd *crowd;
 	struct ctl_node *node;
 	struct ctl_remote *prev_alike, *next_alike; /* of the crowd */
 	struct ctl_remote *prev_there, *next_there; /* of the node */
-	uint32_t addr_count;
-	uint32_t right; /* scratch: bits of the addresses that the datapath has as they shall be */
-	uint16_t scope; /* of its addresses */
-	bool is_bound;  /* WireGuard takes its addresses from its node, and from no other */
-	struct ctl_remote_address addrs[];
+	uint16_t scope;                             /* of its addresses */
+	uint8_t addr_count;
+	uint8_t right; /* scratch: bits of the addresses that the datapath has as they shall be */
+	bool is_bound; /* WireGuard takes its addresses from its node, and from no other */
+	struct wf_addr addrs[];
+	/* and the name */
 };
+_Static_assert(WF_MAX_ENDPOINT_ADDRESSES <= 8, "bits of `right`");
 
 /* A block of a network's subnet, of a node. */
 struct ctl_block {
@@ -123,11 +121,14 @@ struct ctl_news {
 };
 
 struct ctl_cluster {
-	struct ctl_node *nodes;  /* hash by name */
-	struct wf_set remotes;   /* by name */
-	struct wf_set addresses; /* of them, as struct ctl_remote_address */
-	size_t expected;         /* endpoints of all nodes when this one began to read */
-	struct wf_index crowds;  /* by all that makes them alike */
+	struct ctl_node *nodes;    /* hash by name */
+	struct wf_index underlays; /* of the nodes that have one */
+	struct wf_set remotes;     /* by name */
+	struct wf_set addresses;   /* of them; see remote.c */
+	size_t expected;           /* endpoints of all nodes when this one began to read */
+	struct wf_index crowds;    /* by all that makes them alike */
+	struct ctl_crowd *crowd_list;
+	struct ctl_written *written; /* owned; see crowd.c */
 	struct wf_index crowd_networks;
 	struct wf_index crowd_labels; /* as keys, with the namespace */
 	struct ctl_node *by_number[WF_MAX_NODES];
@@ -343,6 +344,7 @@ void wf_ctl_remotes_free(struct wf_control *control);
 /* Whether an Endpoint document is of another node. */
 bool wf_ctl_is_remote(const struct wf_control *control, const json_t *document);
 struct ctl_remote *wf_ctl_remote_find(struct wf_control *control, const char *name);
+const char *wf_ctl_remote_name(const struct ctl_remote *remote);
 int wf_ctl_remote_put(struct wf_control *control, const json_t *document, struct wf_err *err);
 /*
  * The same from a stored document's text, with less work: 1, or 0: it is none of another node, or has to be
@@ -370,9 +372,21 @@ struct ctl_remote *wf_ctl_remote_in(struct wf_control *control, const char *netw
 
 /* ---- crowd.c -------------------------------------------------------------------------------- */
 
-/* Puts a remote among its like; labels and ports of *spec may be taken over. 0 or -ENOMEM. */
-int wf_ctl_crowd_join(struct wf_control *control, struct ctl_remote *remote,
-		      struct wf_endpoint *spec);
+/*
+ * Those that an endpoint is like, if need be made; labels and ports of *spec may be taken over. The caller
+ * joins one to it, or releases it. NULL: no memory.
+ */
+struct ctl_crowd *wf_ctl_crowd_get(struct wf_control *control, struct wf_endpoint *spec);
+/* The same for one that has no ports, and whose labels are not read yet; !*ret_is_read: cannot be. */
+struct ctl_crowd *wf_ctl_crowd_written(struct wf_control *control, struct wf_endpoint *spec,
+				       const struct wf_endpoint_text *labels, bool *ret_is_read);
+/* From here on until one goes, or the other is called: labels as they are written are remembered. */
+void wf_ctl_crowds_remember(struct wf_control *control);
+void wf_ctl_crowds_forget(struct wf_control *control);
+/* Frees one that has no members. */
+void wf_ctl_crowd_release(struct wf_control *control, struct ctl_crowd *crowd);
+/* Puts a remote among its like. */
+void wf_ctl_crowd_join(struct ctl_crowd *crowd, struct ctl_remote *remote);
 /* Takes it out; the last one takes the crowd along. */
 void wf_ctl_crowd_leave(struct wf_control *control, struct ctl_remote *remote);
 /* What crowds of a network have as their hash in crowd_networks. */

@@ -125,6 +125,7 @@ struct wf_control {
 	struct wf_net *net;
 	struct event_base *loop;
 	struct ctl_network *networks;         /* hash by name */
+	struct ctl_network *last_found;       /* most look for the same one again; NULL: none */
 	struct ctl_endpoint *endpoints;       /* hash by name */
 	struct ctl_endpoint *containers;      /* the same, hash by container_key */
 	struct wf_index addresses;            /* of the endpoints, as keys */

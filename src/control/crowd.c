@@ -70,6 +70,7 @@ static void index_crowd(struct wf_control *control, struct ctl_crowd *crowd, uin
 {
 	const char *namespace = wf_ctl_namespace_of(&crowd->labels);
 
+	DL_APPEND(control->cluster.crowd_list, crowd);
 	wf_index_add(&control->cluster.crowds, &crowd->by_likeness, hash);
 	wf_index_add(&control->cluster.crowd_networks, &crowd->by_network,
 		     wf_ctl_crowd_network_hash(crowd->network));
@@ -106,18 +107,18 @@ static struct ctl_crowd *make_crowd(struct wf_control *control, struct wf_endpoi
 	return crowd;
 }
 
-int wf_ctl_crowd_join(struct wf_control *control, struct ctl_remote *remote,
-		      struct wf_endpoint *spec)
+struct ctl_crowd *wf_ctl_crowd_get(struct wf_control *control, struct wf_endpoint *spec)
 {
 	uint64_t hash = hash_likeness(spec);
+	struct ctl_crowd *crowd = find_crowd(control, spec, hash);
 
-	remote->crowd = find_crowd(control, spec, hash);
-	if (!remote->crowd)
-		remote->crowd = make_crowd(control, spec, hash);
-	if (!remote->crowd)
-		return -ENOMEM;
-	DL_APPEND2(remote->crowd->members, remote, prev_alike, next_alike);
-	return 0;
+	return crowd ? crowd : make_crowd(control, spec, hash);
+}
+
+void wf_ctl_crowd_join(struct ctl_crowd *crowd, struct ctl_remote *remote)
+{
+	remote->crowd = crowd;
+	DL_APPEND2(crowd->members, remote, prev_alike, next_alike);
 }
 
 void wf_ctl_crowd_leave(struct wf_control *control, struct ctl_remote *remote)
@@ -125,14 +126,116 @@ void wf_ctl_crowd_leave(struct wf_control *control, struct ctl_remote *remote)
 	struct ctl_crowd *crowd = remote->crowd;
 
 	DL_DELETE2(crowd->members, remote, prev_alike, next_alike);
+	wf_ctl_crowd_release(control, crowd);
+}
+
+void wf_ctl_crowd_release(struct wf_control *control, struct ctl_crowd *crowd)
+{
 	if (crowd->members)
 		return;
+	wf_ctl_crowds_forget(control);
 	for (size_t i = 0; i < crowd->labels.count; i++)
 		wf_index_remove(&control->cluster.crowd_labels, &crowd->keys[i].node);
 	wf_index_remove(&control->cluster.crowd_networks, &crowd->by_network);
 	wf_index_remove(&control->cluster.crowds, &crowd->by_likeness);
+	DL_DELETE(control->cluster.crowd_list, crowd);
 	wf_labels_done(&crowd->labels);
 	free(crowd->ports);
 	free(crowd->keys);
 	free(crowd);
+}
+
+/* ---- by the text of their labels, while very many are read -------------------------------------- */
+
+#define WRITTEN 4096 /* places */
+#define NEAR    4    /* places that one may have */
+
+struct ctl_written {
+	uint64_t hash;
+	struct ctl_crowd *crowd; /* NULL: this place is empty */
+	char *text;              /* owned; without an end */
+	size_t len;
+};
+
+void wf_ctl_crowds_remember(struct wf_control *control)
+{
+	/* without memory for it nothing is remembered */
+	control->cluster.written = calloc(WRITTEN, sizeof(struct ctl_written));
+}
+
+void wf_ctl_crowds_forget(struct wf_control *control)
+{
+	struct ctl_written *written = TAKE_PTR(control->cluster.written);
+
+	for (size_t i = 0; written && i < WRITTEN; i++)
+		free(written[i].text);
+	free(written);
+}
+
+static uint64_t hash_written(const char *network, const struct wf_endpoint_text *labels)
+{
+	uint64_t hash = wf_hash_text(0, network), word;
+	size_t at = 0;
+
+	for (; at + sizeof(word) <= labels->len; at += sizeof(word)) {
+		memcpy(&word, &labels->text[at], sizeof(word));
+		hash = wf_hash_number(hash, word);
+	}
+	word = 0;
+	memcpy(&word, &labels->text[at], labels->len - at);
+	return wf_hash_number(hash, word);
+}
+
+static bool is_written(const struct ctl_written *place, const char *network,
+		       const struct wf_endpoint_text *labels, uint64_t hash)
+{
+	return place->crowd && place->hash == hash && place->len == labels->len &&
+	       memcmp(place->text, labels->text, labels->len) == 0 &&
+	       strcmp(place->crowd->network, network) == 0;
+}
+
+/* Where it is, or is to be; NULL: nowhere. */
+static struct ctl_written *find_written(const struct wf_control *control, const char *network,
+					const struct wf_endpoint_text *labels, uint64_t hash)
+{
+	struct ctl_written *written = control->cluster.written;
+
+	if (!written || !labels->len)
+		return NULL;
+	for (size_t i = 0; i < NEAR; i++) {
+		struct ctl_written *place = &written[(hash + i) % WRITTEN];
+
+		if (!place->crowd || is_written(place, network, labels, hash))
+			return place;
+	}
+	return &written[hash % WRITTEN];
+}
+
+static void note_written(struct ctl_written *place, uint64_t hash, struct ctl_crowd *crowd,
+			 const struct wf_endpoint_text *labels)
+{
+	char *text = malloc(labels->len);
+
+	if (!text)
+		return;
+	memcpy(text, labels->text, labels->len);
+	free(place->text);
+	*place = (struct ctl_written){ hash, crowd, text, labels->len };
+}
+
+struct ctl_crowd *wf_ctl_crowd_written(struct wf_control *control, struct wf_endpoint *spec,
+				       const struct wf_endpoint_text *labels, bool *ret_is_read)
+{
+	uint64_t hash = labels->len ? hash_written(spec->network, labels) : 0;
+	struct ctl_written *place = find_written(control, spec->network, labels, hash);
+	struct ctl_crowd *crowd;
+
+	*ret_is_read = true;
+	if (place && is_written(place, spec->network, labels, hash))
+		return place->crowd;
+	*ret_is_read = wf_endpoint_read_labels(spec, labels);
+	crowd = *ret_is_read ? wf_ctl_crowd_get(control, spec) : NULL;
+	if (crowd && place)
+		note_written(place, hash, crowd, labels);
+	return crowd;
 }

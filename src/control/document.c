@@ -82,7 +82,7 @@ static int check_deletable(struct wf_control *control, const char *kind, const c
 			err, -EBUSY,
 			"network %s has endpoints on other nodes (%s on %s, ...); detach them "
 			"there first",
-			name, remote->name, remote->node->name);
+			name, wf_ctl_remote_name(remote), remote->node->name);
 	HASH_ITER(by_name, control->reservations, reservation, next_reservation) {
 		if (strcmp(reservation->spec.network, name) == 0 && !reservation->spec.sticky)
 			return wf_fail(err, -EBUSY,

@@ -121,7 +121,8 @@ static const struct ctl_node *other_with(const struct wf_control *control,
 {
 	const struct ctl_node *other;
 
-	for (other = control->cluster.nodes; other; other = other->by_name.next)
+	for (other = spec->tunnel_count ? control->cluster.nodes : NULL; other;
+	     other = other->by_name.next)
 		for (size_t i = 0; i < spec->tunnel_count; i++)
 			if (other != node && has_key(other, &spec->tunnels[i]))
 				return other;

@@ -50,9 +50,8 @@ static size_t list(struct wf_control *control, const struct ctl_remote *remote,
 	size_t count = 0;
 
 	for (size_t i = 0; i < remote->addr_count; i++)
-		if (wf_ctl_remote_by_address(control, WF_NETWORK_HOST, &remote->addrs[i].addr) ==
-		    remote)
-			ret_addrs[count++] = remote->addrs[i].addr;
+		if (wf_ctl_remote_by_address(control, WF_NETWORK_HOST, &remote->addrs[i]) == remote)
+			ret_addrs[count++] = remote->addrs[i];
 	return count;
 }
 
@@ -123,7 +122,7 @@ void wf_ctl_bind(struct wf_control *control, struct ctl_remote *remote)
 	if (r == 0)
 		return;
 	wf_log_warning_rl("an endpoint's address is not bound to its node's key yet",
-			  "endpoint=%s error=\"%s\"", remote->name, fault.message);
+			  "endpoint=%s error=\"%s\"", wf_ctl_remote_name(remote), fault.message);
 	wf_ctl_encrypt_touch(control);
 }
 

@@ -54,8 +54,8 @@ static json_t *remote_json(const struct ctl_remote *remote)
 	char text[WF_ADDR_TEXT];
 
 	for (size_t i = 0; i < remote->addr_count; i++)
-		(void)json_array_append_new(
-			list, json_string(wf_addr_format(&remote->addrs[i].addr, text)));
+		(void)json_array_append_new(list,
+					    json_string(wf_addr_format(&remote->addrs[i], text)));
 	return json_pack("{s:o, s:s}", "addresses", list, "node", remote->node->name);
 }
 
@@ -66,7 +66,7 @@ static void add_crowd(json_t *members, const struct ctl_crowd *crowd, const char
 	if (strcmp(crowd->network, network) != 0)
 		return;
 	for (remote = crowd->members; remote; remote = remote->next_alike)
-		(void)json_object_set_new(members, remote->name, remote_json(remote));
+		(void)json_object_set_new(members, wf_ctl_remote_name(remote), remote_json(remote));
 }
 
 /* As `docker network inspect` lists containers: name -> what it has. */

@@ -43,7 +43,7 @@ struct local_member wf_ctl_member_of(const struct wf_control *control,
 struct local_member wf_ctl_member_of_remote(const struct ctl_remote *remote)
 {
 	const struct ctl_crowd *crowd = remote->crowd;
-	struct local_member member = { .name = remote->name,
+	struct local_member member = { .name = wf_ctl_remote_name(remote),
 				       .node = remote->node->name,
 				       .network = crowd->network,
 				       .scope = remote->scope,
@@ -53,7 +53,7 @@ struct local_member wf_ctl_member_of_remote(const struct ctl_remote *remote)
 				       .addr_count = remote->addr_count };
 
 	for (size_t i = 0; i < remote->addr_count; i++)
-		member.addrs[i] = remote->addrs[i].addr;
+		member.addrs[i] = remote->addrs[i];
 	return member;
 }
 

@@ -205,12 +205,12 @@ static bool add_remote(struct part *part, struct ctl_remote *remote)
 	if (part->write_count + 1 + remote->addr_count > AT_ONCE)
 		return false;
 	part->remotes[part->remote_count++] = remote;
-	add_delete(part, WF_KIND_ENDPOINT, remote->name);
+	add_delete(part, WF_KIND_ENDPOINT, wf_ctl_remote_name(remote));
 	for (size_t i = 0; i < remote->addr_count; i++) {
 		char *name = part->leases[part->write_count];
 
 		add_delete(part, CTL_KIND_ADDRESS_LEASE,
-			   wf_ctl_lease_name(remote->crowd->network, &remote->addrs[i].addr, name));
+			   wf_ctl_lease_name(remote->crowd->network, &remote->addrs[i], name));
 	}
 	return true;
 }
@@ -228,7 +228,8 @@ static int release_one(struct wf_control *control, const struct ctl_remote *remo
 		       struct wf_err *err)
 {
 	_cleanup_json_ json_t *document = NULL;
-	int r = wf_store_get(control->store, WF_KIND_ENDPOINT, remote->name, &document, err);
+	int r = wf_store_get(control->store, WF_KIND_ENDPOINT, wf_ctl_remote_name(remote),
+			     &document, err);
 
 	if (r == 0)
 		r = wf_ctl_document_forget(control, document, WF_STORE_DURABLE, err);
@@ -246,7 +247,7 @@ static int release_part(struct wf_control *control, struct part *part, struct wf
 			r = release_one(control, part->remotes[i], err);
 	}
 	for (size_t i = 0; r == 0 && i < part->remote_count; i++)
-		wf_ctl_remote_drop(control, part->remotes[i]->name);
+		wf_ctl_remote_drop(control, wf_ctl_remote_name(part->remotes[i]));
 	return r;
 }
 

@@ -105,10 +105,23 @@ bool wf_ctl_is_peer(const struct wf_control *control, const struct ctl_node *nod
 const struct ctl_node *wf_ctl_node_at(const struct wf_control *control, const char *name,
 				      const struct wf_addr *underlay)
 {
-	for (const struct ctl_node *node = control->cluster.nodes; node; node = node->by_name.next)
-		if (strcmp(node->name, name) != 0 && wf_addr_equal(&node->underlay, underlay))
+	WF_INDEX_EACH(&control->cluster.underlays, wf_hash_addr(0, underlay), at) {
+		const struct ctl_node *node = WF_INDEX_OBJECT(at, struct ctl_node, by_underlay);
+
+		if (wf_addr_equal(&node->underlay, underlay) && strcmp(node->name, name) != 0)
 			return node;
+	}
 	return NULL;
+}
+
+static void set_underlay(struct wf_control *control, struct ctl_node *node,
+			 const struct wf_addr *underlay)
+{
+	wf_index_remove(&control->cluster.underlays, &node->by_underlay);
+	node->underlay = *underlay;
+	if (!wf_addr_is_zero(underlay))
+		wf_index_add(&control->cluster.underlays, &node->by_underlay,
+			     wf_hash_addr(0, underlay));
 }
 
 /* No tunnel leads there any more. */
@@ -117,7 +130,7 @@ static int lose_way(struct wf_control *control, struct ctl_node *node, struct wf
 	static const struct wf_addr none;
 	bool had_way = !wf_addr_is_zero(&node->underlay);
 
-	node->underlay = none;
+	set_underlay(control, node, &none);
 	memset(&node->way, 0, sizeof(node->way));
 	wf_ctl_probe_stop(node);
 	wf_ctl_sums_stop(node);
@@ -129,6 +142,7 @@ static void free_node(struct wf_control *control, struct ctl_node *node)
 {
 	control->cluster.by_number[node->number] = NULL;
 	HASH_DELETE(by_name, control->cluster.nodes, node);
+	wf_index_remove(&control->cluster.underlays, &node->by_underlay);
 	free(node);
 }
 
@@ -179,7 +193,7 @@ int wf_ctl_node_learn(struct wf_control *control, const char *name, const struct
 			  wf_addr_equal(&node->link_local, &spec->link_local)))
 		return r < 0 ? r : wf_ctl_node_hosts_learn(control, node, spec, err);
 	is_moved = !wf_addr_equal(&node->underlay, underlay);
-	node->underlay = *underlay;
+	set_underlay(control, node, underlay);
 	node->link_local = spec->link_local;
 	/* noted, so that whoever comes second does not join; no tunnel leads there */
 	if (wf_addr_equal(underlay, &control->config.node_ip)) {
@@ -196,7 +210,8 @@ int wf_ctl_node_learn(struct wf_control *control, const char *name, const struct
 	wf_ctl_encrypt_touch(control);
 	if (r == 0)
 		r = wf_ctl_node_hosts_learn(control, node, spec, err);
-	if (is_moved)
+	/* of those that are there when this one starts it tells how many there are, when it is ready */
+	if (is_moved && control->lb.settled)
 		wf_log_info("node known", "node=%s address=%s", name,
 			    wf_addr_format(underlay, text));
 	return r;

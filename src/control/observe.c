@@ -31,7 +31,7 @@ static const char *endpoint_by_address(uint32_t number, const struct wf_addr *ad
 	    wf_dp_address_get(control->dp, scope, addr, &value) < 0) {
 		const struct ctl_remote *remote = wf_ctl_remote_by_address(control, scope, addr);
 
-		return remote ? remote->name : NULL;
+		return remote ? wf_ctl_remote_name(remote) : NULL;
 	}
 	if (value.flags & WF_ADDR_GATEWAY)
 		return "gateway";

@@ -30,8 +30,20 @@ static int write_prefix(uint32_t scope, const struct wf_prefix *prefix, uint32_t
 {
 	struct wf_control *control = context;
 
+	int r;
+
 	control->policy.prefix_writes++;
-	return wf_dp_prefix_set(control->dp, scope, prefix, class_id, present, err);
+	if (present)
+		return wf_dp_prefix_add(control->dp, scope, prefix, class_id, err);
+	r = wf_dp_prefixes_flush(control->dp, err);
+	return r < 0 ? r : wf_dp_prefix_set(control->dp, scope, prefix, class_id, false, err);
+}
+
+static int flush_prefixes(void *context, struct wf_err *err)
+{
+	struct wf_control *control = context;
+
+	return wf_dp_prefixes_flush(control->dp, err);
 }
 
 static int revise(void *context, struct wf_err *err)
@@ -128,6 +140,7 @@ static int make_engine(struct wf_control *control, struct wf_err *err)
 {
 	const struct wf_policy_effects effects = { .pairs_set = write_pairs,
 						   .prefix_set = write_prefix,
+						   .prefixes_flush = flush_prefixes,
 						   .revise = revise,
 						   .guard_set = set_guard,
 						   .may_free = may_free,

@@ -407,8 +407,8 @@ static json_t *via_hop_json(struct wf_control *control, const struct ctl_network
 		return json_sprintf("straight into endpoint %s (%s): the route to %s of network %s",
 				    here->spec.meta.name, via, to, network->spec.meta.name);
 	return json_sprintf("into endpoint %s (%s) on node %s: the route to %s of network %s",
-			    there ? there->name : "?", via, there ? there->node->name : "?", to,
-			    network->spec.meta.name);
+			    there ? wf_ctl_remote_name(there) : "?", via,
+			    there ? there->node->name : "?", to, network->spec.meta.name);
 }
 
 /* What leaves by a route of the sender's network, or at all. */

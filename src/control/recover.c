@@ -15,6 +15,7 @@
 #include "base/mem.h"
 #include "control/apply_priv.h"
 #include "control/attach_priv.h"
+#include "dp/overlay.h"
 #include "model/document.h"
 #include "model/namespace.h"
 #include "model/node.h"
@@ -247,9 +248,15 @@ static int load_endpoints(struct wf_control *control, struct wf_err *err)
 	struct loading loading = { .control = control,
 				   .kind = WF_KIND_ENDPOINT,
 				   .load = load_endpoint };
+	int r;
 
-	return wf_store_visit_texts(control->store, WF_KIND_ENDPOINT, take_text, load_document,
-				    &loading, err);
+	if (wf_ctl_is_shared(control))
+		wf_dp_remotes_fetch(control->dp);
+	wf_ctl_crowds_remember(control);
+	r = wf_store_visit_texts(control->store, WF_KIND_ENDPOINT, take_text, load_document,
+				 &loading, err);
+	wf_ctl_crowds_forget(control);
+	return r;
 }
 
 static int load_nodes(struct wf_control *control, struct wf_err *err)

@@ -24,9 +24,13 @@ void wf_ctl_meta_adopt(struct wf_meta *meta, const json_t *document)
 
 struct ctl_network *wf_ctl_network_find(struct wf_control *control, const char *name)
 {
-	struct ctl_network *network;
+	struct ctl_network *network = control->last_found;
 
+	if (network && strcmp(network->spec.meta.name, name) == 0)
+		return network;
 	HASH_FIND(by_name, control->networks, name, strlen(name), network);
+	if (network)
+		control->last_found = network;
 	return network;
 }
 
@@ -198,6 +202,7 @@ int wf_ctl_network_insert(struct wf_control *control, struct wf_network *spec,
 void wf_ctl_network_remove(struct wf_control *control, struct ctl_network *network)
 {
 	HASH_DELETE(by_name, control->networks, network);
+	control->last_found = NULL;
 	control->by_number[network->spec.number] = NULL;
 	wf_ctl_blocks_free(network);
 	free_pools(network);

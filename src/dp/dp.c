@@ -174,6 +174,9 @@ void wf_dp_close(struct wf_dp **dp)
 {
 	if (!*dp)
 		return;
+	wf_dp_fetch_drop(&(*dp)->fetched_prefixes);
+	wf_dp_fetch_drop(&(*dp)->fetched_remotes);
+	wf_dp_batches_free(*dp);
 	ring_buffer__free((*dp)->ring);
 	for (size_t i = 0; i < WF_DP_MAP_COUNT; i++)
 		wf_dp_memory_release(*dp, (enum wf_dp_map)i);

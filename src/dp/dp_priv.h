@@ -13,6 +13,8 @@
 #include "base/addr.h"
 #include "dp/conn_table.h"
 #include "dp/dp.h"
+#include "dp/overlay.h"
+#include "dp/policy.h"
 
 /* The maps of bpf/kernel/maps.h that the daemon opens. */
 enum wf_dp_map {
@@ -136,7 +138,10 @@ struct wf_dp {
 		*ring; /* reader of the event ring, NULL until there is something to read */
 	wf_dp_event_fn callback; /* of the wf_dp_event_read() in progress */
 	void *callback_context;
-	void *percpu; /* cpu_count largest per-CPU values */
+	void *percpu;                                 /* cpu_count largest per-CPU values */
+	struct wf_dp_batch *batches[WF_DP_MAP_COUNT]; /* owned; NULL: none was ever begun */
+	struct wf_dp_fetch *fetched_prefixes,
+		*fetched_remotes; /* owned; NULL: none are read ahead */
 };
 
 /* pin.c: places below BPF_DIR. */
@@ -184,6 +189,31 @@ typedef int (*wf_dp_entry_fn)(const void *key, const void *value, void *context)
 /* Visits all entries of a hash, in few calls; 0, a result of the callback or a negative errno. */
 int wf_dp_entry_visit(const struct wf_dp *dp, enum wf_dp_map map, wf_dp_entry_fn visit,
 		      void *context);
+
+/* batch.c: many entries at once. */
+
+/* An entry that is written with others, with the flush at the latest. 0 or -errno, of others too. */
+int wf_dp_batch_add(struct wf_dp *dp, enum wf_dp_map map, const void *key, const void *value);
+/* Writes what was added. A failure leaves some of it unwritten; it is forgotten. */
+int wf_dp_batch_flush(struct wf_dp *dp, enum wf_dp_map map);
+void wf_dp_batches_free(struct wf_dp *dp);
+
+/* policy.c */
+
+/* wf_dp_prefix_visit(), whatever was fetched. */
+int wf_dp_prefix_read(struct wf_dp *dp, wf_dp_prefix_fn visit, void *context, struct wf_err *err);
+
+/* fetch.c: tables that were read ahead. */
+
+/*
+ * Visits of what was fetched, which is forgotten then. False: nothing was, or not all; nothing is visited.
+ * *ret_result: 0, or what the callback ended it with.
+ */
+bool wf_dp_fetched_prefix_visit(struct wf_dp *dp, wf_dp_prefix_fn visit, void *context,
+				int *ret_result);
+bool wf_dp_fetched_remote_visit(struct wf_dp *dp, wf_dp_remote_fn visit, void *context);
+/* Forgets one without a visit. */
+void wf_dp_fetch_drop(struct wf_dp_fetch **fetch);
 
 /* build.c: the embedded object. */
 

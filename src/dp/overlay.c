@@ -127,22 +127,46 @@ int wf_dp_remote_get(struct wf_dp *dp, uint32_t scope, const struct wf_addr *add
 	return wf_dp_entry_get(dp, WF_DP_MAP_REMOTES, &key, ret_value);
 }
 
+static int fail_remote(int r, struct wf_err *err)
+{
+	if (r == -E2BIG || r == -ENOSPC)
+		return wf_fail(err, -ENOSPC,
+			       "the table of other nodes' addresses is full: it holds %d",
+			       WF_MAX_REMOTES);
+	return wf_fail(err, r, "cannot write to wf_remotes: %s", strerror(-r));
+}
+
 int wf_dp_remote_set(struct wf_dp *dp, uint32_t scope, const struct wf_addr *addr,
 		     const struct wf_remote_value *value, struct wf_err *err)
 {
-	const struct wf_addr_key key = { .network = scope, .addr = *addr };
-	int r = wf_dp_entry_put(dp, WF_DP_MAP_REMOTES, &key, value, err);
+	int r = wf_dp_remote_add(dp, scope, addr, value, err);
 
-	return r == -ENOSPC
-		       ? wf_fail(err, r, "the table of other nodes' addresses is full: it holds %d",
-				 WF_MAX_REMOTES)
-		       : r;
+	return r < 0 ? r : wf_dp_remotes_flush(dp, err);
+}
+
+int wf_dp_remote_add(struct wf_dp *dp, uint32_t scope, const struct wf_addr *addr,
+		     const struct wf_remote_value *value, struct wf_err *err)
+{
+	const struct wf_addr_key key = { .network = scope, .addr = *addr };
+	int r;
+
+	wf_dp_fetch_drop(&dp->fetched_remotes);
+	r = wf_dp_batch_add(dp, WF_DP_MAP_REMOTES, &key, value);
+	return r < 0 ? fail_remote(r, err) : 0;
+}
+
+int wf_dp_remotes_flush(struct wf_dp *dp, struct wf_err *err)
+{
+	int r = wf_dp_batch_flush(dp, WF_DP_MAP_REMOTES);
+
+	return r < 0 ? fail_remote(r, err) : 0;
 }
 
 int wf_dp_remote_clear(struct wf_dp *dp, uint32_t scope, const struct wf_addr *addr)
 {
 	const struct wf_addr_key key = { .network = scope, .addr = *addr };
 
+	wf_dp_fetch_drop(&dp->fetched_remotes);
 	return wf_dp_entry_put(dp, WF_DP_MAP_REMOTES, &key, NULL, NULL);
 }
 
@@ -163,8 +187,11 @@ static int visit_remote(const void *key, const void *value, void *context)
 int wf_dp_remote_visit(struct wf_dp *dp, wf_dp_remote_fn visit, void *context, struct wf_err *err)
 {
 	struct remote_visit to = { visit, context };
-	int r = wf_dp_entry_visit(dp, WF_DP_MAP_REMOTES, visit_remote, &to);
+	int r;
 
+	if (wf_dp_fetched_remote_visit(dp, visit, context))
+		return 0;
+	r = wf_dp_entry_visit(dp, WF_DP_MAP_REMOTES, visit_remote, &to);
 	return r < 0 ? wf_fail(err, r, "cannot read wf_remotes: %s", strerror(-r)) : 0;
 }
 

@@ -53,6 +53,15 @@ int wf_dp_remote_set(struct wf_dp *dp, uint32_t scope, const struct wf_addr *add
 /* Clearing what is not there is fine. */
 int wf_dp_remote_clear(struct wf_dp *dp, uint32_t scope, const struct wf_addr *addr);
 
+/* The same as setting one, with others: with the flush at the latest, which may fail for any of them. */
+int wf_dp_remote_add(struct wf_dp *dp, uint32_t scope, const struct wf_addr *addr,
+		     const struct wf_remote_value *value, struct wf_err *err);
+int wf_dp_remotes_flush(struct wf_dp *dp, struct wf_err *err);
+/*
+ * Begins to read all of them in a thread of its own, for the next visit, unless one is set or cleared before.
+ * If it cannot, the visit reads them itself.
+ */
+void wf_dp_remotes_fetch(struct wf_dp *dp);
 /* Calls back for every entry; entries may be cleared from within the callback. */
 typedef void (*wf_dp_remote_fn)(uint32_t scope, const struct wf_addr *addr,
 				const struct wf_remote_value *value, void *context);

@@ -124,28 +124,63 @@ int wf_dp_pair_visit(struct wf_dp *dp, wf_dp_pair_fn visit, void *context, struc
 
 /* ---- prefixes ------------------------------------------------------------------------------ */
 
-int wf_dp_prefix_set(struct wf_dp *dp, uint32_t scope, const struct wf_prefix *prefix,
-		     uint32_t class_id, bool present, struct wf_err *err)
+static int fail_prefix(int r, struct wf_err *err)
 {
-	int fd = dp->map_fds[WF_DP_MAP_POLICY_PREFIXES];
-	struct wf_prefix network = wf_prefix_network(prefix);
-	struct wf_policy_prefix_key key = { .prefixlen = wf_dp_trie_len(&network),
-					    .scope = scope,
-					    .addr = network.addr };
-	uint32_t value = class_id & ~WF_POLICY_CLASS_ODD;
-
-	if (network.len == wf_addr_bits(&network.addr))
-		value |= WF_POLICY_CLASS_ODD;
-	if (!present && (bpf_map_delete_elem(fd, &key) == 0 || errno == ENOENT))
-		return 0;
-	if (present && bpf_map_update_elem(fd, &key, &value, BPF_ANY) == 0)
-		return 0;
-	if (errno == ENOSPC)
+	if (r == -ENOSPC)
 		return wf_fail(err, -ENOSPC,
 			       "the table of policy prefixes (wf_policy_prefixes) is full: a node "
 			       "holds at most %d",
 			       WF_MAX_POLICY_PREFIXES);
-	return wf_fail(err, -errno, "cannot write to wf_policy_prefixes: %s", strerror(errno));
+	return wf_fail(err, r, "cannot write to wf_policy_prefixes: %s", strerror(-r));
+}
+
+static struct wf_policy_prefix_key key_of(uint32_t scope, const struct wf_prefix *network)
+{
+	return (struct wf_policy_prefix_key){ .prefixlen = wf_dp_trie_len(network),
+					      .scope = scope,
+					      .addr = network->addr };
+}
+
+static uint32_t value_of(const struct wf_prefix *network, uint32_t class_id)
+{
+	return (class_id & ~WF_POLICY_CLASS_ODD) |
+	       (network->len == wf_addr_bits(&network->addr) ? WF_POLICY_CLASS_ODD : 0);
+}
+
+int wf_dp_prefix_set(struct wf_dp *dp, uint32_t scope, const struct wf_prefix *prefix,
+		     uint32_t class_id, bool present, struct wf_err *err)
+{
+	int fd = dp->map_fds[WF_DP_MAP_POLICY_PREFIXES];
+	const struct wf_prefix network = wf_prefix_network(prefix);
+	const struct wf_policy_prefix_key key = key_of(scope, &network);
+	uint32_t value = value_of(&network, class_id);
+
+	wf_dp_fetch_drop(&dp->fetched_prefixes);
+	if (!present && (bpf_map_delete_elem(fd, &key) == 0 || errno == ENOENT))
+		return 0;
+	if (present && bpf_map_update_elem(fd, &key, &value, BPF_ANY) == 0)
+		return 0;
+	return fail_prefix(-errno, err);
+}
+
+int wf_dp_prefix_add(struct wf_dp *dp, uint32_t scope, const struct wf_prefix *prefix,
+		     uint32_t class_id, struct wf_err *err)
+{
+	const struct wf_prefix network = wf_prefix_network(prefix);
+	const struct wf_policy_prefix_key key = key_of(scope, &network);
+	uint32_t value = value_of(&network, class_id);
+	int r;
+
+	wf_dp_fetch_drop(&dp->fetched_prefixes);
+	r = wf_dp_batch_add(dp, WF_DP_MAP_POLICY_PREFIXES, &key, &value);
+	return r < 0 ? fail_prefix(r, err) : 0;
+}
+
+int wf_dp_prefixes_flush(struct wf_dp *dp, struct wf_err *err)
+{
+	int r = wf_dp_batch_flush(dp, WF_DP_MAP_POLICY_PREFIXES);
+
+	return r < 0 ? fail_prefix(r, err) : 0;
 }
 
 /* Many at once: a hundred thousand by a call for each is time in which nothing else is done. */
@@ -170,7 +205,7 @@ int wf_dp_prefix_next(struct wf_dp *dp, struct wf_dp_prefix_place *place, wf_dp_
 	return more;
 }
 
-int wf_dp_prefix_visit(struct wf_dp *dp, wf_dp_prefix_fn visit, void *context, struct wf_err *err)
+int wf_dp_prefix_read(struct wf_dp *dp, wf_dp_prefix_fn visit, void *context, struct wf_err *err)
 {
 	struct wf_dp_prefix_place place = { .is_inside = false };
 	int r;
@@ -179,6 +214,15 @@ int wf_dp_prefix_visit(struct wf_dp *dp, wf_dp_prefix_fn visit, void *context, s
 		r = wf_dp_prefix_next(dp, &place, visit, context, err);
 	} while (r > 0);
 	return r;
+}
+
+int wf_dp_prefix_visit(struct wf_dp *dp, wf_dp_prefix_fn visit, void *context, struct wf_err *err)
+{
+	int r;
+
+	if (!wf_dp_fetched_prefix_visit(dp, visit, context, &r))
+		return wf_dp_prefix_read(dp, visit, context, err);
+	return r < 0 ? wf_fail(err, r, "cannot read wf_policy_prefixes: %s", strerror(-r)) : 0;
 }
 
 /* ---- hits ---------------------------------------------------------------------------------- */

@@ -48,8 +48,17 @@ int wf_dp_pair_visit(struct wf_dp *dp, wf_dp_pair_fn visit, void *context, struc
  */
 int wf_dp_prefix_set(struct wf_dp *dp, uint32_t scope, const struct wf_prefix *prefix,
 		     uint32_t class_id, bool present, struct wf_err *err);
+/* The same of one that is set, with others: with the flush at the latest, which may fail for any of them. */
+int wf_dp_prefix_add(struct wf_dp *dp, uint32_t scope, const struct wf_prefix *prefix,
+		     uint32_t class_id, struct wf_err *err);
+int wf_dp_prefixes_flush(struct wf_dp *dp, struct wf_err *err);
 typedef int (*wf_dp_prefix_fn)(uint32_t scope, const struct wf_prefix *prefix, uint32_t class_id,
 			       void *context);
+/*
+ * Begins to read all of them in a thread of its own, for the next visit of all, unless one is set before.
+ * If it cannot, the visit reads them itself.
+ */
+void wf_dp_prefixes_fetch(struct wf_dp *dp);
 /* Visits all; a negative result of the callback ends it and is returned. */
 int wf_dp_prefix_visit(struct wf_dp *dp, wf_dp_prefix_fn visit, void *context, struct wf_err *err);
 

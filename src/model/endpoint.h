@@ -70,12 +70,21 @@ struct wf_endpoint {
 
 void wf_endpoint_done(struct wf_endpoint *endpoint);
 int wf_endpoint_from_json(struct wf_endpoint *endpoint, const json_t *document, struct wf_err *err);
+/* Part of a text; borrowed. */
+struct wf_endpoint_text {
+	const char *text;
+	size_t len; /* 0: there is none */
+};
 /*
  * Reads what other nodes have to know of one that is ready: name, labels, network, node, addresses, from
  * the text of a document that is JSON for sure. False: there is more to it, or something is not as
- * this weft writes it; the document is to be read whole, and nothing has to be freed.
+ * this weft writes it; the document is to be read whole, and nothing has to be freed. ret_labels: labels
+ * are not read, but where they are is said, for who knows what the same text came to before.
  */
-bool wf_endpoint_read_brief(struct wf_endpoint *endpoint, const char *text, size_t len);
+bool wf_endpoint_read_brief(struct wf_endpoint *endpoint, const char *text, size_t len,
+			    struct wf_endpoint_text *ret_labels);
+/* The labels that were left; false as above, but then the endpoint is still to be freed. */
+bool wf_endpoint_read_labels(struct wf_endpoint *endpoint, const struct wf_endpoint_text *labels);
 json_t *wf_endpoint_to_json(const struct wf_endpoint *endpoint);
 /*
  * Reads [{name, port, protocol}], as in spec.ports and in attach requests, in place of what was

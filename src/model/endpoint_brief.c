@@ -6,6 +6,7 @@
  * wf_endpoint_from_json(), which must come to the same.
  */
 #include <errno.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -23,6 +24,7 @@
 struct scan {
 	const char *at, *end;
 	struct wf_endpoint *endpoint;
+	struct wf_endpoint_text *labels; /* NULL: they are read */
 };
 
 /* Each returns false when the text is not as expected. */
@@ -30,8 +32,14 @@ typedef bool (*read_fn)(struct scan *scan);
 
 struct member {
 	const char *key;
+	size_t len;
 	read_fn read;
 };
+
+#define MEMBER(key, read)                      \
+	{                                      \
+		(key), sizeof(key) - 1, (read) \
+	}
 
 static bool skip_space(struct scan *scan)
 {
@@ -52,17 +60,19 @@ static bool take(struct scan *scan, char c)
 /* A string without escapes, as it is in the text. */
 static bool take_string(struct scan *scan, const char **ret_text, size_t *ret_len)
 {
-	const char *begin, *quote;
+	const char *at;
 
 	if (!take(scan, '"'))
 		return false;
-	begin = scan->at;
-	quote = memchr(begin, '"', (size_t)(scan->end - begin));
-	if (!quote || memchr(begin, '\\', (size_t)(quote - begin)))
+	/* most are short: shorter than it takes to call somebody who looks at many bytes at once */
+	for (at = scan->at; at < scan->end && *at != '"'; at++)
+		if (*at == '\\')
+			return false;
+	if (at == scan->end)
 		return false;
-	*ret_text = begin;
-	*ret_len = (size_t)(quote - begin);
-	scan->at = quote + 1;
+	*ret_text = scan->at;
+	*ret_len = (size_t)(at - scan->at);
+	scan->at = at + 1;
 	return true;
 }
 
@@ -79,42 +89,64 @@ static bool copy_string(struct scan *scan, char text[TEXT_BYTES])
 	return true;
 }
 
+/* From a quote to behind the next one that no backslash is before. */
 static bool skip_string(struct scan *scan)
 {
-	for (scan->at++; scan->at < scan->end; scan->at++) {
-		if (*scan->at == '\\')
-			scan->at++;
-		else if (*scan->at == '"')
+	const char *quote = scan->at;
+
+	do {
+		size_t slashes = 0;
+
+		quote = memchr(quote + 1, '"', (size_t)(scan->end - quote - 1));
+		if (!quote)
+			return false;
+		while (quote[-1 - (ptrdiff_t)slashes] == '\\')
+			slashes++;
+		if (slashes % 2 == 0)
 			break;
-	}
-	if (scan->at >= scan->end)
-		return false;
-	scan->at++;
+	} while (true);
+	scan->at = quote + 1;
 	return true;
 }
 
-/* Whatever it is, up to the comma or the bracket behind it. */
-static bool skip_value(struct scan *scan)
+/* A number, or a word. */
+static void skip_word(struct scan *scan)
 {
-	size_t depth = 0;
+	while (scan->at < scan->end && strchr(",}] \n\t\r", *scan->at) == NULL)
+		scan->at++;
+}
 
-	while (skip_space(scan)) {
+/* What an object or array has between its brackets, with the second one. */
+static bool skip_inside(struct scan *scan)
+{
+	size_t depth = 1;
+
+	for (scan->at++; depth && scan->at < scan->end;) {
 		char c = *scan->at;
 
-		if (depth == 0 && (c == ',' || c == '}' || c == ']'))
-			return true;
 		if (c == '"') {
 			if (!skip_string(scan))
 				return false;
 			continue;
 		}
-		if (c == '{' || c == '[')
-			depth++;
-		else if (c == '}' || c == ']')
-			depth--;
+		depth += c == '{' || c == '[';
+		depth -= c == '}' || c == ']';
 		scan->at++;
 	}
-	return false;
+	return depth == 0;
+}
+
+/* Whatever it is, up to what is behind it. */
+static bool skip_value(struct scan *scan)
+{
+	if (!skip_space(scan))
+		return false;
+	if (*scan->at == '"')
+		return skip_string(scan);
+	if (*scan->at == '{' || *scan->at == '[')
+		return skip_inside(scan);
+	skip_word(scan);
+	return true;
 }
 
 static bool read_member(struct scan *scan, const struct member *members, size_t count)
@@ -125,7 +157,7 @@ static bool read_member(struct scan *scan, const struct member *members, size_t 
 	if (!take_string(scan, &key, &len) || !take(scan, ':'))
 		return false;
 	for (size_t i = 0; i < count; i++)
-		if (strlen(members[i].key) == len && memcmp(members[i].key, key, len) == 0)
+		if (members[i].len == len && memcmp(members[i].key, key, len) == 0)
 			return members[i].read(scan);
 	return skip_value(scan);
 }
@@ -179,12 +211,21 @@ static bool read_label(struct scan *scan)
 
 static bool read_labels(struct scan *scan)
 {
-	return read_each(scan, '{', '}', read_label);
+	if (!scan->labels)
+		return read_each(scan, '{', '}', read_label);
+	if (scan->labels->text || !skip_space(scan))
+		return false;
+	scan->labels->text = scan->at;
+	if (!skip_value(scan))
+		return false;
+	scan->labels->len = (size_t)(scan->at - scan->labels->text);
+	return true;
 }
 
 static bool read_metadata(struct scan *scan)
 {
-	static const struct member members[] = { { "name", read_name }, { "labels", read_labels } };
+	static const struct member members[] = { MEMBER("name", read_name),
+						 MEMBER("labels", read_labels) };
 
 	return read_object(scan, members, WF_ARRAY_LEN(members));
 }
@@ -219,9 +260,9 @@ static bool refuse(struct scan *scan)
 
 static bool read_spec(struct scan *scan)
 {
-	static const struct member members[] = { { "network", read_network },
-						 { "node", read_node },
-						 { "ports", refuse } };
+	static const struct member members[] = { MEMBER("network", read_network),
+						 MEMBER("node", read_node),
+						 MEMBER("ports", refuse) };
 
 	return read_object(scan, members, WF_ARRAY_LEN(members));
 }
@@ -239,7 +280,7 @@ static bool read_prefix(struct scan *scan)
 
 static bool read_address(struct scan *scan)
 {
-	static const struct member members[] = { { "address", read_prefix } };
+	static const struct member members[] = { MEMBER("address", read_prefix) };
 	struct wf_endpoint *endpoint = scan->endpoint;
 
 	if (endpoint->address_count == WF_MAX_ENDPOINT_ADDRESSES ||
@@ -268,17 +309,17 @@ static bool read_phase(struct scan *scan)
 
 static bool read_status(struct scan *scan)
 {
-	static const struct member members[] = { { "phase", read_phase },
-						 { "addresses", read_addresses } };
+	static const struct member members[] = { MEMBER("phase", read_phase),
+						 MEMBER("addresses", read_addresses) };
 
 	return read_object(scan, members, WF_ARRAY_LEN(members));
 }
 
 static bool read_endpoint(struct scan *scan)
 {
-	static const struct member members[] = { { "metadata", read_metadata },
-						 { "spec", read_spec },
-						 { "status", read_status } };
+	static const struct member members[] = { MEMBER("metadata", read_metadata),
+						 MEMBER("spec", read_spec),
+						 MEMBER("status", read_status) };
 	const struct wf_endpoint *endpoint = scan->endpoint;
 
 	return read_object(scan, members, WF_ARRAY_LEN(members)) && !skip_space(scan) &&
@@ -286,13 +327,30 @@ static bool read_endpoint(struct scan *scan)
 	       endpoint->phase == WF_ENDPOINT_READY;
 }
 
-bool wf_endpoint_read_brief(struct wf_endpoint *endpoint, const char *text, size_t len)
+bool wf_endpoint_read_brief(struct wf_endpoint *endpoint, const char *text, size_t len,
+			    struct wf_endpoint_text *ret_labels)
 {
-	struct scan scan = { .at = text, .end = text + len, .endpoint = endpoint };
+	struct wf_endpoint_text labels = { .text = NULL };
+	struct scan scan = { .at = text,
+			     .end = text + len,
+			     .endpoint = endpoint,
+			     .labels = ret_labels ? &labels : NULL };
 
 	*endpoint = (struct wf_endpoint){ .mtu = 0 };
-	if (read_endpoint(&scan))
-		return true;
-	wf_endpoint_done(endpoint);
-	return false;
+	if (!read_endpoint(&scan)) {
+		wf_endpoint_done(endpoint);
+		return false;
+	}
+	if (ret_labels)
+		*ret_labels = labels;
+	return true;
+}
+
+bool wf_endpoint_read_labels(struct wf_endpoint *endpoint, const struct wf_endpoint_text *labels)
+{
+	struct scan scan = { .at = labels->text,
+			     .end = labels->text + labels->len,
+			     .endpoint = endpoint };
+
+	return !labels->len || (read_labels(&scan) && !skip_space(&scan));
 }

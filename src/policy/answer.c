@@ -6,14 +6,14 @@
 #include "policy/engine_priv.h"
 
 /* The longest prefix that has an entry in a scope; NULL: none. */
-static const struct wf_prefix_record *longest(const struct wf_policy_engine *engine, uint32_t scope,
-					      const struct wf_addr *addr)
+static const struct wf_place *longest(const struct wf_policy_engine *engine, uint32_t scope,
+				      const struct wf_addr *addr)
 {
-	if (!engine->prefixes.count)
+	if (!engine->objects.record_count)
 		return NULL;
 	for (int len = wf_addr_bits(addr); len >= 0; len--) {
 		struct wf_prefix prefix = { .addr = *addr, .len = (uint8_t)len };
-		const struct wf_prefix_record *record;
+		const struct wf_place *record;
 
 		prefix = wf_prefix_network(&prefix);
 		record = wf_prefix_find(engine, scope, &prefix);
@@ -25,7 +25,7 @@ static const struct wf_prefix_record *longest(const struct wf_policy_engine *eng
 
 static uint32_t class_of(const struct wf_policy_engine *engine, const struct wf_policy_party *party)
 {
-	const struct wf_prefix_record *record;
+	const struct wf_place *record;
 	uint32_t id = WF_POLICY_CLASS_WORLD;
 
 	if (party->slot < engine->slot_count) {
@@ -36,7 +36,7 @@ static uint32_t class_of(const struct wf_policy_engine *engine, const struct wf_
 	record = longest(engine, party->scope, &party->addr);
 	if (!record)
 		return id & ~WF_POLICY_CLASS_ODD;
-	return record->class ? record->class->id : record->adopted_id;
+	return wf_engine_prefix_class(record);
 }
 
 void wf_policy_engine_ask(const struct wf_policy_engine *engine, enum wf_policy_dir dir,
@@ -250,12 +250,7 @@ static size_t memory_of(const struct wf_policy_engine *engine, const struct wf_p
 	size_t bytes = sizeof(*engine) + engine->slot_count * sizeof(struct wf_slot) +
 		       use->members * sizeof(struct wf_member) +
 		       engine->objects.places.count * sizeof(struct wf_place) +
-		       engine->prefixes.count * sizeof(struct wf_prefix_record) +
-		       engine->remotes.nodes.count *
-			       (sizeof(struct wf_node) + sizeof(struct wf_node_addr)) +
-		       (engine->objects.places.slot_count + engine->prefixes.slot_count +
-			engine->remotes.nodes.slot_count) *
-			       sizeof(void *) +
+		       engine->objects.places.slot_count * sizeof(void *) +
 		       engine->laws.number_count * sizeof(struct wf_law_number) +
 		       engine->laws.rule_count * sizeof(struct wf_law_rule) +
 		       HASH_COUNT(engine->runs.by_content) * sizeof(struct wf_run);

@@ -75,19 +75,30 @@ static int write_pairs(struct wf_policy_engine *engine, bool is_deletion, struct
 	return flush(&batch, err);
 }
 
-uint32_t wf_engine_prefix_class(const struct wf_prefix_record *record)
+uint32_t wf_engine_prefix_class(const struct wf_place *record)
 {
-	return record->class ? record->class->id : record->adopted_id;
+	const struct wf_class *class = wf_prefix_class(record);
+
+	if (record->is_adopted)
+		return record->adopted_id;
+	return class ? class->id : 0;
 }
 
-static int set_prefix(struct wf_policy_engine *engine, const struct wf_prefix_record *record,
-		      uint32_t id, bool present, struct wf_err *err)
+static int set_prefix(struct wf_policy_engine *engine, const struct wf_place *record, uint32_t id,
+		      bool present, struct wf_err *err)
 {
-	const struct wf_prefix prefix = wf_prefix_of(record);
+	const struct wf_prefix prefix = wf_place_prefix(record);
 
 	return engine->effects.prefix_set(record->scope, &prefix,
 					  present ? id : WF_POLICY_CLASS_WORLD, present,
 					  engine->effects.context, err);
+}
+
+static int flush_prefixes(struct wf_policy_engine *engine, struct wf_err *err)
+{
+	return engine->effects.prefixes_flush
+		       ? engine->effects.prefixes_flush(engine->effects.context, err)
+		       : 0;
 }
 
 /* is_going: those that are deleted; otherwise those that are set. */
@@ -97,7 +108,7 @@ static int write_prefixes(struct wf_policy_engine *engine, bool is_going, struct
 
 	for (size_t i = 0; i < plan->prefix_count; i++) {
 		struct wf_prefix_flip *flip = &plan->prefixes[i];
-		const struct wf_prefix_record *record = flip->record;
+		const struct wf_place *record = flip->record;
 		bool is_same =
 			record->is_there && wf_engine_prefix_class(record) == flip->class->id;
 		int r;
@@ -112,7 +123,7 @@ static int write_prefixes(struct wf_policy_engine *engine, bool is_going, struct
 		else
 			flip->is_set = true;
 	}
-	return 0;
+	return is_going ? 0 : flush_prefixes(engine, err);
 }
 
 static void write_classes(struct wf_policy_engine *engine)
@@ -219,7 +230,7 @@ static void undo_prefixes(struct wf_policy_engine *engine, bool is_going)
 
 	for (size_t i = plan->prefix_count; i--;) {
 		struct wf_prefix_flip *flip = &plan->prefixes[i];
-		const struct wf_prefix_record *record = flip->record;
+		const struct wf_place *record = flip->record;
 
 		if (is_going && flip->is_gone)
 			(void)set_prefix(engine, record, flip->class->id, true, NULL);
@@ -227,6 +238,7 @@ static void undo_prefixes(struct wf_policy_engine *engine, bool is_going)
 			(void)set_prefix(engine, record, wf_engine_prefix_class(record),
 					 record->is_there, NULL);
 	}
+	(void)flush_prefixes(engine, NULL);
 }
 
 /* The way back; in reverse order, so that it shows no packet half of it either. */
@@ -289,10 +301,10 @@ static void settle_flips(struct wf_policy_engine *engine)
 	for (size_t i = 0; i < plan->prefix_count; i++) {
 		const struct wf_prefix_flip *flip = &plan->prefixes[i];
 
-		wf_engine_release_class(engine, flip->record->class);
+		wf_engine_release_class(engine, wf_prefix_class(flip->record));
 		if (flip->goes)
 			wf_engine_release_class(engine, flip->class);
-		flip->record->class = flip->goes ? NULL : flip->class;
+		wf_prefix_set_class(flip->record, flip->goes ? NULL : flip->class);
 		flip->record->is_there = !flip->goes;
 	}
 }

@@ -128,8 +128,6 @@ static int init(struct wf_policy_engine *engine, const struct wf_policy_failsafe
 	engine->nodes = (struct wf_book){ .ops = &node_ops, .context = engine };
 	engine->services = (struct wf_book){ .ops = &service_ops, .context = engine };
 	wf_objects_init(&engine->objects);
-	wf_prefixes_init(engine);
-	wf_remotes_init(engine);
 	engine->has_adopted = true;
 	engine->slots = calloc(engine->slot_count, sizeof(*engine->slots));
 	engine->failsafes = calloc(failsafe_count + 1, sizeof(*engine->failsafes));
@@ -193,7 +191,6 @@ void wf_policy_engine_free(struct wf_policy_engine **engine)
 	wf_laws_done(&gone->laws);
 	wf_atoms_done(&gone->atoms);
 	wf_judge_done(&gone->judge);
-	wf_prefixes_done(gone);
 	free(gone->adopted_pairs);
 	free(gone->failsafes);
 	free(gone->slots);
@@ -219,12 +216,13 @@ int wf_policy_engine_adopt_prefix(struct wf_policy_engine *engine, uint32_t scop
 				  const struct wf_prefix *prefix, uint32_t class_id)
 {
 	struct wf_prefix network = wf_prefix_network(prefix);
-	struct wf_prefix_record *record;
+	struct wf_place *record;
 	int r = wf_plan_mark_prefix(engine, scope, &network, true, &record);
 
 	if (r < 0)
 		return r;
 	record->is_there = true;
+	record->is_adopted = true;
 	record->adopted_id = class_id;
 	wf_classes_adopt(&engine->classes, class_id);
 	return 0;
@@ -479,8 +477,8 @@ int wf_policy_engine_node_put(struct wf_policy_engine *engine, const char *name,
 	struct wf_node *node;
 
 	if (node_labels(&all, name, labels) < 0 ||
-	    wf_node_new(&engine->objects, &spec, is_self ? WF_WHO_HOST : WF_WHO_REMOTE_NODE, name,
-			&list, &node) < 0)
+	    wf_node_new(&engine->objects, &spec, is_self ? WF_WHO_HOST : WF_WHO_REMOTE_NODE, &list,
+			&node) < 0)
 		return no_memory(err);
 	if (wf_book_set(&engine->nodes, name, node) < 0) {
 		wf_node_free(&engine->objects, node);

@@ -61,6 +61,11 @@ struct wf_policy_effects {
 	/* in a scope; class WF_POLICY_CLASS_WORLD with present false: delete */
 	int (*prefix_set)(uint32_t scope, const struct wf_prefix *prefix, uint32_t class_id,
 			  bool present, void *context, struct wf_err *err);
+	/*
+	 * NULL: prefix_set has an effect at once. Otherwise what it sets has one with this at the latest, which
+	 * then may fail for any of them.
+	 */
+	int (*prefixes_flush)(void *context, struct wf_err *err);
 	/* Subjects were turned over: what programs remember of verdicts holds no more. */
 	int (*revise)(void *context, struct wf_err *err);
 	/* An endpoint's guard: whether packets of a slot have to be judged at all. */
@@ -133,7 +138,7 @@ struct wf_policy_member {
 	const struct wf_endpoint_port *ports; /* its named ports */
 	size_t port_count;
 	const struct wf_addr *addrs;
-	size_t addr_count; /* up to WF_MAX_ENDPOINT_ADDRESSES */
+	size_t addr_count; /* up to WF_MAX_ENDPOINT_ADDRESSES, or as the put says */
 	bool audit;
 };
 
@@ -163,13 +168,16 @@ int wf_policy_engine_node_drop(struct wf_policy_engine *engine, const char *name
  */
 void wf_policy_engine_remotes_expect(struct wf_policy_engine *engine, size_t count);
 /*
- * An endpoint of another node, by a name of its own; slot and audit of *member do not count. An
- * address that an endpoint of this node has is that one's.
+ * Addresses of an endpoint of another node, or of some that are alike; slot and audit of *member do not
+ * count. Whatever endpoint of another node had one has it no more; one that an endpoint of this node has is
+ * that one's. Who that endpoint is is not known here: when it loses an address, that has to be told.
  */
-int wf_policy_engine_remote_put(struct wf_policy_engine *engine, const char *name,
+#define WF_POLICY_REMOTE_ADDRESSES 64
+int wf_policy_engine_remote_put(struct wf_policy_engine *engine,
 				const struct wf_policy_member *member, struct wf_err *err);
-int wf_policy_engine_remote_drop(struct wf_policy_engine *engine, const char *name,
-				 struct wf_err *err);
+/* No endpoint of another node has these any more. Those that none had are fine. */
+int wf_policy_engine_remote_drop(struct wf_policy_engine *engine, uint32_t scope,
+				 const struct wf_addr *addrs, size_t count, struct wf_err *err);
 
 /* A service for WF_PEER_SERVICE: its labels, and the addresses of its backends. */
 int wf_policy_engine_service_put(struct wf_policy_engine *engine, const char *namespace,

@@ -47,18 +47,6 @@ struct wf_slot {
 	struct wf_force force;
 };
 
-/* A prefix in a scope that has, or is to have, an entry. There are very many. */
-struct wf_prefix_record {
-	struct wf_addr addr;
-	uint16_t scope;
-	uint8_t len;
-	bool is_there : 1;      /* has an entry */
-	bool is_marked : 1;     /* scratch: in the plan's list */
-	uint32_t bounds;        /* CIDR atoms it is an edge of; none but in the host's scope */
-	uint32_t adopted_id;    /* of the class when that is NULL */
-	struct wf_class *class; /* of the entry; NULL: not of this engine */
-};
-
 struct wf_flip {
 	uint32_t slot;
 	struct wf_force will;
@@ -66,7 +54,7 @@ struct wf_flip {
 };
 
 struct wf_prefix_flip {
-	struct wf_prefix_record *record;
+	struct wf_place *record;
 	struct wf_class *class; /* what it is to be; also when it goes afterwards */
 	bool goes;              /* deleted once subjects name their classes */
 	bool is_set, is_gone;   /* how far it came */
@@ -82,7 +70,7 @@ struct wf_new_pair {
 struct wf_plan {
 	struct wf_flip *flips;
 	size_t flip_count, flip_capacity;
-	struct wf_prefix_record **marked;
+	struct wf_place **marked;
 	size_t marked_count, marked_capacity;
 	struct wf_prefix_flip *prefixes;
 	size_t prefix_count, prefix_capacity;
@@ -102,14 +90,14 @@ struct wf_plan {
 	bool pairs_written;
 };
 
-/* One change of an endpoint of another node: to what it is now, from what it was. */
+/* One change of who has an address on another node: from what it was. */
 struct wf_remote_change {
-	struct wf_node *now, *before; /* before is owned; NULL: there is, or was, none */
+	struct wf_place *place;  /* a reference */
+	struct wf_group *before; /* a reference; NULL: nobody had it */
 };
 
-/* Endpoints of other nodes by name: a book for very many. */
+/* Endpoints of other nodes: which are in force is with their addresses. */
 struct wf_remotes {
-	struct wf_set nodes;              /* those in force; owned */
 	struct wf_remote_change *changes; /* owned; of the change in hand, in order */
 	size_t change_count, change_capacity;
 };
@@ -130,7 +118,6 @@ struct wf_policy_engine {
 	struct wf_judge judge;
 	struct wf_book policies, namespaces, nodes, services;
 	struct wf_remotes remotes;
-	struct wf_set prefixes; /* records */
 	struct wf_plan plan;
 	struct wf_policy_pair_key *adopted_pairs; /* owned */
 	size_t adopted_count, adopted_capacity;
@@ -150,9 +137,15 @@ void wf_slot_set(struct wf_policy_engine *engine, uint32_t slot, struct wf_membe
 void wf_slots_settle(struct wf_policy_engine *engine);
 void wf_slots_restore(struct wf_policy_engine *engine);
 
+/* An address, and the group (a reference) that whoever has it on another node is to be of. */
+struct wf_regrouped {
+	struct wf_place *place;
+	struct wf_group *group;
+};
+
 /* Endpoints of other nodes, made anew for another version of their namespace. */
 struct wf_remade {
-	struct wf_node **nodes; /* owned, and the list of them */
+	struct wf_regrouped *items; /* owned */
 	size_t count;
 };
 /* 0 or -ENOMEM: then nothing is left of it. */
@@ -161,24 +154,27 @@ int wf_remotes_remake(struct wf_policy_engine *engine, const char *name,
 /* Takes them over as part of the change in hand; cannot fail. */
 void wf_remotes_set(struct wf_policy_engine *engine, struct wf_remade *remade);
 void wf_remotes_free(struct wf_policy_engine *engine, struct wf_remade *remade);
-void wf_remotes_init(struct wf_policy_engine *engine);
-void wf_remotes_done(struct wf_policy_engine *engine); /* unlinks and frees all */
+void wf_remotes_done(struct wf_policy_engine *engine); /* nobody has an address there any more */
 /* The end of a change, as with books. */
 void wf_remotes_settle(struct wf_policy_engine *engine);
 void wf_remotes_restore(struct wf_policy_engine *engine);
 
 /* ---- prefix.c: records of prefixes -------------------------------------------------------- */
 
-void wf_prefixes_init(struct wf_policy_engine *engine);
-void wf_prefixes_done(struct wf_policy_engine *engine);
-/* NULL: none. */
-struct wf_prefix_record *wf_prefix_find(const struct wf_policy_engine *engine, uint32_t scope,
-					const struct wf_prefix *prefix);
-/* A new one, zero but for what it is of; NULL: no memory. */
-struct wf_prefix_record *wf_prefix_add(struct wf_policy_engine *engine, uint32_t scope,
-				       const struct wf_prefix *prefix);
-struct wf_prefix wf_prefix_of(const struct wf_prefix_record *record);
-void wf_prefix_drop(struct wf_policy_engine *engine, struct wf_prefix_record *record);
+/* The place that is recorded; NULL: none. */
+struct wf_place *wf_prefix_find(const struct wf_policy_engine *engine, uint32_t scope,
+				const struct wf_prefix *prefix);
+/* Records one that is not; NULL: no memory. */
+struct wf_place *wf_prefix_add(struct wf_policy_engine *engine, uint32_t scope,
+			       const struct wf_prefix *prefix);
+/* The same with a place that is there, and not recorded. */
+void wf_prefix_record(struct wf_policy_engine *engine, struct wf_place *place);
+void wf_prefix_drop(struct wf_policy_engine *engine, struct wf_place *record);
+/* The next of all that are recorded, in no order: *at begins with 0; NULL ends. */
+struct wf_place *wf_prefix_walk(const struct wf_policy_engine *engine, size_t *at);
+/* The class of its entry; NULL: none of this engine. */
+struct wf_class *wf_prefix_class(const struct wf_place *record);
+void wf_prefix_set_class(struct wf_place *record, struct wf_class *class);
 
 /* ---- plan ---------------------------------------------------------------------------------- */
 
@@ -199,14 +195,17 @@ int wf_plan_prefix_class(struct wf_policy_engine *engine, const struct wf_prefix
 			 struct wf_class **ret_class);
 int wf_plan_group_class(struct wf_policy_engine *engine, const struct wf_group *group,
 			enum wf_who who, struct wf_class **ret_class);
+/* The same as the group's `plain`; found once in a plan. */
+int wf_plan_group_plain(struct wf_policy_engine *engine, struct wf_group *group, enum wf_who who);
+/* Nothing tells the addresses of this engine's endpoints apart. */
+bool wf_plan_is_plain(const struct wf_policy_engine *engine);
 /* Subjects and prefixes that are to change. 0 or -ENOMEM. */
 int wf_plan_subjects(struct wf_policy_engine *engine);
 int wf_plan_prefixes(struct wf_policy_engine *engine);
 int wf_plan_mark_prefix(struct wf_policy_engine *engine, uint32_t scope,
-			const struct wf_prefix *prefix, bool make,
-			struct wf_prefix_record **ret_record);
+			const struct wf_prefix *prefix, bool make, struct wf_place **ret_record);
 /* The same of one that is there. */
-int wf_plan_mark_record(struct wf_policy_engine *engine, struct wf_prefix_record *record);
+int wf_plan_mark_record(struct wf_policy_engine *engine, struct wf_place *record);
 /* Numbers for new classes and profiles, their runs and pairs. -ENOSPC, -ENOMEM. */
 int wf_plan_compile(struct wf_policy_engine *engine, struct wf_err *err);
 /* What a slot has once the plan is written. */
@@ -223,7 +222,7 @@ void wf_engine_restore(struct wf_policy_engine *engine);
 /* What a subject's entry has, and the class of a prefix's. */
 uint32_t wf_force_profile(const struct wf_force *force, int dir);
 uint32_t wf_force_class(const struct wf_force *force, int family);
-uint32_t wf_engine_prefix_class(const struct wf_prefix_record *record);
+uint32_t wf_engine_prefix_class(const struct wf_place *record);
 /* A subject fails closed now, whatever the plan of anything was. */
 void wf_engine_seal(struct wf_policy_engine *engine, uint32_t slot);
 /* Frees what nobody names any more, if that may be; waits for it if it is needed. Whether it did. */

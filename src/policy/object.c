@@ -10,15 +10,20 @@
 
 /* What a place is found by. */
 struct place_key {
-	const struct wf_addr *addr;
+	const struct wf_prefix *prefix;
 	uint32_t scope;
 };
+
+static uint64_t hash_of(uint32_t scope, const struct wf_addr *addr, uint8_t len)
+{
+	return wf_hash_addr((uint64_t)scope << 8 | len, addr);
+}
 
 static uint64_t hash_place(const void *object)
 {
 	const struct wf_place *place = object;
 
-	return wf_hash_addr(place->scope, &place->addr);
+	return hash_of(place->scope, &place->addr, place->len);
 }
 
 static bool is_place(const void *object, const void *key)
@@ -26,7 +31,8 @@ static bool is_place(const void *object, const void *key)
 	const struct wf_place *place = object;
 	const struct place_key *wanted = key;
 
-	return place->scope == wanted->scope && wf_addr_equal(&place->addr, wanted->addr);
+	return place->scope == wanted->scope && place->len == wanted->prefix->len &&
+	       wf_addr_equal(&place->addr, &wanted->prefix->addr);
 }
 
 void wf_objects_init(struct wf_objects *objects)
@@ -38,7 +44,12 @@ void wf_objects_init(struct wf_objects *objects)
 
 void wf_objects_done(struct wf_objects *objects)
 {
-	/* all elements are held by members, nodes and services, which are gone by now */
+	struct wf_place *place;
+	size_t at = 0;
+
+	/* whoever had one is gone by now: what is left is there for its entry */
+	while ((place = wf_set_walk(&objects->places, &at)))
+		free(place);
 	wf_set_done(&objects->places);
 	memset(objects, 0, sizeof(*objects));
 }
@@ -76,7 +87,7 @@ void wf_namespace_unref(struct wf_namespace *namespace)
 	free(namespace);
 }
 
-static void unref_group(struct wf_objects *objects, struct wf_group *group)
+void wf_group_unref(struct wf_objects *objects, struct wf_group *group)
 {
 	if (!group || --group->refs)
 		return;
@@ -133,8 +144,8 @@ static int fill_group(struct wf_group *group, const struct wf_group_spec *spec)
 	return 0;
 }
 
-static int get_group(struct wf_objects *objects, const struct wf_group_spec *spec,
-		     struct wf_group **ret_group)
+int wf_group_get(struct wf_objects *objects, const struct wf_group_spec *spec,
+		 struct wf_group **ret_group)
 {
 	_cleanup_str_ struct wf_str key = WF_STR_INIT;
 	struct wf_group *group;
@@ -159,28 +170,29 @@ static int get_group(struct wf_objects *objects, const struct wf_group_spec *spe
 			return 0;
 		}
 	}
-	unref_group(objects, group);
+	wf_group_unref(objects, group);
 	return -ENOMEM;
 }
 
 struct wf_place *wf_place_find(const struct wf_objects *objects, uint32_t scope,
-			       const struct wf_addr *addr)
+			       const struct wf_prefix *prefix)
 {
-	const struct place_key key = { addr, scope };
+	const struct place_key key = { prefix, scope };
 
-	return wf_set_find(&objects->places, wf_hash_addr(scope, addr), &key);
+	return wf_set_find(&objects->places, hash_of(scope, &prefix->addr, prefix->len), &key);
 }
 
-static struct wf_place *get_place(struct wf_objects *objects, uint32_t scope,
-				  const struct wf_addr *addr)
+struct wf_place *wf_place_get(struct wf_objects *objects, uint32_t scope,
+			      const struct wf_prefix *prefix)
 {
-	struct wf_place *place = wf_place_find(objects, scope, addr);
+	struct wf_place *place = wf_place_find(objects, scope, prefix);
 
 	if (!place) {
 		place = calloc(1, sizeof(*place));
 		if (!place)
 			return NULL;
-		place->addr = *addr;
+		place->addr = prefix->addr;
+		place->len = prefix->len;
 		place->scope = (uint16_t)scope;
 		if (wf_set_add(&objects->places, place) < 0) {
 			free(place);
@@ -189,6 +201,24 @@ static struct wf_place *get_place(struct wf_objects *objects, uint32_t scope,
 	}
 	place->refs++;
 	return place;
+}
+
+bool wf_place_is_address(const struct wf_place *place)
+{
+	return place->len == wf_addr_bits(&place->addr);
+}
+
+struct wf_prefix wf_place_prefix(const struct wf_place *place)
+{
+	return (struct wf_prefix){ .addr = place->addr, .len = place->len };
+}
+
+static struct wf_place *get_place(struct wf_objects *objects, uint32_t scope,
+				  const struct wf_addr *addr)
+{
+	const struct wf_prefix prefix = { *addr, wf_addr_bits(addr) };
+
+	return wf_place_get(objects, scope, &prefix);
 }
 
 void wf_place_mark(struct wf_objects *objects, struct wf_place *place)
@@ -202,7 +232,7 @@ void wf_place_mark(struct wf_objects *objects, struct wf_place *place)
 	objects->dirty = place;
 }
 
-static void unref_place(struct wf_objects *objects, struct wf_place *place)
+void wf_place_unref(struct wf_objects *objects, struct wf_place *place)
 {
 	if (!place || --place->refs)
 		return;
@@ -218,7 +248,7 @@ void wf_places_clear(struct wf_objects *objects)
 		objects->dirty = place->next_dirty;
 		place->next_dirty = NULL;
 		place->is_dirty = false;
-		unref_place(objects, place);
+		wf_place_unref(objects, place);
 	}
 }
 
@@ -231,7 +261,7 @@ int wf_member_new(struct wf_objects *objects, const struct wf_group_spec *spec, 
 	if (!member)
 		return -ENOMEM;
 	member->audit = audit;
-	if (get_group(objects, spec, &member->group) < 0)
+	if (wf_group_get(objects, spec, &member->group) < 0)
 		goto err_member;
 	for (size_t i = 0; i < addrs->count; i++) {
 		member->places[i] = get_place(objects, addrs->scope, &addrs->items[i]);
@@ -252,22 +282,21 @@ void wf_member_free(struct wf_objects *objects, struct wf_member *member)
 	if (!member)
 		return;
 	for (size_t i = 0; i < member->place_count; i++)
-		unref_place(objects, member->places[i]);
-	unref_group(objects, member->group);
+		wf_place_unref(objects, member->places[i]);
+	wf_group_unref(objects, member->group);
 	free(member);
 }
 
 int wf_node_new(struct wf_objects *objects, const struct wf_group_spec *spec, enum wf_who who,
-		const char *name, const struct wf_address_list *addrs, struct wf_node **ret_node)
+		const struct wf_address_list *addrs, struct wf_node **ret_node)
 {
-	size_t bytes = sizeof(struct wf_node) + addrs->count * sizeof(struct wf_node_addr);
-	struct wf_node *node = calloc(1, bytes + strlen(name) + 1);
+	struct wf_node *node =
+		calloc(1, sizeof(*node) + addrs->count * sizeof(struct wf_node_addr));
 
 	if (!node)
 		return -ENOMEM;
-	memcpy((char *)node + bytes, name, strlen(name) + 1);
 	node->who = who;
-	if (get_group(objects, spec, &node->group) < 0)
+	if (wf_group_get(objects, spec, &node->group) < 0)
 		goto err_node;
 	for (size_t i = 0; i < addrs->count; i++) {
 		node->addrs[i].node = node;
@@ -289,14 +318,9 @@ void wf_node_free(struct wf_objects *objects, struct wf_node *node)
 	if (!node)
 		return;
 	for (size_t i = 0; i < node->addr_count; i++)
-		unref_place(objects, node->addrs[i].place);
-	unref_group(objects, node->group);
+		wf_place_unref(objects, node->addrs[i].place);
+	wf_group_unref(objects, node->group);
 	free(node);
-}
-
-const char *wf_node_name(const struct wf_node *node)
-{
-	return (const char *)&node->addrs[node->addr_count];
 }
 
 void wf_node_link(struct wf_objects *objects, struct wf_node *node)
@@ -356,7 +380,7 @@ void wf_service_free(struct wf_objects *objects, struct wf_service *service)
 	if (!service)
 		return;
 	for (size_t i = 0; i < service->backend_count; i++)
-		unref_place(objects, service->backends[i].place);
+		wf_place_unref(objects, service->backends[i].place);
 	wf_labels_done(&service->labels);
 	free(service->namespace);
 	free(service->name);
@@ -392,12 +416,11 @@ void wf_service_unlink(struct wf_objects *objects, struct wf_service *service)
 
 const struct wf_node *wf_place_node(const struct wf_place *place)
 {
-	static const int rank[WF_WHO_COUNT] = { [WF_WHO_ENDPOINT] = 2, [WF_WHO_HOST] = 1 };
 	const struct wf_node_addr *best = place->nodes;
 
 	for (const struct wf_node_addr *addr = best; addr; addr = addr->next)
-		if (rank[addr->node->who] > rank[best->node->who])
-			best = addr;
+		if (addr->node->who == WF_WHO_HOST)
+			return addr->node;
 	return best ? best->node : NULL;
 }
 

@@ -86,7 +86,7 @@ static void forget_prefixes(struct wf_policy_engine *engine)
 	size_t kept = 0;
 
 	for (size_t i = 0; i < plan->marked_count; i++) {
-		struct wf_prefix_record *record = plan->marked[i];
+		struct wf_place *record = plan->marked[i];
 
 		if (record->is_there || record->bounds) {
 			plan->marked[kept++] = record;

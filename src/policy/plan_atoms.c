@@ -120,7 +120,7 @@ static size_t bounds_of(const struct wf_atom *atom, size_t i, struct wf_prefix *
 
 static int bound_atom(struct wf_policy_engine *engine, struct wf_atom *atom)
 {
-	struct wf_prefix_record *record;
+	struct wf_place *record;
 	struct wf_prefix prefix;
 
 	if (atom->is_bounded)
@@ -137,7 +137,7 @@ static int bound_atom(struct wf_policy_engine *engine, struct wf_atom *atom)
 
 void wf_atom_count_bounds(struct wf_policy_engine *engine, struct wf_atom *atom, bool up)
 {
-	struct wf_prefix_record *record;
+	struct wf_place *record;
 	struct wf_prefix prefix;
 
 	for (size_t i = 0; i < bounds_of(atom, i, &prefix); i++) {
@@ -148,26 +148,30 @@ void wf_atom_count_bounds(struct wf_policy_engine *engine, struct wf_atom *atom,
 	atom->is_bounded = up;
 }
 
-static bool is_inside(const struct wf_prefix_record *record, const struct wf_prefix *wider)
+static bool is_inside(const struct wf_place *place, const struct wf_prefix *wider)
 {
-	return record->len >= wider->len && wf_prefix_contains(wider, &record->addr);
+	return place->len >= wider->len && wf_prefix_contains(wider, &place->addr);
 }
 
 /* cidr NULL: everywhere. */
 static int mark_inside(struct wf_policy_engine *engine, const struct wf_prefix *cidr)
 {
-	struct wf_prefix_record *record;
 	struct wf_place *place;
 	size_t at = 0;
+	int r = 0;
 
-	while ((place = wf_set_walk(&engine->objects.places, &at)))
-		if (!cidr || wf_prefix_contains(cidr, &place->addr))
+	while (r == 0 && (place = wf_set_walk(&engine->objects.places, &at))) {
+		bool is_address = wf_place_is_address(place);
+
+		if (cidr &&
+		    !(is_address ? wf_prefix_contains(cidr, &place->addr) : is_inside(place, cidr)))
+			continue;
+		if (is_address)
 			wf_place_mark(&engine->objects, place);
-	at = 0;
-	while ((record = wf_set_walk(&engine->prefixes, &at)))
-		if ((!cidr || is_inside(record, cidr)) && wf_plan_mark_record(engine, record) < 0)
-			return -ENOMEM;
-	return 0;
+		if (place->is_recorded)
+			r = wf_plan_mark_record(engine, place);
+	}
+	return r;
 }
 
 static void mark_backends(struct wf_policy_engine *engine, const struct wf_peer *peer)
@@ -212,13 +216,14 @@ static void mark_node(struct wf_policy_engine *engine, const struct wf_node *nod
 
 static void mark_nodes(struct wf_policy_engine *engine)
 {
-	const struct wf_node *remote;
+	struct wf_place *place;
 	size_t at = 0;
 
 	for (size_t i = 0; i < engine->nodes.count; i++)
 		mark_node(engine, engine->nodes.items[i]->now);
-	while ((remote = wf_set_walk(&engine->remotes.nodes, &at)))
-		mark_node(engine, remote);
+	while ((place = wf_set_walk(&engine->objects.places, &at)))
+		if (place->elsewhere && place->elsewhere->is_dirty)
+			wf_place_mark(&engine->objects, place);
 }
 
 int wf_plan_atoms(struct wf_policy_engine *engine)

@@ -72,6 +72,23 @@ int wf_plan_group_class(struct wf_policy_engine *engine, const struct wf_group *
 	return get(engine, &items, r, ret_class);
 }
 
+int wf_plan_group_plain(struct wf_policy_engine *engine, struct wf_group *group, enum wf_who who)
+{
+	int r = group->is_matched ? 0 : wf_plan_match(engine, group);
+
+	if (r < 0 || group->plain_stamp == engine->plan.stamp)
+		return r;
+	r = wf_plan_group_class(engine, group, who, &group->plain);
+	if (r == 0)
+		group->plain_stamp = engine->plan.stamp;
+	return r;
+}
+
+bool wf_plan_is_plain(const struct wf_policy_engine *engine)
+{
+	return !engine->atoms.of_type[WF_ATOM_CIDR] && !engine->atoms.of_type[WF_ATOM_SERVICE];
+}
+
 int wf_plan_prefix_class(struct wf_policy_engine *engine, const struct wf_prefix *prefix,
 			 struct wf_class **ret_class)
 {
@@ -87,17 +104,20 @@ int wf_plan_place_class(struct wf_policy_engine *engine, const struct wf_place *
 			struct wf_class **ret_class)
 {
 	const struct wf_member *member = place->slot ? engine->slots[place->slot].now : NULL;
-	const struct wf_node *node = member ? NULL : wf_place_node(place);
-	struct wf_group *group = member ? member->group : node ? node->group : NULL;
-	struct wf_prefix prefix = { .addr = place->addr, .len = wf_addr_bits(&place->addr) };
-	enum wf_who who = WF_WHO_WORLD;
+	const struct wf_node *node = wf_place_node(place);
+	struct wf_group *group = member ? member->group : place->elsewhere;
+	const struct wf_prefix prefix = wf_place_prefix(place);
+	enum wf_who who = group ? WF_WHO_ENDPOINT : node ? node->who : WF_WHO_WORLD;
 	struct wf_class_items items = { 0 };
-	int r = group && !group->is_matched ? wf_plan_match(engine, group) : 0;
+	int r;
 
-	if (member)
-		who = WF_WHO_ENDPOINT;
-	else if (node)
-		who = node->who;
+	if (!group && node)
+		group = node->group;
+	r = group ? wf_plan_group_plain(engine, group, who) : 0;
+	if (r == 0 && group && wf_plan_is_plain(engine)) {
+		*ret_class = group->plain;
+		return 0;
+	}
 	if (r == 0)
 		r = wf_class_items_add(&items, who);
 	if (r == 0 && group)

@@ -56,8 +56,7 @@ static void find_heirs(struct wf_policy_engine *engine)
 			note_move(engine->slots[plan->flips[i].slot].force.classes[j],
 				  plan->flips[i].will.classes[j]);
 	for (size_t i = 0; i < plan->prefix_count; i++)
-		if (plan->prefixes[i].record->class)
-			note_move(plan->prefixes[i].record->class, plan->prefixes[i].class);
+		note_move(wf_prefix_class(plan->prefixes[i].record), plan->prefixes[i].class);
 }
 
 static bool inherits(const struct wf_policy_engine *engine, const struct wf_class *class)
@@ -102,9 +101,12 @@ static int inherit_adopted(struct wf_policy_engine *engine)
 					~WF_POLICY_CLASS_ODD,
 				plan->flips[i].will.classes[j],
 			};
-	for (size_t i = 0; i < plan->prefix_count; i++)
-		bequests[count++] = (struct bequest){ plan->prefixes[i].record->adopted_id,
+	for (size_t i = 0; i < plan->prefix_count; i++) {
+		const struct wf_place *record = plan->prefixes[i].record;
+
+		bequests[count++] = (struct bequest){ record->is_adopted ? record->adopted_id : 0,
 						      plan->prefixes[i].class };
+	}
 	qsort(bequests, count, sizeof(*bequests), compare_bequests);
 	for (size_t i = 0; i < count; i++) {
 		struct wf_class *class = bequests[i].class;

@@ -19,16 +19,10 @@ static int judge_group(struct wf_policy_engine *engine, struct wf_group *group, 
 				    (enum wf_policy_dir)dir, who == WF_WHO_HOST,
 				    &group->profile[dir]);
 	if (r == 0)
-		r = wf_plan_group_class(engine, group, who, &group->plain);
+		r = wf_plan_group_plain(engine, group, who);
 	if (r == 0)
 		group->stamp = engine->plan.stamp;
 	return r;
-}
-
-/* Nothing tells the addresses of this engine's endpoints apart. */
-static bool is_plain(const struct wf_policy_engine *engine)
-{
-	return !engine->atoms.of_type[WF_ATOM_CIDR] && !engine->atoms.of_type[WF_ATOM_SERVICE];
 }
 
 /* Adds an address of a subject to what the subject is to have. */
@@ -38,7 +32,7 @@ static int add_place(struct wf_policy_engine *engine, struct wf_force *will,
 	int family = !wf_addr_is_ip4(&place->addr);
 	struct wf_class *class = plain;
 
-	if (!is_plain(engine)) {
+	if (!wf_plan_is_plain(engine)) {
 		int r = wf_plan_place_class(engine, place, &class);
 
 		if (r < 0)
@@ -57,7 +51,7 @@ static int mark_place(struct wf_policy_engine *engine, const struct wf_force *wi
 {
 	struct wf_prefix prefix = { .addr = place->addr, .len = wf_addr_bits(&place->addr) };
 
-	if (!engine->prefixes.count && !will->is_odd[0] && !will->is_odd[1])
+	if (!engine->objects.record_count && !will->is_odd[0] && !will->is_odd[1])
 		return 0;
 	return wf_plan_mark_prefix(engine, place->scope, &prefix,
 				   will->is_odd[!wf_addr_is_ip4(&place->addr)], NULL);
@@ -80,6 +74,12 @@ static int plan_member(struct wf_policy_engine *engine, const struct wf_member *
 	return r;
 }
 
+/* It has it, and no endpoint does. */
+static bool is_host_address(const struct wf_node *self, const struct wf_place *place)
+{
+	return !place->slot && !place->elsewhere && wf_place_node(place) == self;
+}
+
 static int plan_host(struct wf_policy_engine *engine, struct wf_force *will)
 {
 	const struct wf_node *self = engine->self;
@@ -93,7 +93,7 @@ static int plan_host(struct wf_policy_engine *engine, struct wf_force *will)
 	}
 	r = judge_group(engine, self->group, WF_WHO_HOST);
 	for (size_t i = 0; r == 0 && i < self->addr_count; i++)
-		if (!self->addrs[i].place->slot && wf_place_node(self->addrs[i].place) == self)
+		if (is_host_address(self, self->addrs[i].place))
 			r = add_place(engine, will, self->addrs[i].place, self->group->plain);
 	for (int i = 0; r == 0 && i < 2; i++)
 		if (!will->classes[i])
@@ -195,7 +195,7 @@ const struct wf_force *wf_plan_force(const struct wf_policy_engine *engine, uint
 		       : &of->force;
 }
 
-int wf_plan_mark_record(struct wf_policy_engine *engine, struct wf_prefix_record *record)
+int wf_plan_mark_record(struct wf_policy_engine *engine, struct wf_place *record)
 {
 	struct wf_plan *plan = &engine->plan;
 
@@ -210,10 +210,9 @@ int wf_plan_mark_record(struct wf_policy_engine *engine, struct wf_prefix_record
 }
 
 int wf_plan_mark_prefix(struct wf_policy_engine *engine, uint32_t scope,
-			const struct wf_prefix *prefix, bool make,
-			struct wf_prefix_record **ret_record)
+			const struct wf_prefix *prefix, bool make, struct wf_place **ret_record)
 {
-	struct wf_prefix_record *record = wf_prefix_find(engine, scope, prefix);
+	struct wf_place *record = wf_prefix_find(engine, scope, prefix);
 	bool is_new = !record;
 	int r;
 
@@ -234,24 +233,33 @@ int wf_plan_mark_prefix(struct wf_policy_engine *engine, uint32_t scope,
 /* Prefixes of addresses that are dirty, and of all that may have to go. */
 static int mark_prefixes(struct wf_policy_engine *engine)
 {
-	struct wf_prefix_record *record;
+	struct wf_place *record;
 	size_t at = 0;
 	int r = 0;
 
-	for (const struct wf_place *place = engine->objects.dirty; r == 0 && place;
+	for (struct wf_place *place = engine->objects.dirty; r == 0 && place;
 	     place = place->next_dirty) {
-		struct wf_prefix prefix = { place->addr, wf_addr_bits(&place->addr) };
 		bool make = !place->slot &&
-			    (place->nodes ||
+			    (place->nodes || place->elsewhere ||
 			     (place->backends && engine->atoms.of_type[WF_ATOM_SERVICE]));
 
-		r = wf_plan_mark_prefix(engine, place->scope, &prefix, make, NULL);
+		bool is_new = make && !place->is_recorded;
+
+		if (is_new)
+			wf_prefix_record(engine, place);
+		if (place->is_recorded)
+			r = wf_plan_mark_record(engine, place);
+		if (r < 0 && is_new)
+			wf_prefix_drop(engine, place);
 	}
 	if (!engine->has_loose && !engine->has_adopted && !engine->classes.unkeyed)
 		return r;
-	while (r == 0 && (record = wf_set_walk(&engine->prefixes, &at)))
-		if (!record->class || !record->bounds || !record->class->is_keyed)
+	while (r == 0 && (record = wf_prefix_walk(engine, &at))) {
+		const struct wf_class *class = wf_prefix_class(record);
+
+		if (!class || !record->bounds || !class->is_keyed)
 			r = wf_plan_mark_record(engine, record);
+	}
 	return r;
 }
 
@@ -275,17 +283,15 @@ static bool is_wanted(const struct wf_policy_engine *engine, const struct wf_pla
 		return false;
 	if (place->slot)
 		return wf_plan_force(engine, place->slot)->is_odd[!wf_addr_is_ip4(&place->addr)];
-	return place->nodes ||
+	return place->nodes || place->elsewhere ||
 	       (engine->atoms.of_type[WF_ATOM_SERVICE] && is_named_backend(engine, place));
 }
 
-static int plan_prefix(struct wf_policy_engine *engine, struct wf_prefix_record *record)
+static int plan_prefix(struct wf_policy_engine *engine, struct wf_place *record)
 {
 	struct wf_plan *plan = &engine->plan;
-	bool is_address = record->len == wf_addr_bits(&record->addr);
-	const struct wf_place *place =
-		is_address ? wf_place_find(&engine->objects, record->scope, &record->addr) : NULL;
-	const struct wf_prefix prefix = wf_prefix_of(record);
+	const struct wf_place *place = wf_place_is_address(record) ? record : NULL;
+	const struct wf_prefix prefix = wf_place_prefix(record);
 	struct wf_prefix_flip flip = { .record = record };
 	int r;
 
@@ -294,7 +300,7 @@ static int plan_prefix(struct wf_policy_engine *engine, struct wf_prefix_record 
 		return 0;
 	r = place ? wf_plan_place_class(engine, place, &flip.class)
 		  : wf_plan_prefix_class(engine, &prefix, &flip.class);
-	if (r < 0 || (!flip.goes && record->is_there && record->class == flip.class))
+	if (r < 0 || (!flip.goes && record->is_there && wf_prefix_class(record) == flip.class))
 		return r;
 	if (wf_mem_grow(&plan->prefixes, sizeof(*plan->prefixes), plan->prefix_count,
 			&plan->prefix_capacity) < 0)

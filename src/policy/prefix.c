@@ -1,84 +1,59 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Records of prefixes: which have an entry that says their class. */
-#include <stdlib.h>
-
-#include "base/index.h"
+/* Records of prefixes: which have an entry that says their class. Most are of addresses of somebody. */
 #include "policy/engine_priv.h"
 
-/* What a record is found by. */
-struct record_key {
-	const struct wf_prefix *prefix;
-	uint32_t scope;
-};
-
-static uint64_t hash_of(uint32_t scope, const struct wf_addr *addr, uint8_t len)
+struct wf_place *wf_prefix_find(const struct wf_policy_engine *engine, uint32_t scope,
+				const struct wf_prefix *prefix)
 {
-	return wf_hash_addr((uint64_t)scope << 8 | len, addr);
+	struct wf_place *place = wf_place_find(&engine->objects, scope, prefix);
+
+	return place && place->is_recorded ? place : NULL;
 }
 
-static uint64_t hash(const void *object)
+struct wf_place *wf_prefix_add(struct wf_policy_engine *engine, uint32_t scope,
+			       const struct wf_prefix *prefix)
 {
-	const struct wf_prefix_record *record = object;
+	struct wf_place *place = wf_place_get(&engine->objects, scope, prefix);
 
-	return hash_of(record->scope, &record->addr, record->len);
-}
-
-static bool is(const void *object, const void *key)
-{
-	const struct wf_prefix_record *record = object;
-	const struct record_key *wanted = key;
-
-	return record->scope == wanted->scope && record->len == wanted->prefix->len &&
-	       wf_addr_equal(&record->addr, &wanted->prefix->addr);
-}
-
-void wf_prefixes_init(struct wf_policy_engine *engine)
-{
-	static const struct wf_set_ops ops = { hash, is };
-
-	engine->prefixes.ops = &ops;
-}
-
-void wf_prefixes_done(struct wf_policy_engine *engine)
-{
-	size_t at = 0;
-
-	for (void *record; (record = wf_set_walk(&engine->prefixes, &at));)
-		free(record);
-	wf_set_done(&engine->prefixes);
-}
-
-struct wf_prefix_record *wf_prefix_find(const struct wf_policy_engine *engine, uint32_t scope,
-					const struct wf_prefix *prefix)
-{
-	const struct record_key key = { prefix, scope };
-
-	return wf_set_find(&engine->prefixes, hash_of(scope, &prefix->addr, prefix->len), &key);
-}
-
-struct wf_prefix wf_prefix_of(const struct wf_prefix_record *record)
-{
-	return (struct wf_prefix){ .addr = record->addr, .len = record->len };
-}
-
-struct wf_prefix_record *wf_prefix_add(struct wf_policy_engine *engine, uint32_t scope,
-				       const struct wf_prefix *prefix)
-{
-	struct wf_prefix_record *record = calloc(1, sizeof(*record));
-
-	if (!record)
+	if (!place)
 		return NULL;
-	record->addr = prefix->addr;
-	record->scope = (uint16_t)scope;
-	record->len = prefix->len;
-	if (wf_set_add(&engine->prefixes, record) == 0)
-		return record;
-	free(record);
-	return NULL;
+	wf_prefix_record(engine, place);
+	wf_place_unref(&engine->objects, place);
+	return place;
 }
 
-void wf_prefix_drop(struct wf_policy_engine *engine, struct wf_prefix_record *record)
+void wf_prefix_record(struct wf_policy_engine *engine, struct wf_place *place)
 {
-	wf_set_remove(&engine->prefixes, record);
-	free(record);
+	place->refs++;
+	place->is_recorded = true;
+	engine->objects.record_count++;
+}
+
+void wf_prefix_drop(struct wf_policy_engine *engine, struct wf_place *record)
+{
+	wf_prefix_set_class(record, NULL);
+	record->is_recorded = record->is_there = record->is_marked = false;
+	engine->objects.record_count--;
+	wf_place_unref(&engine->objects, record);
+}
+
+struct wf_place *wf_prefix_walk(const struct wf_policy_engine *engine, size_t *at)
+{
+	struct wf_place *place;
+
+	do
+		place = wf_set_walk(&engine->objects.places, at);
+	while (place && !place->is_recorded);
+	return place;
+}
+
+struct wf_class *wf_prefix_class(const struct wf_place *record)
+{
+	return record->is_adopted ? NULL : record->class;
+}
+
+void wf_prefix_set_class(struct wf_place *record, struct wf_class *class)
+{
+	record->is_adopted = false;
+	record->class = class;
 }

@@ -1,47 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Endpoints of other nodes: peers that are known by their addresses. There may be very many, so
- * that nothing is kept between changes but what is in force: what each was before a change is
+ * that nothing is kept of them but which group each address is of; what it was before a change is
  * noted while the change is in hand.
  */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/index.h"
 #include "base/mem.h"
 #include "policy/engine_priv.h"
-
-static uint64_t hash(const void *object)
-{
-	return wf_hash_text(0, wf_node_name(object));
-}
-
-static bool is(const void *object, const void *key)
-{
-	return strcmp(wf_node_name(object), key) == 0;
-}
-
-void wf_remotes_init(struct wf_policy_engine *engine)
-{
-	static const struct wf_set_ops ops = { hash, is };
-
-	engine->remotes.nodes.ops = &ops;
-}
-
-void wf_remotes_done(struct wf_policy_engine *engine)
-{
-	struct wf_remotes *remotes = &engine->remotes;
-	struct wf_node *node;
-	size_t at = 0;
-
-	wf_remotes_settle(engine);
-	while ((node = wf_set_walk(&remotes->nodes, &at))) {
-		wf_node_unlink(&engine->objects, node);
-		wf_node_free(&engine->objects, node);
-	}
-	wf_set_done(&remotes->nodes);
-}
 
 /* Room to note so many changes. */
 static int reserve(struct wf_remotes *remotes, size_t more)
@@ -55,41 +23,47 @@ static int reserve(struct wf_remotes *remotes, size_t more)
 	return r;
 }
 
-/* Puts a node in force in place of what has its name. There is room to note it. */
-static int set(struct wf_policy_engine *engine, const char *name, struct wf_node *node)
+/* Takes over a reference of the group (NULL: nobody has it). Somebody else holds the place as well. */
+static void give(struct wf_policy_engine *engine, struct wf_place *place, struct wf_group *group)
 {
-	struct wf_remotes *remotes = &engine->remotes;
-	struct wf_node *before = wf_set_find(&remotes->nodes, wf_hash_text(0, name), name);
-
-	if (!before && !node)
-		return 0;
-	if (before) {
-		wf_set_remove(&remotes->nodes, before);
-		wf_node_unlink(&engine->objects, before);
-	}
-	/* fails only when there was none before, whose place it would have */
-	if (node && wf_set_add(&remotes->nodes, node) < 0)
-		return -ENOMEM;
-	if (node)
-		wf_node_link(&engine->objects, node);
-	remotes->changes[remotes->change_count++] = (struct wf_remote_change){ node, before };
-	return 0;
+	place->refs += group != NULL;
+	place->refs -= place->elsewhere != NULL;
+	place->elsewhere = group;
+	wf_place_mark(&engine->objects, place);
 }
 
-/* What was noted is forgotten, and the memory for it. */
+/* The same, and notes what was before. Takes over a reference of the place too; there is room. */
+static void change(struct wf_policy_engine *engine, struct wf_place *place, struct wf_group *group)
+{
+	struct wf_remotes *remotes = &engine->remotes;
+
+	remotes->changes[remotes->change_count++] =
+		(struct wf_remote_change){ place, place->elsewhere };
+	give(engine, place, group);
+}
+
+/* Forgets the newest change; the group is nobody's by now. */
+static void forget(struct wf_policy_engine *engine, struct wf_group *group)
+{
+	struct wf_remotes *remotes = &engine->remotes;
+
+	wf_group_unref(&engine->objects, group);
+	wf_place_unref(&engine->objects, remotes->changes[--remotes->change_count].place);
+}
+
+/* None is left: so goes the memory for them. */
 static void end(struct wf_remotes *remotes)
 {
 	free(remotes->changes);
-	remotes->changes = NULL;
-	remotes->change_count = remotes->change_capacity = 0;
+	*remotes = (struct wf_remotes){ 0 };
 }
 
 void wf_remotes_settle(struct wf_policy_engine *engine)
 {
 	struct wf_remotes *remotes = &engine->remotes;
 
-	for (size_t i = 0; i < remotes->change_count; i++)
-		wf_node_free(&engine->objects, remotes->changes[i].before);
+	while (remotes->change_count)
+		forget(engine, remotes->changes[remotes->change_count - 1].before);
 	end(remotes);
 }
 
@@ -97,118 +71,143 @@ void wf_remotes_restore(struct wf_policy_engine *engine)
 {
 	struct wf_remotes *remotes = &engine->remotes;
 
-	for (size_t i = remotes->change_count; i--;) {
-		struct wf_node *now = remotes->changes[i].now;
-		struct wf_node *before = remotes->changes[i].before;
+	while (remotes->change_count) {
+		const struct wf_remote_change *last = &remotes->changes[remotes->change_count - 1];
+		struct wf_group *now = last->place->elsewhere;
 
-		if (now) {
-			wf_set_remove(&remotes->nodes, now);
-			wf_node_unlink(&engine->objects, now);
-			wf_node_free(&engine->objects, now);
-		}
-		/* as many were in it before: there is room */
-		if (before && wf_set_add(&remotes->nodes, before) == 0)
-			wf_node_link(&engine->objects, before);
+		give(engine, last->place, last->before);
+		forget(engine, now);
 	}
 	end(remotes);
 }
 
-static int make(struct wf_policy_engine *engine, const char *name,
-		const struct wf_policy_member *from, struct wf_namespace *namespace,
-		struct wf_node **ret_node)
+void wf_remotes_done(struct wf_policy_engine *engine)
 {
-	const struct wf_group_spec spec = {
-		.namespace = from->namespace,
-		.of_namespace = namespace,
-		.labels = from->labels,
-		.ports = from->ports,
-		.port_count = from->port_count,
-	};
-	const struct wf_address_list addrs = { from->scope, from->addrs, from->addr_count };
+	struct wf_place *place;
+	size_t at = 0;
 
-	return wf_node_new(&engine->objects, &spec, WF_WHO_ENDPOINT, name, &addrs, ret_node);
+	wf_remotes_settle(engine);
+	while ((place = wf_set_walk(&engine->objects.places, &at))) {
+		wf_group_unref(&engine->objects, place->elsewhere);
+		place->elsewhere = NULL;
+	}
 }
 
 void wf_policy_engine_remotes_expect(struct wf_policy_engine *engine, size_t count)
 {
-	(void)wf_set_reserve(&engine->remotes.nodes, count);
 	(void)wf_set_reserve(&engine->objects.places, count);
-	(void)wf_set_reserve(&engine->prefixes, count);
 }
 
-int wf_policy_engine_remote_put(struct wf_policy_engine *engine, const char *name,
+/* All of them, or -ENOMEM. */
+static int put(struct wf_policy_engine *engine, const struct wf_group_spec *spec,
+	       const struct wf_policy_member *member)
+{
+	struct wf_place *places[WF_POLICY_REMOTE_ADDRESSES];
+	struct wf_group *group = NULL;
+	size_t made = 0;
+	int r = reserve(&engine->remotes, member->addr_count);
+
+	if (r == 0)
+		r = wf_group_get(&engine->objects, spec, &group);
+	for (; r == 0 && made < member->addr_count; made++) {
+		const struct wf_addr *addr = &member->addrs[made];
+		const struct wf_prefix prefix = { *addr, wf_addr_bits(addr) };
+
+		places[made] = wf_place_get(&engine->objects, member->scope, &prefix);
+		if (!places[made]) {
+			r = -ENOMEM;
+			break;
+		}
+	}
+	for (size_t i = 0; i < made; i++) {
+		if (r < 0) {
+			wf_place_unref(&engine->objects, places[i]);
+			continue;
+		}
+		group->refs++;
+		change(engine, places[i], group);
+	}
+	wf_group_unref(&engine->objects, group);
+	return r;
+}
+
+int wf_policy_engine_remote_put(struct wf_policy_engine *engine,
 				const struct wf_policy_member *member, struct wf_err *err)
 {
 	const struct wf_record *record = wf_book_find(&engine->namespaces, member->namespace);
-	struct wf_node *node;
+	const struct wf_group_spec spec = {
+		.namespace = member->namespace,
+		.of_namespace = record ? record->now : NULL,
+		.labels = member->labels,
+		.ports = member->ports,
+		.port_count = member->port_count,
+	};
 
-	if (member->addr_count > WF_MAX_ENDPOINT_ADDRESSES)
-		return wf_fail(err, -EINVAL, "an endpoint has at most %d addresses",
-			       WF_MAX_ENDPOINT_ADDRESSES);
-	if (reserve(&engine->remotes, 1) < 0 ||
-	    make(engine, name, member, record ? record->now : NULL, &node) < 0)
+	if (member->addr_count > WF_POLICY_REMOTE_ADDRESSES)
+		return wf_fail(err, -EINVAL, "at most %d addresses at once",
+			       WF_POLICY_REMOTE_ADDRESSES);
+	if (put(engine, &spec, member) < 0)
 		return wf_fail(err, -ENOMEM, "out of memory");
-	if (set(engine, name, node) < 0) {
-		wf_node_free(&engine->objects, node);
+	return wf_engine_gathered(engine, err);
+}
+
+int wf_policy_engine_remote_drop(struct wf_policy_engine *engine, uint32_t scope,
+				 const struct wf_addr *addrs, size_t count, struct wf_err *err)
+{
+	if (reserve(&engine->remotes, count) < 0)
 		return wf_fail(err, -ENOMEM, "out of memory");
+	for (size_t i = 0; i < count; i++) {
+		const struct wf_prefix prefix = { addrs[i], wf_addr_bits(&addrs[i]) };
+		struct wf_place *place = wf_place_find(&engine->objects, scope, &prefix);
+
+		if (!place || !place->elsewhere)
+			continue;
+		place->refs++;
+		change(engine, place, NULL);
 	}
 	return wf_engine_gathered(engine, err);
 }
 
-int wf_policy_engine_remote_drop(struct wf_policy_engine *engine, const char *name,
-				 struct wf_err *err)
+/* The same group, of another version of its namespace. */
+static int regroup(struct wf_policy_engine *engine, const struct wf_group *from,
+		   struct wf_namespace *namespace, struct wf_group **ret_group)
 {
-	if (reserve(&engine->remotes, 1) < 0)
-		return wf_fail(err, -ENOMEM, "out of memory");
-	(void)set(engine, name, NULL);
-	return wf_engine_gathered(engine, err);
-}
-
-/* One as it was, but of another version of its namespace. */
-static int remake(struct wf_policy_engine *engine, const struct wf_node *from,
-		  struct wf_namespace *namespace, struct wf_node **ret_node)
-{
-	struct wf_addr addrs[WF_MAX_ENDPOINT_ADDRESSES];
-	const struct wf_policy_member member = {
-		.namespace = from->group->namespace,
-		.scope = from->addr_count ? from->addrs[0].place->scope : WF_NETWORK_HOST,
-		.labels = &from->group->labels,
-		.ports = from->group->ports,
-		.port_count = from->group->port_count,
-		.addrs = addrs,
-		.addr_count = from->addr_count,
+	const struct wf_group_spec spec = {
+		.namespace = from->namespace,
+		.of_namespace = namespace,
+		.labels = &from->labels,
+		.ports = from->ports,
+		.port_count = from->port_count,
 	};
 
-	for (size_t i = 0; i < from->addr_count; i++)
-		addrs[i] = from->addrs[i].place->addr;
-	return make(engine, wf_node_name(from), &member, namespace, ret_node);
+	return wf_group_get(&engine->objects, &spec, ret_group);
 }
 
 void wf_remotes_free(struct wf_policy_engine *engine, struct wf_remade *remade)
 {
 	for (size_t i = 0; i < remade->count; i++)
-		wf_node_free(&engine->objects, remade->nodes[i]);
-	free(remade->nodes);
+		wf_group_unref(&engine->objects, remade->items[i].group);
+	free(remade->items);
 	*remade = (struct wf_remade){ 0 };
 }
 
 int wf_remotes_remake(struct wf_policy_engine *engine, const char *name,
 		      struct wf_namespace *namespace, struct wf_remade *remade)
 {
-	const struct wf_node *from;
 	size_t capacity = 0, at = 0;
+	struct wf_place *place;
 	int r = 0;
 
-	while (r == 0 && (from = wf_set_walk(&engine->remotes.nodes, &at))) {
-		struct wf_node *node;
+	while (r == 0 && (place = wf_set_walk(&engine->objects.places, &at))) {
+		struct wf_group *group;
 
-		if (strcmp(from->group->namespace, name) != 0)
+		if (!place->elsewhere || strcmp(place->elsewhere->namespace, name) != 0)
 			continue;
-		r = wf_mem_grow(&remade->nodes, sizeof(struct wf_node *), remade->count, &capacity);
+		r = wf_mem_grow(&remade->items, sizeof(*remade->items), remade->count, &capacity);
 		if (r == 0)
-			r = remake(engine, from, namespace, &node);
+			r = regroup(engine, place->elsewhere, namespace, &group);
 		if (r == 0)
-			remade->nodes[remade->count++] = node;
+			remade->items[remade->count++] = (struct wf_regrouped){ place, group };
 	}
 	if (r == 0)
 		r = reserve(&engine->remotes, remade->count);
@@ -219,9 +218,10 @@ int wf_remotes_remake(struct wf_policy_engine *engine, const char *name,
 
 void wf_remotes_set(struct wf_policy_engine *engine, struct wf_remade *remade)
 {
-	/* each takes the place of one that is there: it cannot fail */
-	for (size_t i = 0; i < remade->count; i++)
-		(void)set(engine, wf_node_name(remade->nodes[i]), remade->nodes[i]);
+	for (size_t i = 0; i < remade->count; i++) {
+		remade->items[i].place->refs++;
+		change(engine, remade->items[i].place, remade->items[i].group);
+	}
 	remade->count = 0;
 	wf_remotes_free(engine, remade);
 }

@@ -18,7 +18,7 @@ static void link_member(struct wf_policy_engine *engine, uint32_t number)
 	for (size_t i = 0; i < slot->now->place_count; i++) {
 		struct wf_place *place = slot->now->places[i];
 
-		place->slot = number;
+		place->slot = (uint16_t)number;
 		place->holders++;
 		wf_place_mark(&engine->objects, place);
 	}
@@ -26,7 +26,7 @@ static void link_member(struct wf_policy_engine *engine, uint32_t number)
 }
 
 /* Another endpoint that has the address; 0: none. */
-static uint32_t find_holder(const struct wf_policy_engine *engine, const struct wf_place *place,
+static uint16_t find_holder(const struct wf_policy_engine *engine, const struct wf_place *place,
 			    uint32_t but)
 {
 	for (uint32_t i = 1; i < engine->slot_count; i++) {
@@ -34,7 +34,7 @@ static uint32_t find_holder(const struct wf_policy_engine *engine, const struct 
 
 		for (size_t j = 0; member && i != but && j < member->place_count; j++)
 			if (member->places[j] == place)
-				return i;
+				return (uint16_t)i;
 	}
 	return 0;
 }

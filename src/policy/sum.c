@@ -40,17 +40,17 @@ bool wf_policy_engine_prefix_is(const struct wf_policy_engine *engine, uint32_t 
 				const struct wf_prefix *prefix, uint32_t class_id)
 {
 	const struct wf_prefix network = wf_prefix_network(prefix);
-	const struct wf_prefix_record *record = wf_prefix_find(engine, scope, &network);
+	const struct wf_place *record = wf_prefix_find(engine, scope, &network);
 
 	return record && record->is_there && wf_engine_prefix_class(record) == class_id;
 }
 
 size_t wf_policy_engine_prefix_count(const struct wf_policy_engine *engine)
 {
-	const struct wf_prefix_record *record;
+	const struct wf_place *record;
 	size_t at = 0, count = 0;
 
-	while ((record = wf_set_walk(&engine->prefixes, &at)))
+	while ((record = wf_prefix_walk(engine, &at)))
 		count += record->is_there;
 	return count;
 }

@@ -21,6 +21,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "control/control.h"
+#include "dp/policy.h"
 #include "weftd/failsafe.h"
 #include "weftd/identity.h"
 #include "weftd/lock.h"
@@ -231,6 +232,8 @@ static int open_parts(struct daemon *daemon, struct wf_err *err)
 		r = wf_dp_open(config->bpf_dir, &sizes, &daemon->dp, err);
 	if (r == 0)
 		r = weftd_lock_bpf_dir(config->bpf_dir, &daemon->locks[2], err);
+	if (r == 0)
+		wf_dp_prefixes_fetch(daemon->dp);
 	if (r == 0)
 		r = open_store(daemon, err);
 	if (r == 0)

@@ -21,6 +21,8 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "dp/dp.h"
+#include "dp/overlay.h"
+#include "dp/policy.h"
 #include "lab.h"
 
 #define MAPS  LAB_PINS "/maps"
@@ -294,6 +296,89 @@ static void full_address_table_says_so(void **state)
 	assert_int_equal(wf_dp_address_set(dp, 1, &addr, &value, NULL), 0);
 }
 
+/* Entries that a visit has shown. */
+struct shown {
+	size_t count;
+	uint64_t sum;
+	int end; /* what the callback answers */
+};
+
+static int show_prefix(uint32_t scope, const struct wf_prefix *prefix, uint32_t class_id,
+		       void *context)
+{
+	struct shown *shown = context;
+
+	shown->count++;
+	shown->sum += scope + class_id * (uint64_t)prefix->addr.bytes[15] + prefix->len;
+	return shown->end;
+}
+
+static void show_remote(uint32_t scope, const struct wf_addr *addr,
+			const struct wf_remote_value *value, void *context)
+{
+	struct shown *shown = context;
+
+	shown->count++;
+	shown->sum += scope + value->node * (uint64_t)addr->bytes[15] + value->network;
+}
+
+#define MANY 700 /* some batches, and a part of one */
+
+static void add_many(struct wf_dp *dp)
+{
+	for (uint32_t i = 0; i < MANY; i++) {
+		const struct wf_addr addr = numbered(i);
+		const struct wf_prefix prefix = { addr, 32 };
+		const struct wf_remote_value value = { .node = i % 9, .network = 3 };
+
+		assert_int_equal(wf_dp_remote_add(dp, 3, &addr, &value, NULL), 0);
+		assert_int_equal(wf_dp_prefix_add(dp, 3, &prefix, 1 + i, NULL), 0);
+	}
+	assert_int_equal(wf_dp_remotes_flush(dp, NULL), 0);
+	assert_int_equal(wf_dp_prefixes_flush(dp, NULL), 0);
+}
+
+static void large_tables_at_once_and_ahead(void **state)
+{
+	_cleanup_(wf_dp_close) struct wf_dp *dp = open_or_fail();
+	struct shown prefixes = { 0 }, remotes = { 0 }, again = { 0 };
+	const struct wf_prefix wide = { numbered(0), 8 };
+	const struct wf_addr one = numbered(MANY);
+	struct wf_remote_value value;
+
+	add_many(dp);
+	assert_int_equal(wf_dp_remote_get(dp, 3, &one, &value), -ENOENT);
+	assert_int_equal(wf_dp_prefix_visit(dp, show_prefix, &prefixes, NULL), 0);
+	assert_int_equal(wf_dp_remote_visit(dp, show_remote, &remotes, NULL), 0);
+	assert_int_equal(prefixes.count, MANY);
+	assert_int_equal(remotes.count, MANY);
+	/* what was read ahead is the same */
+	wf_dp_prefixes_fetch(dp);
+	wf_dp_remotes_fetch(dp);
+	assert_int_equal(wf_dp_prefix_visit(dp, show_prefix, &again, NULL), 0);
+	assert_memory_equal(&again, &prefixes, sizeof(again));
+	again = (struct shown){ 0 };
+	assert_int_equal(wf_dp_remote_visit(dp, show_remote, &again, NULL), 0);
+	assert_memory_equal(&again, &remotes, sizeof(again));
+	/* it is forgotten when something is written meanwhile */
+	wf_dp_prefixes_fetch(dp);
+	wf_dp_remotes_fetch(dp);
+	value = (struct wf_remote_value){ .node = 1, .network = 3 };
+	assert_int_equal(wf_dp_remote_set(dp, 3, &one, &value, NULL), 0);
+	assert_int_equal(wf_dp_prefix_set(dp, 3, &wide, 5, true, NULL), 0);
+	prefixes = remotes = (struct shown){ 0 };
+	assert_int_equal(wf_dp_prefix_visit(dp, show_prefix, &prefixes, NULL), 0);
+	assert_int_equal(wf_dp_remote_visit(dp, show_remote, &remotes, NULL), 0);
+	assert_int_equal(prefixes.count, MANY + 1);
+	assert_int_equal(remotes.count, MANY + 1);
+	/* the callback ends it all the same, and nobody has to visit */
+	wf_dp_prefixes_fetch(dp);
+	again = (struct shown){ .end = -ECANCELED };
+	assert_int_equal(wf_dp_prefix_visit(dp, show_prefix, &again, NULL), -ECANCELED);
+	assert_int_equal(again.count, 1);
+	wf_dp_prefixes_fetch(dp);
+}
+
 static void networks_and_counters(void **state)
 {
 	_cleanup_(wf_dp_close) struct wf_dp *dp = open_or_fail();
@@ -446,6 +531,7 @@ int main(void)
 		cmocka_unit_test_teardown(endpoints, clean),
 		cmocka_unit_test_teardown(addresses, clean),
 		cmocka_unit_test_teardown(full_address_table_says_so, clean),
+		cmocka_unit_test_teardown(large_tables_at_once_and_ahead, clean),
 		cmocka_unit_test_teardown(networks_and_counters, clean),
 		cmocka_unit_test_teardown(events_cost_memory_only_while_observed, clean),
 		cmocka_unit_test_teardown(removal_leaves_nothing, clean),

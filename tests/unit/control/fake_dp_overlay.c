@@ -208,6 +208,19 @@ int wf_dp_remote_set(struct wf_dp *dp, uint32_t scope, const struct wf_addr *add
 	return 0;
 }
 
+int wf_dp_remote_add(struct wf_dp *dp, uint32_t scope, const struct wf_addr *addr,
+		     const struct wf_remote_value *value, struct wf_err *err)
+{
+	return wf_dp_remote_set(dp, scope, addr, value, err);
+}
+
+int wf_dp_remotes_flush(struct wf_dp *dp, struct wf_err *err)
+{
+	(void)dp;
+	(void)err;
+	return 0;
+}
+
 int wf_dp_remote_clear(struct wf_dp *dp, uint32_t scope, const struct wf_addr *addr)
 {
 	struct remote *remote = find(dp, scope, addr);
@@ -216,6 +229,12 @@ int wf_dp_remote_clear(struct wf_dp *dp, uint32_t scope, const struct wf_addr *a
 	if (remote)
 		*remote = dp->overlay->remotes[--dp->overlay->count];
 	return 0;
+}
+
+/* The visit reads them itself. */
+void wf_dp_remotes_fetch(struct wf_dp *dp)
+{
+	(void)dp;
 }
 
 int wf_dp_remote_visit(struct wf_dp *dp, wf_dp_remote_fn visit, void *context, struct wf_err *err)

@@ -220,6 +220,19 @@ int wf_dp_prefix_set(struct wf_dp *dp, uint32_t scope, const struct wf_prefix *p
 	return 0;
 }
 
+int wf_dp_prefix_add(struct wf_dp *dp, uint32_t scope, const struct wf_prefix *prefix,
+		     uint32_t class_id, struct wf_err *err)
+{
+	return wf_dp_prefix_set(dp, scope, prefix, class_id, true, err);
+}
+
+int wf_dp_prefixes_flush(struct wf_dp *dp, struct wf_err *err)
+{
+	(void)dp;
+	(void)err;
+	return 0;
+}
+
 int wf_dp_prefix_visit(struct wf_dp *dp, wf_dp_prefix_fn visit, void *context, struct wf_err *err)
 {
 	const struct fake_policy *policy = dp->policy;

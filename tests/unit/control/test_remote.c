@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Endpoints of other nodes: what a node knows of them, and what of that is in its maps. */
 #include <errno.h>
+#include <netinet/in.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -73,9 +74,9 @@ static void test_overlapping_networks_are_apart(void **state)
 
 		assert_non_null(remote);
 		assert_int_equal(remote->network, numbers[i]);
-		assert_string_equal(
-			wf_ctl_remote_by_address(pair->b->control, numbers[i], &addr)->name,
-			names[i]);
+		assert_string_equal(wf_ctl_remote_name(wf_ctl_remote_by_address(pair->b->control,
+										numbers[i], &addr)),
+				    names[i]);
 		/* the other node does not give it out again there */
 		lab_use(pair->b);
 		assert_int_equal(lab_attach(pair->b,
@@ -154,7 +155,9 @@ static void test_address_is_told_of_twice(void **state)
 	pair_write(pair->a, WF_KIND_ENDPOINT, "one", NULL);
 	lab_settle(pair->b);
 	assert_int_equal(wf_addr_parse("10.5.0.2", &addr), 0);
-	assert_string_equal(wf_ctl_remote_by_address(control, WF_NETWORK_HOST, &addr)->name, "two");
+	assert_string_equal(
+		wf_ctl_remote_name(wf_ctl_remote_by_address(control, WF_NETWORK_HOST, &addr)),
+		"two");
 	assert_int_equal(fake_dp_remote(pair->b->dp, "10.5.0.2")->node,
 			 wf_ctl_node_find(control, "c")->number);
 	fact = wf_pool_explain(wf_ctl_network_find(control, "over")->pools[0], &addr, 0);
@@ -164,6 +167,88 @@ static void test_address_is_told_of_twice(void **state)
 	lab_settle(pair->b);
 	assert_null(fake_dp_remote(pair->b->dp, "10.5.0.2"));
 	assert_null(wf_ctl_remote_by_address(control, WF_NETWORK_HOST, &addr));
+}
+
+enum known {
+	NOBODY,
+	OTHER,
+	WEB
+};
+
+/* As policies of a lab know an address, which let only app=web in to its endpoint "db". */
+static enum known known_as(struct lab *lab, const char *text)
+{
+	struct wf_policy_party peer = { .slot = UINT32_MAX, .scope = WF_NETWORK_HOST };
+	const struct ctl_endpoint *db = wf_ctl_endpoint_find(lab->control, "db");
+	const struct wf_policy_party subject = { .slot = db->spec.slot,
+						 .addr = db->spec.addresses[0].prefix.addr };
+	struct wf_policy_answer answer;
+
+	assert_int_equal(wf_addr_parse(text, &peer.addr), 0);
+	wf_policy_engine_ask(lab->control->policy.engine, WF_POLICY_INGRESS, &peer, &subject,
+			     IPPROTO_TCP, 80, &answer);
+	if (answer.verdict != WF_POLICY_DENY)
+		return WEB;
+	return answer.class_id == WF_POLICY_CLASS_WORLD ? NOBODY : OTHER;
+}
+
+/* Writes what another node's document says, with other labels and addresses. */
+static void write_like(struct pair *pair, const json_t *document, const char *name, const char *app,
+		       const char *address)
+{
+	_cleanup_json_ json_t *copy = json_deep_copy(document);
+	json_t *metadata = json_object_get(copy, "metadata");
+	json_t *addresses = json_object_get(json_object_get(copy, "status"), "addresses");
+
+	json_object_set_new(metadata, "name", json_string(name));
+	json_object_set_new(metadata, "labels", json_pack("{s:s}", "app", app));
+	json_object_set_new(json_array_get(addresses, 0), "address", json_string(address));
+	pair_write(pair->a, WF_KIND_ENDPOINT, name, copy);
+	lab_settle(pair->b);
+}
+
+/* Policies know an address by who has it now, in whatever order that is told. */
+static void test_policies_follow_addresses(void **state)
+{
+	struct pair *pair = *state;
+	_cleanup_json_ json_t *document = NULL;
+
+	lab_use(pair->b);
+	assert_int_equal(lab_apply(pair->b,
+				   "[{'kind':'NetworkPolicy','apiVersion':'networking.k8s.io/v1',"
+				   "'metadata':{'name':'p'},'spec':{'podSelector':{},"
+				   "'policyTypes':['Ingress'],'ingress':[{'from':[{'podSelector':"
+				   "{'matchLabels':{'app':'web'}}}]}]}}]"),
+			 0);
+	assert_int_equal(
+		pair_attach(pair->b, "db", ",'labels':{'app':'db'},'addresses':['10.5.0.20']"), 0);
+	lab_use(pair->a);
+	assert_int_equal(pair_attach(pair->a, "one", ",'labels':{'app':'web'}"), 0);
+	assert_int_equal(wf_store_get(pair->a->store, WF_KIND_ENDPOINT, "one", &document, NULL), 0);
+	assert_int_equal(known_as(pair->b, "10.5.0.2"), NOBODY);
+	pair_settle(pair);
+	assert_int_equal(known_as(pair->b, "10.5.0.2"), WEB);
+	/* the newest has it; when that one goes, who had it before */
+	write_like(pair, document, "two", "db", "10.5.0.2/24");
+	assert_int_equal(known_as(pair->b, "10.5.0.2"), OTHER);
+	pair_write(pair->a, WF_KIND_ENDPOINT, "two", NULL);
+	lab_settle(pair->b);
+	assert_int_equal(known_as(pair->b, "10.5.0.2"), WEB);
+	/* what it has no more is nobody's */
+	write_like(pair, document, "one", "web", "10.5.0.9/24");
+	assert_int_equal(known_as(pair->b, "10.5.0.2"), NOBODY);
+	assert_int_equal(known_as(pair->b, "10.5.0.9"), WEB);
+	write_like(pair, document, "one", "db", "10.5.0.9/24");
+	assert_int_equal(known_as(pair->b, "10.5.0.9"), OTHER);
+	write_like(pair, document, "one", "web", "10.5.0.9/24");
+	/* and a restart knows the same */
+	lab_use(pair->b);
+	lab_restart(pair->b);
+	assert_int_equal(known_as(pair->b, "10.5.0.9"), WEB);
+	assert_int_equal(known_as(pair->b, "10.5.0.2"), NOBODY);
+	pair_write(pair->a, WF_KIND_ENDPOINT, "one", NULL);
+	lab_settle(pair->b);
+	assert_int_equal(known_as(pair->b, "10.5.0.9"), NOBODY);
 }
 
 static size_t backends_of(struct lab *lab, const char *service)
@@ -199,8 +284,9 @@ static void test_crowds(void **state)
 	assert_non_null(wf_ctl_remote_in(pair->b->control, "over"));
 	assert_null(wf_ctl_remote_in(pair->b->control, "other"));
 	assert_int_equal(wf_addr_parse("10.5.0.4", &addr), 0);
-	assert_string_equal(
-		wf_ctl_remote_by_address(pair->b->control, WF_NETWORK_HOST, &addr)->name, "web3");
+	assert_string_equal(wf_ctl_remote_name(wf_ctl_remote_by_address(pair->b->control,
+									WF_NETWORK_HOST, &addr)),
+			    "web3");
 	lab_use(pair->a);
 	assert_int_equal(lab_detach(pair->a, "web1"), 0);
 	assert_int_equal(lab_detach(pair->a, "web3"), 0);
@@ -253,6 +339,7 @@ int main(void)
 		PAIR_CASE(test_restart_knows_all),
 		PAIR_CASE(test_what_cannot_go_is_tried_again),
 		PAIR_CASE(test_address_is_told_of_twice),
+		PAIR_CASE(test_policies_follow_addresses),
 		PAIR_CASE(test_crowds),
 		PAIR_CASE(test_remotes_are_compared),
 	};

@@ -59,17 +59,30 @@ static void assert_same(const struct wf_endpoint *brief, const struct wf_endpoin
 	}
 }
 
+/* Labels that are left come to the same when they are read. */
+static void assert_reads_later(const char *text, size_t len, const struct wf_endpoint *whole)
+{
+	_cleanup_(wf_endpoint_done) struct wf_endpoint brief = { .mtu = 0 };
+	struct wf_endpoint_text labels;
+
+	assert_true(wf_endpoint_read_brief(&brief, text, len, &labels));
+	assert_int_equal(brief.meta.labels.count, 0);
+	assert_true(wf_endpoint_read_labels(&brief, &labels));
+	assert_same(&brief, whole);
+}
+
 /* Whether it was read; what was has to be what the whole reader makes of it. */
 static bool reads(const char *text, size_t len)
 {
 	_cleanup_(wf_endpoint_done) struct wf_endpoint brief = { .mtu = 0 }, whole = { .mtu = 0 };
 	_cleanup_json_ json_t *document = NULL;
 
-	if (!wf_endpoint_read_brief(&brief, text, len))
+	if (!wf_endpoint_read_brief(&brief, text, len, NULL))
 		return false;
 	assert_int_equal(wf_json_parse(text, len, &document, NULL), 0);
 	assert_int_equal(wf_endpoint_from_json(&whole, document, NULL), 0);
 	assert_same(&brief, &whole);
+	assert_reads_later(text, len, &whole);
 	return true;
 }
 
@@ -122,7 +135,7 @@ static void test_what_is_left_to_the_other(void **state)
 		_cleanup_free_ char *text = with(rows[i].part, rows[i].other);
 		_cleanup_(wf_endpoint_done) struct wf_endpoint brief = { .mtu = 0 };
 
-		if (wf_endpoint_read_brief(&brief, text, strlen(text)) != rows[i].is_read)
+		if (wf_endpoint_read_brief(&brief, text, strlen(text), NULL) != rows[i].is_read)
 			fail_msg("row %zu: %s", i, text);
 	}
 }
@@ -149,7 +162,7 @@ static void test_spoilt_texts(void **state)
 		for (int i = 0; i < 2; i++)
 			text[(size_t)random() % (sizeof(usual) - 1)] =
 				bytes[(size_t)random() % (sizeof(bytes) - 1)];
-		if (!wf_endpoint_read_brief(&brief, text, sizeof(usual) - 1) ||
+		if (!wf_endpoint_read_brief(&brief, text, sizeof(usual) - 1, NULL) ||
 		    wf_json_parse(text, sizeof(usual) - 1, &document, NULL) < 0 ||
 		    wf_endpoint_from_json(&whole, document, NULL) < 0)
 			continue;
@@ -166,7 +179,7 @@ static void test_without_memory(void **state)
 		bool is_read;
 
 		fail_alloc_arm(n);
-		is_read = wf_endpoint_read_brief(&brief, usual, strlen(usual));
+		is_read = wf_endpoint_read_brief(&brief, usual, strlen(usual), NULL);
 		if (!fail_alloc_disarm()) {
 			assert_true(is_read);
 			assert_true(n > 3);

@@ -143,14 +143,14 @@ static uint32_t prefix_class(const struct lab *lab, const struct wf_addr *addr, 
 	return fallback;
 }
 
-static bool is_remote(const json_t *endpoint)
+bool lab_is_remote(const json_t *endpoint)
 {
 	return json_is_true(json_object_get(endpoint, "remote"));
 }
 
 uint32_t lab_slot(const struct oracle_party *party)
 {
-	if (is_remote(party->endpoint))
+	if (lab_is_remote(party->endpoint))
 		return UINT32_MAX;
 	if (party->endpoint)
 		return (uint32_t)json_integer_value(json_object_get(party->endpoint, "slot"));
@@ -365,9 +365,8 @@ void lab_endpoint_put(struct lab *lab, const json_t *endpoint)
 		named[i].port = (uint16_t)json_integer_value(json_object_get(item, "port"));
 		snprintf(named[i].name, sizeof(named[i].name), "%s", oracle_text(item, "name"));
 	}
-	if (is_remote(endpoint))
-		r = wf_policy_engine_remote_put(lab->engine, oracle_text(endpoint, "name"), &member,
-						&err);
+	if (lab_is_remote(endpoint))
+		r = wf_policy_engine_remote_put(lab->engine, &member, &err);
 	else
 		r = wf_policy_engine_member_put(lab->engine, &member, &err);
 	cases_check(r == 0, "endpoint %s: %s", oracle_text(endpoint, "name"), err.message);
@@ -377,14 +376,22 @@ void lab_endpoint_put(struct lab *lab, const json_t *endpoint)
 void lab_endpoint_drop(struct lab *lab, const json_t *endpoint)
 {
 	struct oracle_party party = { .endpoint = endpoint };
-	struct wf_err err = WF_ERR_INIT;
 
-	if (!is_remote(endpoint))
+	if (!lab_is_remote(endpoint))
 		wf_policy_engine_member_drop(lab->engine, lab_slot(&party));
 	else
-		cases_check(wf_policy_engine_remote_drop(lab->engine, oracle_text(endpoint, "name"),
-							 &err) == 0,
-			    "%s", err.message);
+		lab_addresses_drop(lab, json_object_get(endpoint, "addresses"));
+}
+
+void lab_addresses_drop(struct lab *lab, const json_t *addresses)
+{
+	struct wf_addr addrs[WF_MAX_ENDPOINT_ADDRESSES];
+	size_t count = read_addresses(addresses, addrs, WF_MAX_ENDPOINT_ADDRESSES);
+	struct wf_err err = WF_ERR_INIT;
+
+	cases_check(
+		wf_policy_engine_remote_drop(lab->engine, WF_NETWORK_HOST, addrs, count, &err) == 0,
+		"%s", err.message);
 }
 
 void lab_namespace_put(struct lab *lab, const char *name, const json_t *namespace)

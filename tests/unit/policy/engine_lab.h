@@ -55,8 +55,12 @@ void lab_close(struct lab *lab);
 
 void lab_policy_put(struct lab *lab, const json_t *document);
 void lab_policy_drop(struct lab *lab, const json_t *document);
+/* Whether an endpoint is of another node. */
+bool lab_is_remote(const json_t *endpoint);
 void lab_endpoint_put(struct lab *lab, const json_t *endpoint);
 void lab_endpoint_drop(struct lab *lab, const json_t *endpoint);
+/* Of an endpoint of another node, before a put that leaves them out. */
+void lab_addresses_drop(struct lab *lab, const json_t *addresses);
 void lab_namespace_put(struct lab *lab, const char *name, const json_t *namespace);
 void lab_service_put(struct lab *lab, const json_t *service);
 void lab_node_put(struct lab *lab, const json_t *node);

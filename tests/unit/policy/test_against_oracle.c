@@ -459,6 +459,8 @@ static void move_endpoint(struct trial *t)
 
 	t->doing = "an endpoint moved";
 	oracle_party_find(&party, t->world, address);
+	if (lab_is_remote(endpoint))
+		lab_addresses_drop(&t->lab, addresses);
 	if (json_array_size(addresses) > 1 && random_often(&t->random, 50))
 		json_array_remove(addresses, random_below(&t->random, 2));
 	else if (!party.endpoint && json_array_size(addresses) < 6)

@@ -80,7 +80,6 @@ static void test_scopes(void **state)
 	struct wf_policy_rule *rule = lab_rule(&policy.sections[0], IN, WF_RULE_ALLOW);
 	struct wf_addr addr = lab_addr("10.9.0.1");
 	static const char *const labels[] = { "app=web", "app=other" };
-	static const char *const names[] = { "here", "apart" };
 
 	(void)state;
 	for (uint32_t i = 0; i < 2; i++) {
@@ -91,8 +90,7 @@ static void test_scopes(void **state)
 						   .addrs = &addr,
 						   .addr_count = 1 };
 
-		assert_int_equal(wf_policy_engine_remote_put(lab.engine, names[i], &member, NULL),
-				 0);
+		assert_int_equal(wf_policy_engine_remote_put(lab.engine, &member, NULL), 0);
 		wf_labels_done(&of);
 	}
 	lab_peer(rule, "app=web");
@@ -109,10 +107,11 @@ static void test_scopes(void **state)
 			wf_policy_engine_namespace_put(lab.engine, "shop", NULL, false, NULL), 0);
 	}
 	/* what goes in one scope stays in the other */
-	assert_int_equal(wf_policy_engine_remote_drop(lab.engine, "apart", NULL), 0);
+	assert_int_equal(wf_policy_engine_remote_drop(lab.engine, 7, &addr, 1, NULL), 0);
 	lab.scope = WF_NETWORK_HOST;
 	ALLOWED(IN, 2, WORLD, "10.9.0.1", 80);
-	assert_int_equal(wf_policy_engine_remote_drop(lab.engine, "here", NULL), 0);
+	assert_int_equal(wf_policy_engine_remote_drop(lab.engine, WF_NETWORK_HOST, &addr, 1, NULL),
+			 0);
 	DENIED(IN, 2, WORLD, "10.9.0.1", 80);
 }
 
