@@ -350,7 +350,7 @@ static __always_inline int wf_deliver(struct wf_ctx *ctx, const struct ethhdr *e
 				      : wf_deliver_unknown(ctx, eth, slot, endpoint, owner, ip);
 		}
 		to = value->slot;
-		if (to == WF_SLOT_HOST && wf_may_be_service(owner))
+		if (to == WF_SLOT_HOST && (wf_may_be_service(owner) || endpoint->scope))
 			return WF_NEXT(WF_STAGE_SERVICE);
 		if (to == WF_SLOT_HOST)
 			return wf_to_host_guarded(ctx, eth, slot, endpoint, ip, 1);

@@ -146,8 +146,8 @@ static const struct wf_schema spec_fields[] = {
 	  .type = WF_SCHEMA_BOOL,
 	  .fallback = "false",
 	  .help = "bridge, overlay: other networks may have the same subnets. The network is isolated "
-		  "and internal, has no gateway, and neither the host nor services are reached. "
-		  "It cannot be changed." },
+		  "and internal, has no gateway, and neither the host nor services of others are "
+		  "reached. It cannot be changed." },
 	{ .name = "masquerade",
 	  .type = WF_SCHEMA_BOOL,
 	  .help = "bridge, overlay, routed: what leaves the host shows an address of the host. "

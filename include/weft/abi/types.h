@@ -48,7 +48,7 @@ struct wf_ep_value {
 enum wf_addr_flag {
 	WF_ADDR_GATEWAY = 1 << 0, /* the network's gateway: answered by the host */
 	WF_ADDR_HOST = 1 << 1,    /* an address of the host, in the host's view; slot 0 */
-	WF_ADDR_SERVICE = 1 << 2, /* a service's, in the host's view: other ports are refused */
+	WF_ADDR_SERVICE = 1 << 2, /* a service's, in its scope; slot 0: other ports are refused */
 };
 
 /* Key of wf_addresses: an exact address in a network (WF_NETWORK_HOST for the host's view). */
