@@ -223,7 +223,7 @@ static __always_inline int wf_to_route_guarded(struct wf_ctx *ctx, __u32 from,
 					       const struct wf_ep_value *endpoint,
 					       const struct wf_ip *ip)
 {
-	struct wf_vtep_value *route = wf_vtep_find(endpoint->network, &ip->dst);
+	struct wf_vtep_value *route = wf_net_route_find(endpoint->network, &ip->dst);
 
 	if (!route)
 		return WF_GO_ON;

@@ -54,7 +54,7 @@ struct wf_target {
 
 static __always_inline int wf_lb_is_ip4(const struct wf_addr *addr)
 {
-	return !addr->halves[0] && addr->words[2] == bpf_htonl(0xffff);
+	return wf_addr_is_mapped(addr);
 }
 
 /* 127.0.0.0/8, ::1, and the unspecified addresses, which mean them to connect(). */

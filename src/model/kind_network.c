@@ -99,7 +99,8 @@ static const struct wf_schema route_fields[] = {
 	  .type = WF_SCHEMA_STRING,
 	  .required = true,
 	  .example = "\"10.98.0.0/16\"",
-	  .help = "The prefix that is reached this way, with its host bits zero. The longest one counts." },
+	  .help = "The prefix that is reached this way, with its host bits zero. The longest one counts. "
+		  "0.0.0.0/0 and ::/0, with `via`: what nobody in weft has." },
 	{ .name = "via",
 	  .type = WF_SCHEMA_STRING,
 	  .example = "\"10.50.0.9\"",

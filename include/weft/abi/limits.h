@@ -7,7 +7,7 @@
 #define WEFT_ABI_LIMITS_H
 
 /* Part of the name of the pin directory: a daemon never opens maps of another layout. */
-#define WF_ABI_VERSION 9
+#define WF_ABI_VERSION 10
 
 /* Slots of the endpoint table. Slot 0 is the host itself, so WF_MAX_SLOTS - 1 endpoints. */
 #define WF_MAX_SLOTS 16384

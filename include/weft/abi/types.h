@@ -101,7 +101,12 @@ struct wf_vtep_value {
 	__u32 vni;           /* 0: no VXLAN endpoint, an endpoint of the network is the gateway */
 	__u32 network;       /* index into wf_networks */
 	__u8 mac[6];         /* who is sent what is inside */
-	__u8 pad[2];
+	__u16 flags;         /* enum wf_vtep_flag */
+};
+
+enum wf_vtep_flag {
+	/* Of a route by way of an endpoint: to whoever is beyond weft, of that endpoint's family. */
+	WF_VTEP_DEFAULT = 1 << 0,
 };
 
 /* Of WF_NODE_SELF: programs open the tunnel, but send nothing through it except WF_MARK_SUMS. */
