@@ -71,6 +71,7 @@ static __always_inline __u32 wf_sock_scope(const struct wf_sock *sock,
 		return WF_NETWORK_HOST;
 	if (!netns->networks[1])
 		return network;
+	WF_UNROLL
 	for (__u32 i = 0; i < WF_NETNS_NETWORKS; i++) {
 		if (wf_sock_is_of(sock, netns->networks[i]))
 			return netns->networks[i];
