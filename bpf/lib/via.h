@@ -100,8 +100,8 @@ static __always_inline int wf_via_hop(struct wf_work *work, const struct wf_net_
 		return 0;
 	work->hop.node = remote->node;
 	work->hop.network = number;
-	/* WireGuard would not take the other end's address: never as it is */
-	work->hop.flags = 0;
+	/* nobody on the way would know whose the other end's address is: never as it is */
+	work->hop.flags = WF_REMOTE_OUTER;
 	return 1;
 }
 

@@ -104,8 +104,8 @@ static const struct wf_schema route_fields[] = {
 	{ .name = "via",
 	  .type = WF_SCHEMA_STRING,
 	  .example = "\"10.50.0.9\"",
-	  .help = "bridge, overlay: by way of the endpoint of the network that has this address. One of "
-		  "`via` and `vtep` is required." },
+	  .help = "bridge, overlay, routed: by way of the endpoint of the network that has this "
+		  "address. One of `via` and `vtep` is required." },
 	{ .name = "vtep",
 	  .type = WF_SCHEMA_OBJECT,
 	  .fields = vtep_fields,

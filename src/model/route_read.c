@@ -152,9 +152,15 @@ static int check_driver(const struct wf_network *network, struct wf_err *err)
 				     "with vtep are for overlay only, not for %s: other networks "
 				     "have no tunnel of their own",
 				     wf_driver_name(network->driver));
-	if (network->driver != WF_DRIVER_OVERLAY && network->driver != WF_DRIVER_BRIDGE)
-		return wf_field_fail(err, "spec.routes", "are for bridge and overlay, not for %s",
+	if (!wf_driver_is_routed(network->driver))
+		return wf_field_fail(err, "spec.routes",
+				     "are for bridge, overlay and routed, not for %s",
 				     wf_driver_name(network->driver));
+	if (network->driver == WF_DRIVER_ROUTED &&
+	    network->encapsulation == WF_ENCAPSULATION_NEVER)
+		return wf_field_fail(err, "spec.routes",
+				     "need the tunnel between nodes, and the network has "
+				     "encapsulation: never");
 	if (network->internal)
 		return wf_field_fail(err, "spec.routes",
 				     "an internal network leads nowhere else (leave one of the two "

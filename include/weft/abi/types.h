@@ -80,6 +80,8 @@ enum wf_remote_flag {
 	 * from it, as they are.
 	 */
 	WF_REMOTE_BOUND = 1 << 0,
+	/* Of a program's own, never in the map: with outer headers, whatever the network is. */
+	WF_REMOTE_OUTER = 1 << 1,
 };
 
 /*
