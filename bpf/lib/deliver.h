@@ -223,7 +223,7 @@ static __always_inline int wf_to_route_guarded(struct wf_ctx *ctx, __u32 from,
 					       const struct wf_ep_value *endpoint,
 					       const struct wf_ip *ip)
 {
-	struct wf_vtep_value *route = wf_vtep_find(endpoint->network, &ip->dst);
+	struct wf_vtep_value *route = wf_net_route_find(endpoint->network, &ip->dst);
 
 	if (!route)
 		return WF_GO_ON;
@@ -350,7 +350,7 @@ static __always_inline int wf_deliver(struct wf_ctx *ctx, const struct ethhdr *e
 				      : wf_deliver_unknown(ctx, eth, slot, endpoint, owner, ip);
 		}
 		to = value->slot;
-		if (to == WF_SLOT_HOST && wf_may_be_service(owner))
+		if (to == WF_SLOT_HOST && (wf_may_be_service(owner) || endpoint->scope))
 			return WF_NEXT(WF_STAGE_SERVICE);
 		if (to == WF_SLOT_HOST)
 			return wf_to_host_guarded(ctx, eth, slot, endpoint, ip, 1);

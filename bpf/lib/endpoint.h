@@ -56,6 +56,26 @@ static __always_inline struct wf_vtep_value *wf_vtep_find(__u32 scope, const str
 	return wf_map_vtep(&key);
 }
 
+static __always_inline int wf_addr_is_mapped(const struct wf_addr *addr)
+{
+	return !addr->halves[0] && addr->words[2] == bpf_htonl(0xffff);
+}
+
+/*
+ * The route of a network to an address; NULL: there is none. The default route of IPv6 is found for
+ * IPv4 as well, which is held inside of it.
+ */
+static __always_inline struct wf_vtep_value *wf_net_route_find(__u32 number,
+							       const struct wf_addr *addr)
+{
+	struct wf_vtep_value *route = wf_vtep_find(number, addr);
+
+	if (route && route->flags & WF_VTEP_DEFAULT &&
+	    wf_addr_is_mapped(&route->addr) != wf_addr_is_mapped(addr))
+		return NULL;
+	return route;
+}
+
 /* The scope of the addresses of a network. */
 static __always_inline __u32 wf_network_scope(const struct wf_net_value *network, __u32 number)
 {
@@ -141,7 +161,8 @@ static __always_inline int wf_check_internal(const struct wf_ep_value *endpoint,
 /*
  * Whether a packet from the host may enter the endpoint's network by its source. An isolated
  * network takes nothing from endpoints of other networks, nor does anyone from an isolated one. What
- * is behind a VXLAN endpoint comes through the tunnel alone.
+ * is behind a VXLAN endpoint comes through the tunnel alone, what is behind a gateway from there; who
+ * is beyond weft may come by the host in spite of a default route.
  */
 static __always_inline int wf_check_host_source(const struct wf_ep_value *endpoint,
 						const struct wf_net_value *network,
@@ -149,6 +170,7 @@ static __always_inline int wf_check_host_source(const struct wf_ep_value *endpoi
 {
 	struct wf_addr_value *value = wf_address_find(endpoint->scope, &ip->src);
 	struct wf_ep_value *source = NULL;
+	struct wf_vtep_value *route;
 	struct wf_net_value *from;
 
 	if (value && !(value->flags & WF_ADDR_GATEWAY) && value->slot != WF_SLOT_HOST)
@@ -160,9 +182,11 @@ static __always_inline int wf_check_host_source(const struct wf_ep_value *endpoi
 		if (from->flags & WF_NET_INTERNAL)
 			return -WF_REASON_NETWORK_INTERNAL;
 	}
-	if (wf_unlikely(network->flags & WF_NET_VTEPS) && !value &&
-	    wf_vtep_find(endpoint->network, &ip->src))
-		return -WF_REASON_SPOOFED_IP;
+	if (wf_unlikely(network->flags & WF_NET_VTEPS) && !value) {
+		route = wf_vtep_find(endpoint->network, &ip->src);
+		if (route && !(route->flags & WF_VTEP_DEFAULT))
+			return -WF_REASON_SPOOFED_IP;
+	}
 	return wf_check_internal(endpoint, network, ip);
 }
 

@@ -116,7 +116,7 @@ static __always_inline int wf_uplink_refuse(struct wf_ctx *ctx, const struct wf_
 static __always_inline void wf_client_outside(struct wf_work *work)
 {
 	work->client.addr = work->ip.src;
-	work->client.scope = WF_NETWORK_HOST;
+	work->client.scope = work->client.view = WF_NETWORK_HOST;
 	work->client.outside = 1;
 	work->client.purpose = work->guard.is_traced ? WF_LB_TRACES : WF_LB_BEGINS;
 	work->client.is_recorded = 0;

@@ -288,7 +288,8 @@ static __always_inline int wf_judge_packet(struct wf_ctx *ctx, struct wf_work *w
 static __always_inline int wf_judge_to_route(struct wf_ctx *ctx, __u32 from, struct wf_work *work)
 {
 	const struct wf_ep_value *sender = wf_map_endpoint(from);
-	struct wf_vtep_value *route = sender ? wf_vtep_find(sender->network, &work->ip.dst) : NULL;
+	struct wf_vtep_value *route =
+		sender ? wf_net_route_find(sender->network, &work->ip.dst) : NULL;
 
 	if (!route)
 		return -WF_REASON_NO_SUCH_ADDRESS;

@@ -29,6 +29,7 @@ enum wf_lb_purpose {
 struct wf_client {
 	struct wf_addr addr; /* affinity and source ranges go by it */
 	__u32 scope;         /* its network, WF_NETWORK_HOST for the host and for outsiders */
+	__u32 view;          /* scope of addresses: WF_NETWORK_HOST, or its network */
 	__u32 outside;       /* whether it came in by an uplink */
 	__u32 purpose;       /* enum wf_lb_purpose */
 	/*
@@ -36,6 +37,7 @@ struct wf_client {
 	 * for that program to choose, since only recorded connections are counted.
 	 */
 	__u32 is_recorded;
+	__u32 pad;
 };
 
 /* Where a connection goes. */
@@ -52,7 +54,7 @@ struct wf_target {
 
 static __always_inline int wf_lb_is_ip4(const struct wf_addr *addr)
 {
-	return !addr->halves[0] && addr->words[2] == bpf_htonl(0xffff);
+	return wf_addr_is_mapped(addr);
 }
 
 /* 127.0.0.0/8, ::1, and the unspecified addresses, which mean them to connect(). */
@@ -81,7 +83,10 @@ static __always_inline int wf_lb_is_own_loopback(const struct wf_tuple *tuple,
 	       wf_lb_is_loopback(&tuple->dst);
 }
 
-/* The frontend of that address, everybody's or of the client's scope, that serves such clients. */
+/*
+ * The frontend of that address, everybody's or of the client's scope, that serves such clients. What
+ * everybody has leads to addresses of the host's view.
+ */
 static __always_inline struct wf_frontend_value *wf_lb_frontend(const struct wf_tuple *tuple,
 								const struct wf_addr *addr,
 								const struct wf_client *client)
@@ -90,7 +95,7 @@ static __always_inline struct wf_frontend_value *wf_lb_frontend(const struct wf_
 	struct wf_frontend_key key = {
 		.addr = *addr, .scope = WF_SCOPE_ANY, .port = tuple->dport, .proto = tuple->proto
 	};
-	struct wf_frontend_value *value = wf_map_frontend(&key);
+	struct wf_frontend_value *value = client->view ? NULL : wf_map_frontend(&key);
 
 	if (value && value->flags & side)
 		return value;
@@ -233,7 +238,7 @@ WF_GLOBAL int wf_lb_find(const struct wf_tuple *tuple, const struct wf_client *c
 	if (frontend) {
 		r = wf_lb_serve(frontend, tuple, client, ret_target);
 	} else {
-		address = wf_address_find(WF_NETWORK_HOST, &tuple->dst);
+		address = wf_address_find(client->view, &tuple->dst);
 		flags = address ? address->flags : 0;
 		if (flags & (WF_ADDR_HOST | WF_ADDR_GATEWAY) ||
 		    wf_lb_is_own_loopback(tuple, client))

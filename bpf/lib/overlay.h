@@ -85,16 +85,16 @@ static __always_inline int wf_is_bound(__u32 from, const struct wf_net_value *ne
 }
 
 /* Whether what the sender sends to such a network may be seen on the wire: both are routed. */
-static __always_inline int wf_may_be_plain(__u32 from, __u32 number,
+static __always_inline int wf_may_be_plain(__u32 from, const struct wf_remote_value *remote,
 					   const struct wf_net_value *network)
 {
 	struct wf_ep_value *sender;
 	struct wf_net_value *own;
 
-	if (!(network->flags & WF_NET_ROUTED))
+	if (!(network->flags & WF_NET_ROUTED) || remote->flags & WF_REMOTE_OUTER)
 		return 0;
 	sender = wf_map_endpoint(from);
-	if (!sender || sender->network == number || from == WF_SLOT_HOST)
+	if (!sender || sender->network == remote->network || from == WF_SLOT_HOST)
 		return 1;
 	own = wf_network_valid(sender->network);
 	return own && own->flags & WF_NET_ROUTED;
@@ -138,9 +138,7 @@ static __always_inline int wf_to_clear(struct wf_ctx *ctx, __u32 from,
 				       const struct wf_net_value *network,
 				       const struct wf_remote_value *remote)
 {
-	int r = wf_may_be_plain(from, remote->network, network)
-			? wf_to_near(ctx, from, remote->node)
-			: 0;
+	int r = wf_may_be_plain(from, remote, network) ? wf_to_near(ctx, from, remote->node) : 0;
 
 	if (r)
 		return r;

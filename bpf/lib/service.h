@@ -36,6 +36,9 @@ static __always_inline int wf_service_plain(struct wf_ctx *ctx, const struct wf_
 	if (!value)
 		return wf_deliver_elsewhere(ctx, eth, sender->slot, sender->endpoint, ip,
 					    wf_address_find(sender->endpoint->scope, &ip->dst));
+	/* of addresses of its own the host has none: it is a service's */
+	if (value->slot == WF_SLOT_HOST && sender->endpoint->scope)
+		return -WF_REASON_SERVICE_NO_PORT;
 	if (value->slot == WF_SLOT_HOST)
 		return wf_to_host_guarded(ctx, eth, sender->slot, sender->endpoint, ip, 1);
 	peer = wf_endpoint_ready(value->slot, &reason);
@@ -108,7 +111,7 @@ static __always_inline int wf_service_judge(struct wf_ctx *ctx, const struct wf_
 	__u32 flags = sender->endpoint->flags | wf_host_flags();
 
 	if (to == WF_SLOT_HOST && (flags & WF_EP_GUARDED || work->guard.is_traced))
-		to = wf_address_owner(&work->hit.to.dst);
+		to = wf_scope_owner(sender->endpoint->scope, &work->hit.to.dst);
 	return wf_judge_translated(ctx, work, sender->slot, to);
 }
 
@@ -121,7 +124,8 @@ static __noinline int wf_service_too_big(struct wf_ctx *ctx, struct wf_work *wor
 	*sent = work->flow.tuple;
 	r = wf_work_parse(ctx, ETH_HLEN, &work->ip);
 	if (r == 0)
-		r = wf_flow_read(ctx, &work->ip, WF_SITE_CONTAINER, &work->flow);
+		r = wf_flow_read(ctx, &work->ip, WF_PLACE(WF_SITE_CONTAINER, sent->scope),
+				 &work->flow);
 	if (r == 0)
 		r = wf_nat_apply(ctx, &work->ip, &work->flow, sent);
 	if (r == 0)
@@ -165,7 +169,7 @@ static __always_inline int wf_service_deliver(struct wf_ctx *ctx, const struct w
 	int r;
 
 	if (hit->dir == WF_DIR_REPLY) {
-		value = wf_address_find(WF_NETWORK_HOST, &hit->to.dst);
+		value = wf_address_find(sender->endpoint->scope, &hit->to.dst);
 		to = value ? value->slot : WF_SLOT_HOST;
 		if (to == WF_SLOT_HOST)
 			return reason;
@@ -234,13 +238,13 @@ static __always_inline int wf_service_begin(struct wf_ctx *ctx, const struct wf_
  * Whether a packet that begins nothing may go on through a service: a connection whose record was
  * lost, which the same backend may take up again. Spares the bulk of what goes outside.
  */
-static __always_inline int wf_service_resumes(const struct wf_work *work)
+static __always_inline int wf_service_resumes(const struct wf_work *work, __u32 scope)
 {
 	struct wf_addr_value *value;
 
 	if (work->flow.error_ip)
 		return 0;
-	value = wf_address_find(WF_NETWORK_HOST, &work->ip.dst);
+	value = wf_address_find(scope, &work->ip.dst);
 	return value && value->flags;
 }
 
@@ -250,11 +254,11 @@ static __always_inline int wf_service_new(struct wf_ctx *ctx, const struct wf_se
 {
 	int r;
 
-	/* what has addresses of its own knows no service */
-	if (sender->endpoint->scope || (!wf_may_begin(&work->flow) && !wf_service_resumes(work)))
+	if (!wf_may_begin(&work->flow) && !wf_service_resumes(work, sender->endpoint->scope))
 		return wf_service_plain(ctx, sender, &work->ip);
 	work->client.addr = work->ip.src;
 	work->client.scope = sender->endpoint->network;
+	work->client.view = sender->endpoint->scope;
 	work->client.outside = 0;
 	work->client.purpose = work->guard.is_traced ? WF_LB_TRACES : WF_LB_BEGINS;
 	work->client.is_recorded = 0;

@@ -46,27 +46,39 @@ static __always_inline struct wf_netns_value *wf_sock_netns(const struct wf_sock
 	return wf_map_netns(sock->netns);
 }
 
+/* Whether a namespace's network knows what a socket names: a scope any port of it, others a frontend. */
+static __always_inline int wf_sock_is_of(const struct wf_sock *sock, __u32 network)
+{
+	struct wf_frontend_key key = {
+		.addr = sock->addr, .scope = network, .port = sock->port, .proto = sock->proto
+	};
+
+	if (network & WF_NETNS_SCOPED)
+		return wf_address_find(network & ~WF_NETNS_SCOPED, &sock->addr) != NULL;
+	return network && wf_map_frontend(&key);
+}
+
 /*
- * Of a namespace's networks the first that has a frontend of that address and port; a namespace
- * with one network, the rule, costs no look-up here.
+ * Of a namespace's networks the first that knows the address, otherwise the first that is no scope of
+ * its own; a namespace with one network, the rule, costs no look-up here. May have WF_NETNS_SCOPED.
  */
 static __always_inline __u32 wf_sock_scope(const struct wf_sock *sock,
 					   const struct wf_netns_value *netns)
 {
-	struct wf_frontend_key key = { .addr = sock->addr,
-				       .port = sock->port,
-				       .proto = sock->proto };
+	__u32 network = netns->networks[0];
 
 	if (wf_sock_is_host(netns))
 		return WF_NETWORK_HOST;
 	if (!netns->networks[1])
-		return netns->networks[0];
+		return network;
+	WF_UNROLL
 	for (__u32 i = 0; i < WF_NETNS_NETWORKS; i++) {
-		key.scope = netns->networks[i];
-		if (key.scope && wf_map_frontend(&key))
-			return key.scope;
+		if (wf_sock_is_of(sock, netns->networks[i]))
+			return netns->networks[i];
+		if (network & WF_NETNS_SCOPED && netns->networks[i])
+			network = netns->networks[i];
 	}
-	return netns->networks[0];
+	return network;
 }
 
 /*
@@ -77,9 +89,11 @@ static __always_inline void wf_sock_client(const struct wf_sock *sock,
 					   const struct wf_netns_value *netns,
 					   struct wf_client *ret_client)
 {
+	__u32 scope = wf_sock_scope(sock, netns);
 	struct wf_ep_value *endpoint = 0;
 
-	ret_client->scope = wf_sock_scope(sock, netns);
+	ret_client->scope = scope & ~WF_NETNS_SCOPED;
+	ret_client->view = scope & WF_NETNS_SCOPED ? ret_client->scope : WF_NETWORK_HOST;
 	/* of several networks the one that its packets take may not see the service */
 	ret_client->is_recorded = !wf_sock_is_host(netns) && !netns->networks[1];
 	if (!wf_sock_is_host(netns))

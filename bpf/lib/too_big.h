@@ -41,7 +41,7 @@ static __always_inline __u32 wf_way_carries(const struct wf_ctx *ctx, __u32 from
 		return self && wf_is_bound(from, network, self, remote) ? mtu
 									: mtu - WF_VXLAN_BYTES_IP6;
 	}
-	if (wf_may_be_plain(from, remote->network, network) && wf_near_hop(ctx, node))
+	if (wf_may_be_plain(from, remote, network) && wf_near_hop(ctx, node))
 		return mtu;
 	return mtu - (is_ip6 ? WF_VXLAN_BYTES_IP6 : WF_VXLAN_BYTES_IP4);
 }

@@ -4,12 +4,17 @@
  * network's containers send there goes to whoever has the gateway's address now. He alone may send
  * from there, and to containers of the network alone. What passes a gateway is between the two ends:
  * policies know the end behind it by its address, and those about the gateway are not asked.
+ *
+ * Behind the gateway of a default route is whoever is beyond weft: what nobody in it has, and what no
+ * subnet of the network holds. What the gateway itself sends there has the node's way out, and so have
+ * answers to whoever came in by the node.
  */
 #ifndef WEFT_BPF_VIA_H
 #define WEFT_BPF_VIA_H
 
 #include "deliver.h"
 #include "from_container.h"
+#include "work.h"
 
 /* Whether an address is of somebody who is known, so that no route is about it. */
 static __always_inline int wf_via_is_known(__u32 scope, const struct wf_addr *addr)
@@ -20,9 +25,22 @@ static __always_inline int wf_via_is_known(__u32 scope, const struct wf_addr *ad
 /* The route of a network to an address that leads by way of a gateway; NULL: none does. */
 static __always_inline struct wf_vtep_value *wf_via_find(__u32 number, const struct wf_addr *addr)
 {
-	struct wf_vtep_value *route = wf_vtep_find(number, addr);
+	struct wf_vtep_value *route = wf_net_route_find(number, addr);
 
 	return route && !route->vni ? route : NULL;
+}
+
+/* Whether whoever is beyond weft can have an address, of which nobody is known to have it. */
+WF_GLOBAL int wf_via_is_beyond(__u32 number, const struct wf_addr *addr)
+{
+	struct wf_net_value *network = wf_network_valid(number);
+	struct wf_ip ip = {};
+
+	if (!network || !addr)
+		return 0;
+	ip.dst = *addr;
+	ip.version = wf_addr_is_mapped(&ip.dst) ? 4 : 6;
+	return wf_classify(&ip) == 0 && wf_classify_subnet(network, &ip) == 0;
 }
 
 /* The same to an address that is of nobody: only such are behind a gateway. */
@@ -31,7 +49,9 @@ static __always_inline struct wf_vtep_value *wf_via_behind(__u32 scope, __u32 nu
 {
 	struct wf_vtep_value *route = wf_via_find(number, addr);
 
-	return route && !wf_via_is_known(scope, addr) ? route : NULL;
+	if (!route || wf_via_is_known(scope, addr))
+		return NULL;
+	return route->flags & WF_VTEP_DEFAULT && !wf_via_is_beyond(number, addr) ? NULL : route;
 }
 
 /* Into the gateway's endpoint on this node, as if the network's gateway had sent it: action or -reason. */
@@ -80,8 +100,8 @@ static __always_inline int wf_via_hop(struct wf_work *work, const struct wf_net_
 		return 0;
 	work->hop.node = remote->node;
 	work->hop.network = number;
-	/* WireGuard would not take the other end's address: never as it is */
-	work->hop.flags = 0;
+	/* nobody on the way would know whose the other end's address is: never as it is */
+	work->hop.flags = WF_REMOTE_OUTER;
 	return 1;
 }
 
@@ -116,6 +136,21 @@ struct wf_via_sender {
 	const struct wf_net_value *network;
 };
 
+/* Whether the packet answers somebody who came in by an uplink of the node, in whatever way. */
+static __always_inline int wf_via_is_answer(struct wf_ctx *ctx, struct wf_work *work)
+{
+	return wf_flow_read(ctx, &work->ip, WF_SITE_EDGE, &work->flow) == 0 &&
+	       wf_conn_find(&work->flow.tuple, &work->hit) && work->hit.dir == WF_DIR_REPLY;
+}
+
+/* Whether a default route is not about a packet: the gateway's own, and answers. */
+static __always_inline int wf_via_leaves(struct wf_ctx *ctx, const struct wf_via_sender *sender,
+					 struct wf_work *work, const struct wf_addr *gateway)
+{
+	return wf_endpoint_has(sender->endpoint, sender->slot, work->ip.version, gateway) ||
+	       wf_via_is_answer(ctx, work);
+}
+
 /* To the gateway, if policies let it. Action, WF_NEXT(WF_STAGE_POLICY) or -reason. */
 static __always_inline int wf_via_out(struct wf_ctx *ctx, const struct wf_via_sender *sender,
 				      struct wf_work *work)
@@ -126,6 +161,9 @@ static __always_inline int wf_via_out(struct wf_ctx *ctx, const struct wf_via_se
 
 	if (!route)
 		return -WF_REASON_NO_SUCH_ADDRESS;
+	if (route->flags & WF_VTEP_DEFAULT && wf_via_leaves(ctx, sender, work, &route->addr))
+		return wf_to_host_guarded(ctx, wf_ctx_eth(ctx), sender->slot, sender->endpoint,
+					  &work->ip, 0);
 	if (wf_guard_cares(ctx, flags)) {
 		/* who only asks is to hear of it, too */
 		if (!wf_via_is_known(sender->endpoint->scope, &route->addr))

@@ -74,7 +74,7 @@ static __always_inline int wf_xdp_begin(struct wf_ctx *ctx, struct wf_work *work
 	struct wf_uplink_value *uplink;
 
 	work->client.addr = work->ip.src;
-	work->client.scope = WF_NETWORK_HOST;
+	work->client.scope = work->client.view = WF_NETWORK_HOST;
 	work->client.outside = 1;
 	work->client.purpose = WF_LB_MAY_LEAVE;
 	work->client.is_recorded = 0;

@@ -90,8 +90,8 @@ static const struct wf_option create_options[] = {
 	  .type = WF_OPTION_LIST,
 	  OPTION(routes),
 	  .value = "PREFIX=ADDR",
-	  .help = "bridge, overlay: the prefix is reached by way of the endpoint of the network that "
-		  "has the address" },
+	  .help = "bridge, overlay, routed: the prefix is reached by way of the endpoint of the network "
+		  "that has the address" },
 	{ .name = "parent",
 	  .type = WF_OPTION_STRING,
 	  OPTION(parent),

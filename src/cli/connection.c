@@ -80,6 +80,7 @@ const struct wf_cli_column wf_cli_connection_columns[] = {
 	{ .header = "SERVICE", .path = "service" },
 	{ .header = "BACKEND", .path = "backend", .wide = true },
 	{ .header = "SITE", .path = "site", .wide = true },
+	{ .header = "NETWORK", .path = "network", .wide = true },
 	{ .header = "FLAGS", .path = "flags", .wide = true },
 	{ .header = NULL },
 };

@@ -111,7 +111,7 @@ static int put_service(struct wf_cli_lab *lab, const struct wf_service *service,
 {
 	_cleanup_free_ struct wf_addr *backends =
 		calloc(lab->endpoint_count * WF_MAX_ENDPOINT_ADDRESSES + 1, sizeof(*backends));
-	size_t count = 0;
+	struct wf_policy_backends members = { .addrs = backends };
 
 	if (!backends)
 		return wf_fail(err, -ENOMEM, "out of memory");
@@ -119,10 +119,10 @@ static int put_service(struct wf_cli_lab *lab, const struct wf_service *service,
 		for (size_t a = 0;
 		     is_backend(service, &lab->endpoints[i]) && a < lab->endpoints[i].addr_count;
 		     a++)
-			backends[count++] = lab->endpoints[i].addrs[a];
+			backends[members.count++] = lab->endpoints[i].addrs[a];
 	return wf_policy_engine_service_put(lab->engine, service->meta.namespace,
-					    service->meta.name, &service->meta.labels, backends,
-					    count, err);
+					    service->meta.name, &service->meta.labels, &members,
+					    err);
 }
 
 static int put_host(struct wf_cli_lab *lab, struct wf_err *err)

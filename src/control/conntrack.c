@@ -207,6 +207,16 @@ static json_t *flags_json(uint32_t flags)
 	return list;
 }
 
+/* The network beyond which both ends' addresses mean nothing; "": they are those of the host's view. */
+static const char *network_of(const struct wf_control *control, const struct wf_conn *conn)
+{
+	uint16_t scope = conn->tuple[WF_DIR_ORIGINAL].scope;
+
+	if (scope == WF_NETWORK_HOST || scope >= WF_MAX_NETWORKS || !control->by_number[scope])
+		return "";
+	return control->by_number[scope]->spec.meta.name;
+}
+
 static json_t *conn_json(const struct wf_control *control, const struct wf_dp_conn *conn)
 {
 	const struct wf_tuple *from = &conn->conn.tuple[WF_DIR_ORIGINAL];
@@ -214,10 +224,11 @@ static json_t *conn_json(const struct wf_control *control, const struct wf_dp_co
 	char proto[8];
 
 	return json_pack(
-		"{s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:s, s:s, s:o, s:I, s:I, s:I}", "protocol",
-		proto_name(from->proto, proto), "site", site_name(from->site), "phase",
-		phase_name(conn->conn.phase), "source", socket_json(&from->src, from->sport),
-		"destination", socket_json(&from->dst, from->dport), "translatedSource",
+		"{s:s, s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:s, s:s, s:o, s:I, s:I, s:I}",
+		"protocol", proto_name(from->proto, proto), "site", site_name(from->site),
+		"network", network_of(control, &conn->conn), "phase", phase_name(conn->conn.phase),
+		"source", socket_json(&from->src, from->sport), "destination",
+		socket_json(&from->dst, from->dport), "translatedSource",
 		socket_json(&back->dst, back->dport), "translatedDestination",
 		socket_json(&back->src, back->sport), "endpoint", endpoint_of(control, &conn->conn),
 		"service", service_of(control, &conn->conn), "flags", flags_json(conn->conn.flags),

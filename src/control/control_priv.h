@@ -183,8 +183,9 @@ struct ctl_reservation *wf_ctl_reservation_find(struct wf_control *control, cons
 struct ctl_endpoint *wf_ctl_endpoint_by_address(struct wf_control *control,
 						const struct ctl_network *network,
 						const struct wf_addr *addr);
-/* The slot of the endpoint that the host reaches at an address; WF_SLOT_HOST: no endpoint's. */
-uint32_t wf_ctl_slot_by_address(struct wf_control *control, const struct wf_addr *addr);
+/* The slot of the endpoint that has an address in a scope; WF_SLOT_HOST: no endpoint's of this node. */
+uint32_t wf_ctl_slot_by_address(struct wf_control *control, uint32_t scope,
+				const struct wf_addr *addr);
 /* The namespace that an endpoint with these labels is in. Borrowed. */
 const char *wf_ctl_namespace_of(const struct wf_labels *labels);
 /* What endpoints of a namespace with a label have as their hash in control->labels. */

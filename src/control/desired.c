@@ -173,13 +173,63 @@ static bool is_layer3(const struct wf_network *network)
 	       (network->mode == WF_MODE_L3 || network->mode == WF_MODE_L3S);
 }
 
+/* Whether an endpoint of the namespace leads on, and so to services as well. */
+static bool has_default_route(const struct wf_control *control, const struct wf_endpoint *spec)
+{
+	WF_INDEX_EACH(&control->spaces, wf_ctl_space_hash(spec), node) {
+		const struct ctl_endpoint *endpoint =
+			WF_INDEX_OBJECT(node, struct ctl_endpoint, by_space);
+
+		if (endpoint->spec.default_route && wf_ctl_is_same_space(&endpoint->spec, spec))
+			return true;
+	}
+	return false;
+}
+
+/* Whether an endpoint is told where services of a family are, since nothing else leads there. */
+static bool wants_services(const struct ctl_endpoint *endpoint, const struct wf_prefix *services)
+{
+	const struct wf_network *network = &endpoint->network->spec;
+	bool ip4 = wf_addr_is_ip4(&services->addr), has_family = false;
+
+	for (size_t i = 0; i < endpoint->spec.address_count; i++)
+		has_family |= wf_addr_is_ip4(&endpoint->spec.addresses[i].prefix.addr) == ip4;
+	for (size_t i = 0; i < network->subnet_count; i++)
+		if (network->subnets[i].prefix.len <= services->len &&
+		    wf_prefix_overlaps(&network->subnets[i].prefix, services))
+			return false;
+	return has_family && services->len;
+}
+
+/*
+ * What has no gateway is told that services are on its link, for packets that no socket hook sees:
+ * a VM's, SCTP.
+ */
+static size_t service_routes(const struct wf_control *control, const struct ctl_endpoint *endpoint,
+			     struct wf_net_route *routes)
+{
+	size_t count = 0;
+
+	if (has_default_route(control, &endpoint->spec))
+		return 0;
+	for (size_t i = 0; i < WF_ARRAY_LEN(control->lb.cluster_cidrs); i++)
+		if (wants_services(endpoint, &control->lb.cluster_cidrs[i]))
+			routes[count++] = (struct wf_net_route){
+				.prefix = wf_prefix_network(&control->lb.cluster_cidrs[i])
+			};
+	return count;
+}
+
 /* Default routes through the gateways; internal networks have none. */
-static size_t desired_routes(const struct ctl_endpoint *endpoint, struct wf_net_route *routes)
+static size_t desired_routes(const struct wf_control *control, const struct ctl_endpoint *endpoint,
+			     struct wf_net_route *routes)
 {
 	const struct wf_network *network = &endpoint->network->spec;
 	bool seen[2] = { false, false };
 	size_t count = 0;
 
+	if (network->overlapping && endpoint->spec.slot)
+		return service_routes(control, endpoint, routes);
 	if (!endpoint->spec.default_route || network->internal)
 		return 0;
 	for (size_t i = 0; i < endpoint->spec.address_count; i++) {
@@ -236,6 +286,6 @@ void wf_ctl_desired_interface(const struct wf_control *control, const struct ctl
 		.addresses = addresses,
 		.address_count = spec->address_count,
 		.routes = routes,
-		.route_count = desired_routes(endpoint, routes),
+		.route_count = desired_routes(control, endpoint, routes),
 	};
 }

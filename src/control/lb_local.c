@@ -57,15 +57,13 @@ struct local_member wf_ctl_member_of_remote(const struct ctl_remote *remote)
 	return member;
 }
 
-bool wf_ctl_service_selects(const struct ctl_service *service, const struct local_member *member)
+/* The selector alone. */
+static bool matches(const struct ctl_service *service, const struct local_member *member)
 {
 	const struct wf_labels *selector = &service->spec.selector;
 
-	/* a backend's address has to mean the same to whoever asks */
-	if (!selector->count || member->scope != WF_NETWORK_HOST ||
+	if (!selector->count ||
 	    strcmp(wf_ctl_namespace_of(member->labels), service->spec.meta.namespace) != 0)
-		return false;
-	if (*service->spec.network && strcmp(service->spec.network, member->network) != 0)
 		return false;
 	for (size_t i = 0; i < selector->count; i++) {
 		const char *value = wf_labels_get(member->labels, selector->items[i].key);
@@ -74,6 +72,16 @@ bool wf_ctl_service_selects(const struct ctl_service *service, const struct loca
 			return false;
 	}
 	return true;
+}
+
+bool wf_ctl_service_selects(const struct ctl_service *service, const struct local_member *member)
+{
+	const char *network = service->spec.network;
+
+	/* a backend's address has to mean the same to whoever asks */
+	if (*network ? strcmp(network, member->network) != 0 : member->scope != WF_NETWORK_HOST)
+		return false;
+	return matches(service, member);
 }
 
 void wf_ctl_services_selecting(struct wf_control *control, const struct local_member *member,
@@ -224,6 +232,47 @@ static int add_remote(struct wf_control *control, const struct ctl_service *serv
 	return r;
 }
 
+/* The members of a crowd that matches, with the network that they are in; 0: it is the host's view. */
+static size_t overlooked_crowd(const struct ctl_service *service, const struct ctl_crowd *crowd,
+			       const char **ret_network)
+{
+	const struct local_member member = wf_ctl_member_of_remote(crowd->members);
+	size_t count = 0;
+
+	if (member.scope == WF_NETWORK_HOST || !matches(service, &member))
+		return 0;
+	*ret_network = member.network;
+	for (const struct ctl_remote *remote = crowd->members; remote; remote = remote->next_alike)
+		count++;
+	return count;
+}
+
+size_t wf_ctl_service_overlooked(struct wf_control *control, const struct ctl_service *service,
+				 const char **ret_network)
+{
+	const struct wf_label *label = service->spec.selector.items;
+	struct local_member member;
+	size_t count = 0;
+	uint64_t hash;
+
+	if (!service->spec.selector.count || service->slices || *service->spec.network)
+		return 0;
+	hash = wf_ctl_label_hash(service->spec.meta.namespace, label->key, label->value);
+	WF_INDEX_EACH(&control->labels, hash, node) {
+		member = wf_ctl_member_of(
+			control, WF_INDEX_OBJECT(node, struct ctl_endpoint_key, node)->endpoint);
+		if (member.scope == WF_NETWORK_HOST || !matches(service, &member))
+			continue;
+		*ret_network = member.network;
+		count++;
+	}
+	WF_INDEX_EACH(&control->cluster.crowd_labels, hash, node)
+		count += overlooked_crowd(service,
+					  WF_INDEX_OBJECT(node, struct ctl_crowd_key, node)->crowd,
+					  ret_network);
+	return count;
+}
+
 static int add_ref(struct local_slices *slices, const struct wf_endpoint_slice *slice)
 {
 	if (wf_mem_grow(&slices->refs, sizeof(const struct wf_endpoint_slice *), slices->count,
@@ -269,18 +318,20 @@ static bool is_used(const struct wf_lb_port *port, const struct wf_lb_backend *b
 	return false;
 }
 
-/* In the host's namespace and in every container's: each namespace once. */
-static void end_sockets(struct wf_control *control, uint8_t proto,
+/* In the namespaces where the address means the backend, which of the host's view is the host's too. */
+static void end_sockets(struct wf_control *control, uint32_t scope, uint8_t proto,
 			const struct wf_lb_backend *backend)
 {
 	struct ctl_endpoint *endpoint, *next;
 
-	(void)wf_net_socks_destroy(control->net, -1, proto, &backend->addr, backend->port, NULL);
+	if (scope == WF_NETWORK_HOST)
+		(void)wf_net_socks_destroy(control->net, -1, proto, &backend->addr, backend->port,
+					   NULL);
 	HASH_ITER(by_name, control->endpoints, endpoint, next) {
 		_cleanup_close_ int fd = -1;
 		struct wf_net_ns_id id;
 
-		if (!endpoint->spec.slot || !wf_ctl_netns_is_first(control, endpoint) ||
+		if (!endpoint->spec.slot || wf_ctl_scope_of(endpoint->network) != scope ||
 		    wf_net_ns_open(endpoint->spec.netns, &fd, &id, NULL) < 0)
 			continue;
 		(void)wf_net_socks_destroy(control->net, fd, proto, &backend->addr, backend->port,
@@ -301,6 +352,7 @@ void wf_ctl_moved_sockets(struct wf_control *control, const struct ctl_service *
 			continue;
 		for (size_t i = 0; i < before->backend_count; i++)
 			if (before->backends[i].sets && !is_used(after, &before->backends[i]))
-				end_sockets(control, before->proto, &before->backends[i]);
+				end_sockets(control, before->view, before->proto,
+					    &before->backends[i]);
 	}
 }

@@ -10,6 +10,7 @@
 struct resolve {
 	struct wf_control *control;
 	struct ctl_service *service;
+	uint32_t view; /* scope of its addresses */
 };
 
 /* The slices of a service; made ones are owned, others borrowed. */
@@ -38,6 +39,12 @@ struct local_member wf_ctl_member_of(const struct wf_control *control,
 struct local_member wf_ctl_member_of_remote(const struct ctl_remote *remote);
 /* Whether the service's selector names it. */
 bool wf_ctl_service_selects(const struct ctl_service *service, const struct local_member *member);
+/*
+ * How many endpoints a selector passes over, since their addresses mean nothing beyond their network:
+ * a service has to name it. ret_network: of one of them. Borrowed.
+ */
+size_t wf_ctl_service_overlooked(struct wf_control *control, const struct ctl_service *service,
+				 const char **ret_network);
 /* Calls with each service without slices whose selector names it. */
 void wf_ctl_services_selecting(struct wf_control *control, const struct local_member *member,
 			       void (*visit)(struct wf_control *control,

@@ -65,13 +65,13 @@ struct ctl_slice {
 	UT_hash_handle by_key;
 };
 
-/* An address in the host's view that is no endpoint's and no gateway's. */
+/* An address in a scope, mostly the host's view, that is no endpoint's and no gateway's. */
 struct ctl_view {
-	struct wf_addr addr;
+	struct wf_addr_key key;
 	bool host;         /* an address of the host */
 	uint32_t services; /* how many frontends have it */
 	uint32_t flags;    /* as written to the map; 0: not there */
-	UT_hash_handle by_addr;
+	UT_hash_handle by_key;
 };
 
 struct ctl_lb {
@@ -128,6 +128,17 @@ void wf_ctl_lb_flush(struct wf_control *control);
 /* At most that many of those that were held back are to be resolved now; returns how many. */
 size_t wf_ctl_lb_release(struct wf_control *control, size_t most);
 
+/* ---- service_scope.c: whose a service is --------------------------------------------------------- */
+
+/*
+ * Who sees a service (WF_SCOPE_ANY, or a network's number) and the scope of its addresses. -ENOENT: its
+ * network does not exist; -EOPNOTSUPP, -EADDRINUSE: not in such a network, with the field.
+ */
+int wf_ctl_service_scope(struct wf_control *control, const struct wf_service *spec,
+			 uint32_t *ret_scope, uint32_t *ret_view, struct wf_err *err);
+/* The scope of a service's addresses, of what kind it may be. */
+uint32_t wf_ctl_service_view(struct wf_control *control, const struct wf_service *spec);
+
 /* ---- slice.c ------------------------------------------------------------------------------- */
 
 int wf_ctl_slice_put(struct wf_control *control, const char *key, struct wf_endpoint_slice *spec,
@@ -155,14 +166,16 @@ int wf_ctl_port_claimed(struct wf_control *control, uint8_t proto, const struct 
 int wf_ctl_prefix_served(struct wf_control *control, const struct wf_prefix *prefix,
 			 char ret_who[320]);
 
-/* ---- view.c: addresses in the host's view ---------------------------------------------------- */
+/* ---- view.c: addresses in the host's view, and in other scopes -------------------------------- */
 
-/* One more (or less) frontend has the address. */
-int wf_ctl_view_service(struct wf_control *control, const struct wf_addr *addr, int delta);
+/* One more (or less) frontend has the address, which is one of that scope. */
+int wf_ctl_view_service(struct wf_control *control, uint32_t scope, const struct wf_addr *addr,
+			int delta);
 /* The host's own addresses are exactly these. */
 int wf_ctl_view_host(struct wf_control *control, const struct wf_addr *addrs, size_t count);
-/* Flags an address shall have in the host's view when it is nobody else's; 0: none. */
-uint32_t wf_ctl_view_flags(const struct wf_control *control, const struct wf_addr *addr);
+/* Flags an address shall have in a scope when it is nobody else's; 0: none. */
+uint32_t wf_ctl_view_flags(const struct wf_control *control, uint32_t scope,
+			   const struct wf_addr *addr);
 bool wf_ctl_view_is_host(const struct wf_control *control, const struct wf_addr *addr);
 /* Writes all again (the map was emptied or is being compared). */
 int wf_ctl_view_program(struct wf_control *control, struct wf_err *err);
@@ -187,8 +200,6 @@ void wf_ctl_netns_unprogram(struct wf_control *control, const struct ctl_endpoin
 int wf_ctl_netns_program_all(struct wf_control *control, struct wf_err *err);
 /* Puts the socket hooks in force; without them packets are translated one by one. */
 void wf_ctl_sockets_attach(struct wf_control *control);
-/* Whether it is the endpoint that stands for its namespace when there are several. */
-bool wf_ctl_netns_is_first(struct wf_control *control, const struct ctl_endpoint *endpoint);
 
 /* ---- lb_sources.c: who of the host may use what only some may ------------------------------- */
 

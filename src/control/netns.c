@@ -13,10 +13,11 @@
 
 WF_LOG_MODULE(netns);
 
-/* Whether the hooks know of the endpoint: addresses of backends mean others where it is. */
-static bool sees_services(const struct ctl_endpoint *endpoint)
+/* Its network as the hooks know it. */
+static uint32_t network_of(const struct ctl_endpoint *endpoint)
 {
-	return endpoint->spec.slot && !endpoint->network->spec.overlapping;
+	return endpoint->network->spec.number |
+	       (endpoint->network->spec.overlapping ? WF_NETNS_SCOPED : 0);
 }
 
 /* The endpoint at a node of the index if it is one of the namespace that the hooks know of. */
@@ -25,7 +26,7 @@ static const struct ctl_endpoint *member_at(struct wf_index_node *node,
 					    const struct ctl_endpoint *without)
 {
 	const struct ctl_endpoint *endpoint = WF_INDEX_OBJECT(node, struct ctl_endpoint, by_space);
-	const bool is_member = endpoint != without && sees_services(endpoint) &&
+	const bool is_member = endpoint != without && endpoint->spec.slot &&
 			       wf_ctl_is_same_space(&endpoint->spec, spec);
 
 	return is_member ? endpoint : NULL;
@@ -51,14 +52,9 @@ static struct wf_netns_value value_of(struct wf_control *control, const struct w
 			continue;
 		value.slot = endpoint->spec.slot;
 		if (--place < WF_NETNS_NETWORKS)
-			value.networks[place] = endpoint->network->spec.number;
+			value.networks[place] = network_of(endpoint);
 	}
 	return value;
-}
-
-bool wf_ctl_netns_is_first(struct wf_control *control, const struct ctl_endpoint *endpoint)
-{
-	return value_of(control, &endpoint->spec, NULL).slot == endpoint->spec.slot;
 }
 
 static int program_host(struct wf_control *control, struct wf_err *err)
@@ -81,7 +77,7 @@ int wf_ctl_netns_program(struct wf_control *control, const struct ctl_endpoint *
 
 	if (!endpoint)
 		return program_host(control, err);
-	if (!sees_services(endpoint) || !endpoint->spec.netns_cookie)
+	if (!endpoint->spec.slot || !endpoint->spec.netns_cookie)
 		return 0;
 	value = value_of(control, &endpoint->spec, NULL);
 	return wf_dp_netns_set(control->dp, endpoint->spec.netns_cookie, &value, err);
@@ -91,7 +87,7 @@ void wf_ctl_netns_unprogram(struct wf_control *control, const struct ctl_endpoin
 {
 	struct wf_netns_value value;
 
-	if (!sees_services(endpoint) || !endpoint->spec.netns_cookie)
+	if (!endpoint->spec.slot || !endpoint->spec.netns_cookie)
 		return;
 	value = value_of(control, &endpoint->spec, endpoint);
 	if (wf_dp_netns_set(control->dp, endpoint->spec.netns_cookie,
@@ -151,8 +147,7 @@ static size_t gather(const struct census *census, size_t first, struct entry *re
 	for (; at < census->count && census->items[at]->spec.netns_cookie == spec->netns_cookie;
 	     at++)
 		if (count < WF_NETNS_NETWORKS)
-			ret_entry->value.networks[count++] =
-				census->items[at]->network->spec.number;
+			ret_entry->value.networks[count++] = network_of(census->items[at]);
 	return at;
 }
 
@@ -161,7 +156,7 @@ static int take_census(struct wf_control *control, struct census *census)
 	struct ctl_endpoint *endpoint, *next;
 
 	HASH_ITER(by_name, control->endpoints, endpoint, next) {
-		if (!sees_services(endpoint) || !endpoint->spec.netns_cookie)
+		if (!endpoint->spec.slot || !endpoint->spec.netns_cookie)
 			continue;
 		if (wf_mem_grow(&census->items, sizeof(struct ctl_endpoint *), census->count,
 				&census->capacity) < 0)

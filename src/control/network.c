@@ -50,7 +50,9 @@ static void add_host_prefix(const struct wf_prefix *prefix, const char *device, 
 static void add_routes(struct taken_list *list, const struct wf_network *network)
 {
 	for (size_t i = 0; i < network->route_count; i++)
-		taken_add(list, &network->routes[i].to, "a route of network", network->meta.name);
+		if (!wf_route_is_default(&network->routes[i]))
+			taken_add(list, &network->routes[i].to, "a route of network",
+				  network->meta.name);
 }
 
 /* Beside the subnets of networks and of services. */

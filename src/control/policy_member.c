@@ -177,15 +177,16 @@ static int backends_of(struct wf_control *control, const struct ctl_service *ser
 void wf_ctl_policy_service_put(struct wf_control *control, const struct ctl_service *service)
 {
 	const struct wf_meta *meta = &service->spec.meta;
-	_cleanup_free_ struct wf_addr *backends = NULL;
+	_cleanup_free_ struct wf_addr *addrs = NULL;
+	struct wf_policy_backends backends = { .scope = wf_ctl_service_view(control,
+									    &service->spec) };
 	struct wf_err fault = WF_ERR_INIT;
-	size_t count = 0;
-	int r = backends_of(control, service, &backends, &count);
+	int r = backends_of(control, service, &addrs, &backends.count);
 
+	backends.addrs = addrs;
 	if (r == 0)
 		r = wf_policy_engine_service_put(control->policy.engine, meta->namespace,
-						 meta->name, &meta->labels, backends, count,
-						 &fault);
+						 meta->name, &meta->labels, &backends, &fault);
 	/* fails closed: rules that name the service mean whom they meant before, or nobody */
 	if (r < 0)
 		wf_log_error("policies do not know a service's backends", "service=%s error=\"%s\"",

@@ -144,9 +144,8 @@ static bool is_wanted(const struct wf_control *control, const struct wf_addr_key
 		return false;
 	}
 	if (value->slot == WF_SLOT_HOST)
-		return key->network == WF_NETWORK_HOST &&
-		       (!control->lb.settled ||
-			value->flags == wf_ctl_view_flags(control, &key->addr));
+		return !control->lb.settled ||
+		       value->flags == wf_ctl_view_flags(control, key->network, &key->addr);
 	endpoint = value->slot < WF_MAX_SLOTS ? control->by_slot[value->slot] : NULL;
 	if (!endpoint)
 		return false;

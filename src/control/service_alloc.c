@@ -121,8 +121,8 @@ int wf_ctl_prefix_served(struct wf_control *control, const struct wf_prefix *pre
 	return 0;
 }
 
-/* Who has an address that a service wants for itself: NULL nobody. */
-static bool is_address_taken(struct wf_control *control, const char *key,
+/* Who has an address that a service, of a network or of all, wants for itself. */
+static bool is_address_taken(struct wf_control *control, const char *key, const char *of,
 			     const struct wf_addr *addr, char who[320])
 {
 	const struct ctl_claim *claim = wf_ctl_claim_of_address(&control->lb.claims, addr, key);
@@ -136,7 +136,9 @@ static bool is_address_taken(struct wf_control *control, const char *key,
 		for (size_t i = 0; i < network->spec.subnet_count; i++) {
 			char cidr[WF_ADDR_TEXT];
 
-			if (network->spec.overlapping ||
+			/* others' addresses are in nobody's way */
+			if ((network->spec.overlapping &&
+			     strcmp(network->spec.meta.name, of) != 0) ||
 			    !wf_prefix_contains(&network->spec.subnets[i].prefix, addr))
 				continue;
 			(void)snprintf(who, 320, "network %.200s (%s)", network->spec.meta.name,
@@ -147,7 +149,7 @@ static bool is_address_taken(struct wf_control *control, const char *key,
 	return false;
 }
 
-static int choose_cluster_ip(struct wf_control *control, const char *key, bool ip6,
+static int choose_cluster_ip(struct wf_control *control, const char *key, const char *of, bool ip6,
 			     struct wf_addr *ret_addr, struct wf_err *err)
 {
 	const struct wf_prefix *range = &control->lb.cluster_cidrs[ip6];
@@ -165,7 +167,7 @@ static int choose_cluster_ip(struct wf_control *control, const char *key, bool i
 		if (at == 0 || at == room - 1)
 			continue;
 		*ret_addr = wf_addr_add(&range->addr, at);
-		if (!is_address_taken(control, key, ret_addr, who))
+		if (!is_address_taken(control, key, of, ret_addr, who))
 			return 0;
 	}
 	return wf_fail_field(err, -ENOSPC, "spec.clusterIP",
@@ -173,12 +175,12 @@ static int choose_cluster_ip(struct wf_control *control, const char *key, bool i
 			     wf_prefix_format(range, text));
 }
 
-static int check_address(struct wf_control *control, const char *key, const struct wf_addr *addr,
-			 const char *field, struct wf_err *err)
+static int check_address(struct wf_control *control, const char *key, const char *of,
+			 const struct wf_addr *addr, const char *field, struct wf_err *err)
 {
 	char who[320], text[WF_ADDR_TEXT];
 
-	if (!is_address_taken(control, key, addr, who))
+	if (!is_address_taken(control, key, of, addr, who))
 		return 0;
 	return wf_fail_field(err, -EADDRINUSE, field, "%s belongs to %s",
 			     wf_addr_format(addr, text), who);
@@ -206,7 +208,7 @@ static int add_cluster_ip(struct wf_control *control, const char *key, struct wf
 			spec->cluster_ip_count++;
 			return 0;
 		}
-	r = choose_cluster_ip(control, key, ip6, addr, err);
+	r = choose_cluster_ip(control, key, spec->network, ip6, addr, err);
 	if (r == 0)
 		spec->cluster_ip_count++;
 	return r;
@@ -220,7 +222,7 @@ static int complete_addresses(struct wf_control *control, const char *key, struc
 	if (spec->headless || spec->type == WF_SERVICE_EXTERNAL_NAME)
 		return 0;
 	for (size_t i = 0; r == 0 && i < spec->cluster_ip_count; i++)
-		r = check_address(control, key, &spec->cluster_ips[i],
+		r = check_address(control, key, spec->network, &spec->cluster_ips[i],
 				  i ? "spec.clusterIPs[1]" : "spec.clusterIP", err);
 	/* the first family's address is clusterIP */
 	for (int pass = 0; r == 0 && pass < 2; pass++) {

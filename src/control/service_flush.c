@@ -63,7 +63,7 @@ static void link_backends(struct wf_control *control, struct ctl_service *servic
 		}
 }
 
-/* The same for addresses of frontends, which the host's view counts. */
+/* The same for addresses of frontends, which the view of their scope counts. */
 static void note_frontends(struct wf_control *control, const struct wf_lb_ports *ports, int delta)
 {
 	for (size_t p = 0; p < ports->count; p++) {
@@ -71,7 +71,8 @@ static void note_frontends(struct wf_control *control, const struct wf_lb_ports 
 
 		for (size_t i = 0; i < port->frontend_count; i++)
 			if (!wf_addr_is_zero(&port->frontends[i].addr) &&
-			    wf_ctl_view_service(control, &port->frontends[i].addr, delta) < 0)
+			    wf_ctl_view_service(control, port->view, &port->frontends[i].addr,
+						delta) < 0)
 				wf_ctl_dirty(control, CTL_DIRTY_MAPS);
 	}
 }
@@ -82,7 +83,7 @@ static uint32_t slot_of(const struct wf_addr *addr, void *context)
 {
 	const struct resolve *resolve = context;
 
-	return wf_ctl_slot_by_address(resolve->control, addr);
+	return wf_ctl_slot_by_address(resolve->control, resolve->view, addr);
 }
 
 static bool is_healthy(const struct wf_addr *addr, uint16_t port, void *context)
@@ -90,28 +91,6 @@ static bool is_healthy(const struct wf_addr *addr, uint16_t port, void *context)
 	const struct resolve *resolve = context;
 
 	return wf_ctl_check_is_healthy(resolve->service, addr, port);
-}
-
-/* The frontends' scope; -ENOENT: the network that the service is for does not exist. */
-static int scope_of(struct wf_control *control, const struct ctl_service *service,
-		    uint32_t *ret_scope, struct wf_err *err)
-{
-	const struct ctl_network *network;
-
-	*ret_scope = WF_SCOPE_ANY;
-	if (!*service->spec.network)
-		return 0;
-	network = wf_ctl_network_find(control, service->spec.network);
-	if (!network)
-		return wf_fail_field(err, -ENOENT, "metadata.annotations.weft.dev/network",
-				     "there is no network %s", service->spec.network);
-	if (network->spec.overlapping)
-		return wf_fail_field(err, -EOPNOTSUPP, "metadata.annotations.weft.dev/network",
-				     "network %s has spec.overlapping: true: there are no services "
-				     "in it",
-				     service->spec.network);
-	*ret_scope = network->spec.number;
-	return 0;
 }
 
 static int resolve_service(struct wf_control *control, struct ctl_service *service,
@@ -128,7 +107,8 @@ static int resolve_service(struct wf_control *control, struct ctl_service *servi
 	};
 	int r;
 
-	r = scope_of(control, service, &facts.scope, err);
+	r = wf_ctl_service_scope(control, &service->spec, &facts.scope, &facts.view, err);
+	resolve.view = facts.view;
 	if (r == 0)
 		r = wf_ctl_slices_gather(control, service, &slices, err);
 	if (r == 0)
@@ -183,6 +163,12 @@ static void note_fault(struct ctl_service *service, int r, const struct wf_err *
 		*service->fault = *fault;
 }
 
+/* Whether nobody sees it, and not only a change of it failed. */
+static bool is_withdrawn(int r)
+{
+	return r == -ENOENT || r == -EOPNOTSUPP || r == -EADDRINUSE;
+}
+
 /* A service that is being resolved keeps what it had when that fails. */
 static void flush_service(struct wf_control *control, struct ctl_service *service)
 {
@@ -193,13 +179,13 @@ static void flush_service(struct wf_control *control, struct ctl_service *servic
 	wf_ctl_service_untouch(control, service);
 	control->lb.has_least |= service->spec.algorithm == WF_LB_LEAST;
 	r = resolve_service(control, service, &ports, &fault);
-	if (r == -ENOENT) {
-		/* its network is gone: nobody sees it */
+	if (is_withdrawn(r)) {
+		/* its network is gone, or nothing for it */
 		(void)write_ports(control, service, &ports, NULL);
 	} else if (r == 0) {
 		r = write_ports(control, service, &ports, &fault);
 	}
-	if (r == 0 || r == -ENOENT || r == -ENOSPC || r == -EEXIST) {
+	if (r == 0 || is_withdrawn(r) || r == -ENOSPC || r == -EEXIST) {
 		link_backends(control, service, &ports);
 		note_frontends(control, &ports, 1);
 		note_frontends(control, &service->ports, -1);

@@ -12,6 +12,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "control/control_priv.h"
+#include "control/lb_local.h"
 
 static const char *proto_name(uint8_t proto)
 {
@@ -118,6 +119,8 @@ static const char *fault_reason(const struct ctl_service *service)
 	case ENOSPC: return "TableFull";
 	case EEXIST: return "Clash";
 	case ENOENT: return "NetworkMissing";
+	case EOPNOTSUPP: return "NotInThisNetwork";
+	case EADDRINUSE: return "AddressTaken";
 	default: return "Failed";
 	}
 }
@@ -131,9 +134,11 @@ static json_t *programmed_json(const struct ctl_service *service)
 			      : foreign        ? "another proxy serves it"
 			      : service->fault ? service->fault->message
 					       : "out of memory";
+	const char *field = ok || foreign || !service->fault ? "" : service->fault->field;
 
-	return json_pack("{s:s, s:s, s:s, s:s}", "type", "Programmed", "status",
-			 ok ? "True" : "False", "reason", reason, "message", message);
+	return json_pack("{s:s, s:s, s:s, s:o}", "type", "Programmed", "status",
+			 ok ? "True" : "False", "reason", reason, "message",
+			 json_sprintf("%s%s%s", field, *field ? ": " : "", message));
 }
 
 /* Whether somebody answers at healthCheckNodePort. */
@@ -151,17 +156,36 @@ static json_t *health_json(const struct ctl_service *service)
 			 message);
 }
 
-static json_t *conditions_json(const struct ctl_service *service)
+/* Endpoints that the selector names and the service passes over; NULL: there is none. */
+static json_t *overlooked_json(struct wf_control *control, const struct ctl_service *service)
 {
-	json_t *list = json_array();
+	const char *network = "";
+	size_t count = wf_ctl_service_overlooked(control, service, &network);
+
+	if (!count)
+		return NULL;
+	return json_pack(
+		"{s:s, s:s, s:s, s:o}", "type", "AllSelected", "status", "False", "reason",
+		"OverlappingNetwork", "message",
+		json_sprintf("%zu endpoints that spec.selector names are no backends: "
+			     "addresses of network %s mean nothing beyond it. A service of "
+			     "that network has the annotation weft.dev/network: %s",
+			     count, network, network));
+}
+
+static json_t *conditions_json(struct wf_control *control, const struct ctl_service *service)
+{
+	json_t *list = json_array(), *overlooked = overlooked_json(control, service);
 
 	(void)json_array_append_new(list, programmed_json(service));
+	if (overlooked)
+		(void)json_array_append_new(list, overlooked);
 	if (wf_ctl_wants_health_server(&service->spec))
 		(void)json_array_append_new(list, health_json(service));
 	return list;
 }
 
-static json_t *service_json(const struct wf_control *control, const struct ctl_service *service)
+static json_t *service_json(struct wf_control *control, const struct ctl_service *service)
 {
 	json_t *document = wf_service_to_json(&service->spec), *ports = json_array(), *status;
 
@@ -175,9 +199,9 @@ static json_t *service_json(const struct wf_control *control, const struct ctl_s
 		(void)json_object_set_new(document, "status", json_object());
 		status = json_object_get(document, "status");
 	}
-	(void)wf_json_set(
-		status, "weft",
-		json_pack("{s:o, s:o}", "ports", ports, "conditions", conditions_json(service)));
+	(void)wf_json_set(status, "weft",
+			  json_pack("{s:o, s:o}", "ports", ports, "conditions",
+				    conditions_json(control, service)));
 	return document;
 }
 

@@ -99,13 +99,14 @@ struct ctl_endpoint *wf_ctl_endpoint_by_address(struct wf_control *control,
 	return NULL;
 }
 
-uint32_t wf_ctl_slot_by_address(struct wf_control *control, const struct wf_addr *addr)
+uint32_t wf_ctl_slot_by_address(struct wf_control *control, uint32_t scope,
+				const struct wf_addr *addr)
 {
 	WF_INDEX_EACH(&control->addresses, wf_hash_addr(0, addr), node) {
 		const struct ctl_endpoint_key *key =
 			WF_INDEX_OBJECT(node, struct ctl_endpoint_key, node);
 
-		if (key->endpoint->spec.slot && !key->endpoint->network->spec.overlapping &&
+		if (key->endpoint->spec.slot && wf_ctl_scope_of(key->endpoint->network) == scope &&
 		    wf_addr_equal(address_of(key), addr))
 			return key->endpoint->spec.slot;
 	}

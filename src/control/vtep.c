@@ -111,7 +111,10 @@ static int check_prefix(const struct wf_network *network, size_t index,
 			const struct wf_choose_taken *taken, size_t taken_count, struct wf_err *err)
 {
 	const struct wf_prefix *to = &network->routes[index].to;
-	const struct wf_choose_taken *other = wf_choose_overlap(to, taken, taken_count);
+	/* a default route is about what nobody has */
+	const struct wf_choose_taken *other = wf_route_is_default(&network->routes[index])
+						      ? NULL
+						      : wf_choose_overlap(to, taken, taken_count);
 	char mine[WF_ADDR_TEXT], theirs[WF_ADDR_TEXT], path[FIELD_BYTES];
 
 	return other ? wf_fail_field(err, -EADDRINUSE, field(path, index, "to"),
@@ -199,6 +202,7 @@ int wf_ctl_vteps_program(struct wf_control *control, const struct wf_network *ne
 
 		if (route->is_via) {
 			value.addr = route->via;
+			value.flags = wf_route_is_default(route) ? WF_VTEP_DEFAULT : 0;
 		} else {
 			r = wf_dp_vtep_set(control->dp, WF_VTEP_PEER | route->vni, &peer, &value,
 					   err);

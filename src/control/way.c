@@ -136,7 +136,8 @@ uint32_t wf_ctl_shared_mtu(const struct wf_control *control, const struct ctl_ne
 {
 	const uint32_t tunnel_mtu = mtu - wf_ctl_overlay_bytes(control);
 
-	if (!is_routed(network))
+	/* what goes by way of a gateway takes the tunnel, too */
+	if (!is_routed(network) || network->spec.route_count)
 		return tunnel_mtu;
 	for (const struct ctl_node *node = control->cluster.nodes; node;
 	     node = node->by_name.next) {

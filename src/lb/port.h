@@ -57,8 +57,9 @@ struct wf_lb_port {
 	char *key; /* owned; "NAMESPACE/SERVICE:PORT/tcp/IPv4": what it is known by */
 	uint8_t proto;
 	enum wf_lb_algorithm algorithm;
-	uint32_t affinity_s;              /* 0: none */
-	bool cut;                         /* established TCP to a backend that left is reset */
+	uint32_t view;       /* scope of its addresses: WF_NETWORK_HOST, or a network */
+	uint32_t affinity_s; /* 0: none */
+	bool cut;            /* established TCP to a backend that left is reset */
 	struct wf_lb_frontend *frontends; /* owned */
 	size_t frontend_count, frontend_capacity;
 	struct wf_lb_backend *backends; /* owned; no two alike; sorted by address and port */

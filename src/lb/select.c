@@ -78,14 +78,14 @@ static int add_frontend(struct wf_lb_port *port, const struct wf_lb_frontend *fr
 	return 0;
 }
 
-/* The host's processes are in no network and see the services of every one. */
+/* The host's processes are in no network and see the services of every one whose addresses they know. */
 static int add_scoped(struct wf_lb_port *port, struct wf_lb_frontend frontend,
 		      const struct wf_lb_facts *facts)
 {
 	frontend.scope = facts->scope;
 	if (add_frontend(port, &frontend) < 0)
 		return -ENOMEM;
-	if (facts->scope == WF_SCOPE_ANY || facts->scope == WF_NETWORK_HOST)
+	if (facts->scope == WF_SCOPE_ANY || facts->scope == WF_NETWORK_HOST || facts->view)
 		return 0;
 	frontend.scope = WF_NETWORK_HOST;
 	return add_frontend(port, &frontend);
@@ -239,6 +239,7 @@ static int resolve(struct wf_lb_question *question, const struct wf_addr *cluste
 	if (!port->key)
 		return -ENOMEM;
 	port->proto = question->port->proto;
+	port->view = question->facts->view;
 	port->algorithm = service->algorithm;
 	port->affinity_s = service->affinity_s;
 	port->cut = service->cut;

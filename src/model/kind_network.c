@@ -99,12 +99,13 @@ static const struct wf_schema route_fields[] = {
 	  .type = WF_SCHEMA_STRING,
 	  .required = true,
 	  .example = "\"10.98.0.0/16\"",
-	  .help = "The prefix that is reached this way, with its host bits zero. The longest one counts." },
+	  .help = "The prefix that is reached this way, with its host bits zero. The longest one counts. "
+		  "0.0.0.0/0 and ::/0, with `via`: what nobody in weft has." },
 	{ .name = "via",
 	  .type = WF_SCHEMA_STRING,
 	  .example = "\"10.50.0.9\"",
-	  .help = "bridge, overlay: by way of the endpoint of the network that has this address. One of "
-		  "`via` and `vtep` is required." },
+	  .help = "bridge, overlay, routed: by way of the endpoint of the network that has this "
+		  "address. One of `via` and `vtep` is required." },
 	{ .name = "vtep",
 	  .type = WF_SCHEMA_OBJECT,
 	  .fields = vtep_fields,
@@ -146,8 +147,8 @@ static const struct wf_schema spec_fields[] = {
 	  .type = WF_SCHEMA_BOOL,
 	  .fallback = "false",
 	  .help = "bridge, overlay: other networks may have the same subnets. The network is isolated "
-		  "and internal, has no gateway, and neither the host nor services are reached. "
-		  "It cannot be changed." },
+		  "and internal, has no gateway, and neither the host nor services of others are "
+		  "reached. It cannot be changed." },
 	{ .name = "masquerade",
 	  .type = WF_SCHEMA_BOOL,
 	  .help = "bridge, overlay, routed: what leaves the host shows an address of the host. "

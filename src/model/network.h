@@ -169,6 +169,8 @@ int wf_network_check_change(const struct wf_network *from, const struct wf_netwo
  * was read. -EINVAL names the field.
  */
 int wf_network_check_routes(const struct wf_network *network, struct wf_err *err);
+/* Whether a route is to all addresses of a family: those that nobody in weft has. */
+bool wf_route_is_default(const struct wf_route *route);
 
 /*
  * The prefix length of the blocks that a subnet is cut into where several nodes give it out: as the

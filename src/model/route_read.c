@@ -33,7 +33,7 @@ static int read_to(struct reading *reading, const char *text)
 		return wf_field_fail(
 			reading->err, reading->path.text, "%s has host bits: the prefix is %s",
 			wf_field_excerpt(text, excerpt), wf_prefix_format(&right_one, right));
-	what = wf_prefix_reserved(to, &space);
+	what = to->len ? wf_prefix_reserved(to, &space) : NULL;
 	if (what)
 		return wf_field_fail(reading->err, reading->path.text,
 				     "%s cannot be used: %s is %s", wf_field_excerpt(text, excerpt),
@@ -130,6 +130,10 @@ static int read_route(struct reading *reading, const json_t *object)
 				     has_via ? "a route has via or vtep, not both"
 					     : "needs via (an address of the network) or vtep (a "
 					       "VXLAN endpoint)");
+	if (has_vtep && wf_route_is_default(reading->route))
+		return wf_field_fail(reading->err, reading->path.text,
+				     "the default route leads to an endpoint of the network (via), "
+				     "not to a VXLAN endpoint");
 	return has_via ? read_text(reading, object, "via", read_via) : read_vtep(reading, vtep);
 }
 
@@ -148,9 +152,15 @@ static int check_driver(const struct wf_network *network, struct wf_err *err)
 				     "with vtep are for overlay only, not for %s: other networks "
 				     "have no tunnel of their own",
 				     wf_driver_name(network->driver));
-	if (network->driver != WF_DRIVER_OVERLAY && network->driver != WF_DRIVER_BRIDGE)
-		return wf_field_fail(err, "spec.routes", "are for bridge and overlay, not for %s",
+	if (!wf_driver_is_routed(network->driver))
+		return wf_field_fail(err, "spec.routes",
+				     "are for bridge, overlay and routed, not for %s",
 				     wf_driver_name(network->driver));
+	if (network->driver == WF_DRIVER_ROUTED &&
+	    network->encapsulation == WF_ENCAPSULATION_NEVER)
+		return wf_field_fail(err, "spec.routes",
+				     "need the tunnel between nodes, and the network has "
+				     "encapsulation: never");
 	if (network->internal)
 		return wf_field_fail(err, "spec.routes",
 				     "an internal network leads nowhere else (leave one of the two "
@@ -186,6 +196,11 @@ int wf_routes_read(struct wf_network *network, const json_t *spec, struct wf_err
 	return check_driver(network, err);
 }
 
+bool wf_route_is_default(const struct wf_route *route)
+{
+	return route->to.len == 0;
+}
+
 /* Where a route is in the document: "spec.routes[1].to". */
 static const char *name_field(struct wf_field_path *path, const struct wf_network *network,
 			      const struct wf_route *route, const char *key)
@@ -208,7 +223,7 @@ static int check_prefix(const struct wf_network *network, const struct wf_route 
 	for (size_t i = 0; i < network->subnet_count; i++) {
 		const struct wf_prefix *subnet = &network->subnets[i].prefix;
 
-		if (wf_prefix_overlaps(subnet, &route->to))
+		if (!wf_route_is_default(route) && wf_prefix_overlaps(subnet, &route->to))
 			return wf_field_fail(err, name_field(&path, network, route, "to"),
 					     "%s overlaps the network's own subnet %s", mine,
 					     wf_prefix_format(subnet, theirs));

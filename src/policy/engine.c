@@ -505,13 +505,11 @@ static int set_service(struct wf_policy_engine *engine, const char *namespace, c
 
 int wf_policy_engine_service_put(struct wf_policy_engine *engine, const char *namespace,
 				 const char *name, const struct wf_labels *labels,
-				 const struct wf_addr *backends, size_t backend_count,
-				 struct wf_err *err)
+				 const struct wf_policy_backends *backends, struct wf_err *err)
 {
 	struct wf_service *service;
 
-	if (wf_service_new(&engine->objects, namespace, name, labels, backends, backend_count,
-			   &service) < 0)
+	if (wf_service_new(&engine->objects, namespace, name, labels, backends, &service) < 0)
 		return no_memory(err);
 	if (set_service(engine, namespace, name, service) < 0) {
 		wf_service_free(&engine->objects, service);

@@ -179,11 +179,17 @@ int wf_policy_engine_remote_put(struct wf_policy_engine *engine,
 int wf_policy_engine_remote_drop(struct wf_policy_engine *engine, uint32_t scope,
 				 const struct wf_addr *addrs, size_t count, struct wf_err *err);
 
+/* The backends of a service: addresses of a scope. Borrowed. */
+struct wf_policy_backends {
+	uint32_t scope;
+	const struct wf_addr *addrs;
+	size_t count;
+};
+
 /* A service for WF_PEER_SERVICE: its labels, and the addresses of its backends. */
 int wf_policy_engine_service_put(struct wf_policy_engine *engine, const char *namespace,
 				 const char *name, const struct wf_labels *labels,
-				 const struct wf_addr *backends, size_t backend_count,
-				 struct wf_err *err);
+				 const struct wf_policy_backends *backends, struct wf_err *err);
 int wf_policy_engine_service_drop(struct wf_policy_engine *engine, const char *namespace,
 				  const char *name, struct wf_err *err);
 

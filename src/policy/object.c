@@ -7,6 +7,7 @@
 
 #include "base/index.h"
 #include "base/mem.h"
+#include "policy/engine.h"
 
 /* What a place is found by. */
 struct place_key {
@@ -348,11 +349,11 @@ void wf_node_unlink(struct wf_objects *objects, struct wf_node *node)
 }
 
 int wf_service_new(struct wf_objects *objects, const char *namespace, const char *name,
-		   const struct wf_labels *labels, const struct wf_addr *addrs, size_t addr_count,
+		   const struct wf_labels *labels, const struct wf_policy_backends *backends,
 		   struct wf_service **ret_service)
 {
 	struct wf_service *service =
-		calloc(1, sizeof(*service) + addr_count * sizeof(struct wf_backend));
+		calloc(1, sizeof(*service) + backends->count * sizeof(struct wf_backend));
 
 	if (!service)
 		return -ENOMEM;
@@ -360,9 +361,10 @@ int wf_service_new(struct wf_objects *objects, const char *namespace, const char
 	service->name = strdup(name);
 	if (!service->namespace || !service->name || copy_labels(&service->labels, labels) < 0)
 		goto err_service;
-	for (size_t i = 0; i < addr_count; i++) {
+	for (size_t i = 0; i < backends->count; i++) {
 		service->backends[i].service = service;
-		service->backends[i].place = get_place(objects, WF_NETWORK_HOST, &addrs[i]);
+		service->backends[i].place =
+			get_place(objects, backends->scope, &backends->addrs[i]);
 		if (!service->backends[i].place)
 			goto err_service;
 		service->backend_count++;

@@ -14,6 +14,7 @@
 #include "model/endpoint.h"
 
 struct wf_class;
+struct wf_policy_backends;
 struct wf_profile;
 
 /* A namespace that was told. */
@@ -144,7 +145,7 @@ int wf_node_new(struct wf_objects *objects, const struct wf_group_spec *spec, en
 		const struct wf_address_list *addrs, struct wf_node **ret_node);
 void wf_node_free(struct wf_objects *objects, struct wf_node *node);
 int wf_service_new(struct wf_objects *objects, const char *namespace, const char *name,
-		   const struct wf_labels *labels, const struct wf_addr *addrs, size_t addr_count,
+		   const struct wf_labels *labels, const struct wf_policy_backends *backends,
 		   struct wf_service **ret_service);
 void wf_service_free(struct wf_objects *objects, struct wf_service *service);
 

@@ -253,6 +253,35 @@ static void connected_sockets_reach_a_backend_and_see_the_service(void **state)
 		assert_talks(&calls[i]);
 }
 
+#define SCOPED_VIP "10.96.0.9" /* of network 1, which is a scope of its own */
+
+static void what_is_a_scope_sees_its_own_services_alone(void **state)
+{
+	static const struct frontend_spec own = { SCOPED_VIP, 1, 1, 0, PORT, TCP, true };
+	static const struct call_spec mine = { CALL_TCP, "c1", SCOPED_VIP, PORT };
+	static const struct call_spec everybodys = { CALL_TCP, "c1", VIP4, PORT };
+	static const struct call_spec no_port = { CALL_TCP, "c1", SCOPED_VIP, UNKNOWN };
+	const struct wf_netns_value both = { .networks = { 2, 1 | WF_NETNS_SCOPED } };
+	const struct wf_addr_value vip = { .flags = WF_ADDR_SERVICE };
+	const struct wf_addr at = lab_addr(SCOPED_VIP);
+
+	assert_talks(&everybodys);
+	put_frontend(&own);
+	assert_int_equal(wf_dp_address_set(dp, 1, &at, &vip, NULL), 0);
+	put_netns("c1", 1 | WF_NETNS_SCOPED, 0);
+	assert_talks(&mine);
+	assert_fails(&everybodys, ENETUNREACH);
+	assert_fails(&no_port, ECONNREFUSED);
+	assert_fails(&(struct call_spec){ CALL_TCP, "c2", SCOPED_VIP, PORT }, ENETUNREACH);
+	/* in two networks: what is known in one of them is that one's */
+	assert_int_equal(wf_dp_netns_set(dp, call_cookie("c1"), &both, NULL), 0);
+	assert_talks(&mine);
+	assert_talks(&everybodys);
+	assert_fails(&no_port, ECONNREFUSED);
+	put_netns("c1", 1, 0);
+	assert_int_equal(wf_dp_address_clear(dp, 1, &at), 0);
+}
+
 static void hits_are_counted(void **state)
 {
 	const struct call_spec call = { CALL_TCP, "c1", VIP4, PORT };
@@ -518,6 +547,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(connected_sockets_reach_a_backend_and_see_the_service),
+		TEST(what_is_a_scope_sees_its_own_services_alone),
 		TEST(hits_are_counted),
 		TEST(connected_datagrams_come_from_the_service),
 		TEST(one_socket_keeps_its_backend),

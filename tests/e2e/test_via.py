@@ -104,6 +104,64 @@ def test_from_both_nodes(apart):
     check_both_ways(gateway, ends)
 
 
+class Ways(Tap):
+    """What has the marker in it, by the destination that the wire sees: {address: packets}."""
+
+    def __init__(self, ns):
+        self.seen = {}
+        super().__init__(ns)
+
+    def look(self, frame):
+        if MARKER in frame and frame[12:14] == b"\x08\x00":
+            to = socket.inet_ntoa(frame[30:34])
+            self.seen[to] = self.seen.get(to, 0) + 1
+
+
+@needs_etcd
+def test_in_a_routed_network(cluster):
+    """Nodes of a segment send containers' packets as they are, those for the gateway by the tunnel."""
+    a, b = cluster.nodes
+    cluster.network("over", driver="routed", subnets=SUBNETS, routes=ROUTES)
+    ends = []
+    for node, name in ((a, "web"), (b, "db")):
+        ns, v4, endpoint = node.container("over", name=name)
+        ends.append((node, ns, v4, node.address_of(endpoint, 6)))
+    wait_known(a, "db")
+    wait_known(b, "web")
+    web, db4 = ends[0][1], ends[1][2]
+    # there is room for the outer headers
+    assert " mtu 1450 " in web.run("ip link show eth0").stdout
+    with gateway_on(b) as gateway:
+        wait_known(a, "gate")
+        check_both_ways(gateway, ends)
+        with Ways(cluster.underlay.ns) as ways:
+            # the probe sees what travels as it is
+            with Shouter(web, db4):
+                wait_until(lambda: ways.seen.get(db4), 5, what="packets without outer headers")
+            with Shouter(web, INNER4):
+                wait_until(lambda: ways.seen.get(b.wire_address, 0) > 20, 5,
+                           what="packets with outer headers")
+            assert INNER4 not in ways.seen
+        # from there in clear text, though the segment may carry the network's packets
+        with bound(web, 4, socket.SOCK_DGRAM, 9999, timeout=0.05) as listener:
+            def probe(source):
+                frame = Ether(src=b.host.mac("up0"), dst=a.host.mac("up0"))
+                Wire(b.host, "up0").send(frame / IP(src=source, dst=ends[0][2]) /
+                                         UDP(sport=9, dport=9999) / source.encode())
+                try:
+                    return listener.recv(100) == source.encode()
+                except TimeoutError:
+                    return False
+            wait_until(lambda: probe(db4), 5, 0.05, "a container's arrives")
+            drained(listener)
+            before = a.drops("spoofed_ip")
+            assert not probe("10.98.0.7")
+            wait_until(lambda: a.drops("spoofed_ip") > before, 5, 0.05, "spoofed_ip")
+        gateway.move(a)
+        wait_known(b, "gate")
+        check_both_ways(gateway, ends)
+
+
 # ---- what is refused ------------------------------------------------------------------------------
 
 

@@ -16,7 +16,10 @@
 /* Who sees a frontend: a network's number, WF_NETWORK_HOST for the host's processes, or all. */
 #define WF_SCOPE_ANY 0xffffffff
 
-/* Key of wf_frontends. Tried with WF_SCOPE_ANY first, then with the client's own scope. */
+/*
+ * Key of wf_frontends. Tried with WF_SCOPE_ANY first, then with the client's own scope; by clients
+ * whose addresses are those of their network alone (WF_NET_SCOPED) with the latter only.
+ */
 struct wf_frontend_key {
 	struct wf_addr addr; /* unspecified (of its family): any address of the host */
 	__u32 scope;
@@ -149,6 +152,8 @@ struct wf_source_key {
 
 /* Key of wf_netns: cookie of a network namespace (SO_NETNS_COOKIE). */
 #define WF_NETNS_NETWORKS 4
+/* Beside one of a namespace's networks: it is a scope of its own (WF_NET_SCOPED). */
+#define WF_NETNS_SCOPED 0x80000000
 struct wf_netns_value {
 	__u32 networks[WF_NETNS_NETWORKS]; /* of its endpoints; 0 ends the list */
 	__u32 slot;                        /* of its first endpoint, WF_SLOT_HOST for the host's */

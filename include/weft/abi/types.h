@@ -48,7 +48,7 @@ struct wf_ep_value {
 enum wf_addr_flag {
 	WF_ADDR_GATEWAY = 1 << 0, /* the network's gateway: answered by the host */
 	WF_ADDR_HOST = 1 << 1,    /* an address of the host, in the host's view; slot 0 */
-	WF_ADDR_SERVICE = 1 << 2, /* a service's, in the host's view: other ports are refused */
+	WF_ADDR_SERVICE = 1 << 2, /* a service's, in its scope; slot 0: other ports are refused */
 };
 
 /* Key of wf_addresses: an exact address in a network (WF_NETWORK_HOST for the host's view). */
@@ -80,6 +80,8 @@ enum wf_remote_flag {
 	 * from it, as they are.
 	 */
 	WF_REMOTE_BOUND = 1 << 0,
+	/* Of a program's own, never in the map: with outer headers, whatever the network is. */
+	WF_REMOTE_OUTER = 1 << 1,
 };
 
 /*
@@ -101,7 +103,12 @@ struct wf_vtep_value {
 	__u32 vni;           /* 0: no VXLAN endpoint, an endpoint of the network is the gateway */
 	__u32 network;       /* index into wf_networks */
 	__u8 mac[6];         /* who is sent what is inside */
-	__u8 pad[2];
+	__u16 flags;         /* enum wf_vtep_flag */
+};
+
+enum wf_vtep_flag {
+	/* Of a route by way of an endpoint: to whoever is beyond weft, of that endpoint's family. */
+	WF_VTEP_DEFAULT = 1 << 0,
 };
 
 /* Of WF_NODE_SELF: programs open the tunnel, but send nothing through it except WF_MARK_SUMS. */

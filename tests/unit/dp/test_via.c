@@ -353,6 +353,136 @@ static void test_who_speaks_for_it(void **state)
 	assert_false(wf_via_speaks_for(GATE, 4, &behind));
 }
 
+/* ---- the default route ------------------------------------------------------------------------- */
+
+#define IP_WORLD   0xcb007109 /* 203.0.113.9 */
+#define IP_NOBODY  0x0a090077 /* of the network's subnet */
+#define HOST_INDEX 55
+
+static int setup_default(void **state)
+{
+	int r = setup_here(state);
+
+	add_route(0, 0, IP_GATE)->flags = WF_VTEP_DEFAULT;
+	native.networks[OVER].subnets[0].base = addr4(0x0a090000);
+	memset(&native.networks[OVER].subnets[0].mask, 0xff, 15);
+	native.networks[OVER].subnet_count = 1;
+	native.config.host_ifindex = HOST_INDEX;
+	native.endpoints[WF_SLOT_HOST].flags = WF_EP_READY | WF_EP_HOST;
+	native_conns_reset(64);
+	return r;
+}
+
+static void assert_to_the_host(__u32 slot, __u32 src, __u32 dst)
+{
+	struct frame frame;
+
+	assert_int_equal(sends(slot, src, dst, &frame), TC_ACT_REDIRECT);
+	assert_int_equal(native.redirect_ingress, HOST_INDEX);
+	assert_int_equal(native.redirect_peer, 0);
+}
+
+static void test_default_route(void **state)
+{
+	(void)state;
+	/* what nobody has, in both directions; the gateway itself has the node's way out */
+	assert_enters(WEB, IP_WEB, IP_WORLD, GATE);
+	assert_enters(WEB, IP_WEB, IP_BEHIND, GATE);
+	assert_to_the_host(GATE, IP_GATE, IP_WORLD);
+	assert_enters(GATE, IP_WORLD, IP_WEB, WEB);
+	assert_dropped(GATE, IP_GATE, IP_BEHIND, WF_REASON_NO_ROUTER);
+	/* nobody else may say so, and nobody more is reached */
+	assert_dropped(WEB, IP_WORLD, IP_GATE, WF_REASON_SPOOFED_IP);
+	assert_dropped(APART, IP_WORLD, IP_WEB, WF_REASON_SPOOFED_IP);
+	assert_dropped(GATE, IP_WORLD, IP_HOST, WF_REASON_SPOOFED_IP);
+	assert_dropped(GATE, IP_WORLD, IP_APART, WF_REASON_SPOOFED_IP);
+	assert_dropped(GATE, IP_WORLD, IP_WORLD + 1, WF_REASON_SPOOFED_IP);
+	/* whose address it cannot be: a container's, whether it is there or not, and no address at all */
+	assert_dropped(GATE, IP_APART, IP_WEB, WF_REASON_SPOOFED_IP);
+	assert_dropped(GATE, IP_DB, IP_WEB, WF_REASON_SPOOFED_IP);
+	assert_dropped(GATE, IP_NOBODY, IP_WEB, WF_REASON_SPOOFED_IP);
+	assert_dropped(GATE, 0x7f000001, IP_WEB, WF_REASON_SPOOFED_IP);
+	assert_dropped(GATE, 0xe0000001, IP_WEB, WF_REASON_SPOOFED_IP);
+	assert_dropped(GATE, 0xa9fe0001, IP_WEB, WF_REASON_SPOOFED_IP);
+	assert_dropped(WEB, IP_WEB, IP_NOBODY, WF_REASON_NO_SUCH_ADDRESS);
+	/* other networks of weft: as before */
+	assert_int_equal(sends(WEB, IP_WEB, IP_APART, &(struct frame){}), TC_ACT_REDIRECT);
+	assert_int_equal(native.redirect_peer, WF_IFINDEX_BASE + APART);
+	/* never past a gateway that is not there */
+	native.endpoints[GATE].flags &= ~WF_EP_READY;
+	assert_dropped(WEB, IP_WEB, IP_WORLD, WF_REASON_NOT_READY);
+}
+
+/* A longer route leads elsewhere; one of IPv6 says nothing of IPv4. */
+static void test_default_route_beside_others(void **state)
+{
+	struct wf_vtep_value *route;
+
+	(void)state;
+	add_endpoint(THIRD, OVER, IP_GATE + 1);
+	route = add_route(0xcb007100, 24, IP_GATE + 1);
+	assert_enters(WEB, IP_WEB, IP_WORLD, THIRD);
+	assert_dropped(GATE, IP_WORLD, IP_WEB, WF_REASON_SPOOFED_IP);
+	assert_enters(THIRD, IP_WORLD, IP_WEB, WEB);
+	assert_enters(GATE, IP_GATE, IP_WORLD, THIRD);
+	native.vtep_count--;
+	route = &native.vteps[native.vtep_count - 1].value;
+	native.vteps[native.vtep_count - 1].key.prefixlen = 32;
+	memset(&native.vteps[native.vtep_count - 1].key.addr, 0, sizeof(struct wf_addr));
+	route->addr = (struct wf_addr){ .bytes = { 0xfd, 0x50, [15] = 9 } };
+	assert_to_the_host(WEB, IP_WEB, IP_WORLD);
+	assert_dropped(GATE, IP_WORLD, IP_WEB, WF_REASON_SPOOFED_IP);
+	assert_enters(WEB, IP_WEB, IP_BEHIND, GATE);
+}
+
+/* Whoever came in by the node is answered by it. */
+static void test_default_route_and_answers(void **state)
+{
+	struct wf_conn_new fresh = {
+		.tuple = { { .src = addr4(IP_WORLD),
+			     .dst = addr4(0xc0000201),
+			     .sport = bpf_htons(9),
+			     .dport = bpf_htons(80),
+			     .proto = IPPROTO_UDP,
+			     .site = WF_SITE_EDGE },
+			   { .src = addr4(IP_WEB),
+			     .dst = addr4(IP_WORLD),
+			     .sport = bpf_htons(9),
+			     .dport = bpf_htons(9),
+			     .proto = IPPROTO_UDP,
+			     .site = WF_SITE_EDGE } },
+		.flags = WF_CONN_PUBLISHED | WF_CONN_VIA_HOST,
+		.peer = WEB,
+	};
+	__u32 index;
+
+	(void)state;
+	assert_enters(WEB, IP_WEB, IP_WORLD, GATE);
+	assert_int_equal(wf_conn_add(&fresh, &index), 0);
+	assert_to_the_host(WEB, IP_WEB, IP_WORLD);
+	assert_enters(WEB, IP_WEB, IP_WORLD + 1, GATE);
+	/* who was asked by the container before there was the route: by the gateway now */
+	wf_conn_remove(index);
+	fresh.tuple[0].src = addr4(IP_WEB);
+	fresh.tuple[0].dst = addr4(IP_WORLD);
+	fresh.tuple[0].dport = bpf_htons(9);
+	fresh.tuple[1].src = addr4(IP_WORLD);
+	fresh.tuple[1].dst = addr4(0xc0000201);
+	assert_int_equal(wf_conn_add(&fresh, &index), 0);
+	assert_enters(WEB, IP_WEB, IP_WORLD, GATE);
+}
+
+static void test_default_route_across_nodes(void **state)
+{
+	(void)state;
+	native.address_count -= 2;
+	add_remote(IP_GATE, PEER);
+	assert_int_equal(comes(PEER, 0, IP_WORLD, IP_WEB, WEB), 0);
+	assert_int_equal(comes(PEER, 0, IP_NOBODY, IP_WEB, WEB), WF_REASON_OVERLAY_SPOOFED);
+	assert_int_equal(comes(PEER, 0, 0x7f000001, IP_WEB, WEB), WF_REASON_OVERLAY_SPOOFED);
+	assert_int_equal(comes(PEER, 0, IP_WORLD, IP_HOST, WEB), WF_REASON_NO_SUCH_ADDRESS);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -364,6 +494,10 @@ int main(void)
 		cmocka_unit_test_setup(test_from_the_gateways_node, setup_there),
 		cmocka_unit_test_setup(test_to_the_gateway_here, setup_here),
 		cmocka_unit_test_setup(test_who_speaks_for_it, setup_here),
+		cmocka_unit_test_setup(test_default_route, setup_default),
+		cmocka_unit_test_setup(test_default_route_beside_others, setup_default),
+		cmocka_unit_test_setup(test_default_route_and_answers, setup_default),
+		cmocka_unit_test_setup(test_default_route_across_nodes, setup_default),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -548,8 +548,16 @@ static void test_scope(void **state)
 		assert_int_equal(port->frontends[i].port, port->frontends[i + 1].port);
 		assert_int_equal(port->frontends[i].flags, port->frontends[i + 1].flags);
 	}
+	/* of a network whose addresses mean nothing to the host: in its scope alone */
+	lab.facts.view = 5;
+	lab.service.type = WF_SERVICE_CLUSTER_IP;
+	port = resolve(&lab);
+	assert_int_equal(port->frontend_count, 1);
+	assert_int_equal(port->frontends[0].scope, 5);
+	assert_int_equal(port->view, 5);
+	lab.facts.view = WF_NETWORK_HOST;
 	lab.facts.scope = WF_NETWORK_HOST;
-	assert_int_equal(resolve(&lab)->frontend_count, 2);
+	assert_int_equal(resolve(&lab)->frontend_count, 1);
 	lab_done(&lab);
 }
 

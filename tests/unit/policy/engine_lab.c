@@ -420,9 +420,11 @@ void lab_service_put(struct lab *lab, const json_t *service)
 	size_t count = read_addresses(json_object_get(service, "backends"), addrs, 32);
 
 	read_labels(&labels, json_object_get(service, "labels"));
-	cases_check(wf_policy_engine_service_put(lab->engine, oracle_text(service, "namespace"),
-						 oracle_text(service, "name"), &labels, addrs,
-						 count, &err) == 0,
+	cases_check(wf_policy_engine_service_put(
+			    lab->engine, oracle_text(service, "namespace"),
+			    oracle_text(service, "name"), &labels,
+			    &(struct wf_policy_backends){ .addrs = addrs, .count = count },
+			    &err) == 0,
 		    "%s", err.message);
 	wf_labels_done(&labels);
 }

@@ -231,6 +231,9 @@ static void test_named_ports(void **state)
 static void test_services(void **state)
 {
 	struct wf_addr backends[] = { lab_addr("10.0.0.2"), lab_addr(OUTSIDE) };
+	const struct wf_policy_backends one = { .addrs = backends, .count = 1 };
+	const struct wf_policy_backends two = { .addrs = backends, .count = 2 };
+	const struct wf_policy_backends elsewhere = { 7, backends, 2 };
 	struct wf_labels labels = lab_labels("tier=gold");
 	struct wf_policy policy = lab_policy(WF_TIER_NETWORK, 0);
 	struct wf_policy_section *section = lab_section(&policy, "app=web");
@@ -245,14 +248,18 @@ static void test_services(void **state)
 	lab_put(&lab, "a", &policy);
 	DENIED(OUT, 1, 2, "10.0.0.2", 80);
 	assert_int_equal(
-		wf_policy_engine_service_put(lab.engine, "shop", "db", &labels, backends, 2, NULL),
-		0);
+		wf_policy_engine_service_put(lab.engine, "shop", "db", &labels, &two, NULL), 0);
 	ALLOWED(OUT, 1, 2, "10.0.0.2", 80);
 	ALLOWED(OUT, 1, WORLD, OUTSIDE, 80);
 	DENIED(OUT, 1, 2, "fd00::2", 80);
+	/* the same addresses where they mean others */
 	assert_int_equal(
-		wf_policy_engine_service_put(lab.engine, "shop", "db", &labels, backends, 1, NULL),
+		wf_policy_engine_service_put(lab.engine, "shop", "db", &labels, &elsewhere, NULL),
 		0);
+	DENIED(OUT, 1, 2, "10.0.0.2", 80);
+	DENIED(OUT, 1, WORLD, OUTSIDE, 80);
+	assert_int_equal(
+		wf_policy_engine_service_put(lab.engine, "shop", "db", &labels, &one, NULL), 0);
 	DENIED(OUT, 1, WORLD, OUTSIDE, 80);
 	assert_int_equal(wf_policy_engine_service_drop(lab.engine, "shop", "db", NULL), 0);
 	DENIED(OUT, 1, 2, "10.0.0.2", 80);
@@ -265,8 +272,7 @@ static void test_services(void **state)
 	lab_put(&lab, "a", &policy);
 	DENIED(OUT, 1, WORLD, OUTSIDE, 80);
 	assert_int_equal(
-		wf_policy_engine_service_put(lab.engine, "shop", "any", &labels, backends, 2, NULL),
-		0);
+		wf_policy_engine_service_put(lab.engine, "shop", "any", &labels, &two, NULL), 0);
 	ALLOWED(OUT, 1, WORLD, OUTSIDE, 80);
 	wf_labels_done(&labels);
 }

@@ -60,6 +60,7 @@ static int change(unsigned int number)
 {
 	static const struct wf_labels none;
 	struct wf_addr addrs[] = { lab_addr("10.0.0.2"), lab_addr("192.0.2.7") };
+	const struct wf_policy_backends two = { .addrs = addrs, .count = 2 };
 	struct wf_policy policy;
 	struct wf_policy_member member = {
 		.slot = 2, .namespace = "bank", .labels = &none, .addrs = addrs, .addr_count = 2
@@ -72,7 +73,7 @@ static int change(unsigned int number)
 	case 2:
 		return wf_policy_engine_node_put(lab.engine, "there", false, &none, addrs + 1, 1,
 						 NULL);
-	case 3: return wf_policy_engine_service_put(lab.engine, "shop", "s", &none, addrs, 2, NULL);
+	case 3: return wf_policy_engine_service_put(lab.engine, "shop", "s", &none, &two, NULL);
 	case 4: return wf_policy_engine_namespace_put(lab.engine, "shop", &none, true, NULL);
 	case 5: return wf_policy_engine_policy_drop(lab.engine, "a", NULL);
 	default:

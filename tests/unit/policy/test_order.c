@@ -188,10 +188,10 @@ static void put_service(struct lab *lab, uint32_t from)
 	struct wf_labels labels = lab_labels(from & 1 ? "tier=x" : "tier=y");
 	struct wf_addr addrs[] = { lab_addr("10.0.0.1"), lab_addr("192.0.2.1"),
 				   lab_addr("fd00::2") };
+	const struct wf_policy_backends backends = { .addrs = addrs, .count = 1 + from / 2 % 3 };
 
-	assert_int_equal(wf_policy_engine_service_put(lab->engine, "n0", "s", &labels, addrs,
-						      1 + from / 2 % 3, NULL),
-			 0);
+	assert_int_equal(
+		wf_policy_engine_service_put(lab->engine, "n0", "s", &labels, &backends, NULL), 0);
 	wf_labels_done(&labels);
 }
 
