@@ -233,7 +233,10 @@ static void measure_changes(struct wf_policy_engine *engine, uint32_t policies, 
 
 static struct wf_policy_engine *make_engine(struct wf_policy_memory *memory, uint32_t endpoints)
 {
-	struct wf_policy_effects effects = { pairs_set, prefix_set, revise, guard_set, NULL };
+	struct wf_policy_effects effects = { .pairs_set = pairs_set,
+					     .prefix_set = prefix_set,
+					     .revise = revise,
+					     .guard_set = guard_set };
 	struct wf_policy_engine *engine;
 
 	*memory = (struct wf_policy_memory){
