@@ -104,6 +104,20 @@ def parser(text):
 def need_root():
     if os.geteuid() != 0:
         sys.exit(f"{Path(sys.argv[0]).name} makes network namespaces and needs root")
+    warn_of_others()
+
+
+def warn_of_others():
+    """Socket hooks of a weftd that runs, or of a killed test: every way that is measured pays for them."""
+    try:
+        shown = subprocess.run(["bpftool", "-j", "prog", "show"], capture_output=True, text=True,
+                               check=True).stdout
+    except (OSError, subprocess.CalledProcessError):
+        return
+    others = sum(program.get("name") == "weft_connect4" for program in json.loads(shown))
+    if others:
+        print(f"warning: socket hooks of {others} weftd are on this machine already, see "
+              "'bpftool cgroup tree'; what is measured pays for them", file=sys.stderr)
 
 
 def finish(report, output, show, complaints=()):

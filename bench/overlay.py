@@ -11,9 +11,10 @@
    bare      from node to node, without containers
    weft-wg   as weft, and the network is encrypted
    wireguard from node to node through one wireguard-go tunnel, as weft-wg's has it
+   wireguard-routes  the same with containers behind it, by the host's routes and a veth pair each
 
 The paths take turns as in samehost.py, which also says what the values are. Needs root and etcd; the
-last two wireguard-go, or a kernel with WireGuard for weft-wg alone.
+last three wireguard-go, or a kernel with WireGuard for weft-wg alone.
 """
 import os
 import shutil
@@ -154,26 +155,41 @@ def set_up(device, text):
     assert answer == "errno=0\n\n", answer
 
 
-def wireguard(stack, _):
+def tunnel(stack, letter, allowed):
+    """Two hosts with a wireguard-go each; allowed(number): what is behind one. (hosts, devices)"""
     hosts = underlay(stack)
     keys = [x25519() for _ in hosts]
-    for number, host in enumerate(hosts, 1):
-        # its sockets are in one folder for all namespaces
-        device = f"wb{os.getpid()}x{number}"
+    # its sockets are in one folder for all namespaces
+    devices = [f"w{letter}{os.getpid()}x{number}" for number in (1, 2)]
+    for number, (host, device) in enumerate(zip(hosts, devices), 1):
         host.popen(["wireguard-go", "-f", device], env=dict(os.environ, LOG_LEVEL="error"))
         other = 3 - number
         set_up(device, f"private_key={keys[number - 1][0]}\nlisten_port=51820\n"
                        f"public_key={keys[other - 1][1]}\nendpoint=10.9.1.{other}:51820\n"
-                       f"allowed_ip=10.62.0.{other}/32\n")
+                       f"allowed_ip={allowed(other)}\n")
         host.run(f"ip link set {device} mtu 1440 up")
         host.run(f"ip addr add 10.62.0.{number}/24 dev {device}")
-    client, server = hosts
+    return hosts, devices
+
+
+def wireguard(stack, _):
+    (client, server), _ = tunnel(stack, "b", lambda number: f"10.62.0.{number}/32")
     wait_until(lambda: client.ping("10.62.0.2"), 10, what="the tunnel")
     return ways.Path("wireguard", client, server, {4: "10.62.0.2"})
 
 
+def wireguard_routes(stack, _):
+    hosts, devices = tunnel(stack, "r", lambda number: f"10.61.{number}.0/24")
+    for number, (host, device) in enumerate(zip(hosts, devices), 1):
+        host.run(f"ip route add 10.61.{3 - number}.0/24 dev {device}")
+    client, server = containers(stack, hosts, 1440, bridge=False)
+    wait_until(lambda: client.ping("10.61.2.2"), 10, what="the tunnel")
+    return ways.Path("wireguard-routes", client, server, {4: "10.61.2.2"})
+
+
 MAKERS = {"weft": weft, "weft-routed": weft_routed, "flannel": flannel, "routes": routes,
-          "bare": bare, "weft-wg": encrypted, "wireguard": wireguard}
+          "bare": bare, "weft-wg": encrypted, "wireguard": wireguard,
+          "wireguard-routes": wireguard_routes}
 
 
 if __name__ == "__main__":

@@ -99,10 +99,16 @@ OVERLAY = [
     ("stream", "TCP stream, one CPU", "bare", None),
     ("rr", "TCP request-response", "bare", None),
     ("rr", "TCP request-response", "routes", None),
+]
+# The same of an encrypted one.
+ENCRYPTED = [
     ("stream", "TCP stream, one CPU", "wireguard", 0.95),
     ("rr", "TCP request-response", "wireguard", 0.95),
     ("crr", "TCP connect-request-close", "wireguard", 0.95),
     ("stream-split", "TCP stream, two CPUs", "wireguard", None),
+    ("stream", "TCP stream, one CPU", "wireguard-routes", None),
+    ("rr", "TCP request-response", "wireguard-routes", None),
+    ("crr", "TCP connect-request-close", "wireguard-routes", None),
 ]
 # The same of the driver routed.
 ROUTED = [
@@ -114,7 +120,8 @@ ROUTED = [
     ("udp", "UDP packets received", "bare", None),
 ]
 OVERLAY_NAMES = {"flannel": "kernel VXLAN and bridge", "routes": "host routes",
-                 "bare": "the bare underlay", "wireguard": "a bare wireguard-go tunnel"}
+                 "bare": "the bare underlay", "wireguard": "a bare wireguard-go tunnel",
+                 "wireguard-routes": "host routes into a wireguard-go tunnel"}
 
 
 def node_rows(report, wanted, path, driver, member):
@@ -134,6 +141,7 @@ def node_rows(report, wanted, path, driver, member):
 
 def overlay_rows(report):
     yield from node_rows(report, OVERLAY, "weft", "overlay", "weft_by_this")
+    yield from node_rows(report, ENCRYPTED, "weft-wg", "encrypted overlay", "weft_by_this")
     yield from node_rows(report, ROUTED, "weft-routed", "routed", "routed_by_this")
 
 

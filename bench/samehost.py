@@ -61,7 +61,7 @@ def measure(pairs, args):
 
 
 # Paths that another of weft's is held against than the one that is called so.
-RIVALS = {"wireguard": "weft-wg"}
+RIVALS = {"wireguard": "weft-wg", "wireguard-routes": "weft-wg"}
 
 
 def rival(name):
