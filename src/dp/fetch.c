@@ -12,7 +12,7 @@
 #include "base/mem.h"
 #include "dp/dp_priv.h"
 
-#define STACK_BYTES (256 * 1024)
+#define STACK_BYTES (256UL * 1024)
 
 struct fetched_prefix {
 	struct wf_prefix prefix;

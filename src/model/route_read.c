@@ -156,8 +156,7 @@ static int check_driver(const struct wf_network *network, struct wf_err *err)
 		return wf_field_fail(err, "spec.routes",
 				     "are for bridge, overlay and routed, not for %s",
 				     wf_driver_name(network->driver));
-	if (network->driver == WF_DRIVER_ROUTED &&
-	    network->encapsulation == WF_ENCAPSULATION_NEVER)
+	if (network->driver == WF_DRIVER_ROUTED && network->encapsulation == WF_ENCAPSULATION_NEVER)
 		return wf_field_fail(err, "spec.routes",
 				     "need the tunnel between nodes, and the network has "
 				     "encapsulation: never");
