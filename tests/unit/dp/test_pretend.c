@@ -93,11 +93,14 @@ static int leave(const struct row *row)
 		.ports = { bpf_htons(50000), bpf_htons(row->dport) },
 		.vni = bpf_htonl(row->vni << 8),
 	};
-	struct wf_ctx ctx = { .bytes = (__u8 *)&frame,
+	/* the IP header is aligned, as the kernel has it */
+	_Alignas(8) __u8 block[2 + sizeof(frame)];
+	struct wf_ctx ctx = { .bytes = block + 2,
 			      .len = ETH_HLEN + 20 + bytes,
 			      .linear = ETH_HLEN + 20 + bytes };
 	struct wf_ip ip = {};
 
+	memcpy(ctx.bytes, &frame, sizeof(frame));
 	assert_int_equal(wf_work_parse(&ctx, ETH_HLEN, &ip), 0);
 	return wf_is_for_tunnel(&ctx, &ip);
 }
