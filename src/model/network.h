@@ -29,7 +29,7 @@
  *     encapsulation: across-subnets | never   # routed: to nodes that are behind a router
  *     encryption: none | wireguard    # overlay: between nodes; default: that of --encryption
  *     routes:
- *     - to: 10.99.0.0/16              # bridge, overlay: by way of an endpoint of the network
+ *     - to: 10.99.0.0/16              # bridge, overlay, routed: by way of an endpoint of the network
  *       via: 10.64.0.9
  *     - to: 10.98.0.0/16              # overlay: behind a VXLAN endpoint that is no node
  *       vtep: {address: 192.0.2.10, vni: 5001, mac: 02:00:00:00:98:01}

@@ -117,6 +117,15 @@ static int read_vtep(struct reading *reading, const json_t *vtep)
 	return r;
 }
 
+static int refuse_default(struct reading *reading, const char *text)
+{
+	return wf_field_fail(
+		reading->err, reading->path.text,
+		"the default route (%s) leads to an endpoint of the network (via), not "
+		"to a VXLAN endpoint",
+		text);
+}
+
 static int read_route(struct reading *reading, const json_t *object)
 {
 	const json_t *via = json_object_get(object, "via"), *vtep = json_object_get(object, "vtep");
@@ -131,9 +140,7 @@ static int read_route(struct reading *reading, const json_t *object)
 					     : "needs via (an address of the network) or vtep (a "
 					       "VXLAN endpoint)");
 	if (has_vtep && wf_route_is_default(reading->route))
-		return wf_field_fail(reading->err, reading->path.text,
-				     "the default route leads to an endpoint of the network (via), "
-				     "not to a VXLAN endpoint");
+		return read_text(reading, object, "to", refuse_default);
 	return has_via ? read_text(reading, object, "via", read_via) : read_vtep(reading, vtep);
 }
 

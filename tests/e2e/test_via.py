@@ -529,7 +529,8 @@ def test_what_cannot_be(node):
             node.network("over", subnets=SUBNETS, routes=routes)
         assert refused.value.error["field"] == field, (routes, refused.value.message)
         assert text in refused.value.message, refused.value.message
-    for spec, text in (({"driver": "routed"}, "bridge and overlay"), ({"internal": True}, "internal")):
+    for spec, text in (({"driver": "routed", "encapsulation": "never"}, "encapsulation: never"),
+                       ({"internal": True}, "internal")):
         with pytest.raises(ApiError) as refused:
             node.network("over", **{"subnets": SUBNETS, "routes": ROUTES, **spec})
         assert text in refused.value.message, refused.value.message

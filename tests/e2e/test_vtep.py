@@ -225,7 +225,7 @@ BAD = [
     ([route("10.70.0.0/16")], "spec.routes[0].to", "of network plain"),
     ([route("10.98.0.1/16")], "spec.routes[0].to", "the prefix is 10.98.0.0/16"),
     ([route("127.0.0.0/8")], "spec.routes[0].to", "loopback"),
-    ([route("0.0.0.0/0")], "spec.routes[0].to", "this network"),
+    ([route("0.0.0.0/0")], "spec.routes[0].to", "not to a VXLAN endpoint"),
     ([route(), route()], "spec.routes[1].to", "has a route already, routes[0]"),
     ([route("fd98::/64")], "spec.routes[0].to", "no addresses of that family"),
     ([route(vni=0)], "spec.routes[0].vtep.vni", "between"),

@@ -150,7 +150,7 @@ static void test_refusals(void **state)
 		  "own subnet" },
 		{ "bridge", "routes: [{to: 127.0.0.0/8, via: 10.50.0.9}]", "spec.routes[0].to",
 		  "cannot be used" },
-		{ "overlay", "routes: [{to: 0.0.0.0/0, " VTEP "}]", "spec.routes[0]",
+		{ "overlay", "routes: [{to: 0.0.0.0/0, " VTEP "}]", "spec.routes[0].to",
 		  "not to a VXLAN endpoint" },
 		{ "bridge", "routes: [{to: 0.0.0.0/0, via: 'fd50::9'}]", "spec.routes[0].via",
 		  "family" },
