@@ -153,6 +153,23 @@ static void test_where_from(void **state)
 	assert_int_equal(receive(tunnel(8), sealed, SEALED, SEALED), -WF_REASON_OVERLAY_FOREIGN);
 }
 
+/* Each node speaks for its own endpoints alone, whatever tunnel it comes by. */
+static void test_whose_source(void **state)
+{
+	const struct wf_net_value *network = &native.networks[PLAIN];
+	const struct wf_ip ip = { .src = addr4(200) }, of_nobody = { .src = addr4(201) };
+
+	(void)state;
+	assert_int_equal(receive(addr4(9), 0, PLAIN, PLAIN), 0);
+	assert_int_equal(wf_overlay_check_source(&ip, PEER, PLAIN, network, 0), 0);
+	assert_int_equal(wf_overlay_check_source(&ip, PEER + 1, PLAIN, network, 0),
+			 -WF_REASON_OVERLAY_SPOOFED);
+	assert_int_equal(wf_overlay_check_source(&ip, PEER + 1, PLAIN, network, 1),
+			 -WF_REASON_OVERLAY_SPOOFED);
+	assert_int_equal(wf_overlay_check_source(&of_nobody, PEER, PLAIN, network, 0),
+			 -WF_REASON_OVERLAY_SPOOFED);
+}
+
 #define WIREGUARD 88
 
 /* The device that a packet leaves by, if its receiver is bound or not. */
@@ -322,6 +339,7 @@ int main(void)
 		cmocka_unit_test_setup(test_where_to, setup),
 		cmocka_unit_test_setup(test_without_a_tunnel, setup),
 		cmocka_unit_test_setup(test_where_from, setup),
+		cmocka_unit_test_setup(test_whose_source, setup),
 		cmocka_unit_test_setup(test_as_it_is, setup),
 		cmocka_unit_test_setup(test_out_of_wireguard, setup),
 		cmocka_unit_test_setup(test_who_is_no_node, setup),
