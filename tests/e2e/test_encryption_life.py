@@ -54,6 +54,8 @@ def test_endpoints_that_end_while_they_talk(cluster, pair):
     a, b = cluster.nodes
     db, db4, db6 = pair[1]
     lay(cluster, "plain", OPEN4, OPEN6)
+    # the session is there: two that begin one at the same instant may have to try again, seconds later
+    assert wait_until(lambda: pair[0][0].ping(db4), 20, 0.1, "the session")
     (open_web, *_), (_, open4, open6) = ends(cluster, "plain")
     with Tap(cluster.underlay.ns) as tap:
         # the probe sees the marker where it is in clear
