@@ -24,7 +24,7 @@ pytestmark = [
 
 OPEN4, OPEN6 = "10.51.0.0/24", "fd51::/64"
 STARTS = 6
-BACK_S = 2.0  # and what the machine takes to start the program
+BACK_S = 2.0  # of most; a handshake that gets lost is tried again after five
 
 
 @pytest.fixture
@@ -150,6 +150,7 @@ def test_a_node_that_starts_again_and_again(cluster, pair):
     a, _ = cluster.nodes
     (web, *_), (_, db4, db6) = pair
     assert web.ping(db4)
+    took = []
     with Tap(cluster.underlay.ns) as tap, Shouter(web, db4, db6):
         for _ in range(STARTS):
             a.kill_daemon()
@@ -158,6 +159,7 @@ def test_a_node_that_starts_again_and_again(cluster, pair):
             cluster.start(a)
             begun = time.monotonic()
             wait_until(lambda: programs(a), 10, 0.01, "the program is started")
-            wait_until(lambda: web.ping(db4) and web.ping(db6), 10, 0.02, "traffic is back")
-            assert time.monotonic() - begun < BACK_S + 3
+            wait_until(lambda: web.ping(db4) and web.ping(db6), 20, 0.02, "traffic is back")
+            took.append(time.monotonic() - begun)
         assert tap.clear == 0
+    assert sorted(took)[STARTS // 2] < BACK_S, took
