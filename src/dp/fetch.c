@@ -6,13 +6,11 @@
  */
 #include <errno.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdlib.h>
 
 #include "base/mem.h"
+#include "base/thread.h"
 #include "dp/dp_priv.h"
-
-#define STACK_BYTES (256UL * 1024)
 
 struct fetched_prefix {
 	struct wf_prefix prefix;
@@ -81,24 +79,6 @@ static void *run(void *context)
 	return NULL;
 }
 
-/* Signals are for the main thread; this one starts with all of them blocked. */
-static int start(struct wf_dp_fetch *fetch)
-{
-	sigset_t all, before;
-	pthread_attr_t attr;
-	int r = pthread_attr_init(&attr);
-
-	if (r)
-		return -r;
-	(void)pthread_attr_setstacksize(&attr, STACK_BYTES);
-	(void)sigfillset(&all);
-	(void)pthread_sigmask(SIG_SETMASK, &all, &before);
-	r = pthread_create(&fetch->thread, &attr, run, fetch);
-	(void)pthread_sigmask(SIG_SETMASK, &before, NULL);
-	(void)pthread_attr_destroy(&attr);
-	return -r;
-}
-
 /* One that is not begun is not missed. */
 static void begin(struct wf_dp *dp, struct wf_dp_fetch **fetch, int (*read)(struct wf_dp_fetch *))
 {
@@ -108,7 +88,7 @@ static void begin(struct wf_dp *dp, struct wf_dp_fetch **fetch, int (*read)(stru
 		return;
 	made->dp = dp;
 	made->read = read;
-	if (start(made) == 0)
+	if (wf_thread_start(&made->thread, run, made) == 0)
 		*fetch = made;
 	else
 		free(made);

@@ -13,13 +13,13 @@
 #include <linux/net_namespace.h>
 #include <net/if.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "base/thread.h"
 #include "net/net_priv.h"
 
 /* How long nobody must have changed links. */
@@ -34,7 +34,6 @@
 #define GROUP_LINKS   4
 #define BACKLOG_SHARE 32
 /* The thread calls nothing deep; the default of 8 MiB would only be address space. */
-#define STACK_BYTES ((size_t)256 * 1024)
 
 /* A buried interface inside a namespace. */
 struct inner_grave {
@@ -298,25 +297,6 @@ static int init_locks(struct wf_grave *grave)
 	return 0;
 }
 
-/* Signals are for the main thread; this one starts with all of them blocked. */
-static int start_thread(struct wf_grave *grave)
-{
-	sigset_t all, before;
-	pthread_attr_t attr;
-	int r = pthread_attr_init(&attr);
-
-	if (r)
-		return -r;
-	(void)pthread_attr_setstacksize(&attr, STACK_BYTES);
-	(void)sigfillset(&all);
-	(void)pthread_sigmask(SIG_SETMASK, &all, &before);
-	r = pthread_create(&grave->thread, &attr, run, grave);
-	(void)pthread_sigmask(SIG_SETMASK, &before, NULL);
-	(void)pthread_attr_destroy(&attr);
-	grave->has_thread = r == 0;
-	return -r;
-}
-
 int wf_net_grave_open(struct wf_grave **ret_grave, struct wf_err *err)
 {
 	struct wf_grave *grave = calloc(1, sizeof(*grave));
@@ -329,7 +309,8 @@ int wf_net_grave_open(struct wf_grave **ret_grave, struct wf_err *err)
 	if (r == 0) {
 		r = init_locks(grave);
 		if (r == 0)
-			r = start_thread(grave);
+			r = wf_thread_start(&grave->thread, run, grave);
+		grave->has_thread = r == 0;
 		if (r < 0)
 			(void)wf_fail(err, r, "cannot start the thread that deletes links: %s",
 				      strerror(-r));

@@ -109,10 +109,7 @@ static int take_page(struct wf_etcd *etcd, struct wf_etcd_answer *answer, struct
 		return r;
 	for (size_t i = 0; r == 0 && i < answer->kv_count; i++)
 		r = take_kv(etcd, &answer->kvs[i], err);
-	if (r == 0)
-		return mirror->rows->end(mirror, err);
-	mirror->rows->undo(mirror);
-	return r;
+	return wf_local_rows_end(mirror, r, err);
 }
 
 static int find_doomed(const struct wf_local_row *row, void *context, struct wf_err *err)

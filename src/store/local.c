@@ -223,6 +223,23 @@ static const char *stored_text(const json_t *stored, const char *key)
 	return wf_json_str(json_object_get(stored, "metadata"), key, "");
 }
 
+int wf_local_check_lease(struct wf_local *local, const struct wf_store_write *write,
+			 struct wf_err *err)
+{
+	if (!write->lease || wf_local_find_lease(local, write->lease))
+		return 0;
+	return wf_fail(err, -ENOENT, "%s/%s: lease %llu has ended", write->kind, write->name,
+		       (unsigned long long)write->lease);
+}
+
+int wf_local_rows_end(struct wf_local *local, int r, struct wf_err *err)
+{
+	if (r == 0)
+		return local->rows->end(local, err);
+	local->rows->undo(local);
+	return r;
+}
+
 int wf_local_stamp(struct wf_local *local, const struct wf_store_write *write,
 		   const struct wf_local_row *row, const char *created, struct wf_stamp *stamp,
 		   bool *ret_same, struct wf_err *err)
@@ -233,9 +250,9 @@ int wf_local_stamp(struct wf_local *local, const struct wf_store_write *write,
 	int r;
 
 	*ret_same = false;
-	if (write->lease && !wf_local_find_lease(local, write->lease))
-		return wf_fail(err, -ENOENT, "%s/%s: lease %llu has ended", write->kind,
-			       write->name, (unsigned long long)write->lease);
+	r = wf_local_check_lease(local, write, err);
+	if (r < 0)
+		return r;
 	if (row) {
 		r = wf_local_parse(row, &stored, err);
 		if (r < 0)

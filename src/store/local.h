@@ -154,6 +154,11 @@ int wf_local_write(struct wf_local_transaction *t, const struct wf_store_write *
 		   const char *text, size_t len, struct wf_err *err);
 int wf_local_delete(struct wf_local_transaction *t, const struct wf_store_write *write,
 		    struct wf_err *err);
+/* -ENOENT: the lease that a document is to hang on has ended. */
+int wf_local_check_lease(struct wf_local *local, const struct wf_store_write *write,
+			 struct wf_err *err);
+/* Commits what the back end has begun, or takes it back when r says that something has failed. */
+int wf_local_rows_end(struct wf_local *local, int r, struct wf_err *err);
 /* Counts a document as put that is in its row already. */
 int wf_local_note_put(struct wf_local_transaction *t, const struct wf_store_write *write,
 		      size_t len, struct wf_err *err);

@@ -90,10 +90,7 @@ int wf_local_stage_write(struct wf_store_stage *stage, size_t most, struct wf_er
 		r = begin(stage, err);
 	if (r == 0)
 		r = hide_some(stage, most, err);
-	if (r < 0)
-		local->rows->undo(local);
-	else
-		r = local->rows->end(local, err);
+	r = wf_local_rows_end(local, r, err);
 	stage->is_lost = r < 0;
 	if (r < 0)
 		return r;
@@ -108,12 +105,7 @@ int wf_local_unhide(struct wf_local *local, struct wf_err *err)
 
 	if (r < 0)
 		return r;
-	r = local->rows->unhide(local, err);
-	if (r < 0) {
-		local->rows->undo(local);
-		return r;
-	}
-	r = local->rows->end(local, err);
+	r = wf_local_rows_end(local, local->rows->unhide(local, err), err);
 	if (r < 0)
 		return r;
 	if (local->hiding)

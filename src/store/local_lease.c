@@ -61,12 +61,7 @@ int wf_local_lease_grant(struct wf_store *store, uint64_t ttl_ms, uint64_t *ret_
 	r = local->rows->begin(local, WF_STORE_BOOT_BOUND, err);
 	if (r < 0)
 		return r;
-	r = local->rows->lease_new(local, ttl_ms, &id, err);
-	if (r < 0) {
-		local->rows->undo(local);
-		return r;
-	}
-	r = local->rows->end(local, err);
+	r = wf_local_rows_end(local, local->rows->lease_new(local, ttl_ms, &id, err), err);
 	if (r < 0)
 		return r;
 	(void)wf_local_add_lease(local, id, ttl_ms);

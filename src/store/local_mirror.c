@@ -31,11 +31,7 @@ static int mirror_row(struct wf_local *local, const struct wf_local_row *row,
 static int end(struct wf_local *local, int r, const struct wf_local_mark *newest,
 	       const struct wf_local_mark *forgotten, struct wf_err *err)
 {
-	if (r < 0) {
-		local->rows->undo(local);
-		return r;
-	}
-	r = local->rows->end(local, err);
+	r = wf_local_rows_end(local, r, err);
 	if (r < 0)
 		return r;
 	local->newest = *newest;

@@ -55,32 +55,22 @@ void wf_local_stages_note(struct wf_local *local, const struct wf_store_write *w
 		}
 }
 
-/* It was hidden, and is as good as written. */
-static int note_one(struct wf_local_transaction *t, const struct wf_store_prepared *prepared,
-		    struct wf_err *err)
-{
-	const struct wf_store_write *write = &prepared->write;
-
-	if (write->lease && !wf_local_find_lease(t->local, write->lease))
-		return wf_fail(err, -ENOENT, "%s/%s: lease %llu has ended", write->kind,
-			       write->name, (unsigned long long)write->lease);
-	return wf_local_note_put(t, write, prepared->len, err);
-}
-
 static int write_one(struct wf_local_transaction *t, struct wf_store_prepared *prepared,
 		     struct wf_err *err)
 {
 	const struct wf_store_write *write = &prepared->write;
+	int r;
 
 	if (write->op == WF_STORE_DELETE)
 		return wf_local_delete(t, write, err);
 	if (prepared->same)
 		return 0;
+	r = wf_local_check_lease(t->local, write, err);
+	if (r < 0)
+		return r;
+	/* it was hidden, and is as good as written */
 	if (prepared->written)
-		return note_one(t, prepared, err);
-	if (write->lease && !wf_local_find_lease(t->local, write->lease))
-		return wf_fail(err, -ENOENT, "%s/%s: lease %llu has ended", write->kind,
-			       write->name, (unsigned long long)write->lease);
+		return wf_local_note_put(t, write, prepared->len, err);
 	/* a text's own number means nothing: what is read gets that of its row */
 	if (wf_stamp_version(write->document, t->revision) < 0)
 		return wf_fail(err, -ENOMEM, "out of memory storing %s/%s", write->kind,
