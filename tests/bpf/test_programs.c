@@ -299,7 +299,7 @@ static void into_the_container(void **state)
 }
 
 /*
- * What needs connections is provoked by the steps of test_services.c, test_uplinks.c and
+ * What needs connections is provoked by the steps of test_services*.c, test_uplinks.c and
  * test_policy.c; what needs other nodes or routes by test_overlay.c, test_too_big.c, test_seal.c,
  * test_pretend.c and test_via.c of tests/unit/dp and from end to end.
  */

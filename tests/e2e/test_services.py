@@ -8,7 +8,6 @@ Every test of a Site runs twice: translated at connect(), and packet by packet.
 """
 import itertools
 import socket
-import subprocess
 import time
 
 import pytest
@@ -321,93 +320,6 @@ def test_least_connections_prefers_who_has_fewer(site):
     assert active["b"] == 10, active
     for session in by_name["b"]:
         session.sock.close()
-
-
-def active_of(site):
-    """{name of a backend: connections it has}"""
-    shown = site.inspect()["status"]["weft"]["ports"][0]["backends"]
-    return {one["target"]: one["active"] for one in shown}
-
-
-def connected_udp(ns, address):
-    sock = ns.socket(socket.AF_INET, socket.SOCK_DGRAM)
-    sock.connect((address, 80))
-    return sock
-
-
-HOLDS = """
-import socket, sys, time
-held = [socket.create_connection((sys.argv[1], 80), 5) for _ in range(6)]
-print("held", flush=True)
-time.sleep(600)
-"""
-
-
-def test_least_connections_of_the_host(new_site):
-    """The host's own processes add to the count, until their sockets end, however they do."""
-    site = new_site()
-    site.backends("a", "b")
-    vips = site.web(annotations={"algorithm": "least-connections"})
-    host = site.node.host
-
-    def count():
-        return active_of(site)
-
-    held = [Session(host, vips[4], 80) for _ in range(20)]
-    by_name = {name: [s for s in held if s.told.name == name] for name in ("a", "b")}
-    assert len(by_name["a"]) == len(by_name["b"]) == 10
-    assert count() == {"a": 10, "b": 10}
-    for session in by_name["a"]:
-        session.sock.close()
-    assert count() == {"a": 0, "b": 10}
-    # whoever has fewer is chosen, by the host and by containers, and both are counted
-    more = [Session(host, vips[4], 80), Session(site.client, vips[4], 80)]
-    assert [session.told.name for session in more] == ["a", "a"]
-    assert count() == {"a": 2, "b": 10}
-    # a process that is killed
-    holder = host.popen(["/usr/bin/python3", "-c", HOLDS, vips[4]], stdout=subprocess.PIPE)
-    assert holder.stdout.readline() == "held\n"
-    assert count() == {"a": 8, "b": 10}
-    holder.kill()
-    holder.wait()
-    wait_until(lambda: count() == {"a": 2, "b": 10}, 10, 0.01, what="the killed one's gone")
-    # while no daemon runs
-    site.node.stop_daemon()
-    for session in by_name["b"][:5]:
-        session.sock.close()
-    more.append(Session(host, vips[4], 80))
-    assert more[-1].told.name == "a"
-    site.node.start_daemon()
-    assert count() == {"a": 3, "b": 5}
-    # without hooks the ends are not seen: what they had counted is given up, and never twice
-    site.node.stop_daemon()
-    site.node.start_daemon("--cgroup", "none")
-    wait_until(lambda: count() == {"a": 1, "b": 0}, 10, 0.01, what="the count given up")
-    for session in [*more, *by_name["b"]]:
-        session.sock.close()
-    site.node.stop_daemon()
-    site.node.start_daemon()
-    fresh = [Session(host, vips[4], 80) for _ in range(4)]
-    assert sorted(session.told.name for session in fresh)[:1] == ["a"]
-    assert sum(count().values()) in (4, 5)
-    for session in fresh:
-        session.sock.close()
-
-
-def test_least_connections_of_datagrams(new_site):
-    site = new_site()
-    site.backends("a", "b")
-    vips = site.web([port(protocol="UDP")], annotations={"algorithm": "least-connections"})
-    held = [connected_udp(site.node.host, vips[4]) for _ in range(6)]
-    assert active_of(site) == {"a": 3, "b": 3}
-    # connected anew it counts once, and not at all when it is to another address
-    held[0].connect((vips[4], 80))
-    assert active_of(site) == {"a": 3, "b": 3}
-    held[0].connect((site.gateway[4], 9))
-    assert sum(active_of(site).values()) == 5
-    for sock in held:
-        sock.close()
-    assert active_of(site) == {"a": 0, "b": 0}
 
 
 def test_random_and_maglev_reach_all(edge):
