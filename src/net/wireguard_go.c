@@ -6,17 +6,11 @@
  * its socket. Taking the socket away ends it.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
-#include <sched.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/mount.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/un.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -24,16 +18,12 @@
 #include "base/mem.h"
 #include "net/wireguard_priv.h"
 
-#define PROGRAM        "wireguard-go"
-#define PROGRAM_PATH   "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-#define TUN_DEVICE     "/dev/net/tun"
-#define PROGRAM_FOLDER "/var/run/wireguard"
-#define MAX_ANSWER     (4U << 20)
-#define START_TRIES    10
-#define START_WAIT_US  5000
-#define START_MS       2000 /* then it is started again */
-#define QUIET_MS       200  /* without a word */
-#define ANSWER_MS      1000 /* for all of an answer, however slowly it comes */
+#define MAX_ANSWER    (4U << 20)
+#define START_TRIES   10
+#define START_WAIT_US 5000
+#define START_MS      2000 /* then it is started again */
+#define QUIET_MS      200  /* without a word */
+#define ANSWER_MS     1000 /* for all of an answer, however slowly it comes */
 
 static int socket_path(const char *run_dir, const char *name, struct sockaddr_un *ret_addr)
 {
@@ -133,7 +123,7 @@ static int ask(const char *run_dir, const char *name, const struct wf_str *reque
 		r = receive_text(fd, &answer, end_ms);
 	if (r == 0)
 		r = wf_wg_text_read(wf_str_text(&answer), state);
-	return r < 0 ? wf_fail(err, r, PROGRAM " of %s: %s", name, strerror(-r)) : 0;
+	return r < 0 ? wf_fail(err, r, WF_WG_PROGRAM " of %s: %s", name, strerror(-r)) : 0;
 }
 
 int wf_wg_go_read(const char *run_dir, const char *name, struct wf_wg_state *state,
@@ -173,125 +163,29 @@ void wf_wg_go_end(const char *run_dir, const char *name)
 		(void)unlink(addr.sun_path);
 }
 
-/* ---- starting it; between fork() and exec() nothing that takes locks --------------------------- */
-
-/* What the child could not do: told through a pipe that exec() closes. */
-struct failure {
-	int code;
-	char step[24];
-};
-
-static void give_up(int pipe_fd, const char *step)
-{
-	struct failure failure = { .code = errno ? errno : EIO };
-
-	(void)strncpy(failure.step, step, sizeof(failure.step) - 1);
-	(void)!write(pipe_fd, &failure, sizeof(failure));
-	_exit(1);
-}
-
-static void become_program(const char *folder, const char *name, int pipe_fd)
-{
-	char program[] = PROGRAM, foreground[] = "-f", device[16];
-	char *argv[] = { program, foreground, device, NULL };
-	char path[] = "PATH=" PROGRAM_PATH;
-	char level[] = "LOG_LEVEL=error", quiet[] = "WG_PROCESS_FOREGROUND=1";
-	char *environment[] = { path, level, quiet, NULL };
-	sigset_t none;
-	int null_fd;
-
-	(void)strncpy(device, name, sizeof(device) - 1);
-	device[sizeof(device) - 1] = '\0';
-	(void)sigemptyset(&none);
-	(void)sigprocmask(SIG_SETMASK, &none, NULL);
-	if (unshare(CLONE_NEWNS) < 0)
-		give_up(pipe_fd, "mount namespace");
-	/* what the host unmounts later goes here too */
-	if (mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL) < 0)
-		give_up(pipe_fd, "mounts");
-	if (mkdir(PROGRAM_FOLDER, 0755) < 0 && errno != EEXIST)
-		give_up(pipe_fd, PROGRAM_FOLDER);
-	if (mount(folder, PROGRAM_FOLDER, NULL, MS_BIND, NULL) < 0)
-		give_up(pipe_fd, "bind mount");
-	null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
-	for (int fd = 0; fd < 3; fd++)
-		if (null_fd < 0 || dup2(null_fd, fd) < 0)
-			give_up(pipe_fd, "/dev/null");
-	if (chdir("/") < 0)
-		give_up(pipe_fd, "/");
-	(void)execvpe(PROGRAM, argv, environment);
-	give_up(pipe_fd, "exec");
-}
-
-/* A process between, so that the program is nobody's child. */
-static int fork_twice(const char *folder, const char *name, int pipe_fd)
-{
-	pid_t child = fork();
-	int status = 0;
-
-	if (child < 0)
-		return -errno;
-	if (child == 0) {
-		(void)setsid();
-		child = fork();
-		if (child == 0)
-			become_program(folder, name, pipe_fd);
-		if (child < 0)
-			give_up(pipe_fd, "fork");
-		_exit(0);
-	}
-	while (waitpid(child, &status, 0) < 0)
-		if (errno != EINTR)
-			return -errno;
-	return 0;
-}
-
-static int not_installed(struct wf_err *err)
+int wf_wg_go_not_installed(struct wf_err *err)
 {
 	return wf_fail(err, -EOPNOTSUPP,
-		       "the kernel has no WireGuard and " PROGRAM
+		       "the kernel has no WireGuard and " WF_WG_PROGRAM
 		       " is not installed (package wireguard-go)");
 }
 
 int wf_wg_go_find(struct wf_err *err)
 {
-	for (const char *at = PROGRAM_PATH; *at;) {
+	for (const char *at = WF_WG_PROGRAM_PATH; *at;) {
 		size_t len = strcspn(at, ":");
 		char path[64];
 
-		(void)snprintf(path, sizeof(path), "%.*s/" PROGRAM, (int)len, at);
+		(void)snprintf(path, sizeof(path), "%.*s/" WF_WG_PROGRAM, (int)len, at);
 		if (access(path, X_OK) == 0)
-			return access(TUN_DEVICE, F_OK) == 0
+			return access(WF_WG_TUN_DEVICE, F_OK) == 0
 				       ? 0
 				       : wf_fail(err, -EOPNOTSUPP,
-						 "the kernel has no WireGuard, and there is no " TUN_DEVICE
-						 " for " PROGRAM);
+						 "the kernel has no WireGuard, and there is no " WF_WG_TUN_DEVICE
+						 " for " WF_WG_PROGRAM);
 		at += len + (at[len] == ':');
 	}
-	return not_installed(err);
-}
-
-static int launch(const char *folder, const char *name, struct wf_err *err)
-{
-	_cleanup_close_ int in = -1, out = -1;
-	struct failure failure = { .code = 0 };
-	int ends[2], r;
-
-	if (pipe2(ends, O_CLOEXEC) < 0)
-		return wf_fail(err, -errno, "cannot make a pipe: %s", strerror(errno));
-	in = ends[0];
-	out = ends[1];
-	r = fork_twice(folder, name, out);
-	if (r < 0)
-		return wf_fail(err, r, "cannot start " PROGRAM ": %s", strerror(-r));
-	(void)close(TAKE_FD(out));
-	if (read(in, &failure, sizeof(failure)) != sizeof(failure))
-		return 0;
-	failure.step[sizeof(failure.step) - 1] = '\0';
-	if (failure.code == ENOENT && strcmp(failure.step, "exec") == 0)
-		return not_installed(err);
-	return wf_fail(err, -failure.code, "cannot start " PROGRAM ": %s: %s", failure.step,
-		       strerror(failure.code));
+	return wf_wg_go_not_installed(err);
 }
 
 static int start(const char *run_dir, const char *name, struct wf_err *err)
@@ -309,7 +203,7 @@ static int start(const char *run_dir, const char *name, struct wf_err *err)
 		return r;
 	/* nothing answers there: what a program left that was killed */
 	(void)unlink(addr.sun_path);
-	return launch(folder, name, err);
+	return wf_wg_go_launch(folder, name, err);
 }
 
 bool wf_wg_go_is_starting(uint64_t started_ms)
@@ -337,5 +231,7 @@ int wf_wg_go_start(const char *run_dir, const char *name, uint64_t *started_ms, 
 	}
 	return r < 0 ? r
 		     : wf_fail(err, -EAGAIN,
-			       PROGRAM " has not made %s yet; is there a " TUN_DEVICE "?", name);
+			       WF_WG_PROGRAM " has not made %s yet; is there a " WF_WG_TUN_DEVICE
+					     "?",
+			       name);
 }

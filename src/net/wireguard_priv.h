@@ -6,6 +6,10 @@
 #include "base/str.h"
 #include "net/wireguard.h"
 
+#define WF_WG_PROGRAM      "wireguard-go"
+#define WF_WG_PROGRAM_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+#define WF_WG_TUN_DEVICE   "/dev/net/tun"
+
 /* Who has the addresses that nobody shall have, for the moment until he is removed. */
 extern const uint8_t wf_wg_nobody[WF_WG_KEY_BYTES];
 
@@ -73,6 +77,17 @@ int wf_wg_go_bind(const char *run_dir, const char *name, const uint8_t *key,
 		  const struct wf_addr *addrs, size_t count, struct wf_err *err);
 /* Takes its socket away, by which it ends. */
 void wf_wg_go_end(const char *run_dir, const char *name);
+
+/* -EOPNOTSUPP, with the words for it. */
+int wf_wg_go_not_installed(struct wf_err *err);
+
+/* ---- wireguard_launch.c ---------------------------------------------------------------------- */
+
+/*
+ * Starts the program for the device NAME; its sockets come to be in folder. It may serve a moment
+ * later. -EOPNOTSUPP: not installed.
+ */
+int wf_wg_go_launch(const char *folder, const char *name, struct wf_err *err);
 
 /* ---- wireguard_kernel.c ---------------------------------------------------------------------- */
 

@@ -20,7 +20,8 @@ from lib.encryption import (MARKER, PORT, V4, V6, Inside, Shouter, Tap, encrypti
 from lib.netns import freeze, thaw, wait_until
 from lib.node import ROOT, ApiError
 from lib.service import bound
-from lib.wire import IP, UDP, send, vxlan
+from lib.traffic import tcp_works
+from lib.wire import IP, UDP, Wire, send, vxlan
 
 pytestmark = [
     pytest.mark.skipif(not shutil.which("etcd"), reason="etcd is not installed"),
@@ -135,6 +136,15 @@ def test_packets_go_in_as_they_are(cluster, pair):
     assert open_web.ping(shut4, extra=("-M", "do", "-s", "1412"))
     host = next(addr for addr in b.inspect("over")["status"]["hostAddresses"] if "." in addr)
     assert wait_until(lambda: web.ping(host, extra=("-M", "do", "-s", "1412")), 10, 0.1, "the host")
+
+
+def test_what_comes_out_is_joined(pair):
+    """Segments that come out of the tunnel one by one go on as few packets."""
+    (web, *_), (db, db4, db6) = pair
+    for address in (db4, db6):
+        with Wire(db) as wire:
+            assert tcp_works(web, db, address, timeout=5, payload=bytes(1 << 20)), address
+            assert wire.see(lambda frame: len(frame) > 2 * 1500), address
 
 
 def test_only_bound_sources_are_taken(cluster, pair):
