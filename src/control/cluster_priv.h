@@ -63,6 +63,7 @@ struct ctl_node {
 	size_t host_count;
 	struct wf_node_tunnel tunnels[WF_MAX_TUNNELS]; /* of WireGuard; the first is sent to */
 	size_t tunnel_count;
+	uint64_t met_ms;     /* when it said that it has these */
 	bool encrypts_hosts; /* it says that what hosts send each other is encrypted */
 	struct ctl_known known;
 	UT_hash_handle by_name;

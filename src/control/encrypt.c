@@ -16,7 +16,11 @@ WF_LOG_MODULE(encrypt);
 
 #define RETRY_MS    1000
 #define STARTING_MS 20
-#define KEEPALIVE_S 5
+#define GREET_MS    2000
+
+/* Seconds between greetings. */
+#define GREET_OFTEN 5
+#define GREET_ONCE  UINT16_MAX
 
 static bool is_ip4(const struct wf_control *control)
 {
@@ -159,25 +163,34 @@ int wf_ctl_encrypt_learn(struct wf_control *control, struct ctl_node *node,
 	memcpy(node->tunnels, spec->tunnels, sizeof(node->tunnels));
 	node->tunnel_count = spec->tunnel_count;
 	node->encrypts_hosts = spec->encrypts_hosts;
+	node->met_ms = wf_clock_monotonic_ms();
 	wf_ctl_encrypt_touch(control);
 	/* taken before the other's first packet can come */
 	return control->lb.settled ? program(control, node, err) : 0;
 }
 
 /*
- * Two nodes that change their keys at the same time must not greet each other's next ones at once:
- * crossing handshakes both fail. The first by name does.
+ * How often a peer is greeted; 0: not, or not yet. With the next key often: who answers knows it. With the
+ * one in use once, so that there is a session before anybody waits for one, and none is used that the other
+ * has lost. A greeting that is not heard, and two that cross, cost five seconds: so the other gets time to
+ * hear of this node first, and of two the first by name greets, and later the other one.
  */
-static bool greets(const struct wf_control *control, const struct ctl_node *node, size_t tunnel)
+static uint16_t greeting(const struct wf_control *control, const struct ctl_node *node,
+			 size_t tunnel, bool is_next)
 {
-	return tunnel == 0 || strcmp(control->config.node_name, node->name) < 0;
+	bool is_first = strcmp(control->config.node_name, node->name) < 0;
+	uint64_t wait_ms = is_first ? GREET_MS : 2 * GREET_MS;
+
+	if (is_next)
+		return tunnel == 0 || is_first ? GREET_OFTEN : 0;
+	return wf_clock_monotonic_ms() - node->met_ms >= wait_ms ? GREET_ONCE : 0;
 }
 
 /*
  * All tunnels of all others, the first of each with the addresses of its node's endpoints, which are
  * written to bound; *ret_peers is the caller's.
  */
-static int list_peers(struct wf_control *control, uint16_t keepalive_s, struct wf_addr *bound,
+static int list_peers(struct wf_control *control, bool is_next, struct wf_addr *bound,
 		      struct wf_wg_peer **ret_peers, size_t *ret_count, struct wf_err *err)
 {
 	size_t room = WF_MAX_TUNNELS * HASH_CNT(by_name, control->cluster.nodes) + 1, count = 0;
@@ -193,7 +206,9 @@ static int list_peers(struct wf_control *control, uint16_t keepalive_s, struct w
 			peer->tunnel = wf_node_tunnel_address(&node->tunnels[i]);
 			peer->endpoint = node->underlay;
 			peer->port = node->tunnels[i].port;
-			peer->keepalive_s = greets(control, node, i) ? keepalive_s : 0;
+			peer->keepalive_s = greeting(control, node, i, is_next);
+			if (!is_next && !peer->keepalive_s)
+				wf_ctl_encrypt_wake(control, GREET_MS);
 			if (i)
 				continue;
 			peer->bound = bound;
@@ -229,9 +244,7 @@ static int sync_device(struct wf_control *control, struct ctl_tunnel *tunnel, bo
 		.mtu = device_mtu(control),
 		.address = wf_node_tunnel_address(&tunnel->public),
 	};
-	/* with the next key everybody is greeted: who answers knows it */
-	int r = bound ? list_peers(control, is_next ? KEEPALIVE_S : 0, bound, &peers,
-				   &device.peer_count, err)
+	int r = bound ? list_peers(control, is_next, bound, &peers, &device.peer_count, err)
 		      : wf_fail(err, -ENOMEM, "out of memory");
 
 	if (r < 0)

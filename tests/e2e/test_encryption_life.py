@@ -12,8 +12,8 @@ import time
 import pytest
 
 from lib.cluster import members, wait_known
-from lib.encryption import (MARKER, PORT, V4, V6, Shouter, Tap, ends, is_wireguard, lay, programs,
-                            wait_on)
+from lib.encryption import (MARKER, PORT, V4, V6, Shouter, Tap, encryption, ends, is_wireguard, lay,
+                            programs, wait_on)
 from lib.netns import wait_until
 from lib.service import bound
 
@@ -163,3 +163,22 @@ def test_a_node_that_starts_again_and_again(cluster, pair):
             took.append(time.monotonic() - begun)
         assert tap.clear == 0
     assert sorted(took)[STARTS // 2] < BACK_S, took
+
+
+def has_session(node, other):
+    return encryption(node, other.name).get("handshakeSeconds") is not None
+
+
+def test_a_session_is_there_before_anybody_waits_for_it(cluster, pair):
+    """Nodes greet each other, one after the other: handshakes that cross would cost five seconds."""
+    pairs = [cluster.nodes, cluster.nodes[::-1]]
+    for node, other in pairs:
+        wait_until(lambda n=node, o=other: has_session(n, o), 8, 0.05, "a session without traffic")
+    (web, web4, _), (db, db4, _) = pair
+    for (node, _), sender, address in zip(pairs, (db, web), (web4, db4)):
+        assert sender.ping(address)
+        old = programs(node)
+        os.kill(old[0], 9)
+        wait_until(lambda n=node, o=old: set(programs(n)) - set(o), 10, 0.01, "it is back")
+        # the other one has a session that is good for nothing, and would notice after 15 s
+        wait_until(lambda s=sender, a=address: s.ping(a), 5, 0.05, "traffic is back")
