@@ -15,28 +15,38 @@
 /* Behind the UDP header. */
 #define WF_VXLAN_VNI_OFFSET 12
 
-/* Whether the packet is for a tunnel. What is in pieces, so that it cannot be told, is. */
-static __always_inline int wf_is_for_tunnel(struct wf_ctx *ctx, const struct wf_ip *ip)
+/*
+ * Whether a datagram, whatever its own header says, is for a tunnel once it goes to that address and
+ * port. What is in pieces, so that it cannot be told, is.
+ */
+static __always_inline int wf_is_tunnel_end(struct wf_ctx *ctx, const struct wf_ip *ip,
+					    const struct wf_addr *to, __be16 port)
 {
-	const struct wf_node_value *self;
+	const struct wf_node_value *self = wf_map_node(WF_NODE_SELF);
 	struct wf_addr dst;
-	__be16 ports[2];
 	__be32 vni;
 
-	if (wf_likely(ip->proto != IPPROTO_UDP) || ip->fragment == WF_FRAGMENT_LATER)
-		return 0;
-	self = wf_map_node(WF_NODE_SELF);
-	if (!self || !self->port || wf_ctx_load(ctx, ip->l4, ports, sizeof(ports)) < 0 ||
-	    ports[1] != self->port)
+	if (wf_likely(!self || !self->port || port != self->port))
 		return 0;
 	/* before Linux 6.2 a key may not lie in the memory of a function's argument */
-	dst = ip->dst;
+	dst = *to;
 	if (wf_map_member(&dst))
 		return 1;
 	if (ip->l4 + WF_VXLAN_VNI_OFFSET + sizeof(vni) > ip->end ||
 	    wf_ctx_load(ctx, ip->l4 + WF_VXLAN_VNI_OFFSET, &vni, sizeof(vni)) < 0)
 		return ip->fragment;
 	return !!wf_vtep_find(WF_VTEP_PEER | bpf_ntohl(vni) >> 8, &dst);
+}
+
+/* Whether the packet is for a tunnel, as it is. */
+static __always_inline int wf_is_for_tunnel(struct wf_ctx *ctx, const struct wf_ip *ip)
+{
+	__be16 ports[2];
+
+	if (wf_likely(ip->proto != IPPROTO_UDP) || ip->fragment == WF_FRAGMENT_LATER ||
+	    wf_ctx_load(ctx, ip->l4, ports, sizeof(ports)) < 0)
+		return 0;
+	return wf_is_tunnel_end(ctx, ip, &ip->dst, ports[1]);
 }
 
 #endif

@@ -12,6 +12,7 @@
 #include "ipv4.h"
 #include "ipv6.h"
 #include "masquerade.h"
+#include "pretend.h"
 #include "route.h"
 #include "translate.h"
 
@@ -31,13 +32,21 @@ static __always_inline int wf_xdp_is_sealed(const struct wf_config_value *config
 	return config->flags & WF_CONFIG_SEALS && wf_map_seal(addr);
 }
 
+/* Whether the stack has to look at what the packet becomes: it is encrypted there, or refused. */
+static __always_inline int wf_xdp_is_for_stack(struct wf_ctx *ctx, const struct wf_work *work)
+{
+	const struct wf_config_value *config = wf_map_config();
+	const struct wf_tuple *to = &work->hit.to;
+
+	return !config || wf_xdp_is_sealed(config, &to->dst) ||
+	       (to->proto == IPPROTO_UDP && wf_is_tunnel_end(ctx, &work->ip, &to->dst, to->dport));
+}
+
 /* Changes the frame to what hit says and sends it by the route: an action of XDP. */
 static __always_inline int wf_xdp_send(struct wf_ctx *ctx, struct wf_work *work,
 				       const struct wf_route_value *route)
 {
-	const struct wf_config_value *config = wf_map_config();
-
-	if (!config || wf_xdp_is_sealed(config, &work->hit.to.dst))
+	if (wf_xdp_is_for_stack(ctx, work))
 		return XDP_PASS;
 	/* nothing was changed yet: the stack would say what is wrong with it */
 	if (wf_age(ctx, &work->ip) < 0)

@@ -43,6 +43,7 @@ static const struct {
 	[BACKEND_STICKY2] = { "10.1.0.12", 80, 9, 2 },
 	[BACKEND_STICKY3] = { "10.2.0.13", 80, 9, 3 },
 	[BACKEND_DIRECT] = { "203.0.113.9", 8080, 10, 0 },
+	[BACKEND_TUNNEL] = { "203.0.113.9", 4789, 14, 0 },
 };
 
 static const struct {
@@ -78,6 +79,8 @@ static const struct {
 	  WF_FRONTEND_INSIDE | WF_FRONTEND_AFFINITY, 0, 0 },
 	{ "198.51.100.17", 80, IPPROTO_TCP, 10, BACKEND_DIRECT, 0, BOTH | WF_FRONTEND_DSR, 0,
 	  WF_FRONTEND_LOAD_BALANCER },
+	{ "0.0.0.0", 30087, IPPROTO_UDP, 14, BACKEND_TUNNEL, 0, BOTH | WF_FRONTEND_SNAT, 0,
+	  WF_FRONTEND_NODE_PORT },
 };
 
 struct wf_backend_value *services_backend(enum services_backend number)

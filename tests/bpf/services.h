@@ -17,6 +17,7 @@
  *   8  10.96.0.5:80/tcp                 node port 30086   slot 4, port 80
  *   9  10.96.0.6:80/tcp  affinity                         slots 2 and 3, port 80
  *  10  198.51.100.17:80/tcp (load balancer)              203.0.113.9:8080, elsewhere; direct
+ *  14                                   node port 30087, udp  203.0.113.9:4789, elsewhere; SNAT
  *   -  published: 8000-8999/tcp to slot 3 from port 9000; 7000/tcp to slot 4, port 70
  */
 #ifndef WEFT_TESTS_BPF_SERVICES_H
@@ -49,6 +50,7 @@ enum services_backend {
 	BACKEND_STICKY2,
 	BACKEND_STICKY3,
 	BACKEND_DIRECT,
+	BACKEND_TUNNEL,
 	BACKEND_COUNT,
 };
 

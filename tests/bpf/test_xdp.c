@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Before the stack: node ports by XDP, and direct server return there and behind the stack. */
+#include <arpa/inet.h>
 #include <linux/bpf.h>
 #include <netinet/in.h>
 #include <setjmp.h>
@@ -10,6 +11,7 @@
 
 #include <cmocka.h>
 
+#include "dp/overlay.h"
 #include "lab.h"
 #include "services.h"
 #include "world.h"
@@ -219,6 +221,54 @@ static void routes_that_change_are_followed(void **state)
 	lab_run("ip route replace default via 192.0.2.2");
 }
 
+#define TO_TUNNEL SERVICES_UDP, .dport = 4789
+
+/*
+ * Until the backend is the tunnel of a node it is one like any other: that shows what would be
+ * sent. From then on the stack has it, which says what becomes of it.
+ */
+static void nobody_reaches_a_tunnel(void **state)
+{
+	const struct step first = { "before it was a tunnel",
+				    XDP_IN,
+				    0,
+				    { "192.0.2.2", TO_H, SERVICES_UDP, .dport = 30087 } };
+	struct step fresh = first;
+	const struct step behind[] = {
+		{ "the same connection, behind XDP",
+		  COMES_IN,
+		  0,
+		  first.in,
+		  TC_ACT_REDIRECT,
+		  { TO_H, "203.0.113.9", TO_TUNNEL } },
+		{ "where it would leave",
+		  GOES_OUT,
+		  0,
+		  { TO_H, "203.0.113.9", TO_TUNNEL },
+		  TC_ACT_SHOT,
+		  .reason = WF_REASON_TUNNEL_PRETENDED },
+	};
+	const struct wf_addr self = lab_addr(TO_H), none = {};
+	const struct wf_node_value node = { .underlay = lab_addr("203.0.113.9") };
+	static struct wire in, out;
+
+	fresh.in.sport = 40001;
+	assert_int_equal(wf_dp_overlay_set(services_dp, 0, &self, 4789, 0, NULL), 0);
+	leaves(&first, XDP_TX, 2);
+	assert_int_equal(wf_dp_node_set(services_dp, 3, &node, NULL), 0);
+	assert_int_equal(services_run(&first, &in, &out), XDP_PASS);
+	assert_int_equal(services_run(&fresh, &in, &out), XDP_PASS);
+	SERVICES_STEPS(behind);
+	/* another port of the node, and its tunnel once it is none any more */
+	services_backend(BACKEND_TUNNEL)->port = htons(4790);
+	fresh.in.sport = 40002;
+	leaves(&fresh, XDP_TX, 2);
+	services_backend(BACKEND_TUNNEL)->port = htons(4789);
+	assert_int_equal(wf_dp_node_set(services_dp, 3, NULL, NULL), 0);
+	leaves(&first, XDP_TX, 2);
+	assert_int_equal(wf_dp_overlay_set(services_dp, 0, &none, 0, 0, NULL), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -226,6 +276,7 @@ int main(void)
 		cmocka_unit_test_setup(what_xdp_lets_pass_goes_its_way, services_begin),
 		cmocka_unit_test_setup(direct_return_behind_the_stack, services_begin),
 		cmocka_unit_test_setup(direct_return_before_the_stack, services_begin),
+		cmocka_unit_test_setup(nobody_reaches_a_tunnel, services_begin),
 		cmocka_unit_test_setup(routes_that_change_are_followed, services_begin),
 	};
 
