@@ -12,9 +12,6 @@
 #include "overlay.h"
 #include "reject.h"
 
-/* WireGuard fills up what it carries to a multiple of this. */
-#define WF_WIREGUARD_PAD 16
-
 #define WF_ICMP4_FRAGMENTATION_NEEDED 4
 #define WF_ICMP6_TOO_BIG              2
 
@@ -25,13 +22,26 @@
 /* Messages that one endpoint gets in a second, on each CPU. */
 #define WF_TOO_BIG_PER_SECOND 100
 
+/*
+ * What the way to the node of an endpoint takes of an outer packet; 0: as much as senders' devices leave
+ * room for. What has outer headers whatever else its network does, by way of a gateway, has to fit
+ * into this node's device: who was there before the route has the MTU of before.
+ */
+static __always_inline __u32 wf_way_limit(const struct wf_remote_value *remote,
+					  const struct wf_node_value *node)
+{
+	if (node->path_mtu)
+		return node->path_mtu;
+	return remote->flags & WF_REMOTE_OUTER ? node->out_mtu : 0;
+}
+
 /* Bytes of the largest packet that gets to a node whole, sent from a slot to a network. */
 static __always_inline __u32 wf_way_carries(const struct wf_ctx *ctx, __u32 from,
 					    const struct wf_net_value *network,
 					    const struct wf_remote_value *remote,
 					    const struct wf_node_value *node)
 {
-	__u32 mtu = node->path_mtu, is_ip6 = node->underlay.halves[0] != 0;
+	__u32 mtu = wf_way_limit(remote, node), is_ip6 = node->underlay.halves[0] != 0;
 
 	if (wf_remote_is_sealed(from, network, remote)) {
 		const struct wf_node_value *self = wf_map_node(WF_NODE_SELF);
@@ -80,7 +90,7 @@ WF_GLOBAL int wf_too_big_mtu(struct wf_ctx *ctx, struct wf_ip *ip, __u32 from,
 		return 0;
 	network = wf_network_valid(remote->network);
 	node = wf_map_node(remote->node);
-	if (!network || !node || !node->path_mtu)
+	if (!network || !node || !wf_way_limit(remote, node))
 		return 0;
 	mtu = wf_way_carries(ctx, from, network, remote, node);
 	if (ip->version == 6 && mtu < WF_IP6_MIN_MTU)
@@ -94,7 +104,7 @@ static __always_inline __u32 wf_remote_mtu(struct wf_ctx *ctx, struct wf_ip *ip,
 {
 	const struct wf_node_value *node = wf_map_node(remote->node);
 
-	if (wf_likely(!node || !node->path_mtu))
+	if (wf_likely(!node || !(node->path_mtu | (remote->flags & WF_REMOTE_OUTER))))
 		return 0;
 	return wf_too_big_mtu(ctx, ip, from, remote);
 }

@@ -208,8 +208,9 @@ bool wf_ctl_is_way(const struct wf_control *control, const struct wf_prefix *pre
 /* The MTU of a network of several nodes, where the device that leads out has `mtu`. */
 uint32_t wf_ctl_shared_mtu(const struct wf_control *control, const struct ctl_network *network,
 			   uint32_t mtu);
-/* Bytes that encryption adds to the packets of an encrypted network between containers. */
-uint32_t wf_ctl_sealed_bytes(const struct wf_control *control, const struct ctl_network *network);
+/* Bytes of the largest packet of an encrypted network that `mtu` bytes on the wire carry. */
+uint32_t wf_ctl_sealed_mtu(const struct wf_control *control, const struct ctl_network *network,
+			   uint32_t mtu);
 /*
  * Networks whose interfaces send larger packets than the way to a node carries, as [{network, mtu,
  * carried}]; NULL: there is none.

@@ -14,8 +14,6 @@
 
 WF_LOG_MODULE(encrypt);
 
-/* WireGuard fills up what it carries to a multiple of this. */
-#define PAD 16
 /* No smaller packets are asked for, whatever the way is: RFC 791 and RFC 8200. */
 #define LEAST_IP4 576
 #define LEAST_IP6 1280
@@ -39,9 +37,10 @@ static uint16_t carried(struct wf_control *control, const struct ctl_node *node)
 
 	if (limit && limit < mtu)
 		mtu = limit;
-	if (mtu < least + wf_ctl_encrypt_bytes(control) + PAD + WF_VXLAN_BYTES_IP6)
+	if (mtu < least + wf_ctl_encrypt_bytes(control) + WF_WIREGUARD_PAD + WF_VXLAN_BYTES_IP6)
 		return (uint16_t)least;
-	mtu = (mtu - wf_ctl_encrypt_bytes(control)) / PAD * PAD - WF_VXLAN_BYTES_IP6;
+	mtu = (mtu - wf_ctl_encrypt_bytes(control)) / WF_WIREGUARD_PAD * WF_WIREGUARD_PAD -
+	      WF_VXLAN_BYTES_IP6;
 	return (uint16_t)(mtu < UINT16_MAX ? mtu : UINT16_MAX);
 }
 

@@ -252,7 +252,7 @@ int wf_ctl_network_resolve(struct wf_control *control, struct ctl_network *netwo
 	network->mtu = wf_ctl_has_parent(network) ? DEFAULT_MTU : wf_ctl_default_mtu(control);
 	r = wf_ctl_parent_resolve(control, network, err);
 	if (wf_ctl_is_encrypted(network))
-		network->mtu -= wf_ctl_sealed_bytes(control, network);
+		network->mtu = wf_ctl_sealed_mtu(control, network, network->mtu);
 	else if (wf_ctl_is_overlay(network))
 		network->mtu = wf_ctl_shared_mtu(control, network, network->mtu);
 	if (r < 0) {

@@ -82,6 +82,17 @@ static bool is_same(const struct ctl_way *a, const struct ctl_way *b)
 	       wf_addr_equal(&a->router, &b->router);
 }
 
+/*
+ * What a way carries, if senders may not know it; 0: they do. Endpoints of a routed network that were
+ * there before the first node behind a router have an MTU with no room for outer headers.
+ */
+static uint16_t limit_of(const struct ctl_node *node)
+{
+	const uint32_t found = wf_ctl_probe_limit(node);
+
+	return (uint16_t)(found || node->way.ifindex ? found : node->way.mtu);
+}
+
 int wf_ctl_node_write(struct wf_control *control, const struct ctl_node *node, struct wf_err *err)
 {
 	const struct wf_node_value value = { .underlay = node->underlay,
@@ -90,7 +101,7 @@ int wf_ctl_node_write(struct wf_control *control, const struct ctl_node *node, s
 					     .ifindex = node->way.ifindex,
 					     .out_ifindex = node->way.out_ifindex,
 					     .out_mtu = node->way.mtu,
-					     .path_mtu = (uint16_t)wf_ctl_probe_limit(node) };
+					     .path_mtu = limit_of(node) };
 
 	return wf_dp_node_set(control->dp, node->number, &value, err);
 }
@@ -162,10 +173,12 @@ static bool is_wrapped(const struct wf_network *network)
 	return false;
 }
 
-uint32_t wf_ctl_sealed_bytes(const struct wf_control *control, const struct ctl_network *network)
+uint32_t wf_ctl_sealed_mtu(const struct wf_control *control, const struct ctl_network *network,
+			   uint32_t mtu)
 {
-	return wf_ctl_encrypt_bytes(control) +
-	       (is_wrapped(&network->spec) ? WF_VXLAN_BYTES_IP6 : 0);
+	const uint32_t inside = (mtu - wf_ctl_encrypt_bytes(control)) / WF_WIREGUARD_PAD;
+
+	return inside * WF_WIREGUARD_PAD - (is_wrapped(&network->spec) ? WF_VXLAN_BYTES_IP6 : 0);
 }
 
 /* Bytes of the largest packet of a network that gets to a node whole, where that carries `limit`. */
@@ -174,8 +187,8 @@ static uint32_t carried(const struct wf_control *control, const struct ctl_netwo
 {
 	if (is_routed(network) && node->way.ifindex)
 		return limit;
-	return limit - (wf_ctl_is_encrypted(network) ? wf_ctl_sealed_bytes(control, network)
-						     : wf_ctl_overlay_bytes(control));
+	return wf_ctl_is_encrypted(network) ? wf_ctl_sealed_mtu(control, network, limit)
+					    : limit - wf_ctl_overlay_bytes(control);
 }
 
 json_t *wf_ctl_way_narrow(const struct wf_control *control, const struct ctl_node *node)

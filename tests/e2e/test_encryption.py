@@ -15,7 +15,7 @@ import pytest
 
 from lib.answer import Answerer, Session, ask_tcp, try_tcp, try_udp
 from lib.cluster import Underlay, wait_known
-from lib.encryption import (MARKER, PORT, V4, V6, Inside, Shouter, Tap, encryption, ends, lay,
+from lib.encryption import (MARKER, PORT, V4, V6, Inside, Pieces, Shouter, Tap, encryption, ends, lay,
                             programs, wait_on)
 from lib.netns import freeze, thaw, wait_until
 from lib.node import ROOT, ApiError
@@ -66,7 +66,18 @@ def test_containers_talk_and_nobody_reads_it(cluster, pair):
         assert web.ping(db4, extra=("-s", "4000"))
     finally:
         server.close()
-    mtu = 1500 - (80 if over_ip6 else 60)
+    with Pieces(cluster.underlay.ns) as wire:
+        # the probe sees what hosts send in fragments
+        a, b = cluster.nodes
+        a.host.ping(b.wire_address, extra=("-s", "2000"))
+        wait_until(lambda: wire.pieces, 5, 0.05, "fragments")
+        wire.pieces = 0
+        for address, headers in ((db4, 28), (db6, 48)):
+            largest = web.links()["eth0"]["mtu"] - headers
+            assert web.ping(address, extra=("-M", "do", "-s", str(largest)))
+        assert not wire.pieces
+    # WireGuard fills up what it carries to a multiple of 16
+    mtu = (1500 - (80 if over_ip6 else 60)) // 16 * 16
     assert f" mtu {mtu} " in web.run("ip link show eth0").stdout
     assert cluster.nodes[0].inspect("over")["spec"]["encryption"] == "wireguard"
 

@@ -8,7 +8,7 @@ import pytest
 
 from lib.answer import Answerer, ask_tcp, try_tcp, try_udp
 from lib.cluster import OVERLAY, knows, wait_known
-from lib.encryption import MARKER, Shouter, Tap, wait_on
+from lib.encryption import MARKER, Pieces, Shouter, Tap, wait_on
 from lib.encryption import PORT as SHOUTED
 from lib.netns import wait_until
 from lib.node import ApiError
@@ -44,9 +44,9 @@ def alone(node):
         yield gateway, (node, ns, v4, node.address_of(endpoint, 6))
 
 
-def lay(cluster, **spec):
+def lay(cluster, routes=tuple(ROUTES), **spec):
     """The gateway on the second of two nodes, a container on each of them."""
-    cluster.network(**OVERLAY, routes=ROUTES, **spec)
+    cluster.network(**OVERLAY, routes=list(routes), **spec)
     if spec.get("encryption"):
         wait_on(cluster)
     ends = []
@@ -474,14 +474,34 @@ def test_it_tells_of_what_it_cannot_send_on(node):
 # ---- encrypted ------------------------------------------------------------------------------------
 
 
+def check_sizes(cluster, ends, gateway):
+    """Who was there before the route has no room for its headers, and is told so."""
+    (_, web, web4, _), *_ = ends
+    for ns in (web, gateway.ns):
+        assert ns.links()["eth0"]["mtu"] == 1440
+    fits = 1500 - 60 - 70
+    with Pieces(cluster.underlay.ns) as wire:
+        # the probe sees what may be cut
+        web.ping(INNER4, extra=("-M", "dont", "-s", str(1440 - 28)))
+        wait_until(lambda: wire.pieces, 5, 0.05, "fragments on the wire")
+        wire.pieces = 0
+        for ns, to in ((web, INNER4), (gateway.behind, web4)):
+            assert not ns.ping(to, extra=("-M", "do", "-s", str(1440 - 28)))
+            assert f" mtu {fits} " in ns.run(f"ip route get {to}").stdout.replace("\n", " ")
+            assert ns.ping(to, extra=("-M", "do", "-s", str(fits - 28)))
+        check_both_ways(gateway, ends)
+        assert not wire.pieces
+
+
 @needs_etcd
 @needs_wireguard
 def test_nobody_reads_it(cluster):
-    (a, web, web4, web6), (b, db, *_) = ends = lay(cluster, encryption="wireguard")
+    (a, web, web4, web6), (b, db, *_) = ends = lay(cluster, routes=(), encryption="wireguard")
     with gateway_on(b) as gateway:
         wait_known(a, "gate")
+        cluster.network(**OVERLAY, routes=ROUTES, encryption="wireguard")
         wait_reached(web, INNER4)
-        check_both_ways(gateway, ends)
+        check_sizes(cluster, ends, gateway)
         with Tap(cluster.underlay.ns) as tap:
             for sender, targets in ((web, (INNER4, INNER6)), (gateway.behind, (web4, web6))):
                 receiver = gateway.behind if sender is web else web

@@ -185,6 +185,8 @@
 /* The same of WireGuard: outer headers, its own and its tag. Outer headers inside are of IPv6. */
 #define WF_WIREGUARD_BYTES_IP4 (20 + 8 + 16 + 16)
 #define WF_WIREGUARD_BYTES_IP6 (40 + 8 + 16 + 16)
+/* It fills up what it carries to a multiple of this. */
+#define WF_WIREGUARD_PAD 16
 
 /* Priority and handle of weft's filters on uplinks, beside those of others. */
 #define WF_UPLINK_PRIORITY 0x7746

@@ -137,7 +137,7 @@ struct wf_node_value {
 	__be16 port;   /* WF_NODE_SELF: of the tunnel; 0: there is none */
 	/*
 	 * WF_NODE_SELF: WF_NODE_*_BY_DEVICE, or 0. Others: the largest packet that gets there
-	 * whole; 0: what the device sends does.
+	 * whole; 0: what endpoints send does, with all headers.
 	 */
 	__u16 path_mtu;
 };

@@ -54,6 +54,20 @@ class Tap:
         self.close()
 
 
+class Pieces(Tap):
+    """How many fragments pass the wire, of IPv4 or IPv6."""
+
+    def __init__(self, ns):
+        self.pieces = 0
+        super().__init__(ns)
+
+    def look(self, frame):
+        if frame[12:14] == b"\x08\x00":
+            self.pieces += int.from_bytes(frame[20:22], "big") & 0x3fff != 0
+        else:
+            self.pieces += frame[12:14] == b"\x86\xdd" and frame[20] == 44
+
+
 def is_wireguard(frame):
     """UDP over IPv4 to one of the two ports of WireGuard."""
     return (frame[12:14] == b"\x08\x00" and frame[23] == 17 and

@@ -45,6 +45,7 @@ static void test_ways(void **state)
 	value = fake_dp_node(pair->a->dp, wf_ctl_node_find(pair->a->control, "b")->number);
 	assert_int_equal(value.out_ifindex, value.ifindex);
 	assert_int_equal(value.out_mtu, 1500);
+	assert_int_equal(value.path_mtu, 0);
 	assert_true(wf_addr_equal(&value.router, &value.underlay));
 	assert_int_equal(direct->mtu, 1500);
 	/* it stays over a restart, and before the uplinks are looked at again */
@@ -55,6 +56,9 @@ static void test_ways(void **state)
 	direct = wf_ctl_network_find(pair->a->control, "direct");
 	assert_int_equal(node_device(pair->a, "b"), 0);
 	assert_int_equal(direct->mtu, 1450);
+	/* who was attached when it was on the segment is told of what does not fit */
+	value = fake_dp_node(pair->a->dp, wf_ctl_node_find(pair->a->control, "b")->number);
+	assert_int_equal(value.path_mtu, 1500);
 	assert_int_equal(wf_control_network_inspect(pair->a->control, "plain", &seen, NULL), 0);
 	missing = json_object_get(json_object_get(seen, "status"), "unreachableNodes");
 	assert_int_equal(json_array_size(missing), 1);

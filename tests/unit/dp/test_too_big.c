@@ -100,7 +100,7 @@ static int mtu_to(__u32 from, const struct wf_remote_value *remote, int version,
 	build(&ctx, version, bytes, whole);
 	ctx.gso = gso;
 	parse(&ctx);
-	r = wf_too_big_mtu(&ctx, &headers, from, remote);
+	r = (int)wf_remote_mtu(&ctx, &headers, from, remote);
 	native_packet_done(&ctx);
 	return r;
 }
@@ -169,6 +169,36 @@ static void test_what_wireguard_carries_as_it_is(void **state)
 	assert_int_equal(largest_to(SEALED, &bound, 4), (PATH - 60) / 16 * 16);
 	/* from elsewhere they are there all the same */
 	assert_int_equal(largest_to(SLOT, &bound, 4), (PATH - 60) / 16 * 16 - 70);
+}
+
+/* Who was there before there was a gateway's route knows nothing of the headers that it costs. */
+static void test_what_has_outer_headers_anyway(void **state)
+{
+	static const __u32 networks[] = { OVERLAY, ROUTED, ENCRYPTED };
+	struct wf_remote_value via[] = { remote_in(OVERLAY), remote_in(ROUTED),
+					 remote_in(ENCRYPTED) };
+	const size_t wanted[] = { PATH - 50, PATH - 50, (PATH - 60) / 16 * 16 - 70 };
+
+	(void)state;
+	native.nodes[PEER].path_mtu = 0;
+	native.nodes[PEER].out_mtu = PATH;
+	native.nodes[PEER].ifindex = 6;
+	native.nodes[WF_NODE_SELF].out_ifindex = 8;
+	for (size_t i = 0; i < sizeof(via) / sizeof(via[0]); i++) {
+		const __u32 from = networks[i] == ENCRYPTED ? SEALED : SLOT;
+
+		native.endpoints[SLOT].network = networks[i];
+		assert_int_equal(largest_to(from, &via[i], 4), 1500);
+		via[i].flags = WF_REMOTE_OUTER;
+		assert_int_equal(largest_to(from, &via[i], 4), wanted[i]);
+	}
+	/* a way that carries less than the device counts, not the device */
+	native.nodes[PEER].path_mtu = PATH - 64;
+	assert_int_equal(largest_to(SEALED, &via[2], 4), wanted[2] - 64);
+	/* none of weft's devices leads there: nobody can say */
+	native.nodes[PEER].path_mtu = 0;
+	native.nodes[PEER].out_mtu = 0;
+	assert_int_equal(largest_to(SEALED, &via[2], 4), 1500);
 }
 
 static void test_who_is_told(void **state)
@@ -295,6 +325,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(test_what_ways_carry, setup),
 		cmocka_unit_test_setup(test_what_wireguard_carries_as_it_is, setup),
+		cmocka_unit_test_setup(test_what_has_outer_headers_anyway, setup),
 		cmocka_unit_test_setup(test_who_is_told, setup),
 		cmocka_unit_test_setup(test_the_message, setup),
 		cmocka_unit_test_setup(test_how_often, setup),
