@@ -456,6 +456,7 @@ static int attach_to(struct wf_control *control, struct ctl_network *network,
 		wf_ctl_dirty(control, CTL_DIRTY_DEVICES);
 		goto err_unreserve;
 	}
+	wf_ctl_service_routes_touch_space(control, endpoint);
 	wf_ctl_lb_touch_endpoint(control, endpoint);
 	wf_ctl_lb_flush(control);
 	wf_log_info("endpoint attached", "endpoint=%s network=%s netns=%s interface=%s",

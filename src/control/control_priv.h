@@ -57,6 +57,7 @@ struct ctl_endpoint {
 	struct wf_index_node by_space;
 	UT_hash_handle by_name;
 	struct ctl_endpoint *prev_publisher, *next_publisher; /* when it publishes ports */
+	bool has_stale_routes; /* those inside may be others than it shall have: service_route.c */
 };
 
 struct ctl_reservation {
@@ -115,7 +116,8 @@ enum ctl_dirty {
 	CTL_DIRTY_POLICY = 1 << 8,     /* who this node is to policies */
 	CTL_DIRTY_WAYS = 1 << 9,       /* by which ways other nodes are reached */
 	CTL_DIRTY_ALL = (1 << 10) - 1,
-	CTL_DIRTY_REST = 1 << 10, /* what the start left for later: see wf_ctl_settle() */
+	CTL_DIRTY_ROUTES = 1 << 11, /* routes to services inside of containers */
+	CTL_DIRTY_REST = 1 << 10,   /* what the start left for later: see wf_ctl_settle() */
 };
 
 struct wf_control {
@@ -382,6 +384,21 @@ int wf_ctl_repair_devices(struct wf_control *control, struct wf_err *err);
  * done as soon as nothing else is to do.
  */
 int wf_ctl_settle(struct wf_control *control, struct wf_err *err);
+
+/* ---- service_route.c ------------------------------------------------------------------------ */
+
+/*
+ * What routes to services depend on has changed: of a network's endpoints (NULL: of all), or of the
+ * others in an endpoint's namespace, where that one came or is about to go. They follow soon.
+ */
+void wf_ctl_service_routes_touch(struct wf_control *control, const struct ctl_network *network);
+void wf_ctl_service_routes_touch_space(struct wf_control *control,
+				       const struct ctl_endpoint *endpoint);
+/* Brings what was touched to what it shall be. What does not work is told, and tried again later. */
+void wf_ctl_service_routes_sync(struct wf_control *control);
+
+/* ---- recover.c, repair*.c, observe.c: the rest -------------------------------------------------- */
+
 /* Tells the programs where the host receives and what is observed. */
 int wf_ctl_config_sync(struct wf_control *control, struct wf_err *err);
 /* One event of the datapath: to whoever wants it. context: the control. */

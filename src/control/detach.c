@@ -101,7 +101,7 @@ static int check_links(struct wf_control *control, const struct ctl_endpoint *en
 		return r;
 	wf_ctl_desired_interface(control, endpoint, fd, &interface, addresses, routes, host_name,
 				 alias);
-	/* those to services: who was attached by an older weft has none, and does without */
+	/* those to services are not what a runtime asked for, and follow by themselves */
 	if (endpoint->network->spec.overlapping)
 		interface.route_count = 0;
 	return wf_net_endpoint_check(control->net, &interface, err);

@@ -173,6 +173,7 @@ int wf_ctl_endpoint_release(struct wf_control *control, struct ctl_endpoint *end
 		(void)wf_dp_traffic_clear(control->dp, endpoint->spec.slot);
 	wf_log_info("endpoint detached", "endpoint=%s network=%s why=\"%s\"",
 		    endpoint->spec.meta.name, endpoint->spec.network, why);
+	wf_ctl_service_routes_touch_space(control, endpoint);
 	wf_ctl_endpoint_remove(control, endpoint);
 	wf_ctl_lb_flush(control);
 	return 0;

@@ -404,6 +404,7 @@ int wf_ctl_network_change(struct wf_control *control, struct ctl_network *networ
 	r = wf_ctl_network_resolve(control, network, err);
 	if (r == 0)
 		r = wf_ctl_program_network(control, network, err);
+	wf_ctl_service_routes_touch(control, network);
 	wf_ctl_unprogram_network(control, &before, &network->spec);
 	if (r == 0)
 		r = wf_ctl_host_sync(control, err);

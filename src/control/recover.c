@@ -341,6 +341,8 @@ int wf_ctl_recover(struct wf_control *control, struct wf_err *err)
 		r = come_into_force(control, err);
 	if (r < 0)
 		return r;
+	/* the range of services may be another than before */
+	wf_ctl_service_routes_touch(control, NULL);
 	wf_ctl_dirty(control, CTL_DIRTY_REST);
 	/* an apply that nobody confirmed while no daemon ran */
 	return wf_ctl_confirm_arm(control, err);

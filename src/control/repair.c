@@ -76,6 +76,8 @@ static void on_repair(evutil_socket_t fd, short what, void *context)
 	} else if (r == 0 && (dirty & CTL_DIRTY_DEVICES)) {
 		r = wf_ctl_repair_devices(control, &err);
 	}
+	if (dirty & CTL_DIRTY_ROUTES)
+		wf_ctl_service_routes_sync(control);
 	if (r == 0 && (dirty & CTL_DIRTY_UPLINKS))
 		r = wf_ctl_uplinks_sync(control, &err);
 	if (r == 0 && (dirty & (CTL_DIRTY_UPLINKS | CTL_DIRTY_WAYS)))

@@ -5,6 +5,7 @@
 #include <linux/rtnetlink.h>
 #include <net/if.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -130,5 +131,33 @@ int wf_net_inside_configure(struct wf_net *net, struct wf_netlink_socket *inside
 		r = enable_ip6(net, inside, endpoint, ifindex, err);
 	if (r == 0 && ifindex)
 		await_ip6(net, inside, endpoint);
+	return r;
+}
+
+int wf_net_endpoint_sync_routes(struct wf_net *net, const struct wf_net_endpoint *endpoint,
+				struct wf_err *err)
+{
+	struct wf_netlink_socket inside;
+	struct wf_net_route *routes;
+	struct wf_net_link link;
+	char names[256];
+	int r;
+
+	r = wf_net_ns_socket(net, endpoint->netns_fd, &inside, err);
+	if (r < 0)
+		return r;
+	routes = calloc(endpoint->route_count + 1, sizeof(*routes));
+	r = routes ? wf_net_link_get(&inside, wf_net_batch(net), endpoint->ifname, 0, &link, names,
+				     err)
+		   : wf_fail(err, -ENOMEM, "out of memory");
+	for (size_t i = 0; r == 0 && i < endpoint->route_count; i++) {
+		routes[i] = endpoint->routes[i];
+		routes[i].ifindex = link.ifindex;
+	}
+	if (r == 0)
+		r = wf_net_routes_sync(net, &inside, link.ifindex, routes, endpoint->route_count,
+				       err);
+	free(routes);
+	wf_netlink_close(&inside);
 	return r;
 }

@@ -145,6 +145,13 @@ int wf_net_endpoint_check(struct wf_net *net, const struct wf_net_endpoint *endp
 			  struct wf_err *err);
 
 /*
+ * Brings weft's own routes by an endpoint's interface to those that it shall have now; routes of others
+ * stay, also in the place of one of these. -ENODEV: there is no such interface.
+ */
+int wf_net_endpoint_sync_routes(struct wf_net *net, const struct wf_net_endpoint *endpoint,
+				struct wf_err *err);
+
+/*
  * Puts right what others did to the host side of a VETH endpoint: name, alias, group, MTU, blocks,
  * up. netns_fd is not looked at. -ENODEV: there is no device with that index.
  */

@@ -161,6 +161,13 @@ int wf_net_route_dump(struct wf_netlink_socket *socket, struct wf_netlink_batch 
 		      const struct wf_net_route_filter *filter, wf_net_route_fn visit,
 		      void *context, struct wf_err *err);
 
+/*
+ * Brings weft's own routes by a device of another namespace to these, all by that device. Those of
+ * others stay, also in their place.
+ */
+int wf_net_routes_sync(struct wf_net *net, struct wf_netlink_socket *inside, uint32_t ifindex,
+		       const struct wf_net_route *routes, size_t count, struct wf_err *err);
+
 /* Asks by which route the namespace would send to an address; none is no error. */
 void wf_net_route_put_ask(struct wf_netlink_batch *batch, const struct wf_addr *addr);
 

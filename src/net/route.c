@@ -193,6 +193,8 @@ static bool same_route(const struct wf_net_route *a, const struct wf_net_route *
 }
 
 struct route_sync {
+	struct wf_netlink_socket *socket; /* borrowed; in which namespace */
+	uint16_t how; /* NLM_F_REPLACE: others' in the same place; NLM_F_EXCL: not */
 	const struct wf_net_route *wanted;
 	size_t count;
 	bool *present;              /* owned; one per wanted route */
@@ -232,38 +234,63 @@ static int apply_sync(struct wf_net *net, const struct route_sync *sync, struct 
 {
 	struct wf_netlink_batch *batch = wf_net_batch(net);
 
-	for (size_t i = 0; i < sync->count; i++)
-		if (!sync->present[i])
-			wf_net_route_put(batch, RTM_NEWROUTE, NLM_F_CREATE | NLM_F_REPLACE,
-					 &sync->wanted[i], sync->wanted[i].ifindex);
+	for (size_t i = 0; i < sync->count; i++) {
+		if (sync->present[i])
+			continue;
+		wf_net_route_put(batch, RTM_NEWROUTE, NLM_F_CREATE | sync->how, &sync->wanted[i],
+				 sync->wanted[i].ifindex);
+		if (sync->how == NLM_F_EXCL)
+			wf_netlink_batch_tolerate(batch, -EEXIST);
+	}
 	for (size_t i = 0; i < sync->stale_count; i++) {
 		if (is_replaced(sync, &sync->stale[i]))
 			continue;
 		wf_net_route_put(batch, RTM_DELROUTE, 0, &sync->stale[i], sync->stale[i].ifindex);
 		wf_netlink_batch_tolerate(batch, -ESRCH);
 	}
-	return wf_net_send(&net->socket, batch, NULL, NULL, err);
+	return wf_net_send(sync->socket, batch, NULL, NULL, err);
+}
+
+/* Weft's own routes, by one device or (0) by any, become what sync wants. */
+static int run_sync(struct wf_net *net, struct route_sync *sync, uint32_t ifindex,
+		    struct wf_err *err)
+{
+	const struct wf_net_route_filter filter = { .table = RT_TABLE_MAIN,
+						    .ifindex = ifindex,
+						    .protocol = WF_NET_ROUTE_PROTOCOL };
+	int r;
+
+	sync->present = calloc(sync->count + 1, sizeof(*sync->present));
+	if (!sync->present)
+		return wf_fail(err, -ENOMEM, "out of memory");
+	r = wf_net_route_dump(sync->socket, wf_net_batch(net), &filter, compare_route, sync, err);
+	if (r == 0 && sync->failed)
+		r = wf_fail(err, -ENOMEM, "out of memory");
+	if (r == 0)
+		r = apply_sync(net, sync, err);
+	free(sync->stale);
+	free(sync->present);
+	return r;
 }
 
 int wf_net_host_sync_routes(struct wf_net *net, const struct wf_net_route *routes, size_t count,
 			    struct wf_err *err)
 {
-	const struct wf_net_route_filter filter = { .table = RT_TABLE_MAIN,
-						    .protocol = WF_NET_ROUTE_PROTOCOL };
-	struct route_sync sync = { .wanted = routes, .count = count };
-	int r;
+	struct route_sync sync = {
+		.socket = &net->socket, .how = NLM_F_REPLACE, .wanted = routes, .count = count
+	};
 
-	sync.present = calloc(count + 1, sizeof(*sync.present));
-	if (!sync.present)
-		return wf_fail(err, -ENOMEM, "out of memory");
-	r = wf_net_route_dump(&net->socket, wf_net_batch(net), &filter, compare_route, &sync, err);
-	if (r == 0 && sync.failed)
-		r = wf_fail(err, -ENOMEM, "out of memory");
-	if (r == 0)
-		r = apply_sync(net, &sync, err);
-	free(sync.stale);
-	free(sync.present);
-	return r;
+	return run_sync(net, &sync, 0, err);
+}
+
+int wf_net_routes_sync(struct wf_net *net, struct wf_netlink_socket *inside, uint32_t ifindex,
+		       const struct wf_net_route *routes, size_t count, struct wf_err *err)
+{
+	struct route_sync sync = {
+		.socket = inside, .how = NLM_F_EXCL, .wanted = routes, .count = count
+	};
+
+	return run_sync(net, &sync, ifindex, err);
 }
 
 struct own_route {

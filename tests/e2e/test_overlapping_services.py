@@ -346,3 +346,24 @@ def test_the_route_to_services(node):
     node.attach(both, "plain", name="first")
     node.attach(both, "acme", name="second", ifname="eth1")
     assert "10.96" not in both.run("ip route").stdout
+
+
+def test_the_route_to_services_follows(node):
+    """Other interfaces of the container that come and go, and another range."""
+    node.network("acme", driver="bridge", overlapping=True, subnets=SUBNETS)
+    node.network("plain", subnets=[{"cidr": "10.61.0.0/24"}])
+    web, _, _ = node.container("acme", name="web")
+
+    def routes():
+        shown = web.run("ip route show dev eth0 proto 119").stdout
+        return [line.split()[0] for line in shown.splitlines()]
+
+    first = routes()
+    assert len(first) == 1
+    node.attach(web, "plain", name="out", ifname="eth1")
+    wait_until(lambda: not routes(), 5, 0.02, "eth1 leads to services")
+    node.detach("out")
+    wait_until(lambda: routes() == first, 5, 0.02, "the route is back")
+    node.stop_daemon()
+    node.start_daemon("--service-cidr", "10.111.0.0/16")
+    wait_until(lambda: routes() == ["10.111.0.0/16"], 5, 0.02, "the new range")

@@ -168,6 +168,21 @@ int wf_net_endpoint_check(struct wf_net *net, const struct wf_net_endpoint *endp
 		       : wf_fail(err, -ESTALE, "interface %s differs", endpoint->ifname);
 }
 
+int wf_net_endpoint_sync_routes(struct wf_net *net, const struct wf_net_endpoint *endpoint,
+				struct wf_err *err)
+{
+	struct inner *inner =
+		fake_inner_by_name(fake_ns_of_fd(net, endpoint->netns_fd), endpoint->ifname, false);
+
+	PASS(-EIO, err);
+	if (!inner)
+		return wf_fail(err, -ENODEV, "there is no interface %s", endpoint->ifname);
+	inner->route_count = 0;
+	for (size_t i = 0; i < endpoint->route_count; i++)
+		inner->routes[inner->route_count++] = endpoint->routes[i];
+	return 0;
+}
+
 int wf_net_host_side_repair(struct wf_net *net, const struct wf_net_endpoint *endpoint,
 			    struct wf_err *err)
 {

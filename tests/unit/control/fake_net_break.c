@@ -266,7 +266,12 @@ static void dump_inner(const struct wf_net *net, const struct ns *ns, const stru
 	for (size_t i = 0; i < inner->address_count; i++)
 		wf_str_addf(out, " %s", wf_prefix_format(&inner->addresses[i].prefix, text));
 	for (size_t i = 0; i < inner->route_count; i++)
-		wf_str_addf(out, " default=%s", wf_addr_format(&inner->routes[i].via, text));
+		if (inner->routes[i].prefix.len)
+			wf_str_addf(out, " route=%s",
+				    wf_prefix_format(&inner->routes[i].prefix, text));
+		else
+			wf_str_addf(out, " default=%s",
+				    wf_addr_format(&inner->routes[i].via, text));
 	wf_str_addf(out, "\n");
 }
 

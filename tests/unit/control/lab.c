@@ -117,7 +117,9 @@ int lab_start(struct lab *lab)
 					    .node_port_last = 30009 };
 	int r;
 
-	assert_int_equal(wf_prefix_parse("10.96.0.0/24", &config.service_cidrs[0]), 0);
+	assert_int_equal(wf_prefix_parse(lab->service_cidr ? lab->service_cidr : "10.96.0.0/24",
+					 &config.service_cidrs[0]),
+			 0);
 	if (lab->node_ip)
 		assert_int_equal(wf_addr_parse(lab->node_ip, &config.node_ip), 0);
 

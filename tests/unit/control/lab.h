@@ -35,6 +35,7 @@ struct lab {
 	bool encryption_hosts;   /* whether it encrypts what its host sends */
 	bool is_guest;           /* the store is another lab's */
 	enum wf_overlay_sums overlay_sums;
+	const char *service_cidr; /* NULL: 10.96.0.0/24; borrowed */
 };
 
 /* An empty host with namespaces /fake/c0 to /fake/c7, and control started on it. */
