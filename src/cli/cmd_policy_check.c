@@ -11,6 +11,7 @@
 #include "cli/output.h"
 #include "cli/policy_lab.h"
 #include "model/namespace.h"
+#include "model/network.h"
 #include "model/node.h"
 #include "model/service.h"
 
@@ -316,9 +317,11 @@ int wf_cli_run_policy_check(struct wf_cli *cli, struct wf_err *err)
 /* ---- against a daemon ----------------------------------------------------------------------------------- */
 
 static const char *const kinds[] = {
-	WF_KIND_NAMESPACE,       WF_KIND_NODE,           WF_KIND_SERVICE,
-	WF_KIND_NETWORK_POLICY,  WF_KIND_CLUSTER_POLICY, WF_KIND_ADMIN_POLICY,
-	WF_KIND_BASELINE_POLICY, WF_KIND_CILIUM_POLICY,  WF_KIND_CILIUM_CLUSTER_POLICY,
+	WF_KIND_NETWORK,        WF_KIND_NAMESPACE,
+	WF_KIND_NODE,           WF_KIND_SERVICE,
+	WF_KIND_NETWORK_POLICY, WF_KIND_CLUSTER_POLICY,
+	WF_KIND_ADMIN_POLICY,   WF_KIND_BASELINE_POLICY,
+	WF_KIND_CILIUM_POLICY,  WF_KIND_CILIUM_CLUSTER_POLICY,
 };
 
 /* What is in force, as documents by "KIND/NAME". */

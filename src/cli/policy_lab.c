@@ -83,6 +83,7 @@ void wf_cli_lab_free(struct wf_cli_lab **lab)
 		wf_service_done(&(*lab)->services[i].spec);
 	free((*lab)->endpoints);
 	free((*lab)->services);
+	free((*lab)->networks);
 	free((*lab)->starts);
 	free((*lab)->memory.subjects);
 	free((*lab)->memory.profiles);
@@ -93,9 +94,11 @@ void wf_cli_lab_free(struct wf_cli_lab **lab)
 
 /* ---- coming into force --------------------------------------------------------------------------- */
 
-static bool is_backend(const struct wf_service *service, const struct lab_endpoint *endpoint)
+static bool is_backend(const struct wf_cli_lab *lab, const struct wf_service *service,
+		       const struct lab_endpoint *endpoint)
 {
-	if (!service->selector.count || strcmp(service->meta.namespace, endpoint->namespace) != 0)
+	if (!service->selector.count || strcmp(service->meta.namespace, endpoint->namespace) != 0 ||
+	    !wf_cli_lab_is_in(lab, endpoint, service))
 		return false;
 	for (size_t i = 0; i < service->selector.count; i++) {
 		const char *value =
@@ -111,13 +114,14 @@ static int put_service(struct wf_cli_lab *lab, const struct wf_service *service,
 {
 	_cleanup_free_ struct wf_addr *backends =
 		calloc(lab->endpoint_count * WF_MAX_ENDPOINT_ADDRESSES + 1, sizeof(*backends));
-	struct wf_policy_backends members = { .addrs = backends };
+	struct wf_policy_backends members = { .scope = wf_cli_lab_scope_of(lab, service->network),
+					      .addrs = backends };
 
 	if (!backends)
 		return wf_fail(err, -ENOMEM, "out of memory");
 	for (size_t i = 0; i < lab->endpoint_count; i++)
-		for (size_t a = 0;
-		     is_backend(service, &lab->endpoints[i]) && a < lab->endpoints[i].addr_count;
+		for (size_t a = 0; is_backend(lab, service, &lab->endpoints[i]) &&
+				   a < lab->endpoints[i].addr_count;
 		     a++)
 			backends[members.count++] = lab->endpoints[i].addrs[a];
 	return wf_policy_engine_service_put(lab->engine, service->meta.namespace,
@@ -139,9 +143,11 @@ int wf_cli_lab_settle(struct wf_cli_lab *lab, struct wf_err *err)
 {
 	int r = put_host(lab, err);
 
+	wf_cli_lab_scopes_settle(lab);
 	for (size_t i = 0; r == 0 && i < lab->endpoint_count; i++) {
 		const struct lab_endpoint *endpoint = &lab->endpoints[i];
 		const struct wf_policy_member member = { .slot = (uint32_t)i + 1,
+							 .scope = endpoint->scope,
 							 .namespace = endpoint->namespace,
 							 .labels = &endpoint->labels,
 							 .ports = endpoint->ports.ports,

@@ -16,9 +16,9 @@ int wf_cli_lab_new(struct wf_cli_lab **ret_lab, struct wf_err *err);
 void wf_cli_lab_free(struct wf_cli_lab **lab);
 
 /*
- * Adds a document: a policy, Namespace, Node or Service; or an Endpoint or Pod, of which name,
- * labels, named ports and addresses count. Other kinds are left alone. In force after
- * wf_cli_lab_settle().
+ * Adds a document: a policy, Namespace, Node or Service; a Network, of which only counts whether it is
+ * overlapping; or an Endpoint or Pod, of which name, labels, network, named ports and addresses do.
+ * Other kinds are left alone. In force after wf_cli_lab_settle().
  */
 int wf_cli_lab_add(struct wf_cli_lab *lab, const json_t *document, struct wf_err *err);
 int wf_cli_lab_settle(struct wf_cli_lab *lab, struct wf_err *err);

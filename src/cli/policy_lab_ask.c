@@ -27,6 +27,8 @@ const char *wf_cli_lab_party_name(const struct wf_cli_lab *lab, size_t index)
 /* Whoever a word means: has[0] IPv4, has[1] IPv6. */
 struct meant {
 	uint32_t slot;
+	uint32_t scope;  /* of the addresses */
+	bool is_address; /* said as such: it is one of the other end's scope */
 	bool has[2];
 	struct wf_addr addrs[2];
 };
@@ -74,26 +76,49 @@ static int find_meant(const struct wf_cli_lab *lab, const char *word, struct mea
 	for (size_t i = 0; i < lab->endpoint_count; i++)
 		if (strcmp(lab->endpoints[i].name, word) == 0) {
 			meant->slot = (uint32_t)i + 1;
+			meant->scope = lab->endpoints[i].scope;
 			add_endpoint_addrs(meant, &lab->endpoints[i]);
 			return 0;
 		}
 	if (wf_addr_parse(word, &addr) < 0)
 		return wf_fail(err, -ENOENT, "there is no endpoint %s in these files", word);
 	add_addr(meant, &addr);
-	for (size_t i = 0; i < lab->endpoint_count; i++)
-		for (size_t a = 0; a < lab->endpoints[i].addr_count; a++)
-			if (wf_addr_equal(&lab->endpoints[i].addrs[a], &addr))
-				meant->slot = (uint32_t)i + 1;
+	meant->is_address = true;
 	return 0;
+}
+
+/* Whose an address is, seen from the other end. */
+static void place_address(const struct wf_cli_lab *lab, struct meant *meant,
+			  const struct meant *other)
+{
+	const struct lab_endpoint *holder;
+
+	if (!meant->is_address)
+		return;
+	meant->scope = other->scope;
+	holder = wf_cli_lab_holder(lab, meant->scope, &meant->addrs[!meant->has[0]]);
+	if (holder)
+		meant->slot = (uint32_t)(holder - lab->endpoints) + 1;
 }
 
 static void ask(const struct wf_cli_lab *lab, const struct meant *src, const struct meant *dst,
 		size_t family, uint32_t at, struct wf_cli_lab_answer *ret_answer)
 {
-	const struct wf_policy_party from = { .slot = src->slot, .addr = src->addrs[family] };
-	const struct wf_policy_party to = { .slot = dst->slot, .addr = dst->addrs[family] };
+	const struct wf_policy_party from = { .slot = src->slot,
+					      .addr = src->addrs[family],
+					      .scope = src->scope };
+	const struct wf_policy_party to = { .slot = dst->slot,
+					    .addr = dst->addrs[family],
+					    .scope = dst->scope };
 	bool audit = false;
 
+	/* nothing leads there, whatever policies say */
+	if (src->scope != dst->scope) {
+		*ret_answer =
+			(struct wf_cli_lab_answer){ .verdict = WF_POLICY_DENY,
+						    .by_dir = { WF_POLICY_DENY, WF_POLICY_DENY } };
+		return;
+	}
 	ret_answer->verdict = WF_POLICY_ALLOW;
 	for (unsigned int dir = 0; dir < WF_POLICY_DIR_COUNT; dir++) {
 		struct wf_policy_answer answer;
@@ -122,6 +147,8 @@ static int find_both(const struct wf_cli_lab *lab, const char *source, const cha
 		r = find_meant(lab, destination, dst, err);
 	if (r < 0)
 		return r;
+	place_address(lab, src, dst);
+	place_address(lab, dst, src);
 	for (size_t family = 0; family < 2; family++)
 		if (src->has[family] && dst->has[family]) {
 			*ret_family = family;

@@ -11,6 +11,7 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "model/namespace.h"
+#include "model/network.h"
 #include "model/node.h"
 
 /* Addresses of those who have none: of the networks for benchmarks. */
@@ -21,6 +22,7 @@ void wf_cli_lab_endpoint_done(struct lab_endpoint *endpoint)
 {
 	free(endpoint->name);
 	free(endpoint->namespace);
+	free(endpoint->network);
 	wf_labels_done(&endpoint->labels);
 	wf_endpoint_done(&endpoint->ports);
 }
@@ -170,7 +172,8 @@ static int read_endpoint(struct lab_endpoint *endpoint, const json_t *document, 
 		return r;
 	endpoint->name = strdup(wf_json_str(meta, "name", "?"));
 	endpoint->namespace = strdup(text_of(&endpoint->labels, WF_LABEL_POD_NAMESPACE, namespace));
-	if (!endpoint->name || !endpoint->namespace)
+	endpoint->network = strdup(wf_json_str(json_object_get(document, "spec"), "network", ""));
+	if (!endpoint->name || !endpoint->namespace || !endpoint->network)
 		return wf_fail(err, -ENOMEM, "out of memory");
 	endpoint->audit =
 		strcmp(text_of(&endpoint->labels, WF_ANNOTATION_AUDIT, ""), "true") == 0 ||
@@ -212,6 +215,10 @@ int wf_cli_lab_add(struct wf_cli_lab *lab, const json_t *document, struct wf_err
 		return add_node(lab, document, err);
 	if (strcmp(kind, WF_KIND_SERVICE) == 0)
 		return add_service(lab, document, err);
+	if (strcmp(kind, WF_KIND_NETWORK) == 0)
+		return wf_cli_lab_network_add(lab, document) < 0
+			       ? wf_fail(err, -ENOMEM, "out of memory")
+			       : 0;
 	if (strcmp(kind, WF_KIND_ENDPOINT) == 0 || strcmp(kind, "Pod") == 0)
 		return add_endpoint(lab, document, err);
 	return 0;

@@ -30,14 +30,47 @@ static const char documents[] =
 	"  - from: [{podSelector: {matchLabels: {app: front}}}]\n"
 	"    ports: [{port: http}, {port: 90, endPort: 99, protocol: UDP}]\n";
 
-static int setup(void **state)
+/* Two tenants with the same addresses; documents in any order. */
+#define TENANT(name)                                                           \
+	"---\napiVersion: weft.dev/v1\nkind: Endpoint\nmetadata: {name: " name \
+	"-web, labels: {app: web}}\nspec: {network: " name "}\n"               \
+	"status: {addresses: [{address: 10.50.0.11/24}]}\n"                    \
+	"---\napiVersion: weft.dev/v1\nkind: Endpoint\nmetadata: {name: " name \
+	"-db, labels: {app: db, of: " name "}}\nspec: {network: " name "}\n"   \
+	"status: {addresses: [{address: 10.50.0.13/24}]}\n"                    \
+	"---\napiVersion: weft.dev/v1\nkind: Network\nmetadata: {name: " name  \
+	"}\nspec: {driver: bridge, overlapping: true, subnets: [{cidr: 10.50.0.0/24}]}\n"
+#define TENANTS TENANT("acme") TENANT("beta")
+
+static const char tenants[] =
+	TENANTS "---\napiVersion: v1\nkind: Pod\nmetadata: {name: plain, labels: {app: web}}\n"
+		"status: {podIP: 10.50.0.11}\n"
+		"---\napiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata: {name: p}\n"
+		"spec:\n"
+		"  podSelector: {matchLabels: {of: acme}}\n"
+		"  ingress: [{from: [{ipBlock: {cidr: 10.50.0.11/32}}], ports: [{port: 80}]}]\n"
+		"---\napiVersion: v1\nkind: Service\n"
+		"metadata: {name: db, annotations: {weft.dev/network: beta}}\n"
+		"spec: {selector: {app: db}, ports: [{port: 80}]}\n"
+		"---\napiVersion: cilium.io/v2\nkind: CiliumNetworkPolicy\nmetadata: {name: q}\n"
+		"spec:\n"
+		"  endpointSelector: {matchLabels: {app: web}}\n"
+		"  egress:\n"
+		"  - toServices: [{k8sService: {serviceName: db, namespace: default}}]\n"
+		"---\napiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata: {name: r}\n"
+		"spec:\n"
+		"  podSelector: {matchLabels: {app: web}}\n"
+		"  policyTypes: [Egress]\n"
+		"  egress: [{to: [{ipBlock: {cidr: 10.50.0.13/32}}], ports: [{port: 80}]}]\n";
+
+static int fill(void **state, const char *text)
 {
 	struct wf_documents parsed = { 0 };
 	struct wf_err err = WF_ERR_INIT;
 	struct wf_cli_lab *lab = NULL;
 
 	assert_int_equal(wf_cli_lab_new(&lab, &err), 0);
-	assert_int_equal(wf_documents_parse(&parsed, "x", documents, strlen(documents), &err), 0);
+	assert_int_equal(wf_documents_parse(&parsed, "x", text, strlen(text), &err), 0);
 	for (size_t i = 0; i < parsed.count; i++)
 		if (wf_cli_lab_add(lab, parsed.items[i].root, &err) < 0)
 			fail_msg("%s", err.message);
@@ -46,6 +79,16 @@ static int setup(void **state)
 	wf_documents_done(&parsed);
 	*state = lab;
 	return 0;
+}
+
+static int setup(void **state)
+{
+	return fill(state, documents);
+}
+
+static int setup_tenants(void **state)
+{
+	return fill(state, tenants);
 }
 
 static int teardown(void **state)
@@ -112,6 +155,28 @@ static void test_reach(void **state)
 	assert_string_equal(wf_cli_lab_party_name(lab, 4), "world");
 }
 
+static void test_tenants(void **state)
+{
+	const struct wf_cli_lab *lab = *state;
+
+	/* a service's backends are those of its network; of the other one the CIDR alone counts */
+	assert_reach(lab, "beta-web", "beta-db", "everything");
+	assert_reach(lab, "acme-web", "acme-db", "80/TCP");
+	/* nothing leads out of either, nor in */
+	assert_reach(lab, "acme-web", "beta-db", "nothing");
+	assert_reach(lab, "plain", "acme-db", "nothing");
+	assert_reach(lab, "beta-db", "plain", "nothing");
+	assert_reach(lab, "host", "beta-db", "nothing");
+	assert_reach(lab, "beta-db", "world", "nothing");
+	/* an address is whoever has it there */
+	assert_int_equal(ask(lab, "acme-web", "10.50.0.13", IPPROTO_TCP, 81), WF_POLICY_DENY);
+	assert_int_equal(ask(lab, "acme-web", "10.50.0.13", IPPROTO_TCP, 80), WF_POLICY_ALLOW);
+	assert_int_equal(ask(lab, "beta-web", "10.50.0.13", IPPROTO_TCP, 81), WF_POLICY_ALLOW);
+	assert_int_equal(ask(lab, "10.50.0.11", "acme-db", IPPROTO_TCP, 80), WF_POLICY_ALLOW);
+	assert_int_equal(ask(lab, "10.50.0.12", "acme-db", IPPROTO_TCP, 80), WF_POLICY_DENY);
+	assert_int_equal(ask(lab, "10.50.0.12", "beta-db", IPPROTO_TCP, 80), WF_POLICY_ALLOW);
+}
+
 static void assert_target(const char *text, const char *destination, int64_t port,
 			  const char *protocol)
 {
@@ -152,6 +217,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_ask, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_tenants, setup_tenants, teardown),
 		cmocka_unit_test_setup_teardown(test_reach, setup, teardown),
 		cmocka_unit_test(test_targets),
 	};
