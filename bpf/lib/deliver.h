@@ -265,7 +265,8 @@ static __always_inline int wf_deliver_elsewhere(struct wf_ctx *ctx, const struct
 		eth = wf_ctx_eth(ctx);
 	}
 	if (network->flags & WF_NET_INTERNAL)
-		return -WF_REASON_NETWORK_INTERNAL;
+		return wf_net_hides(network) && !value ? WF_NEXT(WF_STAGE_VIA)
+						       : -WF_REASON_NETWORK_INTERNAL;
 	return wf_to_host_guarded(ctx, eth, slot, endpoint, ip, !!value);
 }
 

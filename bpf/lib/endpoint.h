@@ -82,6 +82,14 @@ static __always_inline __u32 wf_network_scope(const struct wf_net_value *network
 	return network->flags & WF_NET_SCOPED ? number : WF_NETWORK_HOST;
 }
 
+/* Whether a network whose addresses mean nothing beyond it has a way out all the same (lib/out.h). */
+static __always_inline int wf_net_hides(const struct wf_net_value *network)
+{
+	const __u32 flags = WF_NET_SCOPED | WF_NET_MASQUERADE;
+
+	return (network->flags & flags) == flags;
+}
+
 /* The slot that has an address in a scope, WF_SLOT_NOBODY: neither an endpoint nor the host. */
 static __always_inline __u32 wf_scope_owner(__u32 scope, const struct wf_addr *addr)
 {

@@ -33,13 +33,14 @@ static __always_inline int wf_uplink_bypass(struct wf_ctx *ctx, __u32 slot, cons
 					      WF_HOOK_FROM_UPLINK);
 }
 
-/* Whether the endpoint is in service and the address, in the host's view, is its first one. */
-static __always_inline int wf_uplink_is_of(const struct wf_ep_value *endpoint,
+/* Whether the endpoint is in service and the address, in that scope, is its first one. */
+static __always_inline int wf_uplink_is_of(const struct wf_ep_value *endpoint, __u32 scope,
 					   const struct wf_addr *addr)
 {
 	__u32 family = addr->halves[0] ? WF_EP_IPV6 : WF_EP_IPV4, wanted = WF_EP_READY | family;
 
-	if (!endpoint || (endpoint->flags & (wanted | WF_EP_HOST)) != wanted || endpoint->scope)
+	if (!endpoint || (endpoint->flags & (wanted | WF_EP_HOST)) != wanted ||
+	    endpoint->scope != scope)
 		return 0;
 	return wf_addr_same(family == WF_EP_IPV4 ? &endpoint->ip4 : &endpoint->ip6, addr);
 }
@@ -56,9 +57,9 @@ static __always_inline __u32 wf_uplink_receiver(const struct wf_work *work)
 
 	if (hit->flags & WF_CONN_HOST)
 		return WF_SLOT_HOST;
-	if (wf_likely(wf_uplink_is_of(wf_map_endpoint(slot), &hit->to.dst)))
+	if (wf_likely(wf_uplink_is_of(wf_map_endpoint(slot), hit->to.scope, &hit->to.dst)))
 		return slot;
-	value = wf_address_find(WF_NETWORK_HOST, &work->hit.to.dst);
+	value = wf_address_find(hit->to.scope, &hit->to.dst);
 	return value && !(value->flags & WF_ADDR_GATEWAY) ? value->slot : WF_SLOT_HOST;
 }
 
@@ -78,6 +79,32 @@ static __always_inline int wf_uplink_pass_on(struct wf_ctx *ctx, struct wf_work 
 	return WF_TOLD(wf_redirect_hop(&hop));
 }
 
+/*
+ * To a container in work->slot whose address means nothing to the host's stack: past it. WF_TOLD() or
+ * -reason.
+ */
+static __always_inline int wf_uplink_into(struct wf_ctx *ctx, struct wf_work *work)
+{
+	struct wf_ep_value *endpoint = NULL;
+	struct wf_net_value *network;
+	int r = -WF_REASON_NO_SUCH_ADDRESS;
+
+	work->guard.scope = work->hit.to.scope;
+	if (work->slot != WF_SLOT_HOST)
+		endpoint = wf_endpoint_ready(work->slot, &r);
+	if (!endpoint)
+		return r;
+	network = wf_network_valid(endpoint->network);
+	if (!network)
+		return -WF_REASON_NO_NETWORK;
+	r = wf_judge_translated(ctx, work, WF_SLOT_NOBODY, work->slot);
+	if (r == 0)
+		r = wf_translate(ctx, work);
+	if (r == 0)
+		r = wf_to_endpoint(ctx, WF_SLOT_HOST, network, work->slot, endpoint);
+	return r < 0 ? r : WF_TOLD(r);
+}
+
 /* A packet from outside, of the connection in hit, goes in. */
 static __always_inline int wf_uplink_in(struct wf_ctx *ctx, const struct wf_uplink_value *uplink,
 					const struct wf_config_value *config, struct wf_work *work)
@@ -85,6 +112,8 @@ static __always_inline int wf_uplink_in(struct wf_ctx *ctx, const struct wf_upli
 	int r;
 
 	work->slot = wf_uplink_receiver(work);
+	if (wf_unlikely(work->hit.to.scope))
+		return wf_ctx_is_for_others(ctx) ? WF_GO_ON : wf_uplink_into(ctx, work);
 	r = work->hit.flags & WF_CONN_HOST
 		    ? wf_judge_translated(ctx, work, WF_SLOT_NOBODY, WF_SLOT_HOST)
 		    : 0;

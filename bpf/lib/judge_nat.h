@@ -16,7 +16,8 @@ static __always_inline void wf_judge_nat_question(struct wf_work *work, __u32 se
 	const struct wf_tuple *tuple = &work->flow.tuple, *to = &work->hit.to;
 	struct wf_question *question = &work->question;
 
-	question->scope = tuple->scope;
+	/* out of a scope: the container is known by its slot, the other end as the host knows it */
+	question->scope = tuple->scope == to->scope ? tuple->scope : WF_NETWORK_HOST;
 	question->proto = tuple->proto;
 	if (work->hit.dir == WF_DIR_ORIGINAL) {
 		question->src = tuple->src;

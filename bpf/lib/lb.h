@@ -50,6 +50,8 @@ struct wf_target {
 	__u32 slot;       /* endpoint on this node, WF_SLOT_HOST: elsewhere */
 	__u32 flags;      /* enum wf_frontend_flag */
 	__u32 conn_flags; /* enum wf_conn_flag for the connection's record */
+	__u32 scope; /* of addr, where that is another than the client's; WF_NETWORK_HOST: it is not */
+	__u32 pad;
 };
 
 static __always_inline int wf_lb_is_ip4(const struct wf_addr *addr)
@@ -183,13 +185,21 @@ static __always_inline int wf_lb_serve(const struct wf_frontend_value *frontend,
 		       : -WF_REASON_SERVICE_NO_BACKEND;
 }
 
-/* A published run was found: 1, or 0 when it is of the other family. */
+/*
+ * A published run was found: 1, or 0 when it is of the other family, or of a container that only who
+ * comes in by an uplink reaches, since its address means nothing to this host.
+ */
 static __always_inline int wf_lb_publish(const struct wf_range_value *range,
-					 const struct wf_tuple *tuple, struct wf_target *target)
+					 const struct wf_tuple *tuple,
+					 const struct wf_client *client, struct wf_target *target)
 {
+	const struct wf_ep_value *endpoint = wf_map_endpoint(range->slot);
 	__u32 step = bpf_ntohs(tuple->dport) - range->first;
 
 	if (wf_lb_is_ip4(&range->target) != wf_lb_is_ip4(&tuple->dst))
+		return 0;
+	target->scope = endpoint ? endpoint->scope : WF_NETWORK_HOST;
+	if (target->scope && !client->outside)
 		return 0;
 	target->addr = range->target;
 	target->port = bpf_htons(bpf_ntohs(range->target_port) + step);
@@ -216,7 +226,7 @@ static __always_inline int wf_lb_find_host(const struct wf_tuple *tuple,
 	range = wf_range_find(&tuple->dst, tuple->dport, tuple->proto);
 	if (!range)
 		range = wf_range_find(&any, tuple->dport, tuple->proto);
-	return range ? wf_lb_publish(range, tuple, target) : 0;
+	return range ? wf_lb_publish(range, tuple, client, target) : 0;
 }
 
 /*
@@ -240,8 +250,9 @@ WF_GLOBAL int wf_lb_find(const struct wf_tuple *tuple, const struct wf_client *c
 	} else {
 		address = wf_address_find(client->view, &tuple->dst);
 		flags = address ? address->flags : 0;
-		if (flags & (WF_ADDR_HOST | WF_ADDR_GATEWAY) ||
-		    wf_lb_is_own_loopback(tuple, client))
+		/* a scope's gateway is no address of the host */
+		if (!client->view && (flags & (WF_ADDR_HOST | WF_ADDR_GATEWAY) ||
+				      wf_lb_is_own_loopback(tuple, client)))
 			r = wf_lb_find_host(tuple, client, ret_target);
 		else
 			r = flags & WF_ADDR_SERVICE ? -WF_REASON_SERVICE_NO_PORT : 0;

@@ -173,6 +173,7 @@ static __always_inline int wf_masquerade_begin(struct wf_ctx *ctx, struct wf_wor
 	back->sport = work->flow.tuple.dport;
 	back->dst = *addr;
 	back->dport = work->flow.tuple.sport;
+	back->scope = WF_NETWORK_HOST;
 	fresh->backend = 0;
 	fresh->service = 0;
 	fresh->peer = WF_SLOT_HOST;

@@ -160,6 +160,11 @@ static __always_inline int wf_to_uplink(struct wf_ctx *ctx, struct wf_work *work
 		(void)wf_uplink_leaver(ctx, uplink, &work->ip, &work->slot);
 		return -WF_REASON_TUNNEL_PRETENDED;
 	}
+	/* from a container of a scope, and told already: bpf/lib/out.h */
+	if (wf_unlikely(wf_ctx_mark(ctx) & WF_MARK_MASQUERADE) &&
+	    (wf_addr_same(wf_uplink_addr(uplink, &work->ip), &work->ip.src) ||
+	     wf_address_owner(&work->ip.src) == WF_SLOT_HOST))
+		return WF_GO_ON;
 	work->guard.is_traced = wf_is_traced(ctx);
 	if (live)
 		unread = wf_flow_read_here(ctx, &work->ip, WF_SITE_EDGE, &work->flow);

@@ -112,6 +112,8 @@ static __always_inline void wf_translate_fill(struct wf_work *work, __u32 owner)
 	back->sport = target->port;
 	back->dst = work->flow.tuple.src;
 	back->dport = work->flow.tuple.sport;
+	if (target->scope)
+		back->scope = target->scope;
 	fresh->flags = target->conn_flags;
 	fresh->backend = target->backend;
 	fresh->service = target->service;

@@ -14,6 +14,7 @@
 
 #include "deliver.h"
 #include "from_container.h"
+#include "out.h"
 #include "work.h"
 
 /* Whether an address is of somebody who is known, so that no route is about it. */
@@ -205,8 +206,8 @@ static __always_inline int wf_via_in(struct wf_ctx *ctx, const struct wf_via_sen
 }
 
 /*
- * The stage's logic: action, WF_NEXT(WF_STAGE_POLICY) or -reason. All but the source was checked
- * before.
+ * The stage's logic: action, WF_TOLD(), WF_NEXT(WF_STAGE_POLICY) or -reason. All but the source was
+ * checked before.
  */
 static __always_inline int wf_via(struct wf_ctx *ctx, struct wf_work *work)
 {
@@ -223,7 +224,8 @@ static __always_inline int wf_via(struct wf_ctx *ctx, struct wf_work *work)
 	if (r < 0)
 		return r;
 	if (wf_endpoint_has(sender.endpoint, sender.slot, work->ip.version, &work->ip.src))
-		return wf_via_out(ctx, &sender, work);
+		return wf_net_hides(sender.network) ? wf_out(ctx, work, sender.endpoint->scope)
+						    : wf_via_out(ctx, &sender, work);
 	return wf_via_is_behind(sender.endpoint, sender.slot, work->ip.version, &work->ip.src)
 		       ? wf_via_in(ctx, &sender, work)
 		       : -WF_REASON_SPOOFED_IP;

@@ -64,6 +64,10 @@ static const struct wf_option create_options[] = {
 	  OPTION(overlapping),
 	  .help = "bridge, overlay: other networks may have the same subnets; nothing beyond the "
 		  "network is reached, neither the host nor services" },
+	{ .name = "way-out",
+	  .type = WF_OPTION_BOOL,
+	  OPTION(way_out),
+	  .help = "with --overlapping: but for the world, to which it shows the host's address" },
 	{ .name = "isolation",
 	  .type = WF_OPTION_BOOL,
 	  OPTION(isolated),

@@ -197,6 +197,8 @@ static int add_settings(json_t *spec, const struct wf_cli_network_options *optio
 		r |= wf_json_set(spec, "overlapping", json_true());
 	if (!options->isolated)
 		r |= wf_json_set(spec, "isolated", json_false());
+	if (options->way_out)
+		r |= wf_json_set(spec, "masquerade", json_true());
 	if (!options->masquerade)
 		r |= wf_json_set(spec, "masquerade", json_false());
 	if (options->sticky)

@@ -15,6 +15,7 @@ struct wf_cli_network_options {
 	bool ipv6;
 	bool internal;
 	bool overlapping;
+	bool way_out;
 	bool isolated;
 	bool masquerade;
 	uint64_t mtu; /* 0: not given */

@@ -29,6 +29,7 @@ struct meant {
 	uint32_t slot;
 	uint32_t scope;  /* of the addresses */
 	bool is_address; /* said as such: it is one of the other end's scope */
+	bool is_world;   /* nobody of these files, in the host's scope */
 	bool has[2];
 	struct wf_addr addrs[2];
 };
@@ -69,6 +70,7 @@ static int find_meant(const struct wf_cli_lab *lab, const char *word, struct mea
 		return 0;
 	}
 	if (strcmp(word, "world") == 0) {
+		meant->is_world = true;
 		add_text(meant, WORLD4);
 		add_text(meant, WORLD6);
 		return 0;
@@ -99,6 +101,17 @@ static void place_address(const struct wf_cli_lab *lab, struct meant *meant,
 	holder = wf_cli_lab_holder(lab, meant->scope, &meant->addrs[!meant->has[0]]);
 	if (holder)
 		meant->slot = (uint32_t)(holder - lab->endpoints) + 1;
+	else if (meant->scope != WF_NETWORK_HOST && wf_cli_lab_leads_out(lab, meant->scope)) {
+		meant->scope = WF_NETWORK_HOST;
+		meant->is_world =
+			!wf_cli_lab_holder(lab, WF_NETWORK_HOST, &meant->addrs[!meant->has[0]]);
+	}
+}
+
+/* Whether anything leads from one end to the other, whatever policies say. */
+static bool is_led(const struct wf_cli_lab *lab, const struct meant *src, const struct meant *dst)
+{
+	return src->scope == dst->scope || (dst->is_world && wf_cli_lab_leads_out(lab, src->scope));
 }
 
 static void ask(const struct wf_cli_lab *lab, const struct meant *src, const struct meant *dst,
@@ -112,8 +125,7 @@ static void ask(const struct wf_cli_lab *lab, const struct meant *src, const str
 					    .scope = dst->scope };
 	bool audit = false;
 
-	/* nothing leads there, whatever policies say */
-	if (src->scope != dst->scope) {
+	if (!is_led(lab, src, dst)) {
 		*ret_answer =
 			(struct wf_cli_lab_answer){ .verdict = WF_POLICY_DENY,
 						    .by_dir = { WF_POLICY_DENY, WF_POLICY_DENY } };

@@ -31,6 +31,7 @@ struct lab_service {
 /* A network whose addresses mean nothing beyond it. */
 struct lab_network {
 	char name[WF_NAME_BYTES];
+	bool leads_out; /* masqueraded: to the world, in the host's name */
 };
 
 struct wf_cli_lab {
@@ -56,6 +57,8 @@ void wf_cli_lab_endpoint_done(struct lab_endpoint *endpoint);
 int wf_cli_lab_network_add(struct wf_cli_lab *lab, const json_t *document);
 /* The scope of a network's addresses; WF_NETWORK_HOST: they are everybody's. */
 uint32_t wf_cli_lab_scope_of(const struct wf_cli_lab *lab, const char *network);
+/* Whether whoever is of a scope reaches the world; everybody does whose addresses are the host's. */
+bool wf_cli_lab_leads_out(const struct wf_cli_lab *lab, uint32_t scope);
 void wf_cli_lab_scopes_settle(struct wf_cli_lab *lab);
 /* Whether an endpoint is in the network that a service is of, whatever else it selects. */
 bool wf_cli_lab_is_in(const struct wf_cli_lab *lab, const struct lab_endpoint *endpoint,

@@ -24,8 +24,14 @@ int wf_cli_lab_network_add(struct wf_cli_lab *lab, const json_t *document)
 	if (wf_mem_grow(&lab->networks, sizeof(*lab->networks), lab->network_count,
 			&lab->network_capacity) < 0)
 		return -ENOMEM;
+	lab->networks[lab->network_count].leads_out = wf_json_bool(spec, "masquerade", false);
 	(void)snprintf(lab->networks[lab->network_count++].name, WF_NAME_BYTES, "%s", name);
 	return 0;
+}
+
+bool wf_cli_lab_leads_out(const struct wf_cli_lab *lab, uint32_t scope)
+{
+	return scope == WF_NETWORK_HOST || lab->networks[scope - 1].leads_out;
 }
 
 uint32_t wf_cli_lab_scope_of(const struct wf_cli_lab *lab, const char *network)

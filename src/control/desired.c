@@ -76,7 +76,8 @@ struct wf_net_value wf_ctl_desired_network(const struct wf_control *control,
 
 	if (network->spec.isolated)
 		value.flags |= WF_NET_ISOLATED;
-	if (network->spec.internal)
+	/* a scope's way out is one of its own, and no other packet has it */
+	if (network->spec.internal || network->spec.overlapping)
 		value.flags |= WF_NET_INTERNAL;
 	if (network->spec.masquerade && !network->spec.internal)
 		value.flags |= WF_NET_MASQUERADE;
@@ -228,7 +229,7 @@ static size_t desired_routes(const struct wf_control *control, const struct ctl_
 	bool seen[2] = { false, false };
 	size_t count = 0;
 
-	if (network->overlapping && endpoint->spec.slot)
+	if (network->overlapping && endpoint->spec.slot && !endpoint->spec.default_route)
 		return service_routes(control, endpoint, routes);
 	if (!endpoint->spec.default_route || network->internal)
 		return 0;

@@ -73,7 +73,10 @@ static int add_host_addrs(const struct wf_control *control, struct wf_addr **add
 		struct wf_addr own[CTL_MAX_HOST_ADDRS];
 		size_t own_count = wf_ctl_desired_host_addrs(network, own);
 
-		for (size_t i = 0; wf_ctl_is_routed_by_host(network) && i < own_count; i++) {
+		/* of a scope's gateway the host knows nothing */
+		if (!wf_ctl_is_routed_by_host(network) || network->spec.overlapping)
+			continue;
+		for (size_t i = 0; i < own_count; i++) {
 			if (wf_mem_grow(addrs, sizeof(**addrs), *count, &capacity) < 0)
 				return -ENOMEM;
 			(*addrs)[(*count)++] = own[i];

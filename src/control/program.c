@@ -26,7 +26,7 @@ int wf_ctl_program_network(struct wf_control *control, const struct ctl_network 
 	r = wf_ctl_vteps_program(control, &network->spec, err);
 	for (size_t i = 0; r == 0 && i < count; i++) {
 		r = wf_dp_address_set(control->dp, number, &addrs[i], &gateway, err);
-		if (r == 0)
+		if (r == 0 && !network->spec.overlapping)
 			r = wf_dp_address_set(control->dp, WF_NETWORK_HOST, &addrs[i], &gateway,
 					      err);
 	}
@@ -64,7 +64,8 @@ void wf_ctl_unprogram_network(struct wf_control *control, const struct wf_networ
 		if (!subnet->has_gateway || (now && has_gateway(now, &subnet->gateway)))
 			continue;
 		if (wf_dp_address_clear(control->dp, number, &subnet->gateway) < 0 ||
-		    wf_dp_address_clear(control->dp, WF_NETWORK_HOST, &subnet->gateway) < 0)
+		    (!network->overlapping &&
+		     wf_dp_address_clear(control->dp, WF_NETWORK_HOST, &subnet->gateway) < 0))
 			r = -EIO;
 	}
 	if (r < 0)
@@ -136,7 +137,8 @@ static bool is_wanted(const struct wf_control *control, const struct wf_addr_key
 			const struct ctl_network *network = control->by_number[number];
 
 			if (!network || !wf_ctl_is_routed_by_host(network) ||
-			    (key->network != WF_NETWORK_HOST && key->network != number))
+			    (key->network != number &&
+			     (key->network != WF_NETWORK_HOST || network->spec.overlapping)))
 				continue;
 			if (is_host_addr(network, &key->addr))
 				return true;

@@ -146,13 +146,13 @@ static const struct wf_schema spec_fields[] = {
 	{ .name = "overlapping",
 	  .type = WF_SCHEMA_BOOL,
 	  .fallback = "false",
-	  .help = "bridge, overlay: other networks may have the same subnets. The network is isolated "
-		  "and internal, has no gateway, and neither the host nor services of others are "
-		  "reached. It cannot be changed." },
+	  .help = "bridge, overlay: other networks may have the same subnets. The network is "
+		  "isolated, and neither the host nor services of others are reached. It is internal "
+		  "and has no gateway, unless masquerade is true. It cannot be changed." },
 	{ .name = "masquerade",
 	  .type = WF_SCHEMA_BOOL,
 	  .help = "bridge, overlay, routed: what leaves the host shows an address of the host. "
-		  "Default: true, false for an internal network." },
+		  "Default: true, false for an internal or overlapping network." },
 	{ .name = "mtu",
 	  .type = WF_SCHEMA_INTEGER,
 	  .max = WF_NETWORK_MAX_MTU,

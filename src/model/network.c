@@ -131,7 +131,8 @@ uint16_t wf_network_name_vlan(const char *parent, char ret_device[16])
 
 bool wf_network_has_gateways(const struct wf_network *network)
 {
-	return network->mode != WF_MODE_L3 && network->mode != WF_MODE_L3S && !network->overlapping;
+	return network->mode != WF_MODE_L3 && network->mode != WF_MODE_L3S &&
+	       (!network->overlapping || network->masquerade);
 }
 
 void wf_network_done(struct wf_network *network)
@@ -386,6 +387,8 @@ int wf_network_check_change(const struct wf_network *from, const struct wf_netwo
 		return BUSY(err, "spec.parent", "the parent cannot change");
 	if (from->vlan != to->vlan)
 		return BUSY(err, "spec.vlan", "the VLAN cannot change");
+	if (from->overlapping && from->masquerade != to->masquerade)
+		return BUSY(err, "spec.masquerade", "the way out cannot change");
 	if (from->internal != to->internal)
 		return BUSY(err, "spec.internal", "cannot change");
 	if (from->encryption != to->encryption)

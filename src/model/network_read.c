@@ -197,10 +197,13 @@ static int read_cool_down(struct wf_network *network, const json_t *spec, struct
 	return 0;
 }
 
-/* Whether others may have the same addresses: then nobody beyond the network can be reached. */
+/*
+ * Whether others may have the same addresses: then nobody beyond the network can be reached, but for the
+ * world in the host's name if the network is masqueraded.
+ */
 static int read_overlapping(struct wf_network *network, const json_t *spec, struct wf_err *err)
 {
-	static const char *const alone[] = { "isolated", "internal" };
+	const bool is_hidden = wf_json_bool(spec, "masquerade", false);
 
 	network->overlapping = wf_json_bool(spec, "overlapping", false);
 	if (!network->overlapping)
@@ -211,27 +214,27 @@ static int read_overlapping(struct wf_network *network, const json_t *spec, stru
 			"is for bridge and overlay only, not for %s: nothing tells its "
 			"packets from those of another network",
 			wf_driver_name(network->driver));
-	for (size_t i = 0; i < WF_ARRAY_LEN(alone); i++) {
-		char path[32];
-
-		if (wf_json_bool(spec, alone[i], true))
-			continue;
-		(void)snprintf(path, sizeof(path), "spec.%s", alone[i]);
-		return wf_field_fail(err, path,
+	if (!wf_json_bool(spec, "isolated", true))
+		return wf_field_fail(err, "spec.isolated",
+				     "cannot be false with overlapping: true, which leads to no "
+				     "other network (leave one of the two out)");
+	if (!wf_json_bool(spec, "internal", true) && !is_hidden)
+		return wf_field_fail(err, "spec.internal",
 				     "cannot be false with overlapping: true, which leads nowhere "
-				     "else (leave one of the two out)");
-	}
+				     "else (say masquerade: true for a way out that shows the "
+				     "host's address)");
 	return 0;
 }
 
 static int read_flags(struct wf_network *network, const json_t *spec, struct wf_err *err)
 {
-	bool routed;
+	bool routed = wf_driver_is_routed(network->driver);
+	/* one whose addresses mean nothing outside has a way out only if it is asked for */
+	bool leads_out = !network->overlapping || wf_json_bool(spec, "masquerade", false);
 
 	network->isolated = wf_json_bool(spec, "isolated", true);
-	network->internal = wf_json_bool(spec, "internal", network->overlapping);
+	network->internal = wf_json_bool(spec, "internal", !leads_out);
 	network->sticky = wf_json_bool(spec, "sticky", false);
-	routed = wf_driver_is_routed(network->driver);
 	network->masquerade = wf_json_bool(spec, "masquerade", routed && !network->internal);
 	if (network->masquerade && !routed)
 		return wf_field_fail(err, "spec.masquerade",
@@ -281,8 +284,8 @@ static int read_network(struct wf_network *network, const json_t *document, stru
 {
 	const json_t *spec = json_object_get(document, "spec");
 	static int (*const steps[])(struct wf_network *, const json_t *, struct wf_err *) = {
-		read_driver,    read_parent,      read_vlan,       read_encapsulation,
-		read_families,  read_overlapping, wf_subnets_read, read_flags,
+		read_driver,    read_parent,      read_vlan,      read_encapsulation,
+		read_families,  read_overlapping, read_flags,     wf_subnets_read,
 		read_cool_down, read_encryption,  wf_routes_read,
 	};
 	int r = wf_meta_from_json(&network->meta, document, err);

@@ -175,10 +175,10 @@ static int read_gateway(struct reading *reading, const struct wf_network *networ
 	if (!*text)
 		return 0;
 	parent = wf_field_push_key(&reading->path, "gateway");
-	if (network->overlapping)
+	if (network->overlapping && !network->masquerade)
 		return wf_field_fail(reading->err, reading->path.text,
 				     "nothing answers there in a network with overlapping: true "
-				     "(leave it out)");
+				     "(leave it out, or say masquerade: true)");
 	if (!wf_network_has_gateways(network))
 		return wf_field_fail(reading->err, reading->path.text,
 				     "ipvlan in mode %s has no gateway (leave it out)",

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Services of networks that are scopes of their own: the same addresses mean others there. */
+#include <arpa/inet.h>
 #include <netinet/in.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -8,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "dp/overlay.h"
 #include "lab.h"
 #include "services.h"
 #include "world.h"
@@ -142,11 +144,272 @@ static void a_scope_has_services_of_its_own(void **state)
 	SERVICES_STEPS(rest);
 }
 
+/* ---- the way out --------------------------------------------------------------------------------- */
+
+#define TO_H      "192.0.2.1"
+#define WORLD     "203.0.113.5"
+#define OWN       "10.8.0.11"
+#define HIDDEN    WF_MARK_MASQUERADE
+#define FLOW(src) src, WORLD, SERVICES_TCP, .dport = 443
+
+/* The networks of the two scopes lead out from here on, as far as the host's own routes do. */
+static void lead_out(void)
+{
+	for (__u32 number = 8; number <= 9; number++) {
+		struct wf_net_value network;
+
+		assert_int_equal(wf_dp_network_read(services_dp, number, 1, &network), 0);
+		network.flags |= WF_NET_MASQUERADE;
+		network.subnet_count = 1;
+		network.subnets[0].base = lab_addr("10.8.0.0");
+		network.subnets[0].mask = lab_addr("ffff:ffff:ffff:ffff:ffff:ffff:ffff:ff00");
+		assert_int_equal(wf_dp_network_set(services_dp, number, &network, NULL), 0);
+	}
+	lab_run("ip link add weft0 index %d type veth peer name weft0q && ip link set weft0 up && "
+		"ip link set weft0q up && sysctl -qw net.ipv4.conf.weft0.forwarding=1",
+		WORLD_HOST_DEVICE);
+}
+
+static const struct step other_ways[] = {
+	{ "UDP",
+	  FROM,
+	  8,
+	  { OWN, WORLD, SERVICES_UDP, .dport = 53 },
+	  REDIRECT,
+	  { TO_H, WORLD, SERVICES_UDP, .dport = 53 },
+	  .mark_out = HIDDEN },
+	{ "its answer",
+	  COMES_IN,
+	  0,
+	  { WORLD, TO_H, IPPROTO_UDP, 53, 40000, .payload = 9 },
+	  REDIRECT,
+	  { WORLD, OWN, IPPROTO_UDP, 53, 40000, .payload = 9 },
+	  .to_mac = 8 },
+	{ "an echo request",
+	  FROM,
+	  10,
+	  { OWN, WORLD, IPPROTO_ICMP, 77, .type = 8, .payload = 30 },
+	  REDIRECT,
+	  { TO_H, WORLD, IPPROTO_ICMP, 77, .type = 8, .payload = 30 },
+	  .mark_out = HIDDEN },
+	{ "its answer",
+	  COMES_IN,
+	  0,
+	  { WORLD, TO_H, IPPROTO_ICMP, 77, .type = 0, .payload = 30 },
+	  REDIRECT,
+	  { WORLD, OWN, IPPROTO_ICMP, 77, .type = 0, .payload = 30 },
+	  .to_mac = 10 },
+	{ "from the middle of a connection that nobody knows",
+	  FROM,
+	  8,
+	  { OWN, WORLD, IPPROTO_TCP, 40009, 443, .tcp_flags = 16 },
+	  SHOT,
+	  .reason = WF_REASON_NAT_UNRELATED },
+	{ "an address of the host",
+	  FROM,
+	  8,
+	  { OWN, TO_H, SERVICES_TCP, .dport = 22 },
+	  SHOT,
+	  .reason = WF_REASON_NETWORK_ISOLATED },
+	{ "a container of another network",
+	  FROM,
+	  8,
+	  { OWN, "10.1.0.11", SERVICES_TCP, .dport = 80 },
+	  SHOT,
+	  .reason = WF_REASON_NETWORK_ISOLATED },
+	{ "everybody's service",
+	  FROM,
+	  8,
+	  { OWN, "10.96.0.1", SERVICES_TCP, .dport = 80 },
+	  SHOT,
+	  .reason = WF_REASON_NETWORK_ISOLATED },
+	{ "nobody of the own subnet",
+	  FROM,
+	  8,
+	  { OWN, "10.8.0.99", SERVICES_TCP, .dport = 80 },
+	  SHOT,
+	  .reason = WF_REASON_NO_SUCH_ADDRESS },
+};
+
+/* Who comes in by the uplink at a published port of one of them. */
+static const struct step published[] = {
+	{ "a client outside",
+	  COMES_IN,
+	  0,
+	  { WORLD, TO_H, IPPROTO_TCP, 40000, 7000, .tcp_flags = 2 },
+	  REDIRECT,
+	  { WORLD, "10.8.0.12", IPPROTO_TCP, 40000, 70, .tcp_flags = 2 },
+	  .to_mac = 11 },
+	{ "its answer",
+	  FROM,
+	  11,
+	  { "10.8.0.12", WORLD, IPPROTO_TCP, 70, 40000, .tcp_flags = 18 },
+	  REDIRECT,
+	  { TO_H, WORLD, IPPROTO_TCP, 7000, 40000, .tcp_flags = 18 },
+	  .mark_out = HIDDEN },
+	{ "the other network's, which nobody asked for that",
+	  FROM,
+	  9,
+	  { "10.8.0.12", WORLD, IPPROTO_TCP, 70, 40000, .tcp_flags = 18 },
+	  SHOT,
+	  .reason = WF_REASON_NAT_UNRELATED },
+	{ "a container of this node: the host has no such port",
+	  FROM,
+	  1,
+	  { "10.1.0.11", TO_H, SERVICES_TCP, .dport = 7000 },
+	  REDIRECT,
+	  .to_mac = MAC_HOST },
+	{ "a scope's gateway is not the host",
+	  FROM,
+	  8,
+	  { OWN, "10.8.0.1", SERVICES_TCP, .dport = 8000 },
+	  SHOT,
+	  .reason = WF_REASON_SERVICE_NO_PORT },
+};
+
+static __be16 source_port(const struct wire *wire)
+{
+	__be16 port;
+
+	memcpy(&port, wire->bytes + 34, sizeof(port));
+	return port;
+}
+
+static void a_scope_has_a_way_out(void **state)
+{
+	const struct step refused[] = {
+		{ "not asked for",
+		  FROM,
+		  8,
+		  { FLOW(OWN) },
+		  SHOT,
+		  .reason = WF_REASON_NETWORK_INTERNAL },
+	};
+	const struct step one[] = {
+		{ "one network's",
+		  FROM,
+		  8,
+		  { FLOW(OWN) },
+		  REDIRECT,
+		  { FLOW(TO_H) },
+		  .mark_out = HIDDEN },
+		{ "at the uplink: as it is",
+		  GOES_OUT,
+		  0,
+		  { FLOW(TO_H) },
+		  SERVICES_GO_ON,
+		  .mark = HIDDEN,
+		  .mark_out = HIDDEN },
+	};
+	const struct step other = { "another's, by the same addresses and ports",
+				    FROM,
+				    10,
+				    { FLOW(OWN) },
+				    .mark_out = HIDDEN };
+	const struct step host = {
+		"the host's own, by the port that is shown", GOES_OUT, 0, { FLOW(TO_H) }
+	};
+	struct step answers[] = {
+		{ "the answer of one",
+		  COMES_IN,
+		  0,
+		  { WORLD, TO_H, IPPROTO_TCP, 443, 40000, .tcp_flags = 18 },
+		  REDIRECT,
+		  { WORLD, OWN, IPPROTO_TCP, 443, 40000, .tcp_flags = 18 },
+		  .to_mac = 8 },
+		{ "the answer of the other",
+		  COMES_IN,
+		  0,
+		  { WORLD, TO_H, IPPROTO_TCP, 443, 0, .tcp_flags = 18 },
+		  REDIRECT,
+		  { WORLD, OWN, IPPROTO_TCP, 443, 40000, .tcp_flags = 18 },
+		  .to_mac = 10 },
+	};
+	static struct wire in, out;
+	__be16 port;
+
+	SERVICES_STEPS(refused);
+	lead_out();
+	SERVICES_STEPS(one);
+	assert_int_equal(services_run(&other, &in, &out), TC_ACT_REDIRECT);
+	port = source_port(&out);
+	assert_int_not_equal(port, htons(40000));
+	answers[1].in.dport = ntohs(port);
+	SERVICES_STEPS(answers);
+	/* what the host itself begins there is not taken for either of them */
+	assert_int_equal(services_run(&host, &in, &out), SERVICES_GO_ON);
+	assert_int_not_equal(source_port(&out), htons(40000));
+	assert_int_not_equal(source_port(&out), port);
+	SERVICES_STEPS(other_ways);
+}
+
+static void a_scope_publishes_ports(void **state)
+{
+	const struct wf_addr_value gateway = { .slot = WF_SLOT_HOST, .flags = WF_ADDR_GATEWAY };
+	const struct wf_addr addr = lab_addr("10.8.0.1");
+	const struct wf_range_value ranges[] = {
+		{ .addr = lab_addr("0.0.0.0"),
+		  .target = lab_addr("10.8.0.12"),
+		  .slot = 11,
+		  .service = 13,
+		  .target_port = htons(70),
+		  .first = 7000,
+		  .last = 7000,
+		  .proto = IPPROTO_TCP },
+		{ .addr = lab_addr("0.0.0.0"),
+		  .target = lab_addr("10.2.0.13"),
+		  .slot = 3,
+		  .service = 12,
+		  .target_port = htons(9000),
+		  .first = 8000,
+		  .last = 8999,
+		  .proto = IPPROTO_TCP },
+	};
+	uint32_t word;
+
+	assert_int_equal(wf_dp_ranges_set(services_dp, ranges, 2, &word, NULL), 0);
+	assert_int_equal(wf_dp_address_set(services_dp, 8, &addr, &gateway, NULL), 0);
+	SERVICES_STEPS(published);
+}
+
+/* By the host's address nobody speaks for the node: what is for a tunnel ends at the uplink. */
+static void a_scope_reaches_no_tunnel(void **state)
+{
+	static const struct step steps[] = {
+		{ "to a node's tunnel",
+		  FROM,
+		  8,
+		  { OWN, WORLD, SERVICES_UDP, .dport = 4789 },
+		  REDIRECT,
+		  { TO_H, WORLD, SERVICES_UDP, .dport = 4789 },
+		  .mark_out = HIDDEN },
+		{ "at the uplink",
+		  GOES_OUT,
+		  0,
+		  { TO_H, WORLD, SERVICES_UDP, .dport = 4789 },
+		  SHOT,
+		  .reason = WF_REASON_TUNNEL_PRETENDED,
+		  .mark = HIDDEN,
+		  .mark_out = HIDDEN },
+	};
+	const struct wf_node_value node = { .underlay = lab_addr(WORLD) };
+	const struct wf_addr self = lab_addr(TO_H), none = {};
+
+	assert_int_equal(wf_dp_overlay_set(services_dp, 0, &self, 4789, 0, NULL), 0);
+	assert_int_equal(wf_dp_node_set(services_dp, 3, &node, NULL), 0);
+	SERVICES_STEPS(steps);
+	assert_int_equal(wf_dp_node_set(services_dp, 3, NULL, NULL), 0);
+	assert_int_equal(wf_dp_overlay_set(services_dp, 0, &none, 0, 0, NULL), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		/* takes over slots 8 to 11 */
 		cmocka_unit_test_setup(a_scope_has_services_of_its_own, services_begin),
+		cmocka_unit_test_setup(a_scope_has_a_way_out, services_begin),
+		cmocka_unit_test_setup(a_scope_publishes_ports, services_begin),
+		cmocka_unit_test_setup(a_scope_reaches_no_tunnel, services_begin),
 	};
 
 	lab_enter();

@@ -301,7 +301,7 @@ REFUSED = [
     ({"driver": "macvlan"}, "spec.overlapping"),
     ({"isolated": False}, "spec.isolated"),
     ({"internal": False}, "spec.internal"),
-    ({"masquerade": True}, "spec.masquerade"),
+    ({"masquerade": True, "internal": True}, "spec.masquerade"),
     ({"subnets": [{"cidr": "10.50.0.0/24", "gateway": "10.50.0.1"}]}, "spec.subnets[0].gateway"),
 ]
 

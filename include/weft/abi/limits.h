@@ -134,7 +134,8 @@
 
 /*
  * Bit of a packet's mark (skb->mark) that weft sets between its two filters on uplinks: what goes
- * on to a backend elsewhere is to show the host's address there. The other bits are left alone;
+ * on to a backend elsewhere is to show the host's address there; what shows it already, from a scope,
+ * is to go as it is. The other bits are left alone;
  * others who use this one on forwarded packets must be moved away from it.
  */
 #define WF_MARK_MASQUERADE 0x02000000

@@ -261,7 +261,8 @@ enum wf_stage {
 	WF_STAGE_SERVICE, /* a container talks to a service, a published port or the world */
 	WF_STAGE_REPLY,   /* a container answers a translated connection */
 	WF_STAGE_POLICY,  /* what has to be judged, from whatever hook (lib/guard.h) */
-	WF_STAGE_VIA,     /* a container sends to a gateway of its network, or is one (lib/via.h) */
+	WF_STAGE_VIA, /* a container sends to a gateway of its network, or is one (lib/via.h); or out of
+			   * a scope (lib/out.h) */
 	WF_STAGE_COUNT,
 };
 

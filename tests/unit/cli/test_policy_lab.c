@@ -31,7 +31,7 @@ static const char documents[] =
 	"    ports: [{port: http}, {port: 90, endPort: 99, protocol: UDP}]\n";
 
 /* Two tenants with the same addresses; documents in any order. */
-#define TENANT(name)                                                           \
+#define TENANT(name, more)                                                     \
 	"---\napiVersion: weft.dev/v1\nkind: Endpoint\nmetadata: {name: " name \
 	"-web, labels: {app: web}}\nspec: {network: " name "}\n"               \
 	"status: {addresses: [{address: 10.50.0.11/24}]}\n"                    \
@@ -39,8 +39,8 @@ static const char documents[] =
 	"-db, labels: {app: db, of: " name "}}\nspec: {network: " name "}\n"   \
 	"status: {addresses: [{address: 10.50.0.13/24}]}\n"                    \
 	"---\napiVersion: weft.dev/v1\nkind: Network\nmetadata: {name: " name  \
-	"}\nspec: {driver: bridge, overlapping: true, subnets: [{cidr: 10.50.0.0/24}]}\n"
-#define TENANTS TENANT("acme") TENANT("beta")
+	"}\nspec: {driver: bridge, overlapping: true, " more "subnets: [{cidr: 10.50.0.0/24}]}\n"
+#define TENANTS TENANT("acme", "") TENANT("beta", "") TENANT("gamma", "masquerade: true, ")
 
 static const char tenants[] =
 	TENANTS "---\napiVersion: v1\nkind: Pod\nmetadata: {name: plain, labels: {app: web}}\n"
@@ -168,6 +168,13 @@ static void test_tenants(void **state)
 	assert_reach(lab, "beta-db", "plain", "nothing");
 	assert_reach(lab, "host", "beta-db", "nothing");
 	assert_reach(lab, "beta-db", "world", "nothing");
+	/* but for the world, where the network is masqueraded, and as egress rules let it */
+	assert_reach(lab, "gamma-db", "world", "everything");
+	assert_reach(lab, "world", "gamma-db", "nothing");
+	assert_reach(lab, "gamma-db", "host", "nothing");
+	assert_reach(lab, "gamma-web", "world", "nothing");
+	assert_int_equal(ask(lab, "gamma-db", "203.0.113.77", IPPROTO_TCP, 80), WF_POLICY_ALLOW);
+	assert_int_equal(ask(lab, "gamma-db", "10.50.0.11", IPPROTO_TCP, 80), WF_POLICY_ALLOW);
 	/* an address is whoever has it there */
 	assert_int_equal(ask(lab, "acme-web", "10.50.0.13", IPPROTO_TCP, 81), WF_POLICY_DENY);
 	assert_int_equal(ask(lab, "acme-web", "10.50.0.13", IPPROTO_TCP, 80), WF_POLICY_ALLOW);

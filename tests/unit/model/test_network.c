@@ -76,6 +76,27 @@ static void test_overlapping(void **state)
 	assert_string_equal(err.field, "spec.overlapping");
 }
 
+/* A way out that shows the host's address, with a gateway that leads there. */
+static void test_overlapping_with_a_way_out(void **state)
+{
+	_cleanup_(wf_network_done) struct wf_network network = { 0 }, again = { 0 }, closed = { 0 };
+	_cleanup_json_ json_t *written = NULL;
+	struct wf_err err = WF_ERR_INIT;
+
+	read_ok("{overlapping: true, masquerade: true, subnets: [{cidr: 10.0.0.0/24}]}", &network);
+	assert_true(network.overlapping && network.isolated && network.masquerade);
+	assert_false(network.internal);
+	assert_true(network.subnets[0].has_gateway);
+	written = wf_network_to_json(&network);
+	assert_int_equal(wf_network_from_json(&again, written, NULL), 0);
+	assert_true(again.masquerade && again.subnets[0].has_gateway);
+	assert_int_equal(wf_network_check_change(&network, &again, NULL), 0);
+	read_ok("{overlapping: true, subnets: [{cidr: 10.0.0.0/24}]}", &closed);
+	assert_false(closed.subnets[0].has_gateway);
+	assert_int_equal(wf_network_check_change(&network, &closed, &err), -EBUSY);
+	assert_string_equal(err.field, "spec.masquerade");
+}
+
 static void test_masquerade(void **state)
 {
 	static const struct {
@@ -230,7 +251,8 @@ static const struct {
 	{ "{overlapping: true, isolated: false}", "spec.isolated", "overlapping: true" },
 	{ "{driver: overlay, overlapping: true, internal: false}", "spec.internal",
 	  "overlapping: true" },
-	{ "{overlapping: true, masquerade: true}", "spec.masquerade", "internal network" },
+	{ "{overlapping: true, internal: true, masquerade: true}", "spec.masquerade",
+	  "internal network" },
 	{ "{overlapping: true, subnets: [{cidr: 10.0.0.0/24, gateway: 10.0.0.1}]}",
 	  "spec.subnets[0].gateway", "overlapping: true" },
 	{ "{mtu: 575}", "spec.mtu", "576" },
@@ -601,13 +623,21 @@ static void test_vlans(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_defaults),        cmocka_unit_test(test_masquerade),
-		cmocka_unit_test(test_drivers),         cmocka_unit_test(test_refusals),
-		cmocka_unit_test(test_limits_accepted), cmocka_unit_test(test_too_many),
-		cmocka_unit_test(test_round_trip),      cmocka_unit_test(test_names),
-		cmocka_unit_test(test_subnet_of),       cmocka_unit_test(test_allocation_failures),
-		cmocka_unit_test(test_block_sizes),     cmocka_unit_test(test_vlans),
-		cmocka_unit_test(test_block_sizes),     cmocka_unit_test(test_overlapping),
+		cmocka_unit_test(test_defaults),
+		cmocka_unit_test(test_masquerade),
+		cmocka_unit_test(test_drivers),
+		cmocka_unit_test(test_refusals),
+		cmocka_unit_test(test_limits_accepted),
+		cmocka_unit_test(test_too_many),
+		cmocka_unit_test(test_round_trip),
+		cmocka_unit_test(test_names),
+		cmocka_unit_test(test_subnet_of),
+		cmocka_unit_test(test_allocation_failures),
+		cmocka_unit_test(test_block_sizes),
+		cmocka_unit_test(test_vlans),
+		cmocka_unit_test(test_block_sizes),
+		cmocka_unit_test(test_overlapping),
+		cmocka_unit_test(test_overlapping_with_a_way_out),
 	};
 
 	srandom(7);
