@@ -7,11 +7,13 @@
 import contextlib
 import shutil
 import socket
+import time
 
 import pytest
 
 from lib.answer import BOTH, PORT, Answerer, Session, ask_tcp, ask_udp, names, try_tcp, try_udp
 from lib.cluster import Cluster, wait_known
+from lib.encryption import MARKER, Shouter, Tap, wait_on
 from lib.netns import wait_until
 from lib.node import ApiError
 from lib.policy import deny_all
@@ -81,11 +83,11 @@ class Tenant:
 
 
 @contextlib.contextmanager
-def laid(nodes, driver, lay):
+def laid(nodes, driver, lay, **spec):
     made = {}
     try:
         for name in TENANTS:
-            lay(name, driver=driver, overlapping=True, subnets=SUBNETS)
+            lay(name, driver=driver, overlapping=True, subnets=SUBNETS, **spec)
             made[name] = Tenant(nodes, name, driver)
         for tenant in made.values():
             tenant.wait_served()
@@ -164,6 +166,38 @@ def test_on_two_nodes(apart):
         assert targets == {"acme-db", "acme-far"}
         assert {item["scope"] for port in shown["ports"] for item in port["frontends"]} == {
             "network"}
+
+
+@needs_etcd
+@pytest.mark.skipif(not shutil.which("wireguard-go"), reason="wireguard-go is not installed")
+def test_on_two_nodes_encrypted(cluster):
+    """The backend that a service chose is reached inside WireGuard, and its answer too."""
+    a, b = cluster.nodes
+    with laid(cluster.nodes, "overlay", cluster.network, encryption="wireguard") as tenants:
+        wait_on(cluster)
+        for tenant in tenants.values():
+            tenant.reaches_its_own()
+            tenant.wait_served(tenant.far)
+            tenant.reaches_its_own(tenant.far)
+            assert reaches_nobody(a.host, tenant.vips[4])
+        with Tap(cluster.underlay.ns) as tap:
+            # the probe sees the marker where it is in clear
+            with Shouter(a.host, b.wire_address):
+                wait_until(lambda: tap.clear, 5, what="clear text between the hosts")
+            time.sleep(0.1)
+            tap.clear = tap.wireguard = 0
+            for family in BOTH:
+                for tenant in tenants.values():
+                    with Session(tenant.web, tenant.vips[family], 80) as session:
+                        for _ in range(20):
+                            session.sock.sendall(MARKER)
+                            heard = b""
+                            while len(heard) < len(MARKER):
+                                heard += session.sock.recv(len(MARKER) - len(heard))
+                            assert heard == MARKER
+                    # some of the connections are to the backend over there
+                    assert tenant.reaches_its_own() is None
+            assert tap.wireguard > 20 and tap.clear == 0
 
 
 @needs_etcd

@@ -16,6 +16,7 @@ import pytest
 
 from lib.answer import Answerer, Session, ask_tcp, try_tcp, try_udp
 from lib.cluster import OVERLAY, wait_known
+from lib.encryption import MARKER, Shouter, Tap, wait_on
 from lib.netns import Netns, wait_until
 from lib.policy import network_policy
 from lib.service import bound, service
@@ -290,15 +291,42 @@ def test_policies_know_the_world_by_its_addresses(site):
         assert try_tcp(web, WORLD4) not in ("vpn", "node")
 
 
+class Pairs(Tap):
+    """Between whom the wire sees the marker in UDP over IPv4: {(source, destination): how many}."""
+
+    def __init__(self, ns):
+        self.seen = {}
+        super().__init__(ns)
+
+    def look(self, frame):
+        if MARKER in frame and frame[12:14] == b"\x08\x00" and frame[23] == socket.IPPROTO_UDP:
+            pair = socket.inet_ntoa(frame[26:30]), socket.inet_ntoa(frame[30:34])
+            self.seen[pair] = self.seen.get(pair, 0) + 1
+
+
+def check_who_reads_it(cluster, web, spec):
+    """Beyond the gateway it is in clear; between the nodes only where the network is not encrypted."""
+    a, b = (node.wire_address for node in cluster.nodes)
+    with Pairs(cluster.underlay.ns) as wire, Shouter(web, WORLD4):
+        wait_until(lambda: wire.seen.get((b, WORLD4), 0) > 50, 10, what="packets to the world")
+        between = {(a, b), (b, a)} & set(wire.seen)
+        assert bool(between) == (not spec) and set(wire.seen) == between | {(b, WORLD4)}, wire.seen
+
+
 @needs_etcd
-def test_the_gateway_on_another_node(cluster):
+@pytest.mark.parametrize("spec", [{}, pytest.param({"encryption": "wireguard"}, marks=pytest.mark.skipif(
+    not shutil.which("wireguard-go"), reason="wireguard-go is not installed"))],
+    ids=["clear", "encrypted"])
+def test_the_gateway_on_another_node(cluster, spec):
     """The world sees the node that has the gateway, whoever asks."""
     a, b = cluster.nodes
     world(cluster.underlay.ns)
     for node in (a, b):
         node.run("ip -6 route add default via fd09::fe")
     with answering(cluster.underlay.ns, "world"):
-        cluster.network(**OVERLAY, masquerade=True)
+        cluster.network(**OVERLAY, masquerade=True, **spec)
+        if spec:
+            wait_on(cluster)
         ends = [node.container("over", name=name)[0] for node, name in ((a, "web"), (b, "db"))]
         wait_known(a, "db")
         shown = {a: ("10.9.0.1", "fd09::1"), b: ("10.9.0.2", "fd09::2")}
@@ -315,10 +343,11 @@ def test_the_gateway_on_another_node(cluster):
         wait_seen(ends[1], b)
         with gate_on(b) as gate:
             wait_known(a, "gate")
-            cluster.network(**OVERLAY, masquerade=True, routes=DEFAULT)
+            cluster.network(**OVERLAY, masquerade=True, routes=DEFAULT, **spec)
             wait_seen(ends[0], b)
             wait_seen(ends[1], b)
             assert forwarded(gate)
+            check_who_reads_it(cluster, ends[0], spec)
             assert try_udp(ends[0], WORLD4) == "world" and ends[0].ping(WORLD6)
             with Session(ends[0], WORLD4) as session:
                 for node in (a, b):
