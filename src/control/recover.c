@@ -374,6 +374,9 @@ static int drop_rest(struct wf_control *control, struct wf_err *err)
 	if (control->lb.settled)
 		return 0;
 	control->lb.settled = true;
+	r = wf_ctl_service_routes_sync(control, err);
+	if (r < 0)
+		return r;
 	/* what goes with the rest of a start is not looked for twice */
 	return control->dirty & CTL_DIRTY_REST ? 0 : wf_ctl_program_drop(control, err);
 }
