@@ -99,6 +99,9 @@ struct ctl_lb {
 	struct event *sweep_timer; /* connections and numbers */
 	bool has_least;            /* a service goes by the count of connections, or did */
 	bool started;
+	uint64_t *counted; /* owned; sockets that are to be looked for: recount.c */
+	size_t counted_count;
+	struct event *recount_timer;
 	bool has_hooks;         /* those of sockets are in force */
 	bool routes_changed;    /* routes to services are not what they shall be */
 	bool settled;           /* all was resolved once: what is not known by now is not wanted */
@@ -195,6 +198,12 @@ struct wf_net_route wf_ctl_service_route(const struct wf_control *control,
 					 const struct ctl_view *view);
 /* Brings the host's routes up to date if what they shall be has changed. */
 int wf_ctl_service_routes_sync(struct wf_control *control, struct wf_err *err);
+
+/* ---- recount.c -------------------------------------------------------------------------------- */
+
+/* Soon, sockets that count for a backend by now and have ended do not any more. */
+void wf_ctl_recount_start(struct wf_control *control);
+void wf_ctl_recount_stop(struct wf_control *control);
 
 /* ---- uplink.c, netns.c ----------------------------------------------------------------------- */
 

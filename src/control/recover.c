@@ -398,6 +398,7 @@ static int resync_services(struct wf_control *control, struct wf_err *err)
 	wf_ctl_lb_touch_all(control);
 	wf_ctl_lb_flush(control);
 	wf_ctl_sockets_attach(control);
+	wf_ctl_recount_start(control);
 	return drop_rest(control, err);
 }
 

@@ -390,6 +390,43 @@ static void test_routes_to_services(void **state)
 	assert_false(has_route(lab, "10.96.0.8/32"));
 }
 
+/* What would be done a second later. */
+static void recount(struct lab *lab)
+{
+	struct event *timer = lab->control->lb.recount_timer;
+
+	assert_non_null(timer);
+	event_active(timer, EV_TIMEOUT, 1);
+	lab_settle(lab);
+	assert_null(lab->control->lb.recount_timer);
+}
+
+/* Sockets that count and are no more are found out at a start; nothing is done by the clock. */
+static void test_sockets_are_counted_again(void **state)
+{
+	struct lab *lab = *state;
+
+	assert_null(lab->control->lb.recount_timer);
+	fake_net_cookies(lab->net, 2);
+	fake_dp_use(lab->dp, 9);
+	fake_dp_use(lab->dp, 2);
+	fake_dp_use(lab->dp, 1);
+	lab_restart(lab);
+	/* one that begins meanwhile is none of those that are looked for */
+	fake_dp_use(lab->dp, 10);
+	recount(lab);
+	assert_true(fake_dp_is_used(lab->dp, 1));
+	assert_true(fake_dp_is_used(lab->dp, 2));
+	assert_false(fake_dp_is_used(lab->dp, 9));
+	assert_true(fake_dp_is_used(lab->dp, 10));
+	/* nothing is taken away when they cannot be listed */
+	lab_restart(lab);
+	fake_gate_arm(FAKE_NET, 0);
+	recount(lab);
+	assert_true(fake_gate_disarm());
+	assert_true(fake_dp_is_used(lab->dp, 10));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -404,6 +441,7 @@ int main(void)
 		CASE(test_network_of_a_service),
 		CASE(test_restart_changes_nothing),
 		CASE(test_routes_to_services),
+		CASE(test_sockets_are_counted_again),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
