@@ -9,6 +9,11 @@ int weft_from_host(struct __sk_buff *skb)
 {
 	struct wf_work *work = wf_map_work();
 	struct wf_subject subject = { .slot = wf_slot_of(skb), .hook = WF_HOOK_FROM_HOST };
+	int r = wf_from_host(skb);
 
-	return wf_end(skb, work, &subject, wf_from_host(skb), WF_OBSERVE_DROPS | WF_OBSERVE_FIRST);
+	if (r == WF_NEXT(WF_STAGE_SERVICE)) {
+		bpf_tail_call_static(skb, &wf_progs, WF_STAGE_SERVICE);
+		r = -WF_REASON_INTERNAL_ERROR;
+	}
+	return wf_end(skb, work, &subject, r, WF_OBSERVE_DROPS | WF_OBSERVE_FIRST);
 }

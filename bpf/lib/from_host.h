@@ -110,6 +110,8 @@ static __always_inline int wf_from_host(struct wf_ctx *ctx)
 	remote = value ? NULL : wf_remote_find(&work->ip.dst);
 	if (remote)
 		return wf_node_send(ctx, work, remote);
+	if (value && value->flags & WF_ADDR_SERVICE)
+		return WF_NEXT(WF_STAGE_SERVICE);
 	if (!value || value->flags & WF_ADDR_GATEWAY || value->slot == WF_SLOT_HOST) {
 		r = wf_classify(&work->ip);
 		return r < 0 ? r : -WF_REASON_NO_SUCH_ADDRESS;

@@ -123,6 +123,12 @@ static __always_inline int wf_uplink_in(struct wf_ctx *ctx, const struct wf_upli
 		return r;
 	if (work->hit.flags & WF_CONN_DIRECT)
 		return wf_uplink_pass_on(ctx, work);
+	/* an answer to the host comes by the device that leads to services, whatever filters ask for */
+	if (work->hit.flags & WF_CONN_HOST && work->hit.flags & WF_CONN_SERVICE &&
+	    uplink->l2_bytes) {
+		r = wf_to_host(ctx, NULL, WF_SLOT_NOBODY);
+		return r < 0 ? r : WF_TOLD(r);
+	}
 	if (work->hit.flags & WF_CONN_SNAT && work->hit.dir == WF_DIR_ORIGINAL)
 		wf_ctx_set_mark(ctx, wf_ctx_mark(ctx) | WF_MARK_MASQUERADE);
 	if (work->slot == WF_SLOT_HOST || !wf_may_bypass(config) || !uplink->l2_bytes ||

@@ -40,6 +40,18 @@ struct wf_client {
 	__u32 pad;
 };
 
+/*
+ * The client is a process of the host. Which address it leaves with is not known at connect(), and is
+ * a matter of the way to the service on packets: it is known by an address that nobody has.
+ */
+static __always_inline void wf_client_is_host(struct wf_client *client)
+{
+	client->addr.halves[0] = 0;
+	client->addr.halves[1] = WF_CLIENT_HOST;
+	client->scope = client->view = WF_NETWORK_HOST;
+	client->outside = client->is_recorded = 0;
+}
+
 /* Where a connection goes. */
 struct wf_target {
 	struct wf_addr addr;

@@ -6,9 +6,9 @@
 #ifndef WEFT_BPF_NAT_H
 #define WEFT_BPF_NAT_H
 
-#include "crc32c.h"
 #include "csum.h"
 #include "flow.h"
+#include "sctp.h"
 
 /* Words of both addresses, which stand first in struct wf_tuple and struct wf_ip. */
 #define WF_PAIR_WORDS 8
@@ -26,7 +26,6 @@ _Static_assert(__builtin_offsetof(struct wf_ip, dst) == 16, "addresses first");
 #define WF_TCP_CHECK_OFFSET  16
 #define WF_UDP_CHECK_OFFSET  6
 #define WF_ICMP_CHECK_OFFSET 2
-#define WF_SCTP_CRC_OFFSET   8
 
 /* What a sum changes by when words do. Functions: inlined, these fill the stack with copies. */
 static __noinline __u32 wf_csum_diff(const __u32 *from, const __u32 *to, __u32 words)
@@ -149,30 +148,19 @@ static __always_inline int wf_nat_dst(struct wf_ctx *ctx, const struct wf_ip *ip
 	return r < 0 ? r : wf_nat_check_ip4(ctx, ip->l3, *ret_diff);
 }
 
-/*
- * SCTP: a CRC of everything behind the IP header. Where it is 0 the device will compute it, or
- * nobody does (RFC 9653). Of a fragment it cannot be corrected: what follows is not known.
- */
+/* SCTP: its CRC covers no addresses. Of a fragment it cannot be corrected: what follows is not known. */
 static __always_inline int wf_nat_sctp(struct wf_ctx *ctx, const struct wf_ip *ip,
 				       const struct wf_flow *flow, const struct wf_tuple *to)
 {
-	__u32 change = wf_nat_ports(&flow->tuple) ^ wf_nat_ports(to), crc;
+	__u32 change = wf_nat_ports(&flow->tuple) ^ wf_nat_ports(to);
+	int r = ip->fragment == WF_FRAGMENT_NONE ? wf_sctp_narrow(ctx, ip, flow) : 0;
 
-	if (!change)
-		return 0;
+	if (r < 0 || !change)
+		return r;
 	if (ip->fragment != WF_FRAGMENT_NONE)
 		return -WF_REASON_NAT_PROTOCOL;
 	if (wf_nat_store_ports(ctx, flow, to->sport, to->dport) < 0 ||
-	    wf_ctx_load(ctx, flow->l4 + WF_SCTP_CRC_OFFSET, &crc, sizeof(crc)) < 0)
-		return -WF_REASON_INTERNAL_ERROR;
-	if (!crc)
-		return 0;
-	if (__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__)
-		crc ^= wf_crc32c_change(change, ip->end - flow->l4);
-	else
-		crc ^= __builtin_bswap32(
-			wf_crc32c_change(__builtin_bswap32(change), ip->end - flow->l4));
-	if (wf_ctx_store(ctx, flow->l4 + WF_SCTP_CRC_OFFSET, &crc, sizeof(crc)) < 0)
+	    wf_sctp_correct(ctx, flow->l4, change, ip->end - flow->l4) < 0)
 		return -WF_REASON_INTERNAL_ERROR;
 	return 0;
 }

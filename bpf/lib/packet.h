@@ -79,10 +79,14 @@ static __always_inline int wf_mac_same(const void *a, const void *b)
 	return !((x[0] ^ y[0]) | (x[1] ^ y[1]) | (x[2] ^ y[2]));
 }
 
+/* wf_ctx_gso_bytes(): segments of any length, as they are (GSO_BY_FRAGS). */
+#define WF_GSO_BY_FRAGS 0xffff
+
 /*
  * Starts at the frame's first byte; `l3`, ETH_HLEN or 0, says where the IP header will be. Headers
  * beyond the linear part are brought in first: the kernel's own packets never need that, those of
- * packet sockets with a ring do.
+ * packet sockets with a ring do. SCTP that is still to be segmented has all its headers there, and a
+ * list of whole segments behind them, which a pull would tear.
  */
 static __always_inline void wf_cursor_start_at(struct wf_ctx *ctx, __u32 l3,
 					       struct wf_cursor *ret_cursor)
@@ -90,7 +94,8 @@ static __always_inline void wf_cursor_start_at(struct wf_ctx *ctx, __u32 l3,
 	const __u32 wanted = l3 + sizeof(struct ipv6hdr);
 	void *data = wf_ctx_data(ctx);
 
-	if (wf_unlikely(data + wanted > wf_ctx_end(ctx))) {
+	if (wf_unlikely(data + wanted > wf_ctx_end(ctx)) &&
+	    wf_ctx_gso_bytes(ctx) != WF_GSO_BY_FRAGS) {
 		__u32 len = wf_ctx_len(ctx);
 
 		(void)wf_ctx_pull(ctx, len < wanted ? len : wanted);

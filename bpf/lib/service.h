@@ -171,7 +171,9 @@ static __always_inline int wf_service_deliver(struct wf_ctx *ctx, const struct w
 	if (hit->dir == WF_DIR_REPLY) {
 		value = wf_address_find(sender->endpoint->scope, &hit->to.dst);
 		to = value ? value->slot : WF_SLOT_HOST;
-		if (to == WF_SLOT_HOST)
+		/* a service has no address that anybody could have asked from */
+		if (to == WF_SLOT_HOST &&
+		    !(value && value->flags & (WF_ADDR_HOST | WF_ADDR_GATEWAY)))
 			return reason;
 	}
 	/* one that began just now was judged before */
@@ -181,7 +183,8 @@ static __always_inline int wf_service_deliver(struct wf_ctx *ctx, const struct w
 			return r;
 	}
 	if (to == WF_SLOT_HOST)
-		return wf_service_beyond(ctx, sender, work);
+		return hit->dir == WF_DIR_REPLY ? wf_to_host(ctx, NULL, sender->slot)
+						: wf_service_beyond(ctx, sender, work);
 	peer = wf_service_peer(to, work->ip.version, &hit->to.dst, &reason);
 	if (!peer)
 		return reason;

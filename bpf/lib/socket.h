@@ -67,8 +67,6 @@ static __always_inline __u32 wf_sock_scope(const struct wf_sock *sock,
 {
 	__u32 network = netns->networks[0];
 
-	if (wf_sock_is_host(netns))
-		return WF_NETWORK_HOST;
 	if (!netns->networks[1])
 		return network;
 	WF_UNROLL
@@ -81,29 +79,25 @@ static __always_inline __u32 wf_sock_scope(const struct wf_sock *sock,
 	return network;
 }
 
-/*
- * Who the client is: the address of the namespace's first endpoint, as its packets would show it;
- * a process of the host, which may leave with any address, by its namespace.
- */
+/* Who the client is: the address of the namespace's first endpoint, as its packets would show it. */
 static __always_inline void wf_sock_client(const struct wf_sock *sock,
 					   const struct wf_netns_value *netns,
 					   struct wf_client *ret_client)
 {
-	__u32 scope = wf_sock_scope(sock, netns);
-	struct wf_ep_value *endpoint = 0;
+	struct wf_ep_value *endpoint = wf_map_endpoint(netns->slot);
+	__u32 scope;
 
+	if (wf_sock_is_host(netns)) {
+		wf_client_is_host(ret_client);
+		return;
+	}
+	scope = wf_sock_scope(sock, netns);
 	ret_client->scope = scope & ~WF_NETNS_SCOPED;
 	ret_client->view = scope & WF_NETNS_SCOPED ? ret_client->scope : WF_NETWORK_HOST;
 	/* of several networks the one that its packets take may not see the service */
-	ret_client->is_recorded = !wf_sock_is_host(netns) && !netns->networks[1];
-	if (!wf_sock_is_host(netns))
-		endpoint = wf_map_endpoint(netns->slot);
-	if (endpoint && wf_lb_is_ip4(&sock->addr))
-		ret_client->addr = endpoint->ip4;
-	else if (endpoint)
-		ret_client->addr = endpoint->ip6;
-	else
-		ret_client->addr.halves[1] = sock->netns;
+	ret_client->is_recorded = !netns->networks[1];
+	if (endpoint)
+		ret_client->addr = wf_lb_is_ip4(&sock->addr) ? endpoint->ip4 : endpoint->ip6;
 }
 
 /* 1: a target was found, 0: the address is nothing of weft's, or -reason. */

@@ -25,6 +25,8 @@
 #define wf_port_is_free    wf_xdp_port_is_free
 #define wf_judge_nat       wf_xdp_judge_nat
 #define wf_reject_icmp     wf_xdp_reject_icmp
+#define wf_sctp_correct    wf_xdp_sctp_correct
+#define wf_sctp_narrow     wf_xdp_sctp_narrow
 
 /* Headers end before this; an offset must have a bound for the verifier. */
 #define WF_XDP_MAX_OFFSET 0x3fff

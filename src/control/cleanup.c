@@ -174,7 +174,7 @@ static int clean_links(const char *run_dir, const char *state_dir, struct wf_str
 	if (r == 0)
 		r = wf_net_link_dump(net, see_link, &found, err);
 	if (r == 0)
-		r = wf_net_host_sync_routes(net, NULL, 0, err);
+		r = wf_net_host_sync_routes(net, NULL, 0, 0, err);
 	if (r == 0)
 		r = wf_net_bury_flush(net, err);
 	for (size_t i = 0; r == 0 && i < found.count; i++)

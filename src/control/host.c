@@ -103,10 +103,25 @@ static int plan_macvlan(struct host_plan *plan, struct wf_control *control,
 					err);
 }
 
+static int plan_services(struct host_plan *plan, const struct wf_control *control)
+{
+	const struct ctl_view *view;
+
+	for (view = control->lb.views; view; view = view->by_key.next) {
+		if (!wf_ctl_view_is_routed(control, view))
+			continue;
+		if (wf_mem_grow(&plan->routes, sizeof(*plan->routes), plan->route_count,
+				&plan->route_capacity) < 0)
+			return -ENOMEM;
+		plan->routes[plan->route_count++] = wf_ctl_host_route(control, view);
+	}
+	return 0;
+}
+
 static int plan_make(struct host_plan *plan, struct wf_control *control, struct wf_err *err)
 {
 	struct ctl_network *network, *next;
-	int r = 0;
+	int r = plan_services(plan, control);
 
 	HASH_ITER(by_name, control->networks, network, next) {
 		if (r == 0 && network->host_ifindex)
@@ -147,6 +162,7 @@ static int program_host(struct wf_control *control, struct wf_err *err)
 
 int wf_ctl_host_sync(struct wf_control *control, struct wf_err *err)
 {
+	const uint32_t spared = control->lb.settled ? 0 : CTL_SERVICE_ROUTE_METRIC;
 	_cleanup_(plan_done) struct host_plan plan = { 0 };
 	bool created;
 	int r;
@@ -170,8 +186,11 @@ int wf_ctl_host_sync(struct wf_control *control, struct wf_err *err)
 	r = wf_net_host_sync_addresses(control->net, control->weft0_ifindex, plan.addresses,
 				       plan.address_count, err);
 	if (r == 0)
-		r = wf_net_host_sync_routes(control->net, plan.routes, plan.route_count, err);
-	return r;
+		r = wf_net_host_sync_routes(control->net, plan.routes, plan.route_count, spared,
+					    err);
+	/* what an earlier daemon's services have, or had */
+	control->lb.routes_changed |= r > 0;
+	return r < 0 ? r : 0;
 }
 
 int wf_ctl_filters_sync(struct wf_control *control, struct wf_err *err)

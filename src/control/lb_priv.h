@@ -70,6 +70,7 @@ struct ctl_view {
 	struct wf_addr_key key;
 	bool host;         /* an address of the host */
 	uint32_t services; /* how many frontends have it */
+	uint32_t sctp;     /* those of SCTP among them */
 	uint32_t flags;    /* as written to the map; 0: not there */
 	UT_hash_handle by_key;
 };
@@ -98,6 +99,11 @@ struct ctl_lb {
 	struct event *sweep_timer; /* connections and numbers */
 	bool has_least;            /* a service goes by the count of connections, or did */
 	bool started;
+	uint64_t *counted; /* owned; sockets that are to be looked for: recount.c */
+	size_t counted_count;
+	struct event *recount_timer;
+	bool has_hooks;         /* those of sockets are in force */
+	bool routes_changed;    /* routes to services are not what they shall be */
 	bool settled;           /* all was resolved once: what is not known by now is not wanted */
 	uint64_t full_alarm_ms; /* when the log last said that the table is full */
 	struct wf_conn_state alarm; /* counters as they were then */
@@ -168,9 +174,9 @@ int wf_ctl_prefix_served(struct wf_control *control, const struct wf_prefix *pre
 
 /* ---- view.c: addresses in the host's view, and in other scopes -------------------------------- */
 
-/* One more (or less) frontend has the address, which is one of that scope. */
+/* One more (or less) frontend of that protocol has the address, which is one of that scope. */
 int wf_ctl_view_service(struct wf_control *control, uint32_t scope, const struct wf_addr *addr,
-			int delta);
+			uint8_t proto, int delta);
 /* The host's own addresses are exactly these. */
 int wf_ctl_view_host(struct wf_control *control, const struct wf_addr *addrs, size_t count);
 /* Flags an address shall have in a scope when it is nobody else's; 0: none. */
@@ -180,6 +186,24 @@ bool wf_ctl_view_is_host(const struct wf_control *control, const struct wf_addr 
 /* Writes all again (the map was emptied or is being compared). */
 int wf_ctl_view_program(struct wf_control *control, struct wf_err *err);
 void wf_ctl_view_free(struct wf_control *control);
+
+/* ---- host_route.c ----------------------------------------------------------------------------- */
+
+/* Beside it others' routes to the very address stay, and win if they have none or a smaller one. */
+#define CTL_SERVICE_ROUTE_METRIC 2
+
+/* Whether the host shall have a route to a service's address, and which. */
+bool wf_ctl_view_is_routed(const struct wf_control *control, const struct ctl_view *view);
+struct wf_net_route wf_ctl_host_route(const struct wf_control *control,
+				      const struct ctl_view *view);
+/* Brings the host's routes up to date if what they shall be has changed. */
+int wf_ctl_host_routes_sync(struct wf_control *control, struct wf_err *err);
+
+/* ---- recount.c -------------------------------------------------------------------------------- */
+
+/* Soon, sockets that count for a backend by now and have ended do not any more. */
+void wf_ctl_recount_start(struct wf_control *control);
+void wf_ctl_recount_stop(struct wf_control *control);
 
 /* ---- uplink.c, netns.c ----------------------------------------------------------------------- */
 

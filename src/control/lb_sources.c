@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * loadBalancerSourceRanges and the host's own processes. A socket has no address yet when it is
- * translated at connect(), so the programs know the host by the cookie of its namespace: that is
+ * translated at connect(), so the programs know the host by an address that nobody has: that is
  * admitted to what the host's addresses are admitted to.
  */
 #include <errno.h>
@@ -35,8 +35,7 @@ int wf_ctl_sources_admit_host(const struct wf_control *control, struct wf_lb_por
 		if (wf_mem_grow(&port->sources, sizeof(*port->sources), port->source_count,
 				&port->source_capacity) < 0)
 			return -ENOMEM;
-		/* as wf_sock_client() of bpf/lib/socket.h has it */
-		host.addr.halves[1] = control->lb.host_cookie;
+		host.addr.halves[1] = WF_CLIENT_HOST;
 		port->sources[port->source_count++] = host;
 	}
 	return 0;

@@ -220,6 +220,9 @@ void wf_ctl_sockets_attach(struct wf_control *control)
 	int r = *cgroup ? wf_dp_sockets_attach(control->dp, cgroup, &fault)
 			: wf_dp_sockets_detach(control->dp);
 
+	/* without them the host has routes to all services */
+	control->lb.routes_changed |= control->lb.has_hooks != (r == 0 && *cgroup);
+	control->lb.has_hooks = r == 0 && *cgroup;
 	if (r < 0)
 		wf_log_warning("services are translated packet by packet only: the socket hooks "
 			       "are not in force",

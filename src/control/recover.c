@@ -376,6 +376,9 @@ static int drop_rest(struct wf_control *control, struct wf_err *err)
 	if (control->lb.settled)
 		return 0;
 	control->lb.settled = true;
+	r = wf_ctl_host_routes_sync(control, err);
+	if (r < 0)
+		return r;
 	/* what goes with the rest of a start is not looked for twice */
 	return control->dirty & CTL_DIRTY_REST ? 0 : wf_ctl_program_drop(control, err);
 }
@@ -397,6 +400,7 @@ static int resync_services(struct wf_control *control, struct wf_err *err)
 	wf_ctl_lb_touch_all(control);
 	wf_ctl_lb_flush(control);
 	wf_ctl_sockets_attach(control);
+	wf_ctl_recount_start(control);
 	return drop_rest(control, err);
 }
 

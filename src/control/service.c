@@ -301,6 +301,7 @@ void wf_ctl_lb_stop(struct wf_control *control)
 
 	control->lb.started = false;
 	wf_ctl_sweep_stop(control);
+	wf_ctl_recount_stop(control);
 	HASH_ITER(by_key, control->lb.services, service, next_service)
 		free_service(control, service);
 	wf_ctl_slices_free(control);

@@ -72,7 +72,7 @@ static void note_frontends(struct wf_control *control, const struct wf_lb_ports 
 		for (size_t i = 0; i < port->frontend_count; i++)
 			if (!wf_addr_is_zero(&port->frontends[i].addr) &&
 			    wf_ctl_view_service(control, port->view, &port->frontends[i].addr,
-						delta) < 0)
+						port->proto, delta) < 0)
 				wf_ctl_dirty(control, CTL_DIRTY_MAPS);
 	}
 }
@@ -252,5 +252,7 @@ void wf_ctl_lb_flush(struct wf_control *control)
 		}
 	}
 	wf_ctl_lb_config(control);
+	if (wf_ctl_host_routes_sync(control, NULL) < 0)
+		wf_ctl_dirty(control, CTL_DIRTY_HOST);
 	wf_ctl_sweep_arm(control);
 }

@@ -5,6 +5,7 @@
  * published port or a service, and refuse what a service has no port for.
  */
 #include <errno.h>
+#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -83,14 +84,19 @@ static void view_settle(struct wf_control *control, struct ctl_view *view)
 }
 
 int wf_ctl_view_service(struct wf_control *control, uint32_t scope, const struct wf_addr *addr,
-			int delta)
+			uint8_t proto, int delta)
 {
 	struct ctl_view *view = view_make(control, scope, addr);
+	bool was_routed;
 	int r;
 
 	if (!view)
 		return -ENOMEM;
+	was_routed = wf_ctl_view_is_routed(control, view);
 	view->services += (uint32_t)delta;
+	if (proto == IPPROTO_SCTP)
+		view->sctp += (uint32_t)delta;
+	control->lb.routes_changed |= wf_ctl_view_is_routed(control, view) != was_routed;
 	r = view_write(control, view, NULL);
 	view_settle(control, view);
 	return r;
@@ -110,8 +116,12 @@ int wf_ctl_view_host(struct wf_control *control, const struct wf_addr *addrs, si
 		view->host = true;
 	}
 	HASH_ITER(by_key, control->lb.views, view, next) {
-		int q = view_write(control, view, NULL);
+		int q;
 
+		/* the host needs no route to itself */
+		if (view->services && view->host != !!(view->flags & WF_ADDR_HOST))
+			wf_ctl_dirty(control, CTL_DIRTY_HOST);
+		q = view_write(control, view, NULL);
 		r = r < 0 ? r : q;
 		view_settle(control, view);
 	}

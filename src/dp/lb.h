@@ -81,6 +81,11 @@ int wf_dp_sockets_attach(struct wf_dp *dp, const char *cgroup, struct wf_err *er
 int wf_dp_sockets_detach(struct wf_dp *dp);
 bool wf_dp_sockets_attached(const struct wf_dp *dp);
 
+/* Cookies of the sockets that count for a backend (wf_sock_uses); the caller's to free. */
+int wf_dp_sock_uses(struct wf_dp *dp, uint64_t **ret_cookies, size_t *ret_count);
+/* A socket has ended: it counts for nobody any more. One that does not count is fine. */
+void wf_dp_sock_use_end(struct wf_dp *dp, uint64_t cookie);
+
 /* Where XDP runs on a device. */
 enum wf_dp_xdp_mode {
 	WF_DP_XDP_NONE,

@@ -73,19 +73,46 @@ static void uncount(const struct wf_dp_lb_memory *memory, const struct wf_sock_u
 		;
 }
 
-/* Sockets whose end nobody has been waiting for, or will: they do not count any more. */
-static void give_up_uses(struct wf_dp *dp)
+void wf_dp_sock_use_end(struct wf_dp *dp, uint64_t cookie)
 {
 	int fd = dp->map_fds[WF_DP_MAP_SOCK_USES];
 	struct wf_dp_lb_memory memory;
 	struct wf_sock_use_value use;
+
+	/* at once, since a program may end it as well: whoever has the entry counts */
+	if (bpf_map_lookup_and_delete_elem(fd, &cookie, &use) < 0 ||
+	    wf_dp_lb_reach(dp, WF_DP_LB_BACKENDS, use.backend + 1) < 0)
+		return;
+	wf_dp_lb_memory(dp, &memory);
+	uncount(&memory, &use);
+}
+
+int wf_dp_sock_uses(struct wf_dp *dp, uint64_t **ret_cookies, size_t *ret_count)
+{
+	int fd = dp->map_fds[WF_DP_MAP_SOCK_USES];
+	_cleanup_free_ uint64_t *cookies = NULL;
+	size_t count = 0, capacity = 0;
+	uint64_t cookie, *last = NULL;
+
+	/* the kernel begins again where it does not find the last one: more than there are end it */
+	while (count < WF_MAX_SOCK_USES && bpf_map_get_next_key(fd, last, &cookie) == 0) {
+		if (wf_mem_grow(&cookies, sizeof(*cookies), count, &capacity) < 0)
+			return -ENOMEM;
+		cookies[count] = cookie;
+		last = &cookies[count++];
+	}
+	*ret_cookies = TAKE_PTR(cookies);
+	*ret_count = count;
+	return 0;
+}
+
+/* Sockets whose end nobody has been waiting for, or will: they do not count any more. */
+static void give_up_uses(struct wf_dp *dp)
+{
 	uint64_t cookie;
 
-	wf_dp_lb_memory(dp, &memory);
-	while (bpf_map_get_next_key(fd, NULL, &cookie) == 0 &&
-	       bpf_map_lookup_elem(fd, &cookie, &use) == 0 && bpf_map_delete_elem(fd, &cookie) == 0)
-		if (wf_dp_lb_reach(dp, WF_DP_LB_BACKENDS, use.backend + 1) == 0)
-			uncount(&memory, &use);
+	while (bpf_map_get_next_key(dp->map_fds[WF_DP_MAP_SOCK_USES], NULL, &cookie) == 0)
+		wf_dp_sock_use_end(dp, cookie);
 }
 
 static int attach_hook(struct wf_dp *dp, enum wf_dp_socket_hook hook, int cgroup_fd,
@@ -103,14 +130,13 @@ static int attach_hook(struct wf_dp *dp, enum wf_dp_socket_hook hook, int cgroup
 	/* one that is elsewhere goes when the new one is in force, and without the delay of a close */
 	if (r == 0 && old >= 0)
 		(void)bpf_link_detach(old);
-	if (r == 0 && hook == WF_DP_SOCK_RELEASE)
-		give_up_uses(dp);
 	return r;
 }
 
 int wf_dp_sockets_attach(struct wf_dp *dp, const char *cgroup, struct wf_err *err)
 {
 	_cleanup_close_ int fd = open(cgroup, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	bool is_moved = false;
 	struct stat status;
 	int r = 0;
 
@@ -124,8 +150,13 @@ int wf_dp_sockets_attach(struct wf_dp *dp, const char *cgroup, struct wf_err *er
 	for (size_t i = 0; r == 0 && i < WF_DP_SOCKET_HOOKS; i++)
 		if (!is_on(dp, order[i], status.st_ino) ||
 		    wf_dp_link_update(dp->link_dir, hooks[order[i]].name,
-				      program_of(dp, order[i])) < 0)
+				      program_of(dp, order[i])) < 0) {
 			r = attach_hook(dp, order[i], fd, err);
+			is_moved |= order[i] == WF_DP_SOCK_RELEASE;
+		}
+	/* also those that counted while the hooks came over one by one */
+	if (r == 0 && is_moved)
+		give_up_uses(dp);
 	if (r < 0)
 		(void)wf_dp_sockets_detach(dp);
 	/* a folder of version 1 or of no cgroup at all */

@@ -197,8 +197,9 @@ int wf_net_host_ensure(struct wf_net *net, uint32_t mtu, uint32_t gso_max_bytes,
 int wf_net_host_sync_addresses(struct wf_net *net, uint32_t ifindex,
 			       const struct wf_net_address *addresses, size_t count,
 			       struct wf_err *err);
+/* Those of the metric `spared` stay, wanted or not; 0: none. 1: there are such; 0, or -errno. */
 int wf_net_host_sync_routes(struct wf_net *net, const struct wf_net_route *routes, size_t count,
-			    struct wf_err *err);
+			    uint32_t spared, struct wf_err *err);
 
 /*
  * One more, or one less, without a dump. Adding what is there and removing what is not is fine.

@@ -2,6 +2,7 @@
 /* Routes: reading all, and bringing weft's own to what they shall be. */
 #include <errno.h>
 #include <net/if.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -196,21 +197,65 @@ struct route_sync {
 	struct wf_netlink_socket *socket; /* borrowed; in which namespace */
 	uint16_t how; /* NLM_F_REPLACE: others' in the same place; NLM_F_EXCL: not */
 	const struct wf_net_route *wanted;
+	const struct wf_net_route **sorted; /* owned; the wanted ones by destination */
 	size_t count;
+	uint32_t spared; /* metric of those that stay, 0: none */
+	bool has_spared;
 	bool *present;              /* owned; one per wanted route */
 	struct wf_net_route *stale; /* owned */
 	size_t stale_count, stale_capacity;
 	bool failed; /* out of memory */
 };
 
+static int compare_destinations(const void *left, const void *right)
+{
+	const struct wf_net_route *const *a = left, *const *b = right;
+	const struct wf_prefix from = wf_prefix_network(&(*a)->prefix);
+	const struct wf_prefix to = wf_prefix_network(&(*b)->prefix);
+	int r = memcmp(&from.addr, &to.addr, sizeof(from.addr));
+
+	return r ? r : (int)from.len - (int)to.len;
+}
+
+/* The first of those wanted that do not come before a destination. */
+static size_t first_wanted(const struct route_sync *sync, const struct wf_net_route *route)
+{
+	size_t first = 0, end = sync->count;
+
+	while (first < end) {
+		size_t middle = (first + end) / 2;
+
+		if (compare_destinations(&sync->sorted[middle], &route) < 0)
+			first = middle + 1;
+		else
+			end = middle;
+	}
+	return first;
+}
+
+/* The wanted route that is like another one; NULL: there is none. */
+static const struct wf_net_route *
+find_wanted(const struct route_sync *sync, const struct wf_net_route *route,
+	    bool (*is_like)(const struct wf_net_route *a, const struct wf_net_route *b))
+{
+	for (size_t i = first_wanted(sync, route);
+	     i < sync->count && compare_destinations(&sync->sorted[i], &route) == 0; i++)
+		if (is_like(sync->sorted[i], route))
+			return sync->sorted[i];
+	return NULL;
+}
+
 static void compare_route(const struct wf_net_kernel_route *route, void *context)
 {
 	struct route_sync *sync = context;
+	const struct wf_net_route *wanted = find_wanted(sync, &route->route, same_route);
 
-	for (size_t i = 0; i < sync->count; i++) {
-		if (!same_route(&sync->wanted[i], &route->route))
-			continue;
-		sync->present[i] = true;
+	if (wanted) {
+		sync->present[wanted - sync->wanted] = true;
+		return;
+	}
+	if (sync->spared && route->route.metric == sync->spared) {
+		sync->has_spared = true;
 		return;
 	}
 	if (wf_mem_grow(&sync->stale, sizeof(*sync->stale), sync->stale_count,
@@ -224,10 +269,9 @@ static void compare_route(const struct wf_net_kernel_route *route, void *context
 /* Whether setting the wanted routes replaces this one anyway. */
 static bool is_replaced(const struct route_sync *sync, const struct wf_net_route *stale)
 {
-	for (size_t i = 0; i < sync->count; i++)
-		if (!sync->present[i] && same_key(&sync->wanted[i], stale))
-			return true;
-	return false;
+	const struct wf_net_route *wanted = find_wanted(sync, stale, same_key);
+
+	return wanted && !sync->present[wanted - sync->wanted];
 }
 
 static int apply_sync(struct wf_net *net, const struct route_sync *sync, struct wf_err *err)
@@ -258,29 +302,40 @@ static int run_sync(struct wf_net *net, struct route_sync *sync, uint32_t ifinde
 	const struct wf_net_route_filter filter = { .table = RT_TABLE_MAIN,
 						    .ifindex = ifindex,
 						    .protocol = WF_NET_ROUTE_PROTOCOL };
-	int r;
+	int r = -ENOMEM;
 
 	sync->present = calloc(sync->count + 1, sizeof(*sync->present));
-	if (!sync->present)
-		return wf_fail(err, -ENOMEM, "out of memory");
+	sync->sorted = calloc(sync->count + 1, sizeof(*sync->sorted));
+	if (!sync->present || !sync->sorted) {
+		(void)wf_fail(err, r, "out of memory");
+		goto err_free;
+	}
+	for (size_t i = 0; i < sync->count; i++)
+		sync->sorted[i] = &sync->wanted[i];
+	qsort(sync->sorted, sync->count, sizeof(*sync->sorted), compare_destinations);
 	r = wf_net_route_dump(sync->socket, wf_net_batch(net), &filter, compare_route, sync, err);
 	if (r == 0 && sync->failed)
 		r = wf_fail(err, -ENOMEM, "out of memory");
 	if (r == 0)
 		r = apply_sync(net, sync, err);
 	free(sync->stale);
+err_free:
+	free(sync->sorted);
 	free(sync->present);
 	return r;
 }
 
 int wf_net_host_sync_routes(struct wf_net *net, const struct wf_net_route *routes, size_t count,
-			    struct wf_err *err)
+			    uint32_t spared, struct wf_err *err)
 {
-	struct route_sync sync = {
-		.socket = &net->socket, .how = NLM_F_REPLACE, .wanted = routes, .count = count
-	};
+	struct route_sync sync = { .socket = &net->socket,
+				   .how = NLM_F_REPLACE,
+				   .wanted = routes,
+				   .count = count,
+				   .spared = spared };
+	int r = run_sync(net, &sync, 0, err);
 
-	return run_sync(net, &sync, 0, err);
+	return r == 0 && sync.has_spared ? 1 : r;
 }
 
 int wf_net_routes_sync(struct wf_net *net, struct wf_netlink_socket *inside, uint32_t ifindex,

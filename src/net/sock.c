@@ -215,6 +215,44 @@ int wf_net_socks_visit(struct wf_net *net, int netns_fd, wf_net_conn_fn visit, v
 	return r;
 }
 
+/* ---- which there are ---------------------------------------------------------------------- */
+
+struct cookie_visit {
+	wf_net_cookie_fn visit;
+	void *context;
+};
+
+/* One without an inode was closed and only says goodbye. */
+static void pass_cookie(const struct inet_diag_msg *sock, const struct nlmsghdr *message,
+			void *context)
+{
+	const struct cookie_visit *to = context;
+
+	(void)message;
+	if (sock->idiag_inode)
+		to->visit(sock->id.idiag_cookie[0] | (uint64_t)sock->id.idiag_cookie[1] << 32,
+			  to->context);
+}
+
+int wf_net_cookies_visit(struct wf_net *net, int netns_fd, wf_net_cookie_fn visit, void *context,
+			 struct wf_err *err)
+{
+	static const uint8_t protocols[] = { IPPROTO_TCP, IPPROTO_UDP };
+	struct cookie_visit to = { .visit = visit, .context = context };
+	struct wf_netlink_socket diag = WF_NETLINK_SOCKET_INIT;
+	int r = wf_net_ns_netlink(net, netns_fd, NETLINK_SOCK_DIAG, &diag, err);
+
+	if (r < 0)
+		return r;
+	for (size_t i = 0; r == 0 && i < WF_ARRAY_LEN(protocols); i++) {
+		const struct query query = { .proto = protocols[i], .states = UINT32_MAX };
+
+		r = dump(&diag, wf_net_batch(net), &query, pass_cookie, &to, err);
+	}
+	wf_netlink_close(&diag);
+	return r;
+}
+
 /* ---- ending sockets ----------------------------------------------------------------------- */
 
 struct doomed {

@@ -30,6 +30,15 @@ typedef void (*wf_net_conn_fn)(const struct wf_net_conn *conn, void *context);
 int wf_net_socks_visit(struct wf_net *net, int netns_fd, wf_net_conn_fn visit, void *context,
 		       struct wf_err *err);
 
+typedef void (*wf_net_cookie_fn)(uint64_t cookie, void *context);
+
+/*
+ * Visits the cookies of the TCP and UDP sockets of a namespace (fd < 0: the host's own) that somebody
+ * holds and that talk to somebody or wait for that. -EOPNOTSUPP: the kernel does not list sockets.
+ */
+int wf_net_cookies_visit(struct wf_net *net, int netns_fd, wf_net_cookie_fn visit, void *context,
+			 struct wf_err *err);
+
 /*
  * Ends the connected sockets (TCP or UDP) of a namespace (fd < 0: the host's own) that talk to
  * addr and port: their owners see ECONNABORTED and connect anew. Returns how many, -EOPNOTSUPP

@@ -7,6 +7,7 @@
 #include <netinet/in.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -44,6 +45,7 @@ static const struct {
 	[BACKEND_STICKY3] = { "10.2.0.13", 80, 9, 3 },
 	[BACKEND_DIRECT] = { "203.0.113.9", 8080, 10, 0 },
 	[BACKEND_TUNNEL] = { "203.0.113.9", 4789, 14, 0 },
+	[BACKEND_HOST] = { "192.0.2.1", 8080, 15, 0 },
 };
 
 static const struct {
@@ -81,6 +83,8 @@ static const struct {
 	  WF_FRONTEND_LOAD_BALANCER },
 	{ "0.0.0.0", 30087, IPPROTO_UDP, 14, BACKEND_TUNNEL, 0, BOTH | WF_FRONTEND_SNAT, 0,
 	  WF_FRONTEND_NODE_PORT },
+	{ "10.96.0.1", 80, IPPROTO_SCTP, 1, BACKEND_WEB, 0, WF_FRONTEND_INSIDE, 0, 0 },
+	{ "10.96.0.7", 80, IPPROTO_TCP, 15, BACKEND_HOST, 0, WF_FRONTEND_INSIDE, 0, 0 },
 };
 
 struct wf_backend_value *services_backend(enum services_backend number)
@@ -201,9 +205,14 @@ static void put_address(__u32 network, const struct wf_addr *to, const struct wf
 static void put_network(__u32 number, const struct wf_net_value *value, void *context)
 {
 	struct wf_net_value masqueraded = *value;
+	char text[16];
 
 	if (number <= 2)
 		masqueraded.flags |= WF_NET_MASQUERADE;
+	(void)snprintf(text, sizeof(text), "10.%u.0.1", number);
+	masqueraded.gateway4 = lab_addr(text);
+	(void)snprintf(text, sizeof(text), "fd0%u::1", number);
+	masqueraded.gateway6 = lab_addr(text);
 	assert_int_equal(wf_dp_network_set(services_dp, number, &masqueraded, NULL), 0);
 }
 

@@ -7,7 +7,7 @@
  *   slot 1 blue   slot 2 blue   slot 3 red   slot 4 alone (isolated)   slot 5 inner (internal)
  *   uplink 192.0.2.1, 2001:db8::1; blue and red are masqueraded
  *
- *   1  10.96.0.1:80/tcp, [fd96::1]:80   node port 30080   slot 2, port 8080
+ *   1  10.96.0.1:80/tcp, /sctp, [fd96::1]:80   node port 30080   slot 2, port 8080
  *   2  10.96.0.1:53/udp  round robin                      slots 2 and 3, port 53
  *   3  10.96.0.2:80/tcp                 node port 30082   nobody
  *   4  10.96.0.3:80/tcp                                   slot 1, port 8080
@@ -18,6 +18,7 @@
  *   9  10.96.0.6:80/tcp  affinity                         slots 2 and 3, port 80
  *  10  198.51.100.17:80/tcp (load balancer)              203.0.113.9:8080, elsewhere; direct
  *  14                                   node port 30087, udp  203.0.113.9:4789, elsewhere; SNAT
+ *  15  10.96.0.7:80/tcp                                   192.0.2.1:8080, the host itself
  *   -  published: 8000-8999/tcp to slot 3 from port 9000; 7000/tcp to slot 4, port 70
  */
 #ifndef WEFT_TESTS_BPF_SERVICES_H
@@ -51,6 +52,7 @@ enum services_backend {
 	BACKEND_STICKY3,
 	BACKEND_DIRECT,
 	BACKEND_TUNNEL,
+	BACKEND_HOST,
 	BACKEND_COUNT,
 };
 

@@ -130,6 +130,50 @@ static void a_service_takes_over_what_was_no_service(void **state)
 	assert_int_equal(services_live(), 1);
 }
 
+/* The host's own packets to a service are judged as those that it sends to the backend itself. */
+static void the_host_is_judged_by_the_backend(void **state)
+{
+	static const struct step denied = {
+		"denied", FROM_HOST, 0, { TCP(TO_H, "10.96.0.1", 40000, 80, SYN) }, DENIED(INGRESS)
+	};
+	static const struct step steps[] = {
+		{ "allowed",
+		  FROM_HOST,
+		  0,
+		  { TCP(TO_H, "10.96.0.1", 40000, 80, SYN) },
+		  REDIRECT,
+		  { TCP("10.1.0.1", TWO, 40000, 8080, SYN) } },
+		{ "its answer",
+		  FROM,
+		  2,
+		  { TCP(TWO, "10.1.0.1", 8080, 40000, SYN_ACK) },
+		  REDIRECT,
+		  { TCP("10.96.0.1", TO_H, 80, 40000, SYN_ACK) } },
+	};
+	static const struct step cut[] = {
+		{ "cut",
+		  FROM_HOST,
+		  0,
+		  { TCP(TO_H, "10.96.0.1", 40000, 80, ACK) },
+		  DENIED(INGRESS) },
+		{ "cut answer",
+		  FROM,
+		  2,
+		  { TCP(TWO, "10.1.0.1", 8080, 40000, ACK) },
+		  DENIED(INGRESS) },
+	};
+
+	subject(2, NOTHING, NOTHING, 0);
+	services_step(&denied);
+	assert_int_equal(services_live(), 0);
+	subject(2, BACKENDS, NOTHING, 0);
+	revise();
+	SERVICES_STEPS(steps);
+	subject(2, NOTHING, NOTHING, 0);
+	revise();
+	SERVICES_STEPS(cut);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -137,6 +181,7 @@ int main(void)
 		cmocka_unit_test_setup(to_oneself_is_nobodys_business, begin),
 		cmocka_unit_test_setup(a_backend_elsewhere_is_judged_by_its_address, begin),
 		cmocka_unit_test_setup(a_service_takes_over_what_was_no_service, begin),
+		cmocka_unit_test_setup(the_host_is_judged_by_the_backend, begin),
 	};
 
 	lab_enter();

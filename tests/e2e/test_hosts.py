@@ -142,6 +142,15 @@ def test_the_host_and_other_networks_use_the_service(cluster, hosts):
         for client in (blue, a.host):
             wait_until(lambda ns=client: try_tcp(ns, "10.96.0.77", 80) == "db", 3, 0.1,
                        f"{client.name} is served")
+        # the same on packets, which show the same address
+        a.stop_daemon()
+        cluster.start(a, "--cgroup", "none")
+        service(a, ports=[{"name": name.lower(), "port": 80, "targetPort": 8080, "protocol": name}
+                          for name in ("TCP", "UDP")])
+        for ask in (ask_tcp, ask_udp):
+            told = ask(a.host, "10.96.0.77", 80)
+            assert told.name == "db" and told.seen == ("10.96.0.77", 80)
+            assert told.peer == own(a)[0]
     finally:
         server.close()
 

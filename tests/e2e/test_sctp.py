@@ -4,15 +4,25 @@
     outside up0 ---- up0 [ node ] ---- eth0 client, server   network blue
 
 Each association begins with an INIT and its answer; addresses, ports and the CRC of both are
-looked at where they arrive.
+looked at where they arrive. Both name further addresses of their senders, which are not to arrive.
+Where the kernel has SCTP, sockets of its own have the last word (tests/kernels/run --e2e).
 """
+import contextlib
+import signal
+import socket
+import struct
+import time
+
 import pytest
 from lib.answer import BOTH, PORT
+from lib.netns import wait_until
 from lib.service import HOST, OUTSIDE, port
 from lib.wire import IP, Ether, IPv6, Wire
-from scapy.layers.sctp import SCTP, SCTPChunkInit, SCTPChunkInitAck
+from scapy.layers.sctp import (SCTP, SCTPChunkInit, SCTPChunkInitAck, SCTPChunkParamIPv4Addr,
+                               SCTPChunkParamIPv6Addr)
 
 SOURCE_PORT = 41414
+PAD = 0x8005  # RFC 4820
 
 
 def ip(family):
@@ -26,9 +36,28 @@ def has_whole_crc(frame):
     return SCTP(bytes(packet)).chksum == found
 
 
+def further():
+    """Addresses that an endpoint names beside the one that it sends from."""
+    return [SCTPChunkParamIPv4Addr(addr="10.99.0.1"), SCTPChunkParamIPv6Addr(addr="fd99::1")]
+
+
+def named(frame):
+    """Types of the parameters of an INIT or its answer."""
+    packet, at, types = bytes(frame[SCTP]), 32, []
+    while at < len(packet):
+        kind, length = struct.unpack_from("!HH", packet, at)
+        types.append(kind)
+        at += length
+    return types
+
+
+def opens(number):
+    return SCTP(sport=SOURCE_PORT, dport=number) / \
+        SCTPChunkInit(init_tag=0x1234, init_tsn=7, params=further())
+
+
 def begins(family, src, dst, number, macs):
-    return Ether(src=macs[0], dst=macs[1]) / ip(family)(src=src, dst=dst) / \
-        SCTP(sport=SOURCE_PORT, dport=number) / SCTPChunkInit(init_tag=0x1234, init_tsn=7)
+    return Ether(src=macs[0], dst=macs[1]) / ip(family)(src=src, dst=dst) / opens(number)
 
 
 def answer_to(frame, family):
@@ -37,7 +66,7 @@ def answer_to(frame, family):
     return Ether(src=frame.dst, dst=frame.src) / \
         layer(src=frame[layer].dst, dst=frame[layer].src) / \
         SCTP(sport=frame[SCTP].dport, dport=frame[SCTP].sport, tag=0x1234) / \
-        SCTPChunkInitAck(init_tag=0x4321, init_tsn=8)
+        SCTPChunkInitAck(init_tag=0x4321, init_tsn=8, params=further())
 
 
 def sctp_of(family, number):
@@ -57,6 +86,7 @@ def associate(family, client, server, frame, number):
     answered = client.see(match)
     assert answered is not None, "the answer has not arrived"
     assert has_whole_crc(asked) and has_whole_crc(answered)
+    assert named(frame) == [5, 6] and named(asked) == named(answered) == [PAD, PAD]
     return asked, answered
 
 
@@ -145,3 +175,131 @@ def test_a_broken_crc_stays_broken(lab):
         client.send(frame)
         asked = server.see(sctp_of(4, SOURCE_PORT))
     assert asked is not None and not has_whole_crc(asked)
+
+
+def raw_socket(ns, family):
+    """While there is one the kernel does not answer that it knows no SCTP."""
+    kind = socket.AF_INET if family == 4 else socket.AF_INET6
+    return ns.socket(kind, socket.SOCK_RAW, socket.IPPROTO_SCTP)
+
+
+class Process:
+    """What stands for a process of the host: a raw socket, which the kernel routes like others."""
+
+    def __init__(self, ns, family, address, number):
+        self.number = number
+        self.raw = raw_socket(ns, family)
+        # what others send is not seen from here on
+        self.raw.connect((address, 0))
+        self.raw.settimeout(1)
+        self.header = 20 if family == 4 else 0
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.raw.close()
+
+    def send(self):
+        self.raw.send(bytes(opens(self.number)))
+
+    def hear(self):
+        return SCTP(self.raw.recv(65536)[self.header:])
+
+
+def meets(process, server, family):
+    """One association from the host; the INIT as it arrived, and the answer."""
+    process.send()
+    asked = server.see(sctp_of(family, SOURCE_PORT))
+    assert asked is not None, "the INIT has not arrived"
+    server.send(answer_to(asked, family))
+    answered = process.hear()
+    assert has_whole_crc(asked) and has_whole_crc(Ether(src=asked.src) / answered)
+    assert named(asked) == [PAD, PAD] and (answered.sport, answered.dport) == (
+        process.number, SOURCE_PORT)
+    return asked
+
+
+def has_sockets():
+    with contextlib.suppress(OSError), socket.socket(socket.AF_INET, socket.SOCK_STREAM,
+                                                     socket.IPPROTO_SCTP):
+        return True
+    return False
+
+
+@pytest.mark.skipif(has_sockets(), reason="the kernel's SCTP would answer")
+@pytest.mark.parametrize("family", BOTH)
+def test_the_host_is_served(edge, family):
+    """By the gateway's address, over a restart of the daemon, and as policies will have it."""
+    site = edge
+    server = site.backend("server", serve=False)
+    address = site.web([port(80, PORT, None, "SCTP")])[family]
+    assert server.ns.ping(site.gateway[family])
+    shown = ((site.gateway[family], SOURCE_PORT), (server.ip[family], PORT))
+    with Process(site.node.host, family, address, 80) as process, Wire(server.ns) as wire, \
+            raw_socket(server.ns, family):
+        assert ends(meets(process, wire, family), family) == shown
+        site.node.kill_daemon(signal.SIGKILL)
+        assert ends(meets(process, wire, family), family) == shown
+        site.node.start_daemon(*site.node.extra)
+        assert ends(meets(process, wire, family), family) == shown
+        assert [(entry["phase"], entry["flags"]) for entry in
+                site.connections(protocol="sctp")] == [("established", ["service"])]
+        # the route comes back, and goes with the service
+        routes = f"ip -{family} route show {address}"
+        site.node.run(f"ip route del {address}/{32 if family == 4 else 128} dev weft0")
+        wait_until(lambda: "weft0" in site.node.run(routes).stdout, 3, what="the route")
+        site.node.apply({"apiVersion": "cilium.io/v2", "kind": "CiliumNetworkPolicy",
+                         "metadata": {"name": "none"},
+                         "spec": {"endpointSelector": {"matchLabels": {"app": "web"}},
+                                  "ingressDeny": [{"fromEntities": ["host"]}]}})
+        process.send()
+        assert wire.see(sctp_of(family, SOURCE_PORT), 0.3) is None
+        site.delete("CiliumNetworkPolicy", "none")
+        assert ends(meets(process, wire, family), family) == shown
+    site.delete("Service", "web")
+    assert site.node.run(routes).stdout == ""
+
+
+@pytest.mark.skipif(not has_sockets(), reason="the kernel has no SCTP")
+@pytest.mark.parametrize("family", BOTH)
+def test_sockets_of_the_kernel(edge, family):
+    """They know nothing of translation, and have more addresses than one; the host and a container."""
+    site = edge
+    server = site.backend("server", serve=False)
+    address = site.web([port(80, PORT, None, "SCTP")])[family]
+    # one of both families names all that its namespace has
+    with server.ns.socket(socket.AF_INET6, socket.SOCK_STREAM, socket.IPPROTO_SCTP) as listener:
+        listener.bind(("::", PORT))
+        listener.listen()
+        listener.settimeout(10)
+        for ns, shown in ((site.node.host, site.gateway[family]),
+                          (site.client, site.client_ip[family])):
+            kind = socket.AF_INET6 if family == 6 else socket.AF_INET
+            with ns.socket(kind, socket.SOCK_STREAM, socket.IPPROTO_SCTP) as client:
+                client.settimeout(10)
+                client.connect((address, 80))
+                peer, who = listener.accept()
+                with peer:
+                    peer.settimeout(10)
+                    assert who[0].removeprefix("::ffff:") == shown
+                    said = exchange(client, peer)
+                    site.node.kill_daemon(signal.SIGKILL)
+                    said += exchange(client, peer)
+                    site.node.start_daemon(*site.node.extra)
+                    # longer than it takes both to try what other addresses they had heard of
+                    for _ in range(6):
+                        time.sleep(1)
+                        said += exchange(client, peer)
+                    assert said == 8
+
+
+def exchange(client, peer):
+    for sender, receiver in ((client, peer), (peer, client)):
+        sender.send(b"x" * 3000)
+        heard = 0
+        while heard < 3000:
+            more = len(receiver.recv(65536))
+            assert more, "the association was ended"
+            heard += more
+    return 1

@@ -1,10 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """Least connections: whose sockets count for a backend, and until when. The place is lib/service.py's."""
+import json
+import signal
 import socket
+import struct
 import subprocess
 
 from lib.answer import Session
-from lib.netns import wait_until
+from lib.netns import execute, wait_until
 from lib.service import port
 
 
@@ -12,6 +15,27 @@ def active_of(site):
     """{name of a backend: connections it has}"""
     shown = site.inspect()["status"]["weft"]["ports"][0]["backends"]
     return {one["target"]: one["active"] for one in shown}
+
+
+def table(node, what, name, *more):
+    """bpftool on a pinned map; bytes of keys and values are numbers."""
+    path, = node.bpf_dir.rglob(name)
+    words = [str(word) for word in more]
+    return execute(["bpftool", "-j", "map", what, "pinned", str(path), *words]).stdout
+
+
+def as_bytes(shown):
+    return bytes(int(byte, 16) for byte in shown)
+
+
+def forge_use(node):
+    """A socket that is nowhere counts for the backend of some other, as if its end had been missed."""
+    use = as_bytes(json.loads(table(node, "dump", "wf_sock_uses"))[0]["value"])
+    table(node, "update", "wf_sock_uses", "key", *(0xee,) * 8, "value", *use)
+    number = use[:4]
+    backend = as_bytes(json.loads(table(node, "lookup", "wf_backends", "key", *number))["value"])
+    active = struct.pack("<I", struct.unpack("<I", backend[-4:])[0] + 1)
+    table(node, "update", "wf_backends", "key", *number, "value", *backend[:-4], *active)
 
 
 def connected_udp(ns, address):
@@ -64,6 +88,12 @@ def test_least_connections_of_the_host(new_site):
     assert more[-1].told.name == "a"
     site.node.start_daemon()
     assert count() == {"a": 3, "b": 5}
+    # whose end was seen by nobody counts no more after a start, and the others go on
+    site.node.stop_daemon()
+    forge_use(site.node)
+    site.node.start_daemon()
+    assert sum(count().values()) == 9
+    wait_until(lambda: count() == {"a": 3, "b": 5}, 5, 0.05, what="the count put right")
     # without hooks the ends are not seen: what they had counted is given up, and never twice
     site.node.stop_daemon()
     site.node.start_daemon("--cgroup", "none")
@@ -90,6 +120,10 @@ def test_least_connections_of_datagrams(new_site):
     assert active_of(site) == {"a": 3, "b": 3}
     held[0].connect((site.gateway[4], 9))
     assert sum(active_of(site).values()) == 5
+    # all of them are found when they are looked for
+    forge_use(site.node)
+    site.node.daemon.send_signal(signal.SIGHUP)
+    wait_until(lambda: sum(active_of(site).values()) == 5, 5, 0.05, what="the count put right")
     for sock in held:
         sock.close()
     assert active_of(site) == {"a": 0, "b": 0}

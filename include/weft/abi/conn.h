@@ -52,8 +52,9 @@ enum wf_conn_flag {
 	WF_CONN_MASQUERADE = 1 << 0, /* the source is translated to the host's */
 	WF_CONN_SERVICE = 1 << 1,    /* the destination was a service */
 	WF_CONN_PUBLISHED = 1 << 2,  /* the destination was a published port */
-	WF_CONN_HAIRPIN = 1 << 3,    /* client and backend are the same container */
-	WF_CONN_HOST = 1 << 4,       /* the host's own, moved out of the way of a masqueraded one */
+	WF_CONN_HAIRPIN = 1 << 3,    /* client and backend are the same container, or the host */
+	WF_CONN_HOST = 1 << 4,       /* the host's own, moved out of the way of a masqueraded one,
+				    * or to a service's backend outside */
 	WF_CONN_VIA_HOST = 1 << 5,   /* the destination was an address of the host: isolation of
 				    * networks does not stand in the way */
 	WF_CONN_SNAT = 1 << 6,       /* what goes on to the backend is masqueraded, too */

@@ -16,6 +16,9 @@
 /* Who sees a frontend: a network's number, WF_NETWORK_HOST for the host's processes, or all. */
 #define WF_SCOPE_ANY 0xffffffff
 
+/* The second half of the address by which the host's own processes are known as clients; the first is 0. */
+#define WF_CLIENT_HOST 1ULL
+
 /*
  * Key of wf_frontends. Tried with WF_SCOPE_ANY first, then with the client's own scope; by clients
  * whose addresses are those of their network alone (WF_NET_SCOPED) with the latter only.

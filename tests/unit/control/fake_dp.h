@@ -46,6 +46,9 @@ size_t fake_dp_frontend_count(const struct wf_dp *dp);
 const struct wf_netns_value *fake_dp_netns(const struct wf_dp *dp, uint64_t cookie);
 const struct wf_uplink_value *fake_dp_uplink(const struct wf_dp *dp, uint32_t ifindex);
 bool fake_dp_source(const struct wf_dp *dp, uint32_t service, const char *prefix);
+/* A socket counts for a backend; whether it does. */
+void fake_dp_use(struct wf_dp *dp, uint64_t cookie);
+bool fake_dp_is_used(const struct wf_dp *dp, uint64_t cookie);
 const char *fake_dp_cgroup(const struct wf_dp *dp); /* "": the socket hooks are nowhere */
 enum wf_dp_xdp_mode fake_dp_xdp(const struct wf_dp *dp, uint32_t ifindex);
 

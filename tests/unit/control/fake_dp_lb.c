@@ -52,6 +52,8 @@ struct fake_lb {
 		struct wf_uplink_value value;
 	} uplinks[FEW];
 	size_t uplink_count;
+	uint64_t uses[FEW]; /* cookies of sockets that count */
+	size_t use_count;
 	char cgroup[256]; /* the socket hooks are on it; "": on none */
 	struct {
 		uint32_t ifindex;
@@ -364,6 +366,39 @@ int wf_dp_sockets_attach(struct wf_dp *dp, const char *cgroup, struct wf_err *er
 	PASS(FAKE_DP, err);
 	(void)strncpy(dp->lb->cgroup, cgroup, sizeof(dp->lb->cgroup) - 1);
 	return 0;
+}
+
+int wf_dp_sock_uses(struct wf_dp *dp, uint64_t **ret_cookies, size_t *ret_count)
+{
+	PASS(FAKE_DP, NULL);
+	*ret_cookies = calloc(FEW, sizeof(**ret_cookies));
+	if (!*ret_cookies)
+		abort();
+	memcpy(*ret_cookies, dp->lb->uses, sizeof(dp->lb->uses));
+	*ret_count = dp->lb->use_count;
+	return 0;
+}
+
+void wf_dp_sock_use_end(struct wf_dp *dp, uint64_t cookie)
+{
+	for (size_t i = 0; i < dp->lb->use_count; i++)
+		if (dp->lb->uses[i] == cookie)
+			dp->lb->uses[i] = dp->lb->uses[--dp->lb->use_count];
+}
+
+void fake_dp_use(struct wf_dp *dp, uint64_t cookie)
+{
+	if (dp->lb->use_count == FEW)
+		abort();
+	dp->lb->uses[dp->lb->use_count++] = cookie;
+}
+
+bool fake_dp_is_used(const struct wf_dp *dp, uint64_t cookie)
+{
+	for (size_t i = 0; i < dp->lb->use_count; i++)
+		if (dp->lb->uses[i] == cookie)
+			return true;
+	return false;
 }
 
 int wf_dp_sockets_detach(struct wf_dp *dp)

@@ -291,20 +291,35 @@ static int put_route(struct wf_net *net, const struct wf_net_route *route, struc
 	return 0;
 }
 
+/* Whether one of these routes is to the prefix. */
+static bool is_wanted(const struct wf_net_route *routes, size_t count,
+		      const struct wf_prefix *prefix)
+{
+	for (size_t i = 0; i < count; i++)
+		if (wf_prefix_equal(&routes[i].prefix, prefix))
+			return true;
+	return false;
+}
+
 int wf_net_host_sync_routes(struct wf_net *net, const struct wf_net_route *routes, size_t count,
-			    struct wf_err *err)
+			    uint32_t spared, struct wf_err *err)
 {
 	size_t kept = 0;
-	int r = 0;
+	int r = 0, any = 0;
 
 	PASS(-EIO, err);
 	for (size_t i = 0; i < net->route_count; i++)
-		if (net->routes[i].protocol != WF_NET_ROUTE_PROTOCOL)
+		if (net->routes[i].protocol != WF_NET_ROUTE_PROTOCOL) {
 			net->routes[kept++] = net->routes[i];
+		} else if (spared && net->routes[i].route.metric == spared &&
+			   !is_wanted(routes, count, &net->routes[i].route.prefix)) {
+			net->routes[kept++] = net->routes[i];
+			any = 1;
+		}
 	net->route_count = kept;
 	for (size_t i = 0; r == 0 && i < count; i++)
 		r = put_route(net, &routes[i], err);
-	return r;
+	return r < 0 ? r : any;
 }
 
 static struct route *find_route(struct wf_net *net, const struct wf_net_route *route)

@@ -57,6 +57,8 @@ size_t fake_net_ns_interfaces(const struct wf_net *net, const char *path);
 /* A TCP socket that every namespace shows. */
 struct wf_net_conn;
 void fake_net_connect(struct wf_net *net, const struct wf_net_conn *conn);
+/* The sockets of the host are those with the cookies 1 to end. */
+void fake_net_cookies(struct wf_net *net, uint64_t end);
 
 uint32_t fake_net_add_device(struct wf_net *net, const char *name, uint32_t mtu);
 /* The device of a VLAN that somebody else has made, and whether there is a device. */

@@ -114,6 +114,7 @@ struct wf_net {
 	size_t neigh_count;
 	struct wf_net_conn conns[MAX_CONNS]; /* TCP sockets of every namespace */
 	size_t conn_count;
+	uint64_t cookie_end;
 	struct block blocks[2];
 	char default_device[16];
 	struct queued events[MAX_EVENTS];

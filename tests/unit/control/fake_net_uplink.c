@@ -269,6 +269,21 @@ int wf_net_socks_visit(struct wf_net *net, int netns_fd, wf_net_conn_fn visit, v
 	return 0;
 }
 
+int wf_net_cookies_visit(struct wf_net *net, int netns_fd, wf_net_cookie_fn visit, void *context,
+			 struct wf_err *err)
+{
+	PASS(-EIO, err);
+	/* all are the host's */
+	for (uint64_t cookie = 1; netns_fd < 0 && cookie <= net->cookie_end; cookie++)
+		visit(cookie, context);
+	return 0;
+}
+
+void fake_net_cookies(struct wf_net *net, uint64_t end)
+{
+	net->cookie_end = end;
+}
+
 void fake_net_connect(struct wf_net *net, const struct wf_net_conn *conn)
 {
 	fake_must(net->conn_count < MAX_CONNS);

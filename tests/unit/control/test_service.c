@@ -15,7 +15,8 @@
 
 #define SERVICE(name, spec) \
 	"{'apiVersion':'v1','kind':'Service','metadata':{'name':'" name "'},'spec':{" spec "}}"
-#define PORTS "'ports':[{'port':80,'targetPort':8080}]"
+#define PORTS      "'ports':[{'port':80,'targetPort':8080}]"
+#define SCTP_PORTS "'ports':[{'port':3868,'protocol':'SCTP'}]"
 #define SLICE(name, of, endpoints)                                                         \
 	"{'apiVersion':'discovery.k8s.io/v1','kind':'EndpointSlice','addressType':'IPv4'," \
 	"'metadata':{'name':'" name "','labels':{'kubernetes.io/service-name':'" of "'}}," \
@@ -359,6 +360,73 @@ static void test_restart_changes_nothing(void **state)
 	assert_int_equal(backends_of(lab, "default/web"), 2);
 }
 
+static bool has_route(struct lab *lab, const char *address)
+{
+	_cleanup_str_ struct wf_str all = WF_STR_INIT;
+	char text[64];
+
+	lab_dump(lab, &all);
+	(void)snprintf(text, sizeof(text), "route %s dev weft0 ", address);
+	return strstr(wf_str_text(&all), text) != NULL;
+}
+
+/* What no socket hook translates reaches the service by a route of the host's; it is put back. */
+static void test_routes_to_services(void **state)
+{
+	struct lab *lab = *state;
+
+	assert_int_equal(
+		lab_apply(
+			lab,
+			"[" SERVICE("diameter", "'clusterIP':'10.96.0.8'," SCTP_PORTS) "," SERVICE(
+				"web", "'clusterIP':'10.96.0.9'," PORTS) "]"),
+		0);
+	assert_true(has_route(lab, "10.96.0.8/32"));
+	assert_false(has_route(lab, "10.96.0.9/32"));
+	lab_settle(lab);
+	lab_restart(lab);
+	assert_true(has_route(lab, "10.96.0.8/32"));
+	assert_int_equal(lab_delete(lab, "Service", "default/diameter"), 0);
+	assert_false(has_route(lab, "10.96.0.8/32"));
+}
+
+/* What would be done a second later. */
+static void recount(struct lab *lab)
+{
+	struct event *timer = lab->control->lb.recount_timer;
+
+	assert_non_null(timer);
+	event_active(timer, EV_TIMEOUT, 1);
+	lab_settle(lab);
+	assert_null(lab->control->lb.recount_timer);
+}
+
+/* Sockets that count and are no more are found out at a start; nothing is done by the clock. */
+static void test_sockets_are_counted_again(void **state)
+{
+	struct lab *lab = *state;
+
+	assert_null(lab->control->lb.recount_timer);
+	fake_net_cookies(lab->net, 2);
+	fake_dp_use(lab->dp, 9);
+	fake_dp_use(lab->dp, 2);
+	fake_dp_use(lab->dp, 1);
+	lab_restart(lab);
+	/* one that begins meanwhile is none of those that are looked for */
+	fake_dp_use(lab->dp, 10);
+	recount(lab);
+	assert_true(fake_dp_is_used(lab->dp, 1));
+	assert_true(fake_dp_is_used(lab->dp, 2));
+	assert_false(fake_dp_is_used(lab->dp, 9));
+	assert_true(fake_dp_is_used(lab->dp, 10));
+	/* nothing is taken away when they cannot be listed */
+	lab_restart(lab);
+	fake_gate_arm(FAKE_NET, 0);
+	recount(lab);
+	assert_true(fake_gate_disarm());
+	assert_true(fake_dp_is_used(lab->dp, 10));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -372,6 +440,8 @@ int main(void)
 		CASE(test_node_ports_run_out),
 		CASE(test_network_of_a_service),
 		CASE(test_restart_changes_nothing),
+		CASE(test_routes_to_services),
+		CASE(test_sockets_are_counted_again),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -267,6 +267,100 @@ static void run_broken(const struct wire *wire, const struct wf_tuple *to, bool 
 	native_packet_done(&ctx);
 }
 
+/* Makes the CRC of the segment at the packet's end. */
+static void sum_sctp(struct wire *wire, size_t len)
+{
+	uint8_t *l4 = wire->bytes + wire->len - len;
+	uint32_t crc;
+
+	memset(l4 + 8, 0, 4);
+	crc = wire_crc32c(l4, len);
+	for (int i = 0; i < 4; i++)
+		l4[8 + i] = (uint8_t)(crc >> 8 * i);
+}
+
+/* What opens an association: INIT (1) or INIT ACK (2), with addresses among its parameters. */
+#define SCTP_OPENING(type)                         \
+	"\xca\xfe\xba\xbe\0\0\0\0" type "\0\0\x44" \
+	"\0\0\x12\x34\0\1\0\0\0\xa\0\xa\0\0\0\7"   \
+	"\0\5\0\x08\x0a\0\0\2\0\xc\0\6\0\5\0\0"    \
+	"\0\6\0\x14\xfd\0\0\0\0\0\0\0\0\0\0\0\0\0\0\2\0\5\0\x08\x0a\0\0\3"
+
+static void put_opening(struct wire *wire, const struct wire_spec *spec, const char *bytes,
+			size_t len)
+{
+	struct wire_spec grown = *spec;
+
+	/* behind the ports: common header, chunk */
+	grown.payload = len - 8;
+	wire_build(&grown, wire);
+	memcpy(wire->bytes + wire->len - len, bytes, len);
+	sum_sctp(wire, len + 4);
+}
+
+/* Addresses besides that of the packet become padding, and the CRC is right; the rest stays. */
+static void check_opening(const char *name, const char *bytes, size_t len, int is_narrowed)
+{
+	const struct nat_case *nat = nat_case_find(name);
+	static struct wire wire;
+	struct wf_tuple there;
+	struct wf_flow flow = {};
+	struct wf_ctx ctx;
+	struct wf_ip ip = {};
+	const __u8 *chunk;
+
+	put_opening(&wire, &nat->before, bytes, len);
+	put(&ctx, &wire);
+	wire_tuple(&nat->after, &there);
+	assert_int_equal(read_flow(&ctx, (__u32)wire.l3, &ip, &flow), 0);
+	assert_int_equal(wf_nat_apply(&ctx, &ip, &flow, &there), 0);
+	assert_true(wire_is_right(ctx.bytes + wire.l3, wire.len - wire.l3));
+	chunk = ctx.bytes + wire.len - len + 8;
+	assert_memory_equal(chunk, bytes + 8, 20);
+	assert_memory_equal(chunk + 20, is_narrowed ? "\x80\5\0\x08\x0a" : "\0\5\0\x08\x0a", 5);
+	assert_memory_equal(chunk + 28, "\0\xc\0\6\0\5\0\0", 8);
+	assert_memory_equal(chunk + 36, is_narrowed ? "\x80\5\0\x14\xfd" : "\0\6\0\x14\xfd", 5);
+	assert_memory_equal(chunk + 56, is_narrowed ? "\x80\5\0\x08\x0a" : "\0\5\0\x08\x0a", 5);
+	native_packet_done(&ctx);
+}
+
+static void test_associations_have_one_path(void **state)
+{
+	static const char init[] = SCTP_OPENING("\1"), ack[] = SCTP_OPENING("\2"),
+			  data[] = SCTP_OPENING("\0");
+
+	(void)state;
+	native_reset();
+	check_opening("SCTP", init, sizeof(init) - 1, 1);
+	check_opening("SCTP", ack, sizeof(ack) - 1, 1);
+	check_opening("SCTP", data, sizeof(data) - 1, 0);
+	check_opening("SCTP over IPv6", init, sizeof(init) - 1, 1);
+}
+
+/* Nothing is written behind the packet, whatever lengths it tells. */
+static void test_broken_openings(void **state)
+{
+	static const char init[] = SCTP_OPENING("\1");
+	const struct nat_case *nat = nat_case_find("SCTP");
+	static struct wire wire;
+	struct wf_tuple to;
+
+	(void)state;
+	wire_tuple(&nat->after, &to);
+	for (size_t at = 8; at < sizeof(init) - 1; at++)
+		for (unsigned int value = 0; value < 256; value += 85) {
+			char bytes[sizeof(init)];
+
+			native_reset();
+			memcpy(bytes, init, sizeof(init));
+			bytes[at] = (char)value;
+			put_opening(&wire, &nat->before, bytes, sizeof(init) - 1);
+			run_broken(&wire, &to, false);
+			declare(&wire, wire.len - at / 2);
+			run_broken(&wire, &to, false);
+		}
+}
+
 static void test_bounds_of_short_packets(void **state)
 {
 	static struct wire wire;
@@ -489,6 +583,8 @@ int main(void)
 		cmocka_unit_test(test_translates_every_length),
 		cmocka_unit_test(test_translates_every_quotation),
 		cmocka_unit_test(test_leaves_empty_crc_alone),
+		cmocka_unit_test(test_associations_have_one_path),
+		cmocka_unit_test(test_broken_openings),
 		cmocka_unit_test(test_udp_sum_of_zero),
 		cmocka_unit_test(test_bounds_of_short_packets),
 		cmocka_unit_test(test_failing_helpers),

@@ -189,7 +189,7 @@ static void test_route_and_addr_events(void **state)
 						   .ifindex = ifindex,
 						   .protocol = 4 },
 			    2000));
-	lab_ok(lab, wf_net_host_sync_routes(lab->net, &six, 1, &lab->err));
+	lab_ok(lab, wf_net_host_sync_routes(lab->net, &six, 1, 0, &lab->err));
 	(void)lab_run(-1, "ip -6 route del fd05::/64");
 	assert_true(arrives(lab,
 			    (struct wf_net_event){ .type = WF_NET_EVENT_ROUTE_DEL,

@@ -51,9 +51,9 @@ static void test_foreign_route(void **state)
 	assert_int_equal(wf_net_route_add(lab->net, set, &lab->err), -EEXIST);
 	assert_non_null(strstr(lab->err.message, "10.5.0.0/16 that is not weft's"));
 	lab_ok(lab, wf_net_route_del(lab->net, set, &lab->err));
-	lab_ok(lab, wf_net_host_sync_routes(lab->net, NULL, 0, &lab->err));
+	lab_ok(lab, wf_net_host_sync_routes(lab->net, NULL, 0, 0, &lab->err));
 	lab_assert_has(-1, "ip route", "10.5.0.0/16 dev dev0 proto static");
-	lab_ok(lab, wf_net_host_sync_routes(lab->net, set, 2, &lab->err));
+	lab_ok(lab, wf_net_host_sync_routes(lab->net, set, 2, 0, &lab->err));
 	lab_assert_has(-1, "ip route", "10.5.0.0/16 dev dev0 proto 119");
 	lab_assert_has(-1, "ip -6 route", "fd05::/64 dev dev0 proto 119");
 	lab_assert_lacks(-1, "ip route; ip -6 route", "proto static scope link \n");
@@ -71,20 +71,27 @@ static void test_sync(void **state)
 	uint32_t first = make_device(lab, "dev0"), second = make_device(lab, "dev1");
 
 	set[0].ifindex = set[1].ifindex = set[2].ifindex = first;
-	lab_ok(lab, wf_net_host_sync_routes(lab->net, set, 2, &lab->err));
+	lab_ok(lab, wf_net_host_sync_routes(lab->net, set, 2, 0, &lab->err));
 	lab_assert_has(-1, "ip route", "10.5.0.0/16 dev dev0 proto 119");
 	lab_assert_has(-1, "ip -6 route", "fd05::/64 dev dev0 proto 119");
 	(void)lab_run(-1, "ip route add 10.7.0.0/16 dev dev0 proto static");
 	/* one goes, one moves to another device, one is new, a foreign one stays */
 	set[0].ifindex = second;
 	set[1] = set[2];
-	lab_ok(lab, wf_net_host_sync_routes(lab->net, set, 2, &lab->err));
+	lab_ok(lab, wf_net_host_sync_routes(lab->net, set, 2, 0, &lab->err));
 	lab_assert_has(-1, "ip route", "10.5.0.0/16 dev dev1 proto 119");
 	lab_assert_has(-1, "ip route", "10.6.0.0/16 dev dev0 proto 119");
 	lab_assert_lacks(-1, "ip route", "10.5.0.0/16 dev dev0");
 	lab_assert_lacks(-1, "ip -6 route", "fd05::/64");
 	lab_assert_has(-1, "ip route", "10.7.0.0/16");
-	lab_ok(lab, wf_net_host_sync_routes(lab->net, NULL, 0, &lab->err));
+	/* those of a metric can be spared while it is not known what they are for */
+	set[0].metric = 2;
+	lab_ok(lab, wf_net_host_sync_routes(lab->net, set, 2, 0, &lab->err));
+	lab_assert_has(-1, "ip route", "10.5.0.0/16 dev dev1 proto 119 scope link metric 2");
+	assert_int_equal(wf_net_host_sync_routes(lab->net, NULL, 0, 2, &lab->err), 1);
+	lab_assert_has(-1, "ip route", "10.5.0.0/16 dev dev1 proto 119 scope link metric 2");
+	lab_assert_lacks(-1, "ip route", "10.6.0.0/16");
+	lab_ok(lab, wf_net_host_sync_routes(lab->net, NULL, 0, 0, &lab->err));
 	lab_assert_lacks(-1, "ip route", "proto 119");
 	lab_assert_has(-1, "ip route", "10.7.0.0/16");
 }

@@ -276,6 +276,44 @@ static const struct talk talks[] = {
 };
 
 /* Inside of a namespace only the socket with that peer ends, and none of the host. */
+static void see_cookie(uint64_t cookie, void *context)
+{
+	uint64_t *wanted = context;
+
+	for (int i = 0; i < 3; i++)
+		if (wanted[i] == cookie)
+			wanted[i] = 0;
+}
+
+static uint64_t cookie_of(int fd)
+{
+	uint64_t cookie = 0;
+	socklen_t bytes = sizeof(cookie);
+
+	assert_int_equal(getsockopt(fd, SOL_SOCKET, SO_COOKIE, &cookie, &bytes), 0);
+	return cookie;
+}
+
+/* Of sockets that somebody holds; of one that was closed and still says goodbye not. */
+static void test_cookies(void **state)
+{
+	struct lab *lab = *state;
+	int server = serve(AF_INET, SOCK_STREAM, "127.0.0.1", 7000, 0);
+	int tcp = dial(AF_INET, SOCK_STREAM, "127.0.0.1", 7000);
+	int udp = dial(AF_INET6, SOCK_DGRAM, "::1", 7001);
+	int closed = dial(AF_INET, SOCK_STREAM, "127.0.0.1", 7000);
+	uint64_t wanted[] = { cookie_of(tcp), cookie_of(udp), cookie_of(closed) };
+
+	(void)close(closed);
+	lab_ok(lab, wf_net_cookies_visit(lab->net, -1, see_cookie, wanted, &lab->err));
+	assert_int_equal(wanted[0], 0);
+	assert_int_equal(wanted[1], 0);
+	assert_int_not_equal(wanted[2], 0);
+	(void)close(tcp);
+	(void)close(udp);
+	(void)close(server);
+}
+
 static void test_destroy(void **state)
 {
 	struct lab *lab = *state;
@@ -352,6 +390,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_ranges_and_others, lab_setup, lab_teardown),
 		cmocka_unit_test_setup_teardown(test_owner_without_process, lab_setup,
 						lab_teardown),
+		cmocka_unit_test_setup_teardown(test_cookies, lab_setup, lab_teardown),
 		cmocka_unit_test_setup_teardown(test_destroy, lab_setup, lab_teardown),
 		cmocka_unit_test_setup_teardown(test_destroy_many, lab_setup, lab_teardown),
 	};
