@@ -95,14 +95,16 @@ static uint16_t limit_of(const struct ctl_node *node)
 
 int wf_ctl_node_write(struct wf_control *control, const struct ctl_node *node, struct wf_err *err)
 {
-	const struct wf_node_value value = { .underlay = node->underlay,
-					     .next_hop = node->link_local,
-					     .router = node->way.router,
-					     .ifindex = node->way.ifindex,
-					     .out_ifindex = node->way.out_ifindex,
-					     .out_mtu = node->way.mtu,
-					     .path_mtu = limit_of(node) };
+	struct wf_node_value value = { .underlay = node->underlay,
+				       .router = node->way.router,
+				       .ifindex = node->way.ifindex,
+				       .out_ifindex = node->way.out_ifindex,
+				       .out_mtu = node->way.mtu,
+				       .path_mtu = limit_of(node) };
 
+	/* a question for the other's address is asked from this node's own */
+	if (!wf_addr_is_zero(&control->cluster.link_local))
+		value.next_hop = node->link_local;
 	return wf_dp_node_set(control->dp, node->number, &value, err);
 }
 
@@ -280,20 +282,37 @@ static int sync_networks(struct wf_control *control, struct wf_err *err)
 	return r < 0 || !any ? r : wf_ctl_host_sync(control, err);
 }
 
-/* A device that was made anew, or whose MAC changed, has another one. */
-static void sync_link_local(struct wf_control *control)
+/* Nodes are sent IPv6 to as they are asked for: see wf_ctl_node_write(). */
+static int write_nodes(struct wf_control *control, struct wf_err *err)
 {
+	struct ctl_node *node, *next;
+	int r = 0;
+
+	HASH_ITER(by_name, control->cluster.nodes, node, next)
+		if (r == 0 && wf_ctl_is_peer(control, node))
+			r = wf_ctl_node_write(control, node, err);
+	return r;
+}
+
+/*
+ * A device that was made anew, or whose MAC changed, has another one; a new device has none for a
+ * second or two.
+ */
+static int sync_link_local(struct wf_control *control, struct wf_err *err)
+{
+	const struct wf_addr before = control->cluster.link_local;
 	struct wf_err fault = WF_ERR_INIT;
 	struct wf_addr now;
 
 	/* who has not joined says nothing of itself */
 	if (!wf_ctl_can_tell(control) ||
 	    wf_net_link_local_find(control->net, &control->config.node_ip, &now, NULL) < 0 ||
-	    wf_addr_equal(&now, &control->cluster.link_local))
-		return;
+	    wf_addr_equal(&now, &before))
+		return 0;
 	if (wf_ctl_node_put(control, &fault) < 0)
 		wf_log_warning_rl("others cannot be told where to send IPv6", "error=\"%s\"",
 				  fault.message);
+	return wf_addr_is_zero(&before) || wf_addr_is_zero(&now) ? write_nodes(control, err) : 0;
 }
 
 int wf_ctl_ways_sync(struct wf_control *control, struct wf_err *err)
@@ -315,6 +334,5 @@ int wf_ctl_ways_sync(struct wf_control *control, struct wf_err *err)
 		r = sync_networks(control, err);
 	if (r >= 0)
 		r = wf_ctl_tunnel_sync(control, err);
-	sync_link_local(control);
-	return r;
+	return r < 0 ? r : sync_link_local(control, err);
 }

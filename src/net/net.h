@@ -272,7 +272,8 @@ int wf_net_way_find(struct wf_net *net, const struct wf_addr *addr, struct wf_ne
 
 /*
  * The link-local IPv6 address of the device that has an address of the host: where neighbours on
- * its segment send IPv6. -ENOENT: no device has the address, or it has no such one.
+ * its segment send IPv6. Zero: no device has the address, or it has no such one; for a second or two after
+ * it was made the kernel asks whether somebody else has it (RFC 4862, 5.4), and answers nobody.
  */
 int wf_net_link_local_find(struct wf_net *net, const struct wf_addr *addr,
 			   struct wf_addr *ret_link_local, struct wf_err *err);

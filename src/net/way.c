@@ -59,7 +59,9 @@ static void look_for_link_local(const struct wf_net_addr *addr, void *context)
 {
 	struct search *search = context;
 
+	/* until it is known that nobody else has it, nobody is answered who asks for it */
 	if (addr->scope == RT_SCOPE_LINK && !wf_addr_is_ip4(&addr->prefix.addr) &&
+	    !(addr->flags & (IFA_F_TENTATIVE | IFA_F_DADFAILED)) &&
 	    wf_addr_is_zero(&search->link_local))
 		search->link_local = addr->prefix.addr;
 }
@@ -68,7 +70,6 @@ int wf_net_link_local_find(struct wf_net *net, const struct wf_addr *addr,
 			   struct wf_addr *ret_link_local, struct wf_err *err)
 {
 	struct search search = { .addr = addr };
-	char text[WF_ADDR_TEXT];
 	int r = wf_net_addr_dump(&net->socket, wf_net_batch(net), 0, look_for_device, &search, err);
 
 	if (r == 0 && search.ifindex)
@@ -76,9 +77,6 @@ int wf_net_link_local_find(struct wf_net *net, const struct wf_addr *addr,
 				     look_for_link_local, &search, err);
 	if (r < 0)
 		return r;
-	if (wf_addr_is_zero(&search.link_local))
-		return wf_fail(err, -ENOENT, "no device has both %s and a link-local address",
-			       wf_addr_format(addr, text));
 	*ret_link_local = search.link_local;
 	return 0;
 }

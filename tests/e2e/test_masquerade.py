@@ -94,6 +94,14 @@ def test_tcp_udp_and_echo_work_and_ports_are_kept(lab, family):
     assert tcp_works(lab.c1, lab.out, OUTSIDE[family], payload=b"weft" * 100000, timeout=5)
 
 
+def peer_of(ns, address):
+    """Whom the server at an address sees; None: it does not answer."""
+    try:
+        return ask_tcp(ns, address).peer
+    except OSError:
+        return None
+
+
 def test_an_uplink_may_come_later_and_change_its_address(lab):
     far = lab.site.far()
     lab.site.serve(far, "far")
@@ -101,9 +109,8 @@ def test_an_uplink_may_come_later_and_change_its_address(lab):
     assert ask_tcp(lab.c1, "198.51.100.2").peer == "198.51.100.1"
     lab.node.run("ip addr del 198.51.100.1/24 dev up1")
     lab.node.run("ip addr add 198.51.100.9/24 dev up1")
-    # until weft knows it, the answers go to the old one
-    wait_until(lambda: try_tcp(lab.c1, "198.51.100.2") == "far", what="the way out again")
-    assert ask_tcp(lab.c1, "198.51.100.2").peer == "198.51.100.9"
+    wait_until(lambda: peer_of(lab.c1, "198.51.100.2") == "198.51.100.9",
+               what="masquerade with the new address")
 
 
 def opens_tcp(frame):

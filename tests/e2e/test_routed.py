@@ -7,6 +7,7 @@
 """
 import shutil
 import socket
+import time
 
 import pytest
 
@@ -41,6 +42,9 @@ def pair(cluster):
     cluster.network(**ROUTED)
     for node in cluster.nodes[:2]:
         wait_way(node, "b" if node.name == "a" else "a", "segment")
+        for of in "ab":
+            wait_until(lambda n=node, o=of: "LinkLocalIP" in str(n.weft_json("get", "node", o)), 5,
+                       0.1, f"{node.name} knows where to send IPv6 for {of}")
     return [End(cluster, node, name) for node, name in zip(cluster.nodes, ("web", "db"))]
 
 
@@ -62,6 +66,24 @@ def first_on_wire(client, address, node):
         wire.drain()
         client.ns.run(["ping", "-c", "1", "-W", "1", address], check=False)
         return wire.see(is_it)
+
+
+def test_ipv6_over_ipv4_while_a_node_has_no_address_for_it(cluster, pair):
+    """Neighbours are asked for IPv6 by link-local addresses, which a new device has not at once."""
+    web, db = pair
+
+    def way():
+        return is_tunnel(first_on_wire(web, db.v6, cluster.nodes[1]))
+
+    wait_until(lambda: not way(), 5, 0.1, "as it is")
+    for number, node in enumerate(cluster.nodes):
+        node.run("ip -6 addr flush dev up0 scope link")
+        wait_until(way, 5, 0.1, "by the tunnel")
+        node.run(f"ip -6 addr add fe80::7{number}/64 dev up0")
+        for _ in range(15):
+            assert web.ns.ping(db.v6), node.name
+            time.sleep(0.1)
+        wait_until(lambda: not way(), 5, 0.1, "as it is")
 
 
 def test_packets_travel_as_they_are(cluster, pair):

@@ -185,9 +185,8 @@ int wf_net_link_local_find(struct wf_net *net, const struct wf_addr *addr,
 
 	(void)addr;
 	PASS(-EIO, err);
-	if (!link)
-		return wf_fail(err, -ENOENT, "no device");
-	*ret_link_local = wf_addr_link_local(&link->mac);
+	*ret_link_local =
+		link ? wf_addr_link_local(&link->mac) : (struct wf_addr){ .words = { 0 } };
 	return 0;
 }
 
