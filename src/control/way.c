@@ -309,9 +309,13 @@ static int sync_link_local(struct wf_control *control, struct wf_err *err)
 	    wf_net_link_local_find(control->net, &control->config.node_ip, &now, NULL) < 0 ||
 	    wf_addr_equal(&now, &before))
 		return 0;
-	if (wf_ctl_node_put(control, &fault) < 0)
+	if (wf_ctl_node_put(control, &fault) < 0) {
+		/* when the store is back it is tried again */
+		control->cluster.link_local = before;
 		wf_log_warning_rl("others cannot be told where to send IPv6", "error=\"%s\"",
 				  fault.message);
+		return 0;
+	}
 	return wf_addr_is_zero(&before) || wf_addr_is_zero(&now) ? write_nodes(control, err) : 0;
 }
 

@@ -305,14 +305,14 @@ static int run_sync(struct wf_net *net, struct route_sync *sync, uint32_t ifinde
 	int r = -ENOMEM;
 
 	sync->present = calloc(sync->count + 1, sizeof(*sync->present));
-	sync->sorted = calloc(sync->count + 1, sizeof(*sync->sorted));
+	sync->sorted = calloc(sync->count + 1, sizeof(struct wf_net_route *));
 	if (!sync->present || !sync->sorted) {
 		(void)wf_fail(err, r, "out of memory");
 		goto err_free;
 	}
 	for (size_t i = 0; i < sync->count; i++)
 		sync->sorted[i] = &sync->wanted[i];
-	qsort(sync->sorted, sync->count, sizeof(*sync->sorted), compare_destinations);
+	qsort(sync->sorted, sync->count, sizeof(struct wf_net_route *), compare_destinations);
 	r = wf_net_route_dump(sync->socket, wf_net_batch(net), &filter, compare_route, sync, err);
 	if (r == 0 && sync->failed)
 		r = wf_fail(err, -ENOMEM, "out of memory");

@@ -326,6 +326,8 @@ def test_a_node_that_is_alive_is_deleted_by_force(started, underlay):
 def test_requests_do_not_wait_for_the_lease(started, underlay):
     """etcd is frozen over several renewals: no request takes longer than without it."""
     a = started("a")
+    # what it has to say of itself is said
+    wait_until(lambda: "LinkLocalIP" in str(a.weft_json("get", "node", "a")), 5, 0.1, "its document")
     underlay.etcd.freeze()
     slowest, end = 0, time.monotonic() + 26
     while time.monotonic() < end:
