@@ -14,9 +14,13 @@
 #include "masquerade.h"
 #include "uplink.h"
 
-/* The uplink by which a packet leaves the host, and the next hop there; NULL: none does. */
-static __always_inline struct wf_uplink_value *
-wf_out_way(struct wf_ctx *ctx, const struct wf_ip *ip, struct wf_hop *ret_hop)
+/*
+ * The uplink by which a packet leaves the host, and the next hop there; NULL: none does. A function: what
+ * the question takes of the stack would be missing where observers are told (before Linux 6.7 frames
+ * are rounded up to 32 bytes).
+ */
+static __noinline struct wf_uplink_value *wf_out_way(struct wf_ctx *ctx, const struct wf_ip *ip,
+						     struct wf_hop *ret_hop)
 {
 	struct wf_config_value *config = wf_map_config();
 	struct wf_uplink_value *uplink;
