@@ -26,6 +26,7 @@ layers = load("check-layers")
 style = load("check-style")
 check = load("check")
 drops = load("drops")
+stack = load("bpf-stack")
 csource = importlib.import_module("csource")
 
 TABLE = """
@@ -249,3 +250,41 @@ def test_every_known_gap_has_a_row():
     for row in rows.values():
         wanted = {"not_yet"} if "not_yet" in row else {"test", "shows", "change", "file", "from", "to"}
         assert set(row) == {"id", "gap"} | wanted, row["id"]
+
+
+# ---- the programs' stack ---------------------------------------------------------------------------
+
+DISASSEMBLY = """
+Disassembly of section .text:
+
+0000000000000000 <helper>:
+       0:\tr2 = r10
+       1:\tr2 += -{helper}
+       2:\tcall 2
+
+0000000000000018 <unused>:
+       3:\t*(u64 *)(r10 - 0x100) = r1
+       4:\texit
+
+0000000000000028 <deep>:
+       5:\t*(u32 *)(r10 - 0x28) = r1
+
+0000000000000030 <LBB2_1>:
+       6:\t*(u32 *)(r10 - 0x3c) = r1
+       7:\texit
+
+Disassembly of section tc:
+
+0000000000000000 <program>:
+       0:\t*(u64 *)(r10 - 0x60) = r1
+       1:\tcall -1
+\t\t0000000000000008:  R_BPF_64_32\thelper
+       2:\texit
+"""
+
+
+@pytest.mark.parametrize("helper, wanted", [(353, 544), (352, 512)])
+def test_frames_are_counted_in_units_of_32_bytes(helper, wanted):
+    functions = stack.read(DISASSEMBLY.format(helper=helper).splitlines())
+    assert functions["deep"].bytes == 60
+    assert max(stack.deepest(functions)) == (wanted, ("program", "helper", "deep"))
