@@ -48,6 +48,10 @@ def test_routes_of_the_host_hold_at_once(lab, family):
 
 @pytest.mark.parametrize("family", BOTH)
 def test_a_neighbour_that_is_not_known_is_asked_for(lab, family):
+    # who has just got a link-local address neither asks nor answers by it
+    for ns in (lab.node, lab.out):
+        wait_until(lambda n=ns: not n.run("ip -6 addr show dev up0 tentative").stdout, 5, 0.05,
+                   "addresses of its own")
     lab.node.run(f"ip -{family} neigh flush dev up0")
     assert ask_tcp(lab.c1, OUTSIDE[family]).name == "outside"
     # and one that goes away and comes back with another address is found again
