@@ -151,6 +151,7 @@ struct ctl_cluster {
 	bool by_programs;          /* they may make the tunnel, if they need not make checksums */
 	bool sums_by_kernel;       /* no device makes checksums of what is encapsulated */
 	struct wf_addr link_local; /* that others were told to send IPv6 to; zero: none */
+	bool can_ask;              /* nodes are in the datapath as if there was one */
 	uint64_t followed_total;   /* changes of others that came into force */
 	uint64_t refused_total;    /* and those that did not */
 	struct wf_echo *echo;      /* owned; NULL: nobody is asked */

@@ -298,7 +298,7 @@ static int write_nodes(struct wf_control *control, struct wf_err *err)
  * A device that was made anew, or whose MAC changed, has another one; a new device has none for a
  * second or two.
  */
-static int sync_link_local(struct wf_control *control, struct wf_err *err)
+static void sync_link_local(struct wf_control *control)
 {
 	const struct wf_addr before = control->cluster.link_local;
 	struct wf_err fault = WF_ERR_INIT;
@@ -308,15 +308,24 @@ static int sync_link_local(struct wf_control *control, struct wf_err *err)
 	if (!wf_ctl_can_tell(control) ||
 	    wf_net_link_local_find(control->net, &control->config.node_ip, &now, NULL) < 0 ||
 	    wf_addr_equal(&now, &before))
-		return 0;
+		return;
 	if (wf_ctl_node_put(control, &fault) < 0) {
 		/* when the store is back it is tried again */
 		control->cluster.link_local = before;
 		wf_log_warning_rl("others cannot be told where to send IPv6", "error=\"%s\"",
 				  fault.message);
-		return 0;
 	}
-	return wf_addr_is_zero(&before) || wf_addr_is_zero(&now) ? write_nodes(control, err) : 0;
+}
+
+/* Whoever told others of it, from now on it can be asked from. */
+static int sync_can_ask(struct wf_control *control, struct wf_err *err)
+{
+	const bool can_ask = !wf_addr_is_zero(&control->cluster.link_local);
+	int r = can_ask == control->cluster.can_ask ? 0 : write_nodes(control, err);
+
+	if (r == 0)
+		control->cluster.can_ask = can_ask;
+	return r;
 }
 
 int wf_ctl_ways_sync(struct wf_control *control, struct wf_err *err)
@@ -338,5 +347,6 @@ int wf_ctl_ways_sync(struct wf_control *control, struct wf_err *err)
 		r = sync_networks(control, err);
 	if (r >= 0)
 		r = wf_ctl_tunnel_sync(control, err);
-	return r < 0 ? r : sync_link_local(control, err);
+	sync_link_local(control);
+	return r < 0 ? r : sync_can_ask(control, err);
 }

@@ -91,6 +91,7 @@ def test_packets_travel_as_they_are(cluster, pair):
     b = cluster.nodes[1]
     for address, own in ((db.v4, web.v4), (db.v6, web.v6)):
         assert web.ns.ping(address), address
+        wait_until(lambda to=address: not is_tunnel(first_on_wire(web, to, b)), 5, 0.05, address)
         frame = first_on_wire(web, address, b)
         assert not is_tunnel(frame)
         layer = IPv6 if ":" in address else IP
