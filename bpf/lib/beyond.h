@@ -32,26 +32,37 @@ static __always_inline __u32 wf_beyond_len(struct wf_ctx *ctx, const struct wf_i
 }
 
 /*
+ * The uplink by which the host's routes send a packet between two addresses, `pair`, and the next hop
+ * there; NULL: they name none of weft's. len: as in struct wf_ask.
+ */
+static __always_inline struct wf_uplink_value *wf_beyond_way(struct wf_ctx *ctx,
+							     const struct wf_addr *pair,
+							     __u32 proto, __u32 len,
+							     struct wf_hop *ret_hop)
+{
+	struct wf_config_value *config = wf_map_config();
+	struct wf_ask ask = { .proto = proto, .len = len };
+
+	if (!config)
+		return NULL;
+	ask.ifindex = config->host_ifindex;
+	return wf_route_pair(ctx, pair, &ask, ret_hop) < 0 ? NULL : wf_map_uplink(ret_hop->ifindex);
+}
+
+/*
  * Sends the packet to the neighbour that the host's routes name: action, or WF_GO_ON when it is
  * for the stack to see to it: no such route, not by one of weft's uplinks, too long for the way,
  * its time is over. Nothing was changed then.
  */
 WF_GLOBAL int wf_beyond_send(struct wf_ctx *ctx, struct wf_ip *ip)
 {
-	struct wf_config_value *config = wf_map_config();
-	struct wf_uplink_value *uplink;
 	struct wf_hop hop = {};
-	struct wf_ask ask = {};
+	__u32 len;
 
-	if (!config || !ip)
+	if (!ip)
 		return WF_GO_ON;
-	ask.ifindex = config->host_ifindex;
-	ask.proto = ip->proto;
-	ask.len = wf_beyond_len(ctx, ip);
-	if (!ask.len || wf_route_pair(ctx, &ip->src, &ask, &hop) < 0)
-		return WF_GO_ON;
-	uplink = wf_map_uplink(hop.ifindex);
-	if (!uplink || wf_age(ctx, ip) < 0)
+	len = wf_beyond_len(ctx, ip);
+	if (!len || !wf_beyond_way(ctx, &ip->src, ip->proto, len, &hop) || wf_age(ctx, ip) < 0)
 		return WF_GO_ON;
 	return wf_redirect_hop(&hop);
 }

@@ -10,6 +10,7 @@
 #ifndef WEFT_BPF_HOST_SERVICE_H
 #define WEFT_BPF_HOST_SERVICE_H
 
+#include "beyond.h"
 #include "from_host.h"
 #include "node.h"
 #include "service.h"
@@ -24,21 +25,30 @@ static __always_inline int wf_host_show(struct wf_work *work, const struct wf_ad
 	return 0;
 }
 
+/* The endpoint of the node's in `slot`, which has the address, and its network: 0 or -reason. */
+static __always_inline int wf_host_peer(const struct wf_work *work, __u32 slot,
+					const struct wf_addr *addr, struct wf_ep_value **ret_peer,
+					struct wf_net_value **ret_network)
+{
+	int reason = -WF_REASON_INTERNAL_ERROR;
+
+	*ret_peer = wf_service_peer(slot, work->ip.version, addr, &reason);
+	if (!*ret_peer)
+		return reason;
+	*ret_network = wf_network_valid((*ret_peer)->network);
+	return *ret_network ? 0 : -WF_REASON_NO_NETWORK;
+}
+
 /* The backend is an endpoint of the node's: 0 or -reason. */
 static __always_inline int wf_host_aim_here(struct wf_work *work)
 {
-	const struct wf_target *target = &work->target;
-	int reason = -WF_REASON_INTERNAL_ERROR;
-	struct wf_ep_value *peer =
-		wf_service_peer(target->slot, work->ip.version, &target->addr, &reason);
 	struct wf_net_value *network;
+	struct wf_ep_value *peer;
 	const struct wf_addr *own;
+	int r = wf_host_peer(work, work->target.slot, &work->target.addr, &peer, &network);
 
-	if (!peer)
-		return reason;
-	network = wf_network_valid(peer->network);
-	if (!network)
-		return -WF_REASON_NO_NETWORK;
+	if (r < 0)
+		return r;
 	own = wf_node_addr(network, &work->ip);
 	if (!wf_has_addr(own))
 		own = work->ip.version == 4 ? &network->gateway4 : &network->gateway6;
@@ -57,20 +67,6 @@ static __always_inline int wf_host_aim_node(struct wf_work *work,
 		       : -WF_REASON_NO_NETWORK;
 }
 
-/* The way that the host's routes name for a packet with the tuple: the uplink, NULL: by none. */
-static __always_inline const struct wf_uplink_value *
-wf_host_route(struct wf_ctx *ctx, const struct wf_tuple *tuple, struct wf_hop *ret_hop)
-{
-	struct wf_config_value *config = wf_map_config();
-	struct wf_ask ask = { .proto = tuple->proto };
-
-	if (!config)
-		return NULL;
-	ask.ifindex = config->host_ifindex;
-	return wf_route_pair(ctx, &tuple->src, &ask, ret_hop) < 0 ? NULL
-								  : wf_map_uplink(ret_hop->ifindex);
-}
-
 /* Of nobody's. A function, like wf_host_route_out(): inlined, a way fills the stack of what calls it. */
 static __noinline int wf_host_aim_out(struct wf_ctx *ctx, struct wf_work *work)
 {
@@ -78,7 +74,7 @@ static __noinline int wf_host_aim_out(struct wf_ctx *ctx, struct wf_work *work)
 	struct wf_hop hop = {};
 
 	wf_work_hit(&work->hit, &work->fresh, 0);
-	uplink = wf_host_route(ctx, &work->hit.to, &hop);
+	uplink = wf_beyond_way(ctx, &work->hit.to.src, work->hit.to.proto, 0, &hop);
 	if (!uplink)
 		return -WF_REASON_SERVICE_NO_BACKEND;
 	work->fresh.flags |= WF_CONN_HOST;
@@ -117,18 +113,12 @@ static __always_inline __u32 wf_host_receiver(const struct wf_conn_hit *hit)
 /* Changes the packet and sends it into a container. Action or -reason. */
 static __always_inline int wf_host_go_here(struct wf_ctx *ctx, struct wf_work *work)
 {
-	int reason = -WF_REASON_INTERNAL_ERROR;
-	struct wf_ep_value *peer =
-		wf_service_peer(work->hit.peer, work->ip.version, &work->hit.to.dst, &reason);
 	struct wf_net_value *network;
-	int r;
+	struct wf_ep_value *peer;
+	int r = wf_host_peer(work, work->hit.peer, &work->hit.to.dst, &peer, &network);
 
-	if (!peer)
-		return reason;
-	network = wf_network_valid(peer->network);
-	if (!network)
-		return -WF_REASON_NO_NETWORK;
-	r = wf_translate(ctx, work);
+	if (r == 0)
+		r = wf_translate(ctx, work);
 	return r < 0 ? r : wf_to_endpoint(ctx, WF_SLOT_HOST, network, work->hit.peer, peer);
 }
 
@@ -151,10 +141,11 @@ static __always_inline int wf_host_go_node(struct wf_ctx *ctx, struct wf_work *w
 
 static __noinline int wf_host_route_out(struct wf_ctx *ctx, struct wf_work *work)
 {
+	const struct wf_tuple *to = &work->hit.to;
 	struct wf_hop hop = {};
 
-	return wf_host_route(ctx, &work->hit.to, &hop) ? wf_redirect_hop(&hop)
-						       : -WF_REASON_SERVICE_NO_BACKEND;
+	return wf_beyond_way(ctx, &to->src, to->proto, 0, &hop) ? wf_redirect_hop(&hop)
+								: -WF_REASON_SERVICE_NO_BACKEND;
 }
 
 /* The same out of an uplink, whose own program sees it like all that the host sends. */
@@ -246,14 +237,7 @@ static __always_inline int wf_host_new(struct wf_ctx *ctx, struct wf_work *work)
 /* Whether the packet's connection is known: 1, hit filled in; 0, or -CONN_CUT. */
 static __always_inline int wf_host_find(struct wf_work *work)
 {
-	if (work->guard.is_traced || !wf_conn_find_here(&work->flow.tuple, &work->hit) ||
-	    work->hit.flags & WF_CONN_POLICY)
-		return 0;
-	switch (wf_judge(&work->hit)) {
-	case WF_JUDGE_KEEP: return 1;
-	case WF_JUDGE_CUT: wf_conn_remove(work->hit.index); return -WF_REASON_CONN_CUT;
-	default: wf_conn_remove(work->hit.index); return 0;
-	}
+	return work->guard.is_traced ? 0 : wf_service_known(work);
 }
 
 /* What the host sent to a service's address. WF_TOLD() or -reason. */

@@ -22,16 +22,8 @@
 static __noinline struct wf_uplink_value *wf_out_way(struct wf_ctx *ctx, const struct wf_ip *ip,
 						     struct wf_hop *ret_hop)
 {
-	struct wf_config_value *config = wf_map_config();
-	struct wf_uplink_value *uplink;
-	struct wf_ask ask = { .proto = ip->proto };
+	struct wf_uplink_value *uplink = wf_beyond_way(ctx, &ip->src, ip->proto, 0, ret_hop);
 
-	if (!config)
-		return NULL;
-	ask.ifindex = config->host_ifindex;
-	if (wf_route_pair(ctx, &ip->src, &ask, ret_hop) < 0)
-		return NULL;
-	uplink = wf_map_uplink(ret_hop->ifindex);
 	/* answers have to have a header that can be an endpoint's */
 	return uplink && uplink->l2_bytes ? uplink : NULL;
 }

@@ -15,19 +15,24 @@
 /* Behind the UDP header. */
 #define WF_VXLAN_VNI_OFFSET 12
 
-/*
- * Whether a datagram, whatever its own header says, is for a tunnel once it goes to that address and
- * port. What is in pieces, so that it cannot be told, is.
- */
-static __always_inline int wf_is_tunnel_end(struct wf_ctx *ctx, const struct wf_ip *ip,
-					    const struct wf_addr *to, __be16 port)
+/* The port of tunnels; 0: there are none. */
+static __always_inline __be16 wf_tunnel_port(void)
 {
 	const struct wf_node_value *self = wf_map_node(WF_NODE_SELF);
+
+	return self ? self->port : 0;
+}
+
+/*
+ * Whether a datagram, whatever its own header says, is for a tunnel once it goes to that address, and to
+ * the port of tunnels. What is in pieces, so that it cannot be told, is.
+ */
+static __always_inline int wf_is_tunnel_end(struct wf_ctx *ctx, const struct wf_ip *ip,
+					    const struct wf_addr *to)
+{
 	struct wf_addr dst;
 	__be32 vni;
 
-	if (wf_likely(!self || !self->port || port != self->port))
-		return 0;
 	/* before Linux 6.2 a key may not lie in the memory of a function's argument */
 	dst = *to;
 	if (wf_map_member(&dst))
@@ -41,12 +46,14 @@ static __always_inline int wf_is_tunnel_end(struct wf_ctx *ctx, const struct wf_
 /* Whether the packet is for a tunnel, as it is. */
 static __always_inline int wf_is_for_tunnel(struct wf_ctx *ctx, const struct wf_ip *ip)
 {
-	__be16 ports[2];
+	__be16 ports[2], port;
 
-	if (wf_likely(ip->proto != IPPROTO_UDP) || ip->fragment == WF_FRAGMENT_LATER ||
-	    wf_ctx_load(ctx, ip->l4, ports, sizeof(ports)) < 0)
+	if (wf_likely(ip->proto != IPPROTO_UDP) || ip->fragment == WF_FRAGMENT_LATER)
 		return 0;
-	return wf_is_tunnel_end(ctx, ip, &ip->dst, ports[1]);
+	port = wf_tunnel_port();
+	if (!port || wf_ctx_load(ctx, ip->l4, ports, sizeof(ports)) < 0 || ports[1] != port)
+		return 0;
+	return wf_is_tunnel_end(ctx, ip, &ip->dst);
 }
 
 #endif

@@ -271,10 +271,19 @@ static __always_inline int wf_service_new(struct wf_ctx *ctx, const struct wf_se
 	return r ? wf_service_begin(ctx, sender, work) : wf_service_plain(ctx, sender, &work->ip);
 }
 
-/*
- * Looks for the packet's connection: 1 when hit says how it goes on, 0 when it has none, or
- * -CONN_CUT. An error must come from the end it speaks for.
- */
+/* Whether the packet's connection is known: 1, hit says how it goes on; 0, or -CONN_CUT. */
+static __always_inline int wf_service_known(struct wf_work *work)
+{
+	if (!wf_conn_find_here(&work->flow.tuple, &work->hit) || work->hit.flags & WF_CONN_POLICY)
+		return 0;
+	switch (wf_judge(&work->hit)) {
+	case WF_JUDGE_KEEP: return 1;
+	case WF_JUDGE_CUT: wf_conn_remove(work->hit.index); return -WF_REASON_CONN_CUT;
+	default: wf_conn_remove(work->hit.index); return 0;
+	}
+}
+
+/* The same of what a container sent. An error must come from the end it speaks for. */
 static __always_inline int wf_service_find(struct wf_work *work)
 {
 	struct wf_conn_owner *owner = wf_map_conn_owner(work->slot);
@@ -284,13 +293,7 @@ static __always_inline int wf_service_find(struct wf_work *work)
 		return 0;
 	if (flow->error_ip && !wf_addr_same(&flow->tuple.src, &work->ip.src))
 		return 0;
-	if (!wf_conn_find_here(&flow->tuple, &work->hit) || work->hit.flags & WF_CONN_POLICY)
-		return 0;
-	switch (wf_judge(&work->hit)) {
-	case WF_JUDGE_KEEP: return 1;
-	case WF_JUDGE_CUT: wf_conn_remove(work->hit.index); return -WF_REASON_CONN_CUT;
-	default: wf_conn_remove(work->hit.index); return 0;
-	}
+	return wf_service_known(work);
 }
 
 /* Where what the container sends is seen. */

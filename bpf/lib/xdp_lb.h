@@ -37,9 +37,12 @@ static __always_inline int wf_xdp_is_for_stack(struct wf_ctx *ctx, const struct 
 {
 	const struct wf_config_value *config = wf_map_config();
 	const struct wf_tuple *to = &work->hit.to;
+	__be16 port;
 
-	return !config || wf_xdp_is_sealed(config, &to->dst) ||
-	       (to->proto == IPPROTO_UDP && wf_is_tunnel_end(ctx, &work->ip, &to->dst, to->dport));
+	if (!config || wf_xdp_is_sealed(config, &to->dst))
+		return 1;
+	port = to->proto == IPPROTO_UDP ? wf_tunnel_port() : 0;
+	return port && to->dport == port && wf_is_tunnel_end(ctx, &work->ip, &to->dst);
 }
 
 /* Changes the frame to what hit says and sends it by the route: an action of XDP. */
