@@ -116,8 +116,8 @@ enum ctl_dirty {
 	CTL_DIRTY_POLICY = 1 << 8,     /* who this node is to policies */
 	CTL_DIRTY_WAYS = 1 << 9,       /* by which ways other nodes are reached */
 	CTL_DIRTY_ALL = (1 << 10) - 1,
-	CTL_DIRTY_ROUTES = 1 << 11, /* routes to services inside of containers */
 	CTL_DIRTY_REST = 1 << 10,   /* what the start left for later: see wf_ctl_settle() */
+	CTL_DIRTY_ROUTES = 1 << 11, /* routes to services inside of containers */
 };
 
 struct wf_control {
@@ -243,11 +243,16 @@ bool wf_ctl_is_plain(const struct ctl_network *network);
 bool wf_ctl_is_encrypted(const struct ctl_network *network);
 /* The host side's name and the alias that tells people what it is. */
 void wf_ctl_desired_names(const struct ctl_endpoint *endpoint, char host_name[16], char alias[256]);
-/* Fills what net needs to make the interface. routes: room for 2 * WF_MAX_ENDPOINT_ADDRESSES. */
+/* What net needs to make an interface, and what that points to. */
+struct ctl_interface {
+	struct wf_net_endpoint net;
+	struct wf_net_address addresses[WF_MAX_ENDPOINT_ADDRESSES];
+	struct wf_net_route routes[2 * WF_MAX_ENDPOINT_ADDRESSES];
+	char host_name[16], alias[256];
+};
+/* Fills it in; it must not be copied. netns_fd: -1 where nobody looks at it. */
 void wf_ctl_desired_interface(const struct wf_control *control, const struct ctl_endpoint *endpoint,
-			      int netns_fd, struct wf_net_endpoint *ret_interface,
-			      struct wf_net_address *addresses, struct wf_net_route *routes,
-			      char host_name[16], char alias[256]);
+			      int netns_fd, struct ctl_interface *ret_interface);
 
 /* ---- program.c: map entries ---------------------------------------------------------------- */
 

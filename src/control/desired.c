@@ -256,24 +256,22 @@ void wf_ctl_desired_names(const struct ctl_endpoint *endpoint, char host_name[16
 }
 
 void wf_ctl_desired_interface(const struct wf_control *control, const struct ctl_endpoint *endpoint,
-			      int netns_fd, struct wf_net_endpoint *ret_interface,
-			      struct wf_net_address *addresses, struct wf_net_route *routes,
-			      char host_name[16], char alias[256])
+			      int netns_fd, struct ctl_interface *ret_interface)
 {
 	const struct wf_endpoint *spec = &endpoint->spec;
 	const struct ctl_network *network = endpoint->network;
 	bool veth = wf_ctl_is_routed_by_host(network);
 
-	wf_ctl_desired_names(endpoint, host_name, alias);
+	wf_ctl_desired_names(endpoint, ret_interface->host_name, ret_interface->alias);
 	for (size_t i = 0; i < spec->address_count; i++)
-		addresses[i].prefix = spec->addresses[i].prefix;
-	*ret_interface = (struct wf_net_endpoint){
+		ret_interface->addresses[i].prefix = spec->addresses[i].prefix;
+	ret_interface->net = (struct wf_net_endpoint){
 		.kind = kind_of(network->spec.driver),
 		.netns_fd = netns_fd,
 		.ifname = spec->ifname,
-		.host_name = host_name,
+		.host_name = ret_interface->host_name,
 		.host_ifindex = spec->ifindex,
-		.alias = alias,
+		.alias = ret_interface->alias,
 		.mac = spec->mac,
 		.host_mac = control->weft0_mac,
 		.mtu = spec->mtu,
@@ -284,9 +282,9 @@ void wf_ctl_desired_interface(const struct wf_control *control, const struct ctl
 			veth && !wf_ctl_is_overlay(network) ? control->config.gso_max_bytes : 0,
 		.ingress_block = veth ? WF_BLOCK_INGRESS : 0,
 		.egress_block = veth ? WF_BLOCK_EGRESS : 0,
-		.addresses = addresses,
+		.addresses = ret_interface->addresses,
 		.address_count = spec->address_count,
-		.routes = routes,
-		.route_count = desired_routes(control, endpoint, routes),
+		.routes = ret_interface->routes,
+		.route_count = desired_routes(control, endpoint, ret_interface->routes),
 	};
 }

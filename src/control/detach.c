@@ -88,10 +88,7 @@ static int check_maps(struct wf_control *control, const struct ctl_endpoint *end
 static int check_links(struct wf_control *control, const struct ctl_endpoint *endpoint,
 		       struct wf_err *err)
 {
-	struct wf_net_address addresses[WF_MAX_ENDPOINT_ADDRESSES];
-	struct wf_net_route routes[2 * WF_MAX_ENDPOINT_ADDRESSES];
-	struct wf_net_endpoint interface;
-	char host_name[16], alias[256];
+	struct ctl_interface interface;
 	_cleanup_close_ int fd = -1;
 	struct wf_net_ns_id id;
 	int r;
@@ -99,12 +96,11 @@ static int check_links(struct wf_control *control, const struct ctl_endpoint *en
 	r = wf_net_ns_open(endpoint->spec.netns, &fd, &id, err);
 	if (r < 0)
 		return r;
-	wf_ctl_desired_interface(control, endpoint, fd, &interface, addresses, routes, host_name,
-				 alias);
+	wf_ctl_desired_interface(control, endpoint, fd, &interface);
 	/* those to services are not what a runtime asked for, and follow by themselves */
 	if (endpoint->network->spec.overlapping)
-		interface.route_count = 0;
-	return wf_net_endpoint_check(control->net, &interface, err);
+		interface.net.route_count = 0;
+	return wf_net_endpoint_check(control->net, &interface.net, err);
 }
 
 int wf_control_check(struct wf_control *control, const json_t *request, struct wf_err *err)

@@ -32,6 +32,11 @@ uint32_t wf_ctl_encrypt_bytes(const struct wf_control *control)
 	return is_ip4(control) ? WF_WIREGUARD_BYTES_IP4 : WF_WIREGUARD_BYTES_IP6;
 }
 
+uint32_t wf_ctl_inside_mtu(const struct wf_control *control, uint32_t mtu)
+{
+	return (mtu - wf_ctl_encrypt_bytes(control)) / WF_WIREGUARD_PAD * WF_WIREGUARD_PAD;
+}
+
 char *wf_ctl_tunnel_name(uint32_t digit, char buf[16])
 {
 	(void)snprintf(buf, 16, WF_NET_WG_DEVICE "%u", digit & 1);

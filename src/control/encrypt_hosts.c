@@ -39,8 +39,7 @@ static uint16_t carried(struct wf_control *control, const struct ctl_node *node)
 		mtu = limit;
 	if (mtu < least + wf_ctl_encrypt_bytes(control) + WF_WIREGUARD_PAD + WF_VXLAN_BYTES_IP6)
 		return (uint16_t)least;
-	mtu = (mtu - wf_ctl_encrypt_bytes(control)) / WF_WIREGUARD_PAD * WF_WIREGUARD_PAD -
-	      WF_VXLAN_BYTES_IP6;
+	mtu = wf_ctl_inside_mtu(control, mtu) - WF_VXLAN_BYTES_IP6;
 	return (uint16_t)(mtu < UINT16_MAX ? mtu : UINT16_MAX);
 }
 

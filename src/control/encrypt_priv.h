@@ -70,6 +70,8 @@ const char *wf_ctl_encrypt_text(const struct wf_control *control, char buf[WF_NO
 void wf_ctl_encrypt_published(struct wf_control *control);
 /* Bytes that an encrypted network's packets have more on the wire than in the container. */
 uint32_t wf_ctl_encrypt_bytes(const struct wf_control *control);
+/* Bytes of the largest packet that WireGuard carries in one of `mtu` bytes: it fills up what it carries. */
+uint32_t wf_ctl_inside_mtu(const struct wf_control *control, uint32_t mtu);
 /* Whether a device is one of encryption's. */
 bool wf_ctl_encrypt_has(const struct wf_control *control, uint32_t ifindex);
 /* Name of the device of a tunnel. Returns buf. */

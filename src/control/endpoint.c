@@ -25,15 +25,11 @@ bool wf_ctl_namespace_alive(const struct wf_control *control, const struct wf_en
 int wf_ctl_endpoint_link(struct wf_control *control, struct ctl_endpoint *endpoint, int netns_fd,
 			 struct wf_err *err)
 {
-	struct wf_net_address addresses[WF_MAX_ENDPOINT_ADDRESSES];
-	struct wf_net_route routes[2 * WF_MAX_ENDPOINT_ADDRESSES];
-	struct wf_net_endpoint interface;
-	char host_name[16], alias[256];
+	struct ctl_interface interface;
 	int r;
 
-	wf_ctl_desired_interface(control, endpoint, netns_fd, &interface, addresses, routes,
-				 host_name, alias);
-	r = wf_net_endpoint_create(control->net, &interface, &endpoint->spec.nsid, err);
+	wf_ctl_desired_interface(control, endpoint, netns_fd, &interface);
+	r = wf_net_endpoint_create(control->net, &interface.net, &endpoint->spec.nsid, err);
 	if (r < 0)
 		return r;
 	r = wf_ctl_endpoint_host_route(control, endpoint, true, err);

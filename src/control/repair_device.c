@@ -69,18 +69,14 @@ static void see_qdisc(uint32_t ifindex, uint32_t ingress, uint32_t egress, void 
 static int repair_endpoint(struct wf_control *control, struct ctl_endpoint *endpoint, uint8_t seen,
 			   struct wf_err *err)
 {
-	struct wf_net_address addresses[WF_MAX_ENDPOINT_ADDRESSES];
-	struct wf_net_route routes[2 * WF_MAX_ENDPOINT_ADDRESSES];
-	struct wf_net_endpoint interface;
-	char host_name[16], alias[256];
+	struct ctl_interface interface;
 	_cleanup_close_ int fd = -1;
 	struct wf_net_ns_id id;
 	int r;
 
 	if (seen & 1) {
-		wf_ctl_desired_interface(control, endpoint, -1, &interface, addresses, routes,
-					 host_name, alias);
-		r = wf_net_host_side_repair(control->net, &interface, err);
+		wf_ctl_desired_interface(control, endpoint, -1, &interface);
+		r = wf_net_host_side_repair(control->net, &interface.net, err);
 	} else {
 		r = wf_net_ns_open(endpoint->spec.netns, &fd, &id, err);
 		if (r == 0)

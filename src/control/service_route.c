@@ -49,10 +49,7 @@ void wf_ctl_service_routes_touch_space(struct wf_control *control,
 static int sync_one(struct wf_control *control, const struct ctl_endpoint *endpoint,
 		    struct wf_err *err)
 {
-	struct wf_net_address addresses[WF_MAX_ENDPOINT_ADDRESSES];
-	struct wf_net_route routes[2 * WF_MAX_ENDPOINT_ADDRESSES];
-	struct wf_net_endpoint interface;
-	char host_name[16], alias[256];
+	struct ctl_interface interface;
 	_cleanup_close_ int fd = -1;
 	struct wf_net_ns_id id;
 	int r;
@@ -63,9 +60,8 @@ static int sync_one(struct wf_control *control, const struct ctl_endpoint *endpo
 	r = wf_net_ns_open(endpoint->spec.netns, &fd, &id, err);
 	if (r < 0)
 		return r;
-	wf_ctl_desired_interface(control, endpoint, fd, &interface, addresses, routes, host_name,
-				 alias);
-	r = wf_net_endpoint_sync_routes(control->net, &interface, err);
+	wf_ctl_desired_interface(control, endpoint, fd, &interface);
+	r = wf_net_endpoint_sync_routes(control->net, &interface.net, err);
 	return r == -ENODEV ? 0 : r;
 }
 

@@ -178,9 +178,8 @@ static bool is_wrapped(const struct wf_network *network)
 uint32_t wf_ctl_sealed_mtu(const struct wf_control *control, const struct ctl_network *network,
 			   uint32_t mtu)
 {
-	const uint32_t inside = (mtu - wf_ctl_encrypt_bytes(control)) / WF_WIREGUARD_PAD;
-
-	return inside * WF_WIREGUARD_PAD - (is_wrapped(&network->spec) ? WF_VXLAN_BYTES_IP6 : 0);
+	return wf_ctl_inside_mtu(control, mtu) -
+	       (is_wrapped(&network->spec) ? WF_VXLAN_BYTES_IP6 : 0);
 }
 
 /* Bytes of the largest packet of a network that gets to a node whole, where that carries `limit`. */
