@@ -140,17 +140,22 @@ static void put_frontends(void)
 	}
 }
 
+struct wf_range_value services_run_of_ports(void)
+{
+	return (struct wf_range_value){ .addr = lab_addr("0.0.0.0"),
+					.target = lab_addr("10.2.0.13"),
+					.slot = 3,
+					.service = 12,
+					.target_port = htons(9000),
+					.first = 8000,
+					.last = 8999,
+					.proto = IPPROTO_TCP };
+}
+
 static void put_ranges(void)
 {
 	const struct wf_range_value ranges[] = {
-		{ .addr = lab_addr("0.0.0.0"),
-		  .target = lab_addr("10.2.0.13"),
-		  .slot = 3,
-		  .service = 12,
-		  .target_port = htons(9000),
-		  .first = 8000,
-		  .last = 8999,
-		  .proto = IPPROTO_TCP },
+		services_run_of_ports(),
 		{ .addr = lab_addr("0.0.0.0"),
 		  .target = lab_addr("10.3.0.14"),
 		  .slot = 4,

@@ -94,6 +94,8 @@ void services_steps(const struct step *steps, size_t count);
 #define SERVICES_STEPS(steps) services_steps((steps), sizeof(steps) / sizeof((steps)[0]))
 
 void services_configure(__u32 flags, __u32 observe);
+/* The published 8000-8999/tcp. */
+struct wf_range_value services_run_of_ports(void);
 struct wf_backend_value *services_backend(enum services_backend number);
 /* Connections in force. */
 __u32 services_live(void);

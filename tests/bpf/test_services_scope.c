@@ -356,14 +356,7 @@ static void a_scope_publishes_ports(void **state)
 		  .first = 7000,
 		  .last = 7000,
 		  .proto = IPPROTO_TCP },
-		{ .addr = lab_addr("0.0.0.0"),
-		  .target = lab_addr("10.2.0.13"),
-		  .slot = 3,
-		  .service = 12,
-		  .target_port = htons(9000),
-		  .first = 8000,
-		  .last = 8999,
-		  .proto = IPPROTO_TCP },
+		services_run_of_ports(),
 	};
 	uint32_t word;
 
