@@ -150,6 +150,18 @@ static __always_inline int wf_conn_is_expired(const struct wf_conn_state *state,
 	return (__u64)silence << WF_CONN_TICK_SHIFT > limit_s * WF_CONN_NS_PER_S;
 }
 
+/* Tells a daemon that sleeps until so many are in force, once; it looks at the number after that. */
+static __always_inline void wf_conn_wake(struct wf_conn_state *state, __u32 live)
+{
+	__u32 at = wf_read32(&state->wake_at);
+
+	if (wf_likely(!at || live < at))
+		return;
+	if (wf_atomic_cas32(&state->wake_at, at, 0) == at && wf_event_wake() < 0)
+		(void)wf_atomic_cas32(&state->wake_at, 0, at);
+}
+
+/* change: 1, or (__u32)-1 for one less. */
 static __always_inline void wf_conn_count(const struct wf_conn *conn, __u32 change)
 {
 	struct wf_conn_state *state = wf_map_conn_state();
@@ -157,8 +169,12 @@ static __always_inline void wf_conn_count(const struct wf_conn *conn, __u32 chan
 	struct wf_conn_owner *owner;
 	int translates;
 
-	if (state)
-		wf_atomic_add32(&state->live, change);
+	if (state) {
+		__u32 before = wf_atomic_add32(&state->live, change);
+
+		if (change == 1)
+			wf_conn_wake(state, before + 1);
+	}
 	owner = conn->owner == WF_SLOT_HOST ? NULL : wf_map_conn_owner(conn->owner);
 	if (owner)
 		wf_atomic_add32(&owner->owned, change);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Translated connections: sweeping the expired, showing and ending them, and the alarm when the
- * table fills. The timer runs only while there are connections or numbers that wait.
+ * table fills. The timer runs only while there are connections or numbers that wait; the programs
+ * tell when the first one comes, or many do at once (WF_EVENT_WAKE).
  */
 #include <errno.h>
 #include <netinet/in.h>
@@ -18,7 +19,7 @@
 WF_LOG_MODULE(conntrack);
 
 #define SWEEP_MS      1000
-#define SWEEP_IDLE_MS 30000
+#define SWEEP_IDLE_MS 10000
 /* Each round looks at this part of the table: the whole of it in 16 rounds. */
 #define SWEEP_PARTS    16
 #define SWEEP_LEAST    4096
@@ -47,12 +48,24 @@ static void alarm_if_full(struct wf_control *control, const struct wf_conn_state
 	control->lb.alarm = *state;
 }
 
+/* Milliseconds to the next sweep, UINT64_MAX: when we are told. */
+static uint64_t sweep_wait(struct wf_control *control, const struct wf_dp_conn_rest *rest)
+{
+	uint64_t wait_ms = UINT64_MAX;
+
+	if (rest->live)
+		wait_ms = rest->wait_ms < SWEEP_IDLE_MS ? rest->wait_ms : SWEEP_IDLE_MS;
+	if (!wf_dp_conn_wake_at(control->dp, rest->live ? rest->live + SWEEP_LEAST : 1))
+		wait_ms = 0;
+	return wait_ms;
+}
+
 static void on_sweep(evutil_socket_t fd, short what, void *context)
 {
 	struct wf_control *control = context;
+	struct wf_dp_conn_rest rest;
 	struct wf_conn_state state;
-	uint64_t wait_ms;
-	uint32_t live;
+	uint64_t wait_ms, lb_ms;
 
 	(void)fd;
 	(void)what;
@@ -60,15 +73,14 @@ static void on_sweep(evutil_socket_t fd, short what, void *context)
 	(void)wf_dp_conn_sweep(control->dp,
 			       state.high / SWEEP_PARTS > SWEEP_LEAST ? state.high / SWEEP_PARTS
 								      : SWEEP_LEAST,
-			       &live);
+			       &rest);
 	alarm_if_full(control, &state);
-	wait_ms = wf_lb_table_sweep(control->lb.table, wf_clock_monotonic_ms());
-	if (live && wait_ms > SWEEP_MS)
+	wait_ms = sweep_wait(control, &rest);
+	lb_ms = wf_lb_table_sweep(control->lb.table, wf_clock_monotonic_ms());
+	if (wait_ms != UINT64_MAX && wait_ms < SWEEP_MS)
 		wait_ms = SWEEP_MS;
-	/* connections come without anybody telling us: while there can be any, look now and then */
-	if (wait_ms > SWEEP_IDLE_MS &&
-	    (control->lb.config_flags & WF_CONFIG_SERVICES || control->endpoint_count))
-		wait_ms = SWEEP_IDLE_MS;
+	if (lb_ms < wait_ms)
+		wait_ms = lb_ms;
 	if (wait_ms != UINT64_MAX) {
 		const struct timeval wait = wf_ctl_timeval(wait_ms);
 
@@ -78,10 +90,8 @@ static void on_sweep(evutil_socket_t fd, short what, void *context)
 
 void wf_ctl_sweep_arm(struct wf_control *control)
 {
-	const struct timeval wait = { .tv_sec = SWEEP_MS / 1000 };
-
-	if (control->lb.sweep_timer && !evtimer_pending(control->lb.sweep_timer, NULL))
-		(void)evtimer_add(control->lb.sweep_timer, &wait);
+	if (control->lb.sweep_timer)
+		wf_ctl_timer_within(control->lb.sweep_timer, SWEEP_MS);
 }
 
 int wf_ctl_sweep_start(struct wf_control *control, struct wf_err *err)

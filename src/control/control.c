@@ -32,6 +32,20 @@ void wf_control_actor_set(struct wf_control *control, const struct wf_control_ac
 	control->policy.actor = actor ? *actor : weft;
 }
 
+void wf_ctl_timer_within(struct event *timer, uint64_t ms)
+{
+	struct timeval wait = wf_ctl_timeval(ms);
+	struct timeval due, now, left;
+
+	if (evtimer_pending(timer, &due)) {
+		(void)evutil_gettimeofday(&now, NULL);
+		evutil_timersub(&due, &now, &left);
+		if (evutil_timercmp(&left, &wait, <))
+			return;
+	}
+	(void)evtimer_add(timer, &wait);
+}
+
 uint32_t wf_ctl_random(struct wf_control *control)
 {
 	uint32_t value;

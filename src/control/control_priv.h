@@ -358,6 +358,9 @@ static inline struct timeval wf_ctl_timeval(uint64_t ms)
 				 .tv_usec = (suseconds_t)(ms % 1000 * 1000) };
 }
 
+/* Lets a timer end after so many ms, unless it does so sooner. */
+void wf_ctl_timer_within(struct event *timer, uint64_t ms);
+
 /* Randomness for choices that need not be secret. */
 uint32_t wf_ctl_random(struct wf_control *control);
 

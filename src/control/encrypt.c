@@ -425,21 +425,11 @@ static void on_timer(evutil_socket_t fd, short what, void *context)
 void wf_ctl_encrypt_wake(struct wf_control *control, uint64_t ms)
 {
 	struct ctl_encrypt *encrypt = &control->cluster.encrypt;
-	struct timeval wait = wf_ctl_timeval(ms);
-	struct timeval due, now, left;
 
 	if (!encrypt->timer)
 		encrypt->timer = evtimer_new(control->loop, on_timer, control);
-	if (!encrypt->timer)
-		return;
-	/* what is due sooner stays */
-	if (evtimer_pending(encrypt->timer, &due)) {
-		(void)evutil_gettimeofday(&now, NULL);
-		evutil_timersub(&due, &now, &left);
-		if (evutil_timercmp(&left, &wait, <))
-			return;
-	}
-	(void)evtimer_add(encrypt->timer, &wait);
+	if (encrypt->timer)
+		wf_ctl_timer_within(encrypt->timer, ms);
 }
 
 void wf_ctl_encrypt_touch(struct wf_control *control)

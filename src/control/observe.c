@@ -85,9 +85,8 @@ static bool is_wanted(const struct wf_observer *observer, const struct wf_event 
 	       matches(json_object_get(value, "destination"), "name", observer->endpoint);
 }
 
-void wf_ctl_event(const struct wf_event *event, void *context)
+static void tell(struct wf_control *control, const struct wf_event *event)
 {
-	struct wf_control *control = context;
 	const struct wf_flow_names names = wf_ctl_flow_names(control);
 	int64_t age_s = (int64_t)((wf_clock_monotonic_ns() - event->time_ns) / 1000000000U);
 	_cleanup_json_ json_t *value = wf_flow_to_json(event, wf_clock_wall_s() - age_s, &names);
@@ -101,6 +100,16 @@ void wf_ctl_event(const struct wf_event *event, void *context)
 		if (is_wanted(o, event, value))
 			o->callback(value, o->context);
 	}
+}
+
+void wf_ctl_event(const struct wf_event *event, void *context)
+{
+	struct wf_control *control = context;
+
+	if (event->type == WF_EVENT_WAKE)
+		wf_ctl_sweep_arm(control);
+	else
+		tell(control, event);
 }
 
 static void on_ring(evutil_socket_t fd, short what, void *context)
@@ -121,10 +130,6 @@ int wf_ctl_config_sync(struct wf_control *control, struct wf_err *err)
 	for (const struct wf_observer *o = control->observers; o; o = o->next)
 		config.observe |= (o->drops || o->audit ? (uint32_t)WF_OBSERVE_DROPS : 0U) |
 				  (o->first ? (uint32_t)WF_OBSERVE_FIRST : 0U);
-	if (config.observe)
-		(void)event_add(control->ring_event, NULL);
-	else
-		(void)event_del(control->ring_event);
 	return wf_dp_config_set(control->dp, &config, err);
 }
 
@@ -132,7 +137,7 @@ int wf_ctl_observe_start(struct wf_control *control, struct wf_err *err)
 {
 	control->ring_event = event_new(control->loop, wf_dp_event_fd(control->dp),
 					EV_READ | EV_PERSIST, on_ring, control);
-	if (!control->ring_event)
+	if (!control->ring_event || event_add(control->ring_event, NULL) < 0)
 		return wf_fail(err, -ENOMEM, "out of memory for events");
 	return 0;
 }

@@ -225,8 +225,10 @@ int wf_ctl_policy_commit(struct wf_control *control, struct wf_err *err)
 		control->policy.changes_total++;
 	else
 		control->policy.refused_total++;
-	if (r == 0)
+	if (r == 0) {
 		wf_ctl_audit_sync(control);
+		wf_ctl_policy_check_arm(control);
+	}
 	return r;
 }
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Whether the tables of policies are what the engine has written. The kernel does not tell when
- * somebody else writes to a map, so they are looked at now and then, as often as costs little.
+ * somebody else writes to a map, so they are looked at now and then, as often as costs little; while
+ * policies are about nobody, never: nothing reads the tables.
  */
 #include <errno.h>
 
@@ -116,7 +117,15 @@ static void on_check(evutil_socket_t fd, short what, void *context)
 		wf_ctl_dirty(control, CTL_DIRTY_POLICY);
 	rest_ms = check->spent_ms * SHARE;
 	*check = (struct ctl_policy_check){ .seen = 0 };
-	arm(control, rest_ms > EVERY_MS ? rest_ms : EVERY_MS);
+	if (wf_policy_engine_guards(control->policy.engine))
+		arm(control, rest_ms > EVERY_MS ? rest_ms : EVERY_MS);
+}
+
+void wf_ctl_policy_check_arm(struct wf_control *control)
+{
+	if (control->policy.check_timer && !evtimer_pending(control->policy.check_timer, NULL) &&
+	    wf_policy_engine_guards(control->policy.engine))
+		arm(control, EVERY_MS);
 }
 
 int wf_ctl_policy_check_start(struct wf_control *control, struct wf_err *err)
@@ -125,7 +134,6 @@ int wf_ctl_policy_check_start(struct wf_control *control, struct wf_err *err)
 	if (!control->policy.check_timer)
 		return wf_fail(err, -ENOMEM, "out of memory for events");
 	(void)event_priority_set(control->policy.check_timer, WF_CONTROL_PRIORITY_LOW);
-	arm(control, EVERY_MS);
 	return 0;
 }
 

@@ -86,6 +86,8 @@ int wf_ctl_policy_guard(struct wf_control *control, uint32_t slot, struct wf_err
 
 /* Starts looking at them now and then: damage is repaired (CTL_DIRTY_POLICY). 0 or -ENOMEM. */
 int wf_ctl_policy_check_start(struct wf_control *control, struct wf_err *err);
+/* There may be something to look at from now on. */
+void wf_ctl_policy_check_arm(struct wf_control *control);
 void wf_ctl_policy_check_stop(struct wf_control *control);
 /* Whether they hold what the engine has written, and nothing else. */
 bool wf_ctl_policy_is_whole(struct wf_control *control);

@@ -199,17 +199,18 @@ static uint32_t sweep_first(struct wf_conn_sweep *sweep, uint32_t end)
 	return sweep->next;
 }
 
-int wf_dp_conn_sweep(struct wf_dp *dp, uint32_t slice, uint32_t *ret_live)
+int wf_dp_conn_sweep(struct wf_dp *dp, uint32_t slice, struct wf_dp_conn_rest *ret_rest)
 {
 	_cleanup_(session_close) struct session session = {};
 	struct wf_conn_sweep *sweep = &dp->conn_sweep;
 	uint32_t end, looked = 0, removed = 0, now = now_tick();
 	int r = session_open(dp, &session);
 
-	*ret_live = 0;
+	*ret_rest = (struct wf_dp_conn_rest){ .live = 0 };
 	if (r < 0)
 		return r;
 	end = wf_conn_table_end(session.table.state);
+	sweep->soonest_ms = slice < end ? 0 : UINT64_MAX;
 	/* never more than one round */
 	for (slice = slice < end ? slice : end; looked < slice; looked += session.table.count) {
 		uint32_t first = sweep_first(sweep, end), count = slice - looked;
@@ -224,9 +225,21 @@ int wf_dp_conn_sweep(struct wf_dp *dp, uint32_t slice, uint32_t *ret_live)
 		removed += wf_conn_table_sweep(&session.table, sweep, now);
 		sweep->next = first + count;
 	}
-	*ret_live = __atomic_load_n(&session.table.state->live, __ATOMIC_RELAXED) + sweep->waiting +
-		    sweep->waiting_was;
+	ret_rest->live = __atomic_load_n(&session.table.state->live, __ATOMIC_RELAXED) +
+			 sweep->waiting + sweep->waiting_was;
+	ret_rest->wait_ms = sweep->soonest_ms;
 	return (int)removed;
+}
+
+bool wf_dp_conn_wake_at(struct wf_dp *dp, uint32_t live)
+{
+	struct wf_conn_state *state = wf_dp_memory(dp, WF_DP_MAP_CONN_STATE);
+
+	if (!state)
+		return false;
+	/* before the number is read: whoever counts later sees it */
+	__atomic_store_n(&state->wake_at, live, __ATOMIC_SEQ_CST);
+	return !live || __atomic_load_n(&state->live, __ATOMIC_SEQ_CST) < live;
 }
 
 int wf_dp_conn_seed(struct wf_dp *dp, const struct wf_conn_seed *seeds, size_t count)

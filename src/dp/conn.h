@@ -27,12 +27,23 @@ struct wf_dp_conn {
 typedef bool (*wf_dp_conn_fn)(const struct wf_dp_conn *conn, void *context);
 int wf_dp_conn_visit(struct wf_dp *dp, wf_dp_conn_fn visit, void *context);
 
+/* What a sweep leaves. */
+struct wf_dp_conn_rest {
+	uint32_t live;    /* records in force, or waiting to be free again */
+	uint64_t wait_ms; /* until one of them may be over; 0: soon, or not all were looked at */
+};
+
 /*
  * Looks at up to `slice` records from where the last call ended and frees the expired. Returns how
- * many were taken out of force. *ret_live: records in force or waiting to be free again; 0 (also on
- * failure) means that no timer is needed until wf_dp_conn_state() shows otherwise.
+ * many were taken out of force. With ret_rest->live 0 (also on failure) no sweep is needed until there
+ * are connections again.
  */
-int wf_dp_conn_sweep(struct wf_dp *dp, uint32_t slice, uint32_t *ret_live);
+int wf_dp_conn_sweep(struct wf_dp *dp, uint32_t slice, struct wf_dp_conn_rest *ret_rest);
+/*
+ * Asks to be told by an event (WF_EVENT_WAKE, once) when so many connections are in force; 0: not to be
+ * told. False: so many are, nobody will tell.
+ */
+bool wf_dp_conn_wake_at(struct wf_dp *dp, uint32_t live);
 
 /* A consistent copy of the counters. */
 void wf_dp_conn_state(struct wf_dp *dp, struct wf_conn_state *ret_state);

@@ -335,6 +335,23 @@ static void suspect(const struct wf_conn_table *table, struct wf_conn_sweep *swe
 		(struct wf_conn_suspect){ index, guard, now };
 }
 
+static void note_wait(struct wf_conn_sweep *sweep, uint64_t wait_ms)
+{
+	if (wait_ms < sweep->soonest_ms)
+		sweep->soonest_ms = wait_ms;
+}
+
+/* Notes when it will be over. Whether that is so already. */
+static bool is_over(const struct wf_conn_table *table, struct wf_conn_sweep *sweep,
+		    const struct wf_conn *conn, uint32_t now)
+{
+	uint64_t idle_ms = TICK_MS(wf_conn_table_silence(conn, now));
+	uint64_t limit_ms = wf_conn_table_limit_ms(table->state, conn);
+
+	note_wait(sweep, idle_ms < limit_ms ? limit_ms - idle_ms : 0);
+	return idle_ms > limit_ms;
+}
+
 /* 1 if the record was taken out of force. */
 static uint32_t sweep_one(const struct wf_conn_table *table, struct wf_conn_sweep *sweep,
 			  uint32_t index, uint32_t now)
@@ -345,19 +362,23 @@ static uint32_t sweep_one(const struct wf_conn_table *table, struct wf_conn_swee
 	switch (guard & WF_CONN_STAND) {
 	case WF_CONN_FREE: return 0;
 	case WF_CONN_FORCE:
-		if (!is_expired(table->state, conn, now) ||
+		if (!is_over(table, sweep, conn, now) ||
 		    !wf_conn_table_remove(table, index, guard, now))
 			return 0;
 		sweep->waiting++;
 		return 1;
 	case WF_CONN_LIMBO:
+		note_wait(sweep, 0);
 		if ((int32_t)(now - load(&conn->seen[0])) < WF_CONN_GRACE_TICKS)
 			sweep->waiting++;
 		else if (turn(conn, guard, WF_CONN_FREE, 0))
 			/* one that the queue does not take is found by programs that look for any */
 			(void)table->free(index, table->context);
 		return 0;
-	default: suspect(table, sweep, index, guard, now); return 0;
+	default:
+		note_wait(sweep, 0);
+		suspect(table, sweep, index, guard, now);
+		return 0;
 	}
 }
 

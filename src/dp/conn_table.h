@@ -51,6 +51,8 @@ struct wf_conn_sweep {
 	/* A process that is killed while it holds a record leaves it held: the next one finds it. */
 	struct wf_conn_suspect suspects[WF_CONN_SUSPECTS];
 	uint32_t suspect_next; /* the one to be overwritten */
+	/* Milliseconds until a record that was seen may be over; whoever sweeps sets it to begin with. */
+	uint64_t soonest_ms;
 };
 
 /* First record that was never handed out: nothing from there on needs a look. */

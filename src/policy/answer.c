@@ -275,6 +275,11 @@ static size_t memory_of(const struct wf_policy_engine *engine, const struct wf_p
 	return bytes;
 }
 
+bool wf_policy_engine_guards(const struct wf_policy_engine *engine)
+{
+	return engine->profiles.by_key;
+}
+
 void wf_policy_engine_use(const struct wf_policy_engine *engine, struct wf_policy_use *ret_use)
 {
 	struct wf_policy_use use = {

@@ -208,6 +208,8 @@ void wf_policy_engine_sum(const struct wf_policy_engine *engine, struct wf_polic
 bool wf_policy_engine_prefix_is(const struct wf_policy_engine *engine, uint32_t scope,
 				const struct wf_prefix *prefix, uint32_t class_id);
 size_t wf_policy_engine_prefix_count(const struct wf_policy_engine *engine);
+/* Whether policies are about anybody: without, nothing that the engine writes is read. */
+bool wf_policy_engine_guards(const struct wf_policy_engine *engine);
 /* Whether the arrays are as the engine has written them, as far as anybody is sent there. */
 bool wf_policy_engine_is_intact(const struct wf_policy_engine *engine);
 

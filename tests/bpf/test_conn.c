@@ -225,27 +225,28 @@ static void sweep_goes_round_slice_by_slice(void **state)
 {
 	const uint32_t timeout_s[WF_CONN_PHASE_COUNT][WF_CONN_CLASS_COUNT] = { { 10, 10 } };
 	_cleanup_close_ int queue = map_of(MAPS "/wf_conn_free");
-	uint32_t live = 77, index, freed = 0;
+	struct wf_dp_conn_rest rest = { .live = 77 };
+	uint32_t index, freed = 0;
 	int removed = 0;
 
 	wf_dp_conn_configure(dp, timeout_s, 0);
-	assert_int_equal(wf_dp_conn_sweep(dp, 1000, &live), 0);
-	assert_int_equal(live, 0);
+	assert_int_equal(wf_dp_conn_sweep(dp, 1000, &rest), 0);
+	assert_int_equal(rest.live, 0);
 	leave_connections(tick() - 2);
-	assert_int_equal(wf_dp_conn_sweep(dp, RECORDS + 1, &live), 0);
-	assert_int_equal(live, RECORDS);
+	assert_int_equal(wf_dp_conn_sweep(dp, RECORDS + 1, &rest), 0);
+	assert_int_equal(rest.live, RECORDS);
 	leave_connections(tick() - 12);
 	for (int i = 0; i < 6; i++)
-		removed += wf_dp_conn_sweep(dp, 1000, &live);
+		removed += wf_dp_conn_sweep(dp, 1000, &rest);
 	assert_int_equal(removed, RECORDS);
-	assert_true(live > 0);
+	assert_true(rest.live > 0);
 	check_nothing_left();
 	assert_int_equal(bpf_map_lookup_and_delete_elem(queue, NULL, &index), -ENOENT);
 	age_limbo();
 	/* two rounds: the second one sees that none is waiting any more */
 	for (int i = 0; i < 3; i++)
-		assert_int_equal(wf_dp_conn_sweep(dp, CONNECTIONS, &live), 0);
-	assert_int_equal(live, 0);
+		assert_int_equal(wf_dp_conn_sweep(dp, CONNECTIONS, &rest), 0);
+	assert_int_equal(rest.live, 0);
 	while (bpf_map_lookup_and_delete_elem(queue, NULL, &index) == 0)
 		freed++;
 	assert_int_equal(freed, RECORDS);

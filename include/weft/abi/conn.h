@@ -140,7 +140,8 @@ struct wf_conn_state {
 	__u32 failed_quota; /* new connections refused: the endpoint has its share */
 	__u32 failed_ports; /* new connections refused: no free port for that destination */
 	__u32 failed_index; /* new connections refused: bucket full */
-	__u32 pad2[10];
+	__u32 wake_at; /* the daemon sleeps until so many are in force (WF_EVENT_WAKE); 0: awake */
+	__u32 pad2[9];
 };
 
 /* Column of timeout_s. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
 /*
- * Records of the event ring, written by the programs only while somebody observes
- * (wf_config_value.observe) and read by the daemon.
+ * Records of the event ring, read by the daemon. Programs write them only while somebody observes
+ * (wf_config_value.observe), but for WF_EVENT_WAKE.
  */
 #ifndef WEFT_ABI_EVENT_H
 #define WEFT_ABI_EVENT_H
@@ -14,6 +14,7 @@ enum wf_event_type {
 	WF_EVENT_FIRST = 2, /* first packet of a flow; may repeat, never missing */
 	WF_EVENT_AUDIT = 3, /* began although a policy on trial denies it */
 	WF_EVENT_TRACE = 4, /* what would become of a packet (wf_config_value.trace) */
+	WF_EVENT_WAKE = 5,  /* wf_conn_state.wake_at was reached; all else is 0 */
 	WF_EVENT_COUNT,
 };
 

@@ -49,6 +49,16 @@ static inline void wf_event_send(struct wf_event *event)
 	native.events++;
 }
 
+static inline int wf_event_wake(void)
+{
+	struct wf_event event = { .type = WF_EVENT_WAKE };
+
+	if (native.ring_full)
+		return -1;
+	wf_event_send(&event);
+	return 0;
+}
+
 static inline struct wf_ep_value *wf_map_endpoint(__u32 slot)
 {
 	return slot < NATIVE_SLOTS ? &native.endpoints[slot] : NULL;

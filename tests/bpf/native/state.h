@@ -137,6 +137,7 @@ struct native_state {
 	struct wf_flow_seen flows[WF_FLOW_FILTER_SLOTS];
 	struct wf_event event; /* the last one */
 	__u32 events;
+	__u32 ring_full; /* nothing fits into the ring */
 	struct native_frontend frontends[NATIVE_FRONTENDS];
 	__u32 frontend_count;
 	struct wf_pick_page pages[NATIVE_PAGES];

@@ -470,11 +470,18 @@ int wf_dp_conn_visit(struct wf_dp *dp, wf_dp_conn_fn visit, void *context)
 }
 
 /* Nothing ever expires here. */
-int wf_dp_conn_sweep(struct wf_dp *dp, uint32_t slice, uint32_t *ret_live)
+int wf_dp_conn_sweep(struct wf_dp *dp, uint32_t slice, struct wf_dp_conn_rest *ret_rest)
 {
+	*ret_rest = (struct wf_dp_conn_rest){ .live = 0 };
 	PASS(FAKE_DP, NULL);
-	*ret_live = dp->lb->state.live;
+	ret_rest->live = dp->lb->state.live;
 	return 0;
+}
+
+bool wf_dp_conn_wake_at(struct wf_dp *dp, uint32_t live)
+{
+	dp->lb->state.wake_at = live;
+	return !live || dp->lb->state.live < live;
 }
 
 void wf_dp_conn_state(struct wf_dp *dp, struct wf_conn_state *ret_state)
