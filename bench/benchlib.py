@@ -5,6 +5,7 @@ Used by the scripts of this folder. Makes the library of the end-to-end tests im
 """
 import argparse
 import json
+import math
 import os
 import platform
 import signal
@@ -35,12 +36,34 @@ def paired_ratio(mine, others):
     return statistics.median(pairs) if pairs else None
 
 
-def better(values, mine, other, metric):
-    """How much better `mine` is than `other`, above 1, or worse; None when one was not measured."""
+def median_interval(values):
+    """Between which two of the values the true median lies in 95 of 100 runs (order statistics)."""
+    ordered = sorted(values)
+    half = len(ordered) / 2
+    first = max(0, math.floor(half - 0.98 * math.sqrt(len(ordered))))
+    return ordered[first], ordered[-1 - first]
+
+
+def turns(values, mine, other, metric):
+    """How much better `mine` was than `other` in each round, above 1, or worse."""
     a, b = values.get(mine, {}).get(metric), values.get(other, {}).get(metric)
     if not a or not b:
-        return None
-    return paired_ratio(b, a) if metric.startswith("rr") else paired_ratio(a, b)
+        return []
+    if metric.startswith("rr"):
+        a, b = b, a
+    return [x / y for x, y in zip(a, b) if y]
+
+
+def better(values, mine, other, metric):
+    """The median of turns(); None when one was not measured."""
+    pairs = turns(values, mine, other, metric)
+    return statistics.median(pairs) if pairs else None
+
+
+def better_interval(values, mine, other, metric):
+    """median_interval() of turns(); None when one was not measured."""
+    pairs = turns(values, mine, other, metric)
+    return median_interval(pairs) if pairs else None
 
 
 def short(value):

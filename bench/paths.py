@@ -8,7 +8,9 @@
    netfilter   the same with br_netfilter, conntrack and 200 iptables rules that all are walked
    floor       two veth pairs, and a program that does nothing but bpf_redirect_peer()
 
-Each has namespaces of its own, and a nettool server on either CPU in the second container.
+Each has namespaces of its own, and a nettool server on either CPU in the second container. Addresses
+and routes in the containers are the same everywhere, a default route among them: every packet that
+arrives is looked up in that table.
 """
 import contextlib
 import json
@@ -84,6 +86,8 @@ def add_addresses(ns, number, device="eth0"):
     ns.run(f"ip addr add {NET4}{number}/24 dev {device}")
     ns.run(f"ip -6 addr add {NET6}{number}/64 dev {device} nodad")
     ns.run(f"ip link set {device} up")
+    ns.run(f"ip route add default via {NET4}1 dev {device}")
+    ns.run(f"ip -6 route add default via {NET6}1 dev {device}")
 
 
 def server_addresses():
@@ -107,10 +111,9 @@ def weft(stack, complaints):
     stack.callback(lambda: complaints.extend(node.close()))
     node.start_daemon()
     node.network("bench", subnets=[{"cidr": f"{NET4}0/24"}, {"cidr": f"{NET6}/64"}])
-    client, _, _ = node.container("bench")
-    server, _, endpoint = node.container("bench")
-    addresses = {family: node.address_of(endpoint, family) for family in (4, 6)}
-    path = Path("weft", client, server, addresses)
+    client, server = (node.container("bench", addresses=[f"{NET4}{number}", f"{NET6}{number}"])[0]
+                      for number in (11, 12))
+    path = Path("weft", client, server, server_addresses())
     path.programs = program_sizes(node)
     return path
 

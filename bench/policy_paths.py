@@ -52,11 +52,12 @@ def weft(stack, complaints, count):
     stack.callback(lambda: complaints.extend(node.close()))
     node.start_daemon()
     node.network("bench", subnets=[{"cidr": f"{ways.NET4}0/24"}, {"cidr": f"{ways.NET6}/64"}])
-    client, _, _ = node.container("bench", labels={"app": "client"})
-    server, _, endpoint = node.container("bench", labels={"app": "server"})
+    client, server = (
+        node.container("bench", labels={"app": app},
+                       addresses=[f"{ways.NET4}{number}", f"{ways.NET6}{number}"])[0]
+        for app, number in (("client", 11), ("server", 12)))
     apply_policies(node, count)
-    addresses = {family: node.address_of(endpoint, family) for family in (4, 6)}
-    return ways.Path(f"weft-{count}" if count else "weft", client, server, addresses)
+    return ways.Path(f"weft-{count}" if count else "weft", client, server, ways.server_addresses())
 
 
 def bridged(stack, name):

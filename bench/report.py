@@ -83,9 +83,10 @@ def same_host_rows(report):
             mine, theirs = paths.get(f"weft/{family}"), paths.get(f"{other}/{family}")
             if not mine or not theirs or metric not in mine or metric not in theirs:
                 continue
+            low, high = theirs[metric]["interval"]
             yield ratio_row(f"{name}, {family_name}, of {PATH_NAMES[other]}",
                             theirs[metric]["weft_by_this"], least, True,
-                            f"({short(mine[metric]['median'])}, "
+                            f"[{low:.3f}-{high:.3f}] ({short(mine[metric]['median'])}, "
                             f"other {short(theirs[metric]['median'])})")
 
 

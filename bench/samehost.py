@@ -11,7 +11,7 @@ import json
 import os
 import sys
 
-from benchlib import (better, columns, finish, machine, need_root, parser, short, spread,
+from benchlib import (better, better_interval, columns, finish, machine, need_root, parser, short, spread,
                       stop_politely)
 from lib.netns import execute
 import paths as ways
@@ -74,6 +74,7 @@ def summary(values):
     """Spreads of every value, and the ratios of weft's ways to every path of the same family."""
     return {name: {metric: {**spread(row[metric]),
                             "weft_by_this": better(values, rival(name), name, metric),
+                            "interval": better_interval(values, rival(name), name, metric),
                             "routed_by_this": better(values, f"weft-routed/{name[-1]}", name,
                                                      metric)}
                    for metric in row}
@@ -100,8 +101,8 @@ def compare(text, makers, pairs):
     and others may not; pairs(paths) are the (path, family) to measure, in that order.
     """
     options = parser(text)
-    options.add_argument("--rounds", type=int, default=10, help="turns of every path (10)")
-    options.add_argument("--secs", type=float, default=0.7, help="seconds of each value (0.7)")
+    options.add_argument("--rounds", type=int, default=40, help="turns of every path (40)")
+    options.add_argument("--secs", type=float, default=0.1, help="seconds of each value (0.1)")
     options.add_argument("--cpu", type=int, default=os.cpu_count() - 1,
                          help="CPU of the client, and of the server unless split (the last)")
     options.add_argument("--metrics", nargs="*", choices=list(METRICS), default=list(METRICS))

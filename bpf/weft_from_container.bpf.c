@@ -11,42 +11,29 @@
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
+/* Goes on in another stage; comes back with -reason if there is none. */
+static __always_inline int wf_go_on_in(struct __sk_buff *skb, int r)
+{
+	/* constant indices: the compiler of the kernel makes direct jumps of them */
+	switch (r) {
+	case WF_NEXT(WF_STAGE_FROM_HOST): bpf_tail_call_static(skb, &wf_progs, WF_STAGE_FROM_HOST); break;
+	case WF_NEXT(WF_STAGE_ARP): bpf_tail_call_static(skb, &wf_progs, WF_STAGE_ARP); break;
+	case WF_NEXT(WF_STAGE_REPLY): bpf_tail_call_static(skb, &wf_progs, WF_STAGE_REPLY); break;
+	case WF_NEXT(WF_STAGE_SERVICE): bpf_tail_call_static(skb, &wf_progs, WF_STAGE_SERVICE); break;
+	case WF_NEXT(WF_STAGE_POLICY): bpf_tail_call_static(skb, &wf_progs, WF_STAGE_POLICY); break;
+	case WF_NEXT(WF_STAGE_VIA): bpf_tail_call_static(skb, &wf_progs, WF_STAGE_VIA); break;
+	case WF_NEXT(WF_STAGE_ND): bpf_tail_call_static(skb, &wf_progs, WF_STAGE_ND); break;
+	}
+	return -WF_REASON_INTERNAL_ERROR;
+}
+
 SEC("tc")
 int weft_from_container(struct __sk_buff *skb)
 {
 	int r = wf_from_container(skb);
 
-	/* constant indices: the compiler of the kernel makes direct jumps of them */
-	switch (r) {
-	case WF_NEXT(WF_STAGE_FROM_HOST):
-		bpf_tail_call_static(skb, &wf_progs, WF_STAGE_FROM_HOST);
-		r = -WF_REASON_INTERNAL_ERROR;
-		break;
-	case WF_NEXT(WF_STAGE_ARP):
-		bpf_tail_call_static(skb, &wf_progs, WF_STAGE_ARP);
-		r = -WF_REASON_INTERNAL_ERROR;
-		break;
-	case WF_NEXT(WF_STAGE_REPLY):
-		bpf_tail_call_static(skb, &wf_progs, WF_STAGE_REPLY);
-		r = -WF_REASON_INTERNAL_ERROR;
-		break;
-	case WF_NEXT(WF_STAGE_SERVICE):
-		bpf_tail_call_static(skb, &wf_progs, WF_STAGE_SERVICE);
-		r = -WF_REASON_INTERNAL_ERROR;
-		break;
-	case WF_NEXT(WF_STAGE_POLICY):
-		bpf_tail_call_static(skb, &wf_progs, WF_STAGE_POLICY);
-		r = -WF_REASON_INTERNAL_ERROR;
-		break;
-	case WF_NEXT(WF_STAGE_VIA):
-		bpf_tail_call_static(skb, &wf_progs, WF_STAGE_VIA);
-		r = -WF_REASON_INTERNAL_ERROR;
-		break;
-	case WF_NEXT(WF_STAGE_ND):
-		bpf_tail_call_static(skb, &wf_progs, WF_STAGE_ND);
-		r = -WF_REASON_INTERNAL_ERROR;
-		break;
-	}
+	if (wf_unlikely(r >= WF_NEXT(0)))
+		r = wf_go_on_in(skb, r);
 	return wf_finish(skb, WF_HOOK_FROM_CONTAINER, r);
 }
 
