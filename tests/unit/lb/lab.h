@@ -16,6 +16,9 @@
 #define LAB_FRONTENDS 512
 #define LAB_SOURCES   64
 
+/* How long what left the table is not used again. */
+#define LAB_PAUSE_MS 2000
+
 struct lab_frontend {
 	struct wf_frontend_key key;
 	struct wf_frontend_value value;

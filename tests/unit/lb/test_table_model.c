@@ -16,15 +16,13 @@
 
 #include "base/mem.h"
 
-#define PORTS     24
-#define BACKENDS  12
-#define STEPS     1000
-#define SERVICES  256
-#define PAUSE_MS  2000
-#define PLACES    (4096 * WF_PICKS_PER_PAGE)
-#define NUMBERS   1024
-#define NEVER     (-1000000)
-#define FRONTENDS 3
+#define PORTS    24
+#define BACKENDS 12
+#define STEPS    1000
+#define SERVICES 256
+#define PLACES   (4096 * WF_PICKS_PER_PAGE)
+#define NUMBERS  1024
+#define NEVER    (-1000000)
 
 struct model {
 	struct wf_lb_port ports[PORTS]; /* key NULL: not there */
@@ -88,7 +86,7 @@ static void check_run(const struct wf_lb_port *port, const struct wf_pick_run *r
 		/* one service's alone, and of others' not since the pause */
 		if (model.named_by[place] != frontend->value.service || model.was[place] != number)
 			assert_true(model.used_ms[place] == NEVER ||
-				    model.used_ms[place] + PAUSE_MS <= model.now_ms);
+				    model.used_ms[place] + LAB_PAUSE_MS <= model.now_ms);
 	}
 	for (size_t i = 0; i < port->backend_count; i++) {
 		assert_int_equal(met[i], (port->backends[i].sets & set) != 0);
@@ -147,7 +145,7 @@ static void check_backends(void)
 
 		if (before->flags && (!value->flags || !is_same(before, value))) {
 			assert_int_equal(before->active, 0);
-			assert_true(model.left_ms[i] + PAUSE_MS <= model.now_ms);
+			assert_true(model.left_ms[i] + LAB_PAUSE_MS <= model.now_ms);
 		}
 		if (value->flags & WF_BACKEND_USABLE)
 			model.left_ms[i] = model.now_ms;
@@ -301,7 +299,7 @@ static void drain_all(void)
 	}
 	for (uint32_t i = 0; i < NUMBERS; i++)
 		lab.memory.backends[i].active = 0;
-	model.now_ms += PAUSE_MS;
+	model.now_ms += LAB_PAUSE_MS;
 	assert_int_equal(wf_lb_table_sweep(lab.table, (uint64_t)model.now_ms), UINT64_MAX);
 	wf_lb_table_use(lab.table, &use);
 	assert_int_equal(use.services + use.frontends + use.backends + use.picks, 0);
