@@ -4,25 +4,19 @@
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
 
 #include "base/json.h"
+#include "documents.h"
 #include "model/document.h"
 
 json_t *network_document(const char *spec)
 {
-	json_t *root = NULL;
-	char text[4096];
-
-	(void)snprintf(text, sizeof(text),
-		       "{apiVersion: weft.dev/v1, kind: Network, metadata: {name: blue}, spec: %s}",
-		       spec);
-	assert_int_equal(wf_document_parse_mapping("t", text, strlen(text), &root, NULL), 0);
-	return root;
+	return document_format(
+		"{apiVersion: weft.dev/v1, kind: Network, metadata: {name: blue}, spec: %s}", spec);
 }
 
 void network_read(const char *spec, struct wf_network *network)

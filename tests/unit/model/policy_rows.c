@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -13,24 +12,18 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "documents.h"
 #include "fail_alloc.h"
 #include "model/document.h"
 
-static json_t *parse(const char *head, const char *rest)
+static json_t *document(const char *head, const char *rest)
 {
-	_cleanup_str_ struct wf_str text = WF_STR_INIT;
-	struct wf_err err = WF_ERR_INIT;
-	json_t *root = NULL;
-
-	wf_str_addf(&text, "{%s%s}", head, rest);
-	if (wf_document_parse_mapping("t", text.data, text.len, &root, &err) < 0)
-		fail_msg("%s: %s", wf_str_text(&text), err.message);
-	return root;
+	return document_format("{%s%s}", head, rest);
 }
 
 void policy_read(struct wf_policy *policy, const char *head, const char *rest)
 {
-	_cleanup_json_ json_t *in = parse(head, rest);
+	_cleanup_json_ json_t *in = document(head, rest);
 	struct wf_err err = WF_ERR_INIT;
 
 	if (wf_document_check(in, &err) < 0 || wf_policy_from_json(policy, in, &err) < 0)
@@ -123,7 +116,7 @@ void policy_check_accepted(const char *head, const struct policy_row *rows, size
 void policy_check_refused(const char *head, const struct policy_row *rows, size_t count)
 {
 	for (size_t i = 0; i < count; i++) {
-		_cleanup_json_ json_t *in = parse(head, rows[i].rest);
+		_cleanup_json_ json_t *in = document(head, rows[i].rest);
 		struct wf_err err = WF_ERR_INIT;
 
 		if (wf_document_check_deep(in, &err) != -EINVAL)
@@ -135,7 +128,7 @@ void policy_check_refused(const char *head, const struct policy_row *rows, size_
 
 void policy_check_memory(const char *head, const char *rest)
 {
-	_cleanup_json_ json_t *in = parse(head, rest);
+	_cleanup_json_ json_t *in = document(head, rest);
 
 	assert_int_equal(wf_document_check_deep(in, NULL), 0);
 	for (size_t n = 0;; n++) {

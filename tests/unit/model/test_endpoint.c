@@ -12,7 +12,7 @@
 
 #include "base/json.h"
 #include "base/mem.h"
-#include "base/str.h"
+#include "documents.h"
 #include "fail_alloc.h"
 #include "model/document.h"
 
@@ -28,21 +28,10 @@ static const char full[] =
 	"  hostInterface: {name: wf1, index: 16777217},"
 	"  namespace: {device: 4, inode: 4026532000, id: 0}, bootID: b}}";
 
-static json_t *parse(const char *text)
-{
-	json_t *root = NULL;
-
-	struct wf_err err = WF_ERR_INIT;
-
-	if (wf_document_parse_mapping("t", text, strlen(text), &root, &err) < 0)
-		fail_msg("%s", err.message);
-	return root;
-}
-
 static void test_round_trip(void **state)
 {
 	_cleanup_(wf_endpoint_done) struct wf_endpoint endpoint = { .mtu = 0 };
-	_cleanup_json_ json_t *in = parse(full), *out = NULL;
+	_cleanup_json_ json_t *in = document_parse(full), *out = NULL;
 
 	assert_int_equal(wf_document_check_deep(in, NULL), 0);
 	assert_int_equal(wf_endpoint_from_json(&endpoint, in, NULL), 0);
@@ -66,8 +55,9 @@ static void test_minimal(void **state)
 {
 	_cleanup_(wf_endpoint_done) struct wf_endpoint endpoint = { .mtu = 0 },
 						       again = { .mtu = 0 };
-	_cleanup_json_ json_t *in = parse("{apiVersion: weft.dev/v1, kind: Endpoint, metadata: "
-					  "{name: w}, spec: {network: blue, interface: eth0}}");
+	_cleanup_json_ json_t *in =
+		document_parse("{apiVersion: weft.dev/v1, kind: Endpoint, metadata: "
+			       "{name: w}, spec: {network: blue, interface: eth0}}");
 	_cleanup_json_ json_t *out = NULL;
 
 	assert_int_equal(wf_endpoint_from_json(&endpoint, in, NULL), 0);
@@ -114,7 +104,7 @@ static void test_refusals(void **state)
 
 		(void)snprintf(text, sizeof(text), "{kind: Endpoint, metadata: {name: w}, %s}",
 			       rows[i].rest);
-		in = parse(text);
+		in = document_parse(text);
 		if (wf_endpoint_from_json(&endpoint, in, &err) != -EINVAL)
 			fail_msg("accepted %s", text);
 		assert_string_equal(err.field, rows[i].field);
@@ -127,7 +117,7 @@ static void test_refusals(void **state)
 static void test_allocation_failures(void **state)
 {
 	struct wf_endpoint endpoint = { .mtu = 0 };
-	_cleanup_json_ json_t *in = parse(full);
+	_cleanup_json_ json_t *in = document_parse(full);
 
 	for (size_t n = 0;; n++) {
 		int r;

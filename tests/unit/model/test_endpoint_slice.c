@@ -5,7 +5,6 @@
 #include <netinet/in.h>
 #include <setjmp.h>
 #include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,6 +13,7 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "documents.h"
 #include "fail_alloc.h"
 #include "model/document.h"
 
@@ -30,20 +30,10 @@ static const char full[] =
 	"  {addresses: [10.64.0.7], conditions: {ready: false, serving: true, terminating: true}},"
 	"  {addresses: [10.64.0.8], conditions: {ready: null, serving: null}}]}";
 
-static json_t *parse(const char *text)
-{
-	struct wf_err err = WF_ERR_INIT;
-	json_t *root = NULL;
-
-	if (wf_document_parse_mapping("t", text, strlen(text), &root, &err) < 0)
-		fail_msg("%s: %s", text, err.message);
-	return root;
-}
-
 static void test_everything(void **state)
 {
 	_cleanup_(wf_endpoint_slice_done) struct wf_endpoint_slice slice = { .ip6 = false };
-	_cleanup_json_ json_t *in = parse(full);
+	_cleanup_json_ json_t *in = document_parse(full);
 	struct wf_err err = WF_ERR_INIT;
 	char text[WF_ADDR_TEXT];
 
@@ -74,9 +64,9 @@ static void test_everything(void **state)
 static void test_least(void **state)
 {
 	_cleanup_(wf_endpoint_slice_done) struct wf_endpoint_slice slice = { .ip6 = false };
-	_cleanup_json_ json_t *in =
-		parse("{apiVersion: discovery.k8s.io/v1, kind: EndpointSlice, metadata: {name: x},"
-		      " addressType: IPv6, endpoints: null, ports: null}");
+	_cleanup_json_ json_t *in = document_parse(
+		"{apiVersion: discovery.k8s.io/v1, kind: EndpointSlice, metadata: {name: x},"
+		" addressType: IPv6, endpoints: null, ports: null}");
 
 	assert_int_equal(wf_document_check_deep(in, NULL), 0);
 	assert_int_equal(wf_endpoint_slice_from_json(&slice, in, NULL), 0);
@@ -88,9 +78,9 @@ static void test_least(void **state)
 static void test_names_are_not_for_us(void **state)
 {
 	_cleanup_(wf_endpoint_slice_done) struct wf_endpoint_slice slice = { .ip6 = false };
-	_cleanup_json_ json_t *in =
-		parse("{apiVersion: discovery.k8s.io/v1, kind: EndpointSlice, metadata: {name: x},"
-		      " addressType: FQDN, endpoints: [{addresses: [a.example]}]}");
+	_cleanup_json_ json_t *in = document_parse(
+		"{apiVersion: discovery.k8s.io/v1, kind: EndpointSlice, metadata: {name: x},"
+		" addressType: FQDN, endpoints: [{addresses: [a.example]}]}");
 
 	assert_int_equal(wf_document_check_deep(in, NULL), 0);
 	assert_int_equal(wf_endpoint_slice_from_json(&slice, in, NULL), 0);
@@ -147,7 +137,7 @@ static void test_refusals(void **state)
 			    "{apiVersion: discovery.k8s.io/v1, kind: EndpointSlice, metadata: "
 			    "{name: x}, %s}",
 			    rows[i].rest);
-		in = parse(wf_str_text(&text));
+		in = document_parse(wf_str_text(&text));
 		if (wf_document_check_deep(in, &err) != -EINVAL)
 			fail_msg("accepted %s", rows[i].rest);
 		if (strcmp(err.field, rows[i].field) != 0)
@@ -157,9 +147,9 @@ static void test_refusals(void **state)
 
 static void test_weight_out_of_range(void **state)
 {
-	_cleanup_json_ json_t *in =
-		parse("{apiVersion: discovery.k8s.io/v1, kind: EndpointSlice, addressType: IPv4,"
-		      " metadata: {name: x, annotations: {weft.dev/weight: '257'}}}");
+	_cleanup_json_ json_t *in = document_parse(
+		"{apiVersion: discovery.k8s.io/v1, kind: EndpointSlice, addressType: IPv4,"
+		" metadata: {name: x, annotations: {weft.dev/weight: '257'}}}");
 	struct wf_err err = WF_ERR_INIT;
 
 	assert_int_equal(wf_document_check_deep(in, &err), -EINVAL);
@@ -168,7 +158,7 @@ static void test_weight_out_of_range(void **state)
 
 static void test_allocation_failures(void **state)
 {
-	_cleanup_json_ json_t *in = parse(full);
+	_cleanup_json_ json_t *in = document_parse(full);
 
 	for (size_t n = 0;; n++) {
 		struct wf_endpoint_slice slice = { .ip6 = false };

@@ -11,27 +11,23 @@
 
 #include "base/json.h"
 #include "base/mem.h"
+#include "documents.h"
 #include "fail_alloc.h"
 #include "model/document.h"
 
-static json_t *parse(const char *metadata)
+/* Namespace with this metadata. */
+static json_t *document(const char *metadata)
 {
-	json_t *root =
-		json_pack("{s:s, s:s, s:{}}", "apiVersion", "v1", "kind", "Namespace", "spec");
-	json_t *parsed = NULL;
-
-	assert_int_equal(wf_document_parse_mapping("t", metadata, strlen(metadata), &parsed, NULL),
-			 0);
-	assert_int_equal(json_object_set_new(root, "metadata", parsed), 0);
-	return root;
+	return document_format("{apiVersion: v1, kind: Namespace, metadata: %s, spec: {}}",
+			       metadata);
 }
 
 static void test_everything(void **state)
 {
 	_cleanup_(wf_namespace_done) struct wf_namespace namespace = { .audit = false };
 	_cleanup_json_ json_t *in =
-		parse("{name: shop, uid: u, generation: 2, finalizers: [a], labels: {team: a},"
-		      " annotations: {weft.dev/audit: 'true'}}");
+		document("{name: shop, uid: u, generation: 2, finalizers: [a], labels: {team: a},"
+			 " annotations: {weft.dev/audit: 'true'}}");
 
 	assert_int_equal(wf_document_check_deep(in, NULL), 0);
 	assert_int_equal(wf_namespace_from_json(&namespace, in, NULL), 0);
@@ -44,7 +40,7 @@ static void test_everything(void **state)
 static void test_least(void **state)
 {
 	_cleanup_(wf_namespace_done) struct wf_namespace namespace = { .audit = true };
-	_cleanup_json_ json_t *in = parse("{name: x, annotations: {weft.dev/audit: 'false'}}");
+	_cleanup_json_ json_t *in = document("{name: x, annotations: {weft.dev/audit: 'false'}}");
 
 	assert_int_equal(wf_namespace_from_json(&namespace, in, NULL), 0);
 	assert_false(namespace.audit);
@@ -64,7 +60,7 @@ static void test_refusals(void **state)
 	};
 
 	for (size_t i = 0; i < WF_ARRAY_LEN(rows); i++) {
-		_cleanup_json_ json_t *in = parse(rows[i].metadata);
+		_cleanup_json_ json_t *in = document(rows[i].metadata);
 		struct wf_err err = WF_ERR_INIT;
 
 		assert_int_equal(wf_document_check_deep(in, &err), -EINVAL);
@@ -74,7 +70,7 @@ static void test_refusals(void **state)
 
 static void test_allocation_failures(void **state)
 {
-	_cleanup_json_ json_t *in = parse("{name: x, labels: {team: a}}");
+	_cleanup_json_ json_t *in = document("{name: x, labels: {team: a}}");
 
 	for (size_t n = 0;; n++) {
 		struct wf_namespace namespace = { .audit = false };

@@ -5,7 +5,6 @@
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -13,19 +12,7 @@
 
 #include "base/json.h"
 #include "base/mem.h"
-#include "base/str.h"
-#include "fail_alloc.h"
-#include "model/document.h"
-
-static void read_spec(const char *spec, struct wf_network *network)
-{
-	_cleanup_json_ json_t *root = NULL;
-	char text[2048];
-
-	(void)snprintf(text, sizeof(text), "{metadata: {name: blue}, spec: %s}", spec);
-	assert_int_equal(wf_document_parse_mapping("t", text, strlen(text), &root, NULL), 0);
-	assert_int_equal(wf_network_from_json(network, root, NULL), 0);
-}
+#include "network_lab.h"
 
 #define BASE "{subnets: [{cidr: 10.0.0.0/24}, {cidr: 'fd00::/64'}], mtu: 1500}"
 
@@ -76,8 +63,8 @@ static void test_changes(void **state)
 		struct wf_err err = WF_ERR_INIT;
 		int r;
 
-		read_spec(rows[i].from, &from);
-		read_spec(rows[i].to, &to);
+		network_read(rows[i].from, &from);
+		network_read(rows[i].to, &to);
 		r = wf_network_check_change(&from, &to, &err);
 		if (r != (rows[i].field ? -EBUSY : 0))
 			fail_msg("%s: %d", rows[i].to, r);
@@ -92,6 +79,5 @@ int main(void)
 		cmocka_unit_test(test_changes),
 	};
 
-	srandom(3);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

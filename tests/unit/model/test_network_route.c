@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,24 +10,20 @@
 
 #include "base/json.h"
 #include "base/mem.h"
+#include "documents.h"
 #include "fail_alloc.h"
 #include "model/document.h"
 #include "model/network.h"
 
 #define VTEP "vtep: {address: 192.0.2.9, vni: 5001, mac: '02:00:00:00:98:01'}"
 
-/* A Network document around the end of a spec written as YAML flow. New reference. */
-static json_t *document(const char *driver, const char *spec)
+/* A Network of that driver around the rest of its spec. New reference. */
+static json_t *document(const char *driver, const char *rest)
 {
-	json_t *root = NULL;
-	char text[4096];
-
-	(void)snprintf(text, sizeof(text),
-		       "{apiVersion: weft.dev/v1, kind: Network, metadata: {name: blue}, spec: "
-		       "{driver: %s, subnets: [{cidr: 10.50.0.0/24}], %s}}",
-		       driver, spec);
-	assert_int_equal(wf_document_parse_mapping("t", text, strlen(text), &root, NULL), 0);
-	return root;
+	return document_format(
+		"{apiVersion: weft.dev/v1, kind: Network, metadata: {name: blue}, spec: "
+		"{driver: %s, subnets: [{cidr: 10.50.0.0/24}], %s}}",
+		driver, rest);
 }
 
 static int read_it(json_t *root, struct wf_network *network, struct wf_err *err)

@@ -12,17 +12,14 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "documents.h"
 #include "fail_alloc.h"
 #include "model/document.h"
 
-static json_t *parse(const char *rest)
+/* A Node with these members. */
+static json_t *document(const char *rest)
 {
-	_cleanup_str_ struct wf_str text = WF_STR_INIT;
-	json_t *root = NULL;
-
-	wf_str_addf(&text, "{apiVersion: v1, kind: Node, %s}", rest);
-	assert_int_equal(wf_document_parse_mapping("t", text.data, text.len, &root, NULL), 0);
-	return root;
+	return document_format("{apiVersion: v1, kind: Node, %s}", rest);
 }
 
 static const char full[] =
@@ -37,7 +34,7 @@ static void test_everything(void **state)
 	static const char *const want[] = { "192.0.2.1",   "203.0.113.1", "192.0.2.9",
 					    "2001:db8::1", "10.5.0.14",   "fd05::e" };
 	_cleanup_(wf_node_done) struct wf_node node = { .addr_count = 0 };
-	_cleanup_json_ json_t *in = parse(full);
+	_cleanup_json_ json_t *in = document(full);
 	char text[WF_ADDR_TEXT];
 
 	assert_int_equal(wf_document_check_deep(in, NULL), 0);
@@ -55,7 +52,7 @@ static void test_everything(void **state)
 static void test_least(void **state)
 {
 	_cleanup_(wf_node_done) struct wf_node node = { .addr_count = 0 };
-	_cleanup_json_ json_t *in = parse("metadata: {name: n}");
+	_cleanup_json_ json_t *in = document("metadata: {name: n}");
 
 	assert_int_equal(wf_document_check_deep(in, NULL), 0);
 	assert_int_equal(wf_node_from_json(&node, in, NULL), 0);
@@ -88,7 +85,7 @@ static void test_refusals(void **state)
 	};
 
 	for (size_t i = 0; i < WF_ARRAY_LEN(rows); i++) {
-		_cleanup_json_ json_t *in = parse(rows[i].rest);
+		_cleanup_json_ json_t *in = document(rows[i].rest);
 		struct wf_err err = WF_ERR_INIT;
 
 		if (wf_document_check_deep(in, &err) != -EINVAL)
@@ -107,7 +104,7 @@ static void test_many_addresses(void **state)
 		for (size_t i = 0; i < count; i++)
 			wf_str_addf(&rest, "192.0.2.%zu,", i + 1);
 		wf_str_add(&rest, "'}}");
-		in = parse(wf_str_text(&rest));
+		in = document(wf_str_text(&rest));
 		assert_int_equal(wf_document_check_deep(in, NULL),
 				 count > WF_NODE_MAX_ADDRESSES ? -EINVAL : 0);
 	}
@@ -115,7 +112,7 @@ static void test_many_addresses(void **state)
 
 static void test_allocation_failures(void **state)
 {
-	_cleanup_json_ json_t *in = parse(full);
+	_cleanup_json_ json_t *in = document(full);
 
 	for (size_t n = 0;; n++) {
 		struct wf_node node = { .addr_count = 0 };
@@ -139,8 +136,8 @@ static void test_tunnels(void **state)
 {
 	_cleanup_(wf_node_done) struct wf_node node = { .addr_count = 0 };
 	_cleanup_json_ json_t *in =
-		parse("metadata: {name: n, annotations: {weft.dev/wireguard: '" KEY_A
-		      " 51820, " KEY_B " 1'}}");
+		document("metadata: {name: n, annotations: {weft.dev/wireguard: '" KEY_A
+			 " 51820, " KEY_B " 1'}}");
 	char text[WF_NODE_TUNNELS_TEXT], addr_text[WF_ADDR_TEXT];
 	struct wf_prefix prefix = wf_node_tunnel_prefix();
 	struct wf_addr addr;
@@ -180,7 +177,7 @@ static void test_hosts(void **state)
 		wf_str_addf(&text,
 			    "metadata: {name: n, annotations: {weft.dev/encryption-hosts: '%s'}}",
 			    rows[i].text);
-		in = parse(wf_str_text(&text));
+		in = document(wf_str_text(&text));
 		assert_int_equal(wf_node_from_json(&node, in, NULL), rows[i].r);
 		assert_int_equal(node.encrypts_hosts, rows[i].encrypts);
 	}

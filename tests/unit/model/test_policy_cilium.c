@@ -12,7 +12,6 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/str.h"
-#include "model/document.h"
 
 static const char cnp[] = "apiVersion: cilium.io/v2, kind: CiliumNetworkPolicy,"
 			  " metadata: {name: x, namespace: shop}, ";

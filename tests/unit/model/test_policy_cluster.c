@@ -12,7 +12,6 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/str.h"
-#include "model/document.h"
 
 static const char newer[] = "apiVersion: policy.networking.k8s.io/v1alpha2,"
 			    " kind: ClusterNetworkPolicy, metadata: {name: x}, spec: ";

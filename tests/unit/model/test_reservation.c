@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,21 +11,17 @@
 
 #include "base/json.h"
 #include "base/mem.h"
-#include "base/str.h"
+#include "documents.h"
 #include "fail_alloc.h"
 #include "model/document.h"
 
+/* Reservation blue.web with this spec. */
 static json_t *document(const char *spec)
 {
-	json_t *root = NULL;
-	char text[2048];
-
-	(void)snprintf(text, sizeof(text),
-		       "{apiVersion: weft.dev/v1, kind: Reservation, metadata: {name: blue.web}, "
-		       "spec: %s}",
-		       spec);
-	assert_int_equal(wf_document_parse_mapping("t", text, strlen(text), &root, NULL), 0);
-	return root;
+	return document_format(
+		"{apiVersion: weft.dev/v1, kind: Reservation, metadata: {name: blue.web}, "
+		"spec: %s}",
+		spec);
 }
 
 static void test_round_trip(void **state)

@@ -12,22 +12,12 @@
 
 #include "base/json.h"
 #include "base/mem.h"
+#include "documents.h"
 #include "fail_alloc.h"
-#include "model/document.h"
-
-static json_t *parse(const char *text)
-{
-	struct wf_err err = WF_ERR_INIT;
-	json_t *root = NULL;
-
-	if (wf_document_parse_mapping("t", text, strlen(text), &root, &err) < 0)
-		fail_msg("%s: %s", text, err.message);
-	return root;
-}
 
 static void read_selector(struct wf_selector *selector, bool of_namespace, const char *text)
 {
-	_cleanup_json_ json_t *object = parse(text);
+	_cleanup_json_ json_t *object = document_parse(text);
 	struct wf_err err = WF_ERR_INIT;
 
 	if (wf_selector_add_json(selector, of_namespace, object, "p", &err) < 0)
@@ -228,7 +218,7 @@ static void test_refusals(void **state)
 
 	for (size_t i = 0; i < WF_ARRAY_LEN(rows); i++) {
 		_cleanup_(wf_selector_done) struct wf_selector selector = { 0 };
-		_cleanup_json_ json_t *object = parse(rows[i].text);
+		_cleanup_json_ json_t *object = document_parse(rows[i].text);
 		struct wf_err err = WF_ERR_INIT;
 
 		assert_int_equal(
@@ -286,9 +276,9 @@ static void test_limits(void **state)
 
 static void test_allocation_failures(void **state)
 {
-	_cleanup_json_ json_t *object =
-		parse("{matchLabels: {a: b, c: d, e: f, g: h, i: j}, matchExpressions: ["
-		      "{key: k, operator: In, values: [c, a, b, a]}, {key: k, operator: Exists}]}");
+	_cleanup_json_ json_t *object = document_parse(
+		"{matchLabels: {a: b, c: d, e: f, g: h, i: j}, matchExpressions: ["
+		"{key: k, operator: In, values: [c, a, b, a]}, {key: k, operator: Exists}]}");
 	_cleanup_(wf_selector_done) struct wf_selector selector = { 0 }, copy = { 0 };
 
 	for (size_t n = 0;; n++) {

@@ -5,7 +5,6 @@
 #include <netinet/in.h>
 #include <setjmp.h>
 #include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -13,28 +12,15 @@
 
 #include "base/json.h"
 #include "base/mem.h"
-#include "base/str.h"
+#include "documents.h"
 #include "fail_alloc.h"
 #include "model/document.h"
-
-static json_t *parse(const char *text)
-{
-	struct wf_err err = WF_ERR_INIT;
-	json_t *root = NULL;
-
-	if (wf_document_parse_mapping("t", text, strlen(text), &root, &err) < 0)
-		fail_msg("%s: %s", text, err.message);
-	return root;
-}
 
 /* A service with this spec, and other members of the document. */
 static json_t *document(const char *spec, const char *rest)
 {
-	_cleanup_str_ struct wf_str text = WF_STR_INIT;
-
-	wf_str_addf(&text, "{apiVersion: v1, kind: Service, metadata: {name: web%s}, spec: {%s}}",
-		    rest, spec);
-	return parse(wf_str_text(&text));
+	return document_format(
+		"{apiVersion: v1, kind: Service, metadata: {name: web%s}, spec: {%s}}", rest, spec);
 }
 
 static void read_spec(struct wf_service *service, const char *spec, const char *rest)
@@ -80,7 +66,7 @@ static void test_defaults(void **state)
 static void test_everything(void **state)
 {
 	_cleanup_service_ struct wf_service service;
-	_cleanup_json_ json_t *in = parse(
+	_cleanup_json_ json_t *in = document_parse(
 		"{apiVersion: v1, kind: Service, metadata: {name: web, namespace: shop,"
 		" annotations: {weft.dev/algorithm: least-connections, weft.dev/termination: cut,"
 		"  weft.dev/forwarding: dsr, weft.dev/network: blue, other.dev/x: y,"
