@@ -18,38 +18,15 @@
 #include "base/spool.h"
 #include "cni/run.h"
 #include "helper.h"
-
-/* What the plugin finds in its environment. */
-static struct {
-	const char *name, *value;
-} variables[8];
-
-void lab_set(const char *name, const char *value)
-{
-	size_t i = 0;
-
-	while (variables[i].name && strcmp(variables[i].name, name) != 0)
-		i++;
-	assert_true(i + 1 < WF_ARRAY_LEN(variables));
-	variables[i].name = name;
-	variables[i].value = value;
-}
-
-static char *get(const char *name)
-{
-	for (size_t i = 0; variables[i].name; i++)
-		if (strcmp(variables[i].name, name) == 0)
-			return (char *)variables[i].value;
-	return NULL;
-}
+#include "variables.h"
 
 void lab_environment(const char *command, const char *id, const char *netns)
 {
-	memset(variables, 0, sizeof(variables));
-	lab_set("CNI_COMMAND", command);
-	lab_set("CNI_CONTAINERID", id);
-	lab_set("CNI_IFNAME", "eth0");
-	lab_set("CNI_NETNS", netns);
+	variables_clear();
+	variables_set("CNI_COMMAND", command);
+	variables_set("CNI_CONTAINERID", id);
+	variables_set("CNI_IFNAME", "eth0");
+	variables_set("CNI_NETNS", netns);
 }
 
 /* Reads head and body of one request. */
@@ -183,7 +160,9 @@ static void write_input(const struct lab *lab, const char *path, const char *mem
 int lab_run_into(struct lab *lab, const char *members, int out_fd)
 {
 	char path[64];
-	struct wf_cni_io io = { .get = get, .input = path, .out_fd = out_fd, .log = &lab->log };
+	struct wf_cni_io io = {
+		.get = variables_get, .input = path, .out_fd = out_fd, .log = &lab->log
+	};
 	int status;
 
 	(void)snprintf(path, sizeof(path), "%s/in", lab->dir);

@@ -11,6 +11,7 @@
 #include "base/mem.h"
 #include "helper.h"
 #include "lab.h"
+#include "variables.h"
 
 static void test_add(void **state)
 {
@@ -116,9 +117,9 @@ static void test_add_gateway(void **state)
 
 	lab_start(lab, lab_willing);
 	lab_environment("ADD", "c1", "/dev/null");
-	lab_set("CNI_ARGS", "GATEWAY=10.64.0.1");
+	variables_set("CNI_ARGS", "GATEWAY=10.64.0.1");
 	assert_int_equal(lab_run_code(lab, ""), 0);
-	lab_set("CNI_ARGS", "GATEWAY=10.64.0.9");
+	variables_set("CNI_ARGS", "GATEWAY=10.64.0.9");
 	assert_int_equal(lab_run_code(lab, ""), 4);
 	lab_assert_asked(lab, "POST /v1/endpoints/detach {\"containerID\":\"c1\"");
 }

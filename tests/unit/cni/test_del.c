@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include "lab.h"
+#include "variables.h"
 
 static void test_del(void **state)
 {
@@ -31,7 +32,7 @@ static void test_del(void **state)
 	lab_environment("DEL", "c1", "/proc/self/ns/net");
 	assert_int_equal(lab_run_code(lab, ""), 8);
 	lab_assert_asked(lab, "detach");
-	lab_set("CNI_NETNS_OVERRIDE", "1");
+	variables_set("CNI_NETNS_OVERRIDE", "1");
 	assert_int_equal(lab_run_code(lab, ""), 0);
 }
 

@@ -9,16 +9,7 @@
 
 #include "base/mem.h"
 #include "cni/env.h"
-
-static const char *variables[8][2];
-
-static char *get(const char *name)
-{
-	for (size_t i = 0; i < WF_ARRAY_LEN(variables); i++)
-		if (variables[i][0] && strcmp(variables[i][0], name) == 0)
-			return (char *)variables[i][1];
-	return NULL;
-}
+#include "variables.h"
 
 /* command, id, ifname, netns, and the start of the message; NULL: accepted. */
 static const struct row {
@@ -64,12 +55,6 @@ static const struct row {
 	{ "ADD", "a", "default", "/n", "invalid CNI_IFNAME" },
 };
 
-static void set(size_t i, const char *name, const char *value)
-{
-	variables[i][0] = name;
-	variables[i][1] = value;
-}
-
 static void test_table(void **state)
 {
 	struct wf_cni_error error;
@@ -79,12 +64,12 @@ static void test_table(void **state)
 		const struct row *row = &rows[i];
 		int r;
 
-		set(0, "CNI_COMMAND", row->command);
-		set(1, "CNI_CONTAINERID", row->id);
-		set(2, "CNI_IFNAME", row->ifname);
-		set(3, "CNI_NETNS", row->netns);
+		variables_set("CNI_COMMAND", row->command);
+		variables_set("CNI_CONTAINERID", row->id);
+		variables_set("CNI_IFNAME", row->ifname);
+		variables_set("CNI_NETNS", row->netns);
 		memset(&error, 0, sizeof(error));
-		r = wf_cni_env_read(&env, get, &error);
+		r = wf_cni_env_read(&env, variables_get, &error);
 		if ((r < 0) != (row->message != NULL) ||
 		    (row->message && strncmp(error.msg, row->message, strlen(row->message)) != 0))
 			fail_msg("row %zu: %d \"%s\"", i, r, error.msg);
@@ -116,11 +101,11 @@ static void test_override(void **state)
 	struct wf_cni_error error;
 	struct wf_cni_env env;
 
-	memset(variables, 0, sizeof(variables));
-	set(0, "CNI_COMMAND", "VERSION");
+	variables_clear();
+	variables_set("CNI_COMMAND", "VERSION");
 	for (size_t i = 0; i < WF_ARRAY_LEN(cases); i++) {
-		set(1, "CNI_NETNS_OVERRIDE", cases[i].text);
-		assert_int_equal(wf_cni_env_read(&env, get, &error), 0);
+		variables_set("CNI_NETNS_OVERRIDE", cases[i].text);
+		assert_int_equal(wf_cni_env_read(&env, variables_get, &error), 0);
 		assert_int_equal(env.netns_override, cases[i].on);
 	}
 }
