@@ -28,11 +28,13 @@ static bool request_is_complete(const struct wf_str *request)
 static void *serve(void *context)
 {
 	struct fake_daemon *fake = context;
-	int fd = accept(fake->listener, NULL, NULL);
 	char buf[65536];
 	size_t sent = 0;
 	ssize_t n;
+	int fd;
 
+	(void)sem_post(&fake->started);
+	fd = accept(fake->listener, NULL, NULL);
 	while (fd >= 0 && (fake->read_bytes ? fake->request.len < fake->read_bytes
 					    : !request_is_complete(&fake->request))) {
 		n = recv(fd, buf, fake->read_bytes ? 16 : sizeof(buf), 0);
@@ -69,6 +71,7 @@ int fake_setup(void **state)
 	assert_int_equal(bind(fake->listener, (struct sockaddr *)&address, sizeof(address)), 0);
 	assert_int_equal(listen(fake->listener, 4), 0);
 	fake->piece = SIZE_MAX;
+	assert_int_equal(sem_init(&fake->started, 0, 0), 0);
 	*state = fake;
 	return 0;
 }
@@ -89,6 +92,7 @@ int fake_teardown(void **state)
 	(void)unlink(fake->path);
 	(void)rmdir(fake->directory);
 	wf_str_done(&fake->request);
+	(void)sem_destroy(&fake->started);
 	free(fake);
 	return 0;
 }
@@ -105,4 +109,5 @@ void fake_play(struct fake_daemon *fake, const char *answer, size_t len)
 	fake->request.len = 0;
 	fake->running = true;
 	assert_int_equal(pthread_create(&fake->thread, NULL, serve, fake), 0);
+	assert_int_equal(sem_wait(&fake->started), 0);
 }

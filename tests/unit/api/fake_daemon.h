@@ -6,6 +6,7 @@
 #define WEFT_TESTS_UNIT_API_FAKE_DAEMON_H
 
 #include <pthread.h>
+#include <semaphore.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -19,6 +20,7 @@ struct fake_daemon {
 	char path[64];
 	int listener;
 	pthread_t thread;
+	sem_t started; /* the thread allocates when it starts: not while a test lets that fail */
 	bool running;
 	const char *answer; /* what to send */
 	size_t answer_len;
