@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A fake daemon: a thread that accepts one connection, reads the request and plays a script of pieces.
+ * A fake daemon: a thread that accepts one connection, reads the request and plays a script of
+ * pieces.
  */
 #ifndef WEFT_TESTS_UNIT_API_FAKE_DAEMON_H
 #define WEFT_TESTS_UNIT_API_FAKE_DAEMON_H

@@ -45,7 +45,7 @@ extern const struct lab_answer lab_willing[];
 	"{\"error\":{\"code\":\"" errno_name "\",\"message\":\"because\",\"object\":\"" object \
 	"\"}}"
 
-/* The environment of the next runs: these and CNI_IFNAME eth0, and what is set after it (variables.h). */
+/* The environment of the next runs: these, CNI_IFNAME eth0, and what variables.h sets later. */
 void lab_environment(const char *command, const char *id, const char *netns);
 /* Runs with members beside name, socket and version; 1.1.0 unless they start with cniVersion. */
 int lab_run(struct lab *lab, const char *members);

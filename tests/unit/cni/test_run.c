@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* CHECK, GC, STATUS and what is no command, against a fake daemon. ADD: test_add.c, DEL: test_del.c. */
+/* CHECK, GC, STATUS and what is no command. ADD and DEL: test_add.c, test_del.c. */
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The life of a connection in the table: its phases, its end by silence or by the daemon, and how its
- * record is used again.
+ * The life of a connection in the table: its phases, its end by silence or by the daemon, and how
+ * its record is used again.
  */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * For tests of who serves whom: one service with one slice, and its endpoints row by row. This node is
- * "here" in zone "z1"; the service has port 80 at 10.96.0.1, its slice's port is 8080. An address that
- * ends in 7 is that of the local endpoint with slot 70; no other is of an endpoint here.
+ * For tests of who serves whom: one service with one slice, and its endpoints row by row. This node
+ * is "here" in zone "z1"; the service has port 80 at 10.96.0.1, its slice's port is 8080. An address
+ * that ends in 7 is that of the local endpoint with slot 70; no other is of an endpoint here.
  */
 #ifndef WEFT_TESTS_LB_SELECT_LAB_H
 #define WEFT_TESTS_LB_SELECT_LAB_H

@@ -16,7 +16,7 @@ int table_teardown(void **state);
 uint32_t table_put(const struct wf_lb_port *port, uint64_t now_ms);
 /* What the kernel has of a backend of a port that was put. */
 struct wf_backend_value *table_backend(const struct wf_lb_port *port, size_t index);
-/* shop/web at 10.96.0.1:80 with backends 10.1.0.1 to 10.1.0.<backends>, whose slots are their numbers. */
+/* shop/web at 10.96.0.1:80 with backends 10.1.0.1 to 10.1.0.<backends>; slots are their numbers. */
 struct wf_lb_port table_usual(unsigned int backends);
 
 #define TABLE_TEST(name) cmocka_unit_test_setup_teardown(name, table_setup, table_teardown)

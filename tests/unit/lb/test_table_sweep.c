@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What leaves the table: in which order, how long it is kept, and what becomes of its connections. */
+/* What leaves the table: in which order, how long it is kept, what becomes of its connections. */
 #include <string.h>
 
 #include "base/mem.h"
