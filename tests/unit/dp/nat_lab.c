@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#include "nat_lab.h"
+
+#include "lib/reject.h"
+
+/* Bytes behind the end. */
+#define PADDING 6
+
+void nat_put(struct wf_ctx *ret_ctx, const struct wire *wire)
+{
+	static uint8_t padded[WIRE_MAX_BYTES + PADDING];
+
+	memcpy(padded, wire->bytes, wire->len);
+	memset(padded + wire->len, 0xa5, PADDING);
+	native_packet_at(ret_ctx, padded, (__u32)(wire->len + PADDING), wire->l3 ? 2 : 0);
+}
+
+int nat_read_flow(struct wf_ctx *ctx, __u32 l3, struct wf_ip *ret_ip, struct wf_flow *ret_flow)
+{
+	struct wf_cursor cursor;
+	struct ethhdr *eth;
+	int r;
+
+	wf_cursor_start_at(ctx, l3, &cursor);
+	r = l3 ? wf_parse_eth(&cursor, &eth) : wf_parse_bare(&cursor);
+	if (r == ETH_P_IP)
+		r = wf_parse_ipv4(ctx, &cursor, ret_ip);
+	else if (r == ETH_P_IPV6)
+		r = wf_parse_ipv6(ctx, &cursor, ret_ip);
+	else
+		return -WF_REASON_UNSUPPORTED_L3;
+	return r < 0 ? r : wf_flow_read(ctx, ret_ip, WF_SITE_EDGE, ret_flow);
+}
+
+void nat_check(const char *name, const struct wire_spec *from, const struct wire_spec *to,
+	       enum native_summed summed)
+{
+	static struct wire before, after;
+	struct wf_tuple tuple;
+	struct wf_flow flow = {};
+	struct wf_ctx ctx;
+	struct wf_ip ip = {};
+
+	wire_build(from, &before);
+	wire_build(to, &after);
+	assert_int_equal(before.len, after.len);
+	nat_put(&ctx, &before);
+	ctx.summed = summed;
+	ctx.sum = bpf_htons((__u16)wire_sum(before.bytes + before.l3, before.len - before.l3));
+	assert_int_equal(nat_read_flow(&ctx, (__u32)before.l3, &ip, &flow), 0);
+	wire_tuple(from, &tuple);
+	assert_memory_equal(&flow.tuple, &tuple, sizeof(tuple));
+	wire_tuple(to, &tuple);
+	assert_int_equal(wf_nat_apply(&ctx, &ip, &flow, &tuple), 0);
+	if (memcmp(ctx.bytes, after.bytes, after.len) != 0)
+		print_error("%s: %s -> %s\n", name, from->src, to->src);
+	assert_memory_equal(ctx.bytes, after.bytes, after.len);
+	for (size_t i = 0; i < PADDING; i++)
+		assert_int_equal(ctx.bytes[after.len + i], 0xa5);
+	/* nobody asks for the sum of a packet that has no checksum of this kind */
+	if (summed == NATIVE_SUMMED_COMPLETE && !from->no_check && from->proto != IPPROTO_SCTP) {
+		__u32 sum =
+			bpf_htons((__u16)wire_sum(after.bytes + after.l3, after.len - after.l3));
+
+		if (sum % 0xffff != ctx.sum % 0xffff)
+			print_error("%s: %s -> %s: sum\n", name, from->src, to->src);
+		assert_int_equal(sum % 0xffff, ctx.sum % 0xffff);
+	}
+	native_packet_done(&ctx);
+}
+
+void nat_check_both_ways(const struct nat_case *nat, enum native_summed summed)
+{
+	nat_check(nat->name, &nat->before, &nat->after, summed);
+	nat_check(nat->name, &nat->after, &nat->before, summed);
+}
+
+void nat_declare(struct wire *wire, size_t len)
+{
+	uint8_t *ip = wire->bytes + wire->l3;
+	size_t value = ip[0] >> 4 == 6 ? len - wire->l3 - 40 : len - wire->l3;
+	size_t at = ip[0] >> 4 == 6 ? 4 : 2;
+
+	ip[at] = (uint8_t)(value >> 8);
+	ip[at + 1] = (uint8_t)value;
+	wire->len = len;
+}
+
+void nat_run_broken(const struct wire *wire, const struct wf_tuple *to, bool refuse)
+{
+	struct wf_flow flow = {};
+	struct wf_ctx ctx;
+	struct wf_ip ip = {};
+	int r;
+
+	nat_put(&ctx, wire);
+	r = nat_read_flow(&ctx, (__u32)wire->l3, &ip, &flow);
+	assert_true(r <= 0 && r > -WF_REASON_COUNT);
+	if (r == 0 && refuse)
+		r = wf_reject(&ctx, &ip, &flow);
+	else if (r == 0)
+		r = wf_nat_apply(&ctx, &ip, &flow, to);
+	assert_true(r <= 0 && r > -WF_REASON_COUNT);
+	for (size_t i = 0; i < PADDING && (r < 0 || !refuse) && ctx.len > wire->len + i; i++)
+		assert_int_equal(ctx.bytes[wire->len + i], 0xa5);
+	native_packet_done(&ctx);
+}
