@@ -35,24 +35,6 @@ static void require(int holds)
 		abort();
 }
 
-static int read_flow(struct wf_ctx *ctx, uint32_t l3, struct wf_ip *ret_ip,
-		     struct wf_flow *ret_flow)
-{
-	struct wf_cursor cursor;
-	struct ethhdr *eth;
-	int r;
-
-	wf_cursor_start_at(ctx, l3, &cursor);
-	r = l3 ? wf_parse_eth(&cursor, &eth) : wf_parse_bare(&cursor);
-	if (r == ETH_P_IP)
-		r = wf_parse_ipv4(ctx, &cursor, ret_ip);
-	else if (r == ETH_P_IPV6)
-		r = wf_parse_ipv6(ctx, &cursor, ret_ip);
-	else
-		return -1;
-	return r < 0 ? r : wf_flow_read(ctx, ret_ip, WF_SITE_EDGE, ret_flow);
-}
-
 /* What the wanted tuple can be at all: of the packet's family, with the ports that there are. */
 static void fit_tuple(const struct wf_ip *ip, const struct wf_flow *flow, struct wf_tuple *to)
 {
@@ -89,7 +71,7 @@ static void check_rewritten(struct wf_ctx *ctx, const struct wf_ip *ip, const st
 	if (ip->fragment != WF_FRAGMENT_NONE)
 		return;
 	/* martian destinations are the parser's business */
-	if (read_flow(ctx, ip->l3, &ip_after, &flow_after) < 0)
+	if (native_flow_read(ctx, ip->l3, WF_SITE_EDGE, &ip_after, &flow_after) < 0)
 		return;
 	require(memcmp(&flow_after.tuple, to, sizeof(*to)) == 0);
 	require(ip_after.end == ip->end && flow_after.l4 == flow->l4);
@@ -128,7 +110,7 @@ static void refuse(struct wf_ctx *ctx, const struct wf_ip *ip, const struct wf_f
 	require(ctx->summed == NATIVE_SUMMED_NONE);
 	require(wire_is_right(ctx->bytes + ip->l3, ctx->len - ip->l3));
 	require(ctx->len <= ip->end + sizeof(struct ipv6hdr) + WF_ICMP_BYTES);
-	(void)read_flow(ctx, ip->l3, &answer, &flow_after);
+	(void)native_flow_read(ctx, ip->l3, WF_SITE_EDGE, &answer, &flow_after);
 	require(answer.version == ip->version && wf_addr_same(&answer.src, &ip->dst) &&
 		wf_addr_same(&answer.dst, &ip->src));
 	/* nothing answers a refusal */
@@ -152,7 +134,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	native_packet_at(&ctx, data + 1 + TUPLE_BYTES, (uint32_t)(size - 1 - TUPLE_BYTES),
 			 l3 ? 2 : 0);
 	ctx.summed = options & OPTION_COMPLETE ? NATIVE_SUMMED_COMPLETE : NATIVE_SUMMED_NONE;
-	if (read_flow(&ctx, l3, &ip, &flow) == 0) {
+	if (native_flow_read(&ctx, l3, WF_SITE_EDGE, &ip, &flow) == 0) {
 		to.proto = flow.tuple.proto;
 		if (options & OPTION_REFUSE)
 			refuse(&ctx, &ip, &flow);

@@ -87,6 +87,24 @@ void native_packet_done(struct wf_ctx *ctx)
 	ctx->bytes = NULL;
 }
 
+int native_flow_read(struct wf_ctx *ctx, __u32 l3, enum wf_site site, struct wf_ip *ret_ip,
+		     struct wf_flow *ret_flow)
+{
+	struct wf_cursor cursor;
+	struct ethhdr *eth;
+	int r;
+
+	wf_cursor_start_at(ctx, l3, &cursor);
+	r = l3 ? wf_parse_eth(&cursor, &eth) : wf_parse_bare(&cursor);
+	if (r == ETH_P_IP)
+		r = wf_parse_ipv4(ctx, &cursor, ret_ip);
+	else if (r == ETH_P_IPV6)
+		r = wf_parse_ipv6(ctx, &cursor, ret_ip);
+	else
+		return -WF_REASON_UNSUPPORTED_L3;
+	return r < 0 ? r : wf_flow_read(ctx, ret_ip, site, ret_flow);
+}
+
 int native_resize(struct wf_ctx *ctx, __u32 len)
 {
 	__u8 *block = realloc(ctx->bytes - ctx->front, ctx->front + len), *bytes;

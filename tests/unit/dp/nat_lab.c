@@ -23,23 +23,6 @@ void nat_put(struct wf_ctx *ret_ctx, const struct wire *wire)
 	native_packet_at(ret_ctx, padded, (__u32)(wire->len + PADDING), wire->l3 ? 2 : 0);
 }
 
-int nat_read_flow(struct wf_ctx *ctx, __u32 l3, struct wf_ip *ret_ip, struct wf_flow *ret_flow)
-{
-	struct wf_cursor cursor;
-	struct ethhdr *eth;
-	int r;
-
-	wf_cursor_start_at(ctx, l3, &cursor);
-	r = l3 ? wf_parse_eth(&cursor, &eth) : wf_parse_bare(&cursor);
-	if (r == ETH_P_IP)
-		r = wf_parse_ipv4(ctx, &cursor, ret_ip);
-	else if (r == ETH_P_IPV6)
-		r = wf_parse_ipv6(ctx, &cursor, ret_ip);
-	else
-		return -WF_REASON_UNSUPPORTED_L3;
-	return r < 0 ? r : wf_flow_read(ctx, ret_ip, WF_SITE_EDGE, ret_flow);
-}
-
 void nat_check(const char *name, const struct wire_spec *from, const struct wire_spec *to,
 	       enum native_summed summed)
 {
@@ -55,7 +38,7 @@ void nat_check(const char *name, const struct wire_spec *from, const struct wire
 	nat_put(&ctx, &before);
 	ctx.summed = summed;
 	ctx.sum = bpf_htons((__u16)wire_sum(before.bytes + before.l3, before.len - before.l3));
-	assert_int_equal(nat_read_flow(&ctx, (__u32)before.l3, &ip, &flow), 0);
+	assert_int_equal(native_flow_read(&ctx, (__u32)before.l3, WF_SITE_EDGE, &ip, &flow), 0);
 	wire_tuple(from, &tuple);
 	assert_memory_equal(&flow.tuple, &tuple, sizeof(tuple));
 	wire_tuple(to, &tuple);
@@ -102,7 +85,7 @@ void nat_run_broken(const struct wire *wire, const struct wf_tuple *to, bool ref
 	int r;
 
 	nat_put(&ctx, wire);
-	r = nat_read_flow(&ctx, (__u32)wire->l3, &ip, &flow);
+	r = native_flow_read(&ctx, (__u32)wire->l3, WF_SITE_EDGE, &ip, &flow);
 	assert_true(r <= 0 && r > -WF_REASON_COUNT);
 	if (r == 0 && refuse)
 		r = wf_reject(&ctx, &ip, &flow);

@@ -16,8 +16,6 @@
 
 /* The packet in a context, until native_packet_done(). */
 void nat_put(struct wf_ctx *ret_ctx, const struct wire *wire);
-/* Reads a packet whose IP header is at l3; 0: there is no Ethernet header. */
-int nat_read_flow(struct wf_ctx *ctx, __u32 l3, struct wf_ip *ret_ip, struct wf_flow *ret_flow);
 /*
  * Makes packets of `from` into packets of `to`, and compares them byte by byte with such that were
  * built from nothing.

@@ -126,12 +126,12 @@ static void check_zero_sum(const char *name)
 	wire_tuple(&spec, &back);
 	wire_tuple(&nat->after, &there);
 	nat_put(&ctx, &wire);
-	assert_int_equal(nat_read_flow(&ctx, (__u32)wire.l3, &ip, &flow), 0);
+	assert_int_equal(native_flow_read(&ctx, (__u32)wire.l3, WF_SITE_EDGE, &ip, &flow), 0);
 	assert_int_equal(wf_nat_apply(&ctx, &ip, &flow, &there), 0);
 	assert_true(wire_is_right(ctx.bytes + wire.l3, wire.len - wire.l3));
 	assert_memory_not_equal(ctx.bytes + wire.len - 4, "\xff\xff", 2);
 	assert_memory_not_equal(ctx.bytes + wire.len - 4, "\0", 2);
-	assert_int_equal(nat_read_flow(&ctx, (__u32)wire.l3, &ip, &flow), 0);
+	assert_int_equal(native_flow_read(&ctx, (__u32)wire.l3, WF_SITE_EDGE, &ip, &flow), 0);
 	assert_int_equal(wf_nat_apply(&ctx, &ip, &flow, &back), 0);
 	assert_memory_equal(ctx.bytes, wire.bytes, wire.len);
 	native_packet_done(&ctx);
@@ -180,7 +180,8 @@ static void test_failing_helpers(void **state)
 		wire_build(&nat_cases[i].before, &wire);
 		wire_tuple(&nat_cases[i].after, &to);
 		nat_put(&ctx, &wire);
-		assert_int_equal(nat_read_flow(&ctx, (__u32)wire.l3, &ip, &flow), 0);
+		assert_int_equal(native_flow_read(&ctx, (__u32)wire.l3, WF_SITE_EDGE, &ip, &flow),
+				 0);
 		native.failing = NATIVE_HELPER_STORE;
 		assert_int_equal(wf_nat_apply(&ctx, &ip, &flow, &to), -WF_REASON_INTERNAL_ERROR);
 		native_packet_done(&ctx);

@@ -45,7 +45,8 @@ static void test_unrelated_errors(void **state)
 		default: break;
 		}
 		nat_put(&ctx, &wire);
-		assert_int_equal(nat_read_flow(&ctx, (__u32)wire.l3, &ip, &flow), wanted);
+		assert_int_equal(native_flow_read(&ctx, (__u32)wire.l3, WF_SITE_EDGE, &ip, &flow),
+				 wanted);
 		native_packet_done(&ctx);
 	}
 }
@@ -73,7 +74,7 @@ static void test_quoted_mapped_address(void **state)
 		quoted.dst = mapped ? "::ffff:192.0.2.9" : "2001:db8::9";
 		wire_build(&error, &wire);
 		nat_put(&ctx, &wire);
-		assert_int_equal(nat_read_flow(&ctx, (__u32)wire.l3, &ip, &flow),
+		assert_int_equal(native_flow_read(&ctx, (__u32)wire.l3, WF_SITE_EDGE, &ip, &flow),
 				 mapped ? -WF_REASON_NAT_UNRELATED : 0);
 		native_packet_done(&ctx);
 	}
@@ -90,7 +91,7 @@ static void test_unknown_protocols(void **state)
 	(void)state;
 	wire_build(&spec, &wire);
 	nat_put(&ctx, &wire);
-	assert_int_equal(nat_read_flow(&ctx, (__u32)wire.l3, &ip, &flow), 0);
+	assert_int_equal(native_flow_read(&ctx, (__u32)wire.l3, WF_SITE_EDGE, &ip, &flow), 0);
 	assert_int_equal(flow.tuple.sport, 0);
 	assert_int_equal(wf_nat_apply(&ctx, &ip, &flow, &flow.tuple), -WF_REASON_NAT_PROTOCOL);
 	native_packet_done(&ctx);
@@ -110,14 +111,16 @@ static void check_fragments(const struct nat_case *nat)
 	wire_build(&from, &wire);
 	native_reset();
 	nat_put(&ctx, &wire);
-	assert_int_equal(nat_read_flow(&ctx, (__u32)wire.l3, &ip, &flow), -WF_REASON_NAT_FRAGMENT);
+	assert_int_equal(native_flow_read(&ctx, (__u32)wire.l3, WF_SITE_EDGE, &ip, &flow),
+			 -WF_REASON_NAT_FRAGMENT);
 	native_packet_done(&ctx);
 	nat_check(nat->name, &nat->before, &nat->after, NATIVE_SUMMED_NONE);
 	nat_check(nat->name, &from, &to, NATIVE_SUMMED_NONE);
 	nat_check(nat->name, &from, &to, NATIVE_SUMMED_COMPLETE);
 	native.now_s += 120;
 	nat_put(&ctx, &wire);
-	assert_int_equal(nat_read_flow(&ctx, (__u32)wire.l3, &ip, &flow), -WF_REASON_NAT_FRAGMENT);
+	assert_int_equal(native_flow_read(&ctx, (__u32)wire.l3, WF_SITE_EDGE, &ip, &flow),
+			 -WF_REASON_NAT_FRAGMENT);
 	native_packet_done(&ctx);
 }
 

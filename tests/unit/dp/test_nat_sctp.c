@@ -65,7 +65,7 @@ static void check_opening(const char *name, const char *bytes, size_t len, int i
 	put_opening(&wire, &nat->before, bytes, len);
 	nat_put(&ctx, &wire);
 	wire_tuple(&nat->after, &there);
-	assert_int_equal(nat_read_flow(&ctx, (__u32)wire.l3, &ip, &flow), 0);
+	assert_int_equal(native_flow_read(&ctx, (__u32)wire.l3, WF_SITE_EDGE, &ip, &flow), 0);
 	assert_int_equal(wf_nat_apply(&ctx, &ip, &flow, &there), 0);
 	assert_true(wire_is_right(ctx.bytes + wire.l3, wire.len - wire.l3));
 	chunk = ctx.bytes + wire.len - len + 8;
@@ -131,7 +131,7 @@ static void test_fragment_of_sctp(void **state)
 	wire_build(&nat.before, &wire);
 	wire_tuple(&nat.after, &to);
 	nat_put(&ctx, &wire);
-	assert_int_equal(nat_read_flow(&ctx, (__u32)wire.l3, &ip, &flow), 0);
+	assert_int_equal(native_flow_read(&ctx, (__u32)wire.l3, WF_SITE_EDGE, &ip, &flow), 0);
 	assert_int_equal(wf_nat_apply(&ctx, &ip, &flow, &to), -WF_REASON_NAT_PROTOCOL);
 	native_packet_done(&ctx);
 	nat.after.sport = nat.before.sport;

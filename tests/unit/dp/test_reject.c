@@ -24,22 +24,15 @@ static struct wire refused;
 /* Refuses the packet in `refused`; the refusal is in ctx. 0 or -reason. */
 static int refuse_it(enum native_summed summed, __u32 gso, struct wf_ctx *ret_ctx)
 {
-	struct wf_cursor cursor;
 	struct wf_flow flow = {};
-	struct ethhdr *eth;
 	struct wf_ip ip = {};
-	int r;
 
 	native_reset();
 	native_packet_at(ret_ctx, refused.bytes, (__u32)refused.len, refused.l3 ? 2 : 0);
 	ret_ctx->summed = summed;
 	ret_ctx->gso = gso;
-	wf_cursor_start_at(ret_ctx, (__u32)refused.l3, &cursor);
-	r = refused.l3 ? wf_parse_eth(&cursor, &eth) : wf_parse_bare(&cursor);
-	r = r == ETH_P_IP ? wf_parse_ipv4(ret_ctx, &cursor, &ip)
-			  : wf_parse_ipv6(ret_ctx, &cursor, &ip);
-	assert_int_equal(r, 0);
-	assert_int_equal(wf_flow_read(ret_ctx, &ip, WF_SITE_CONTAINER, &flow), 0);
+	assert_int_equal(
+		native_flow_read(ret_ctx, (__u32)refused.l3, WF_SITE_CONTAINER, &ip, &flow), 0);
 	return wf_reject(ret_ctx, &ip, &flow);
 }
 
