@@ -8,8 +8,6 @@
 #include "rules.h"
 #include "services.h"
 
-#define REDIRECT                   .action = TC_ACT_REDIRECT
-#define GO_ON                      .action = SERVICES_GO_ON
 #define DENIED(way)                .action = TC_ACT_SHOT, .reason = WF_REASON_POLICY_##way
 #define TCP(a, b, from, to, flags) (a), (b), IPPROTO_TCP, (from), (to), .tcp_flags = (flags)
 #define UDP(a, b, from, to)        (a), (b), IPPROTO_UDP, (from), (to), .payload = 20
@@ -18,7 +16,6 @@
 #define SYN_ACK                    18
 #define ACK                        16
 #define FIN_ACK                    17
-#define TO_H                       "192.0.2.1"
 
 #define ONE   "10.1.0.11" /* slot 1 */
 #define TWO   "10.1.0.12" /* slot 2 */

@@ -38,6 +38,12 @@
 #define SERVICES_UDP   .proto = IPPROTO_UDP, .sport = 40000, .payload = 20
 #define SERVICES_GO_ON ((int)TC_ACT_UNSPEC)
 
+/* Of steps: verdicts, and the address of the uplink. */
+#define GO_ON    .action = SERVICES_GO_ON
+#define SHOT     .action = TC_ACT_SHOT
+#define REDIRECT .action = TC_ACT_REDIRECT
+#define TO_H     "192.0.2.1"
+
 /* Numbers of backends. */
 enum services_backend {
 	BACKEND_WEB = 1,

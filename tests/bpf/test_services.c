@@ -12,9 +12,6 @@
 #include "services.h"
 #include "world.h"
 
-#define REDIRECT .action = TC_ACT_REDIRECT
-#define SHOT     .action = TC_ACT_SHOT
-
 static void a_service_there_and_back(void **state)
 {
 	static const struct step steps[] = {

@@ -12,9 +12,6 @@
 #include "services.h"
 #include "world.h"
 
-#define REDIRECT .action = TC_ACT_REDIRECT
-#define SHOT     .action = TC_ACT_SHOT
-
 #define SCTP .proto = IPPROTO_SCTP, .sport = 40000, .payload = 20
 
 /* The backend sees the address by which the host talks to his network, and answers that. */

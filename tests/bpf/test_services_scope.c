@@ -14,9 +14,6 @@
 #include "services.h"
 #include "world.h"
 
-#define REDIRECT .action = TC_ACT_REDIRECT
-#define SHOT     .action = TC_ACT_SHOT
-
 #define SCOPED_VIP "10.96.1.1"
 
 /* A network with a client .11 and a backend .12 in two slots, addresses of which others have as well. */
@@ -146,7 +143,6 @@ static void a_scope_has_services_of_its_own(void **state)
 
 /* ---- the way out --------------------------------------------------------------------------------- */
 
-#define TO_H      "192.0.2.1"
 #define WORLD     "203.0.113.5"
 #define OWN       "10.8.0.11"
 #define HIDDEN    WF_MARK_MASQUERADE

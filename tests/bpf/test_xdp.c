@@ -16,8 +16,6 @@
 #include "services.h"
 #include "world.h"
 
-#define TO_H "192.0.2.1"
-
 static void before_the_stack(void **state)
 {
 	static const struct step there = {
