@@ -17,7 +17,7 @@
 #include "fake_gate.h"
 #include "fake_net.h"
 
-/* A crash point that jumps back instead of ending the process; see lab_crash_at(). */
+/* A host with its control, and what the last operation said. */
 struct lab {
 	struct wf_store *store;
 	struct wf_dp *dp;
