@@ -17,16 +17,6 @@ int attach_setup(void **state)
 	return 0;
 }
 
-int attach_teardown(void **state)
-{
-	struct lab *lab = *state;
-
-	lab_settle(lab);
-	lab_assert_consistent(lab);
-	lab_free(&lab);
-	return 0;
-}
-
 const json_t *attach_status(const struct lab *lab)
 {
 	return json_object_get(lab->answer, "status");

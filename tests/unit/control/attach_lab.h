@@ -10,10 +10,8 @@
  * lan: macvlan on "uplink", 10.3.0.0/24   nothing: driver none   host: driver host
  */
 int attach_setup(void **state);
-/* Whatever a test did, in the end everything is as the documents say. */
-int attach_teardown(void **state);
 #define ATTACH_CASE(function) \
-	cmocka_unit_test_setup_teardown(function, attach_setup, attach_teardown)
+	cmocka_unit_test_setup_teardown(function, attach_setup, lab_teardown_settled)
 
 /* Of the endpoint that the last attach answered with; borrowed. */
 const json_t *attach_status(const struct lab *lab);

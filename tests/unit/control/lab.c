@@ -568,3 +568,18 @@ size_t lab_open_fds(void)
 	(void)closedir(dir);
 	return count;
 }
+
+int lab_teardown(void **state)
+{
+	struct lab *lab = *state;
+
+	lab_free(&lab);
+	return 0;
+}
+
+int lab_teardown_settled(void **state)
+{
+	lab_settle(*state);
+	lab_assert_consistent(*state);
+	return lab_teardown(state);
+}

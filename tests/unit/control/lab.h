@@ -104,6 +104,13 @@ bool lab_crashes(struct lab *lab, const char *point, void (*operation)(struct la
 /* Names of the points that were passed since the start of the process, sorted, by line. */
 void lab_points(struct wf_str *out);
 
+/*
+ * Teardowns of cmocka, for a lab that is the state of its test. Settled: whatever the test did, in the
+ * end everything is as the documents say.
+ */
+int lab_teardown(void **state);
+int lab_teardown_settled(void **state);
+
 /* Open descriptors of this process. */
 size_t lab_open_fds(void);
 

@@ -39,13 +39,8 @@ static int setup(void **state)
 
 static int teardown(void **state)
 {
-	struct lab *lab = *state;
-
 	fake_clock_tick_ms(0);
-	lab_settle(lab);
-	lab_assert_consistent(lab);
-	lab_free(&lab);
-	return 0;
+	return lab_teardown_settled(state);
 }
 
 #define CASE(function) cmocka_unit_test_setup_teardown(function, setup, teardown)

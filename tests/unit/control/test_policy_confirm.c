@@ -28,17 +28,7 @@ static int setup(void **state)
 	return 0;
 }
 
-static int teardown(void **state)
-{
-	struct lab *lab = *state;
-
-	lab_settle(lab);
-	lab_assert_consistent(lab);
-	lab_free(&lab);
-	return 0;
-}
-
-#define CASE(function) cmocka_unit_test_setup_teardown(function, setup, teardown)
+#define CASE(function) cmocka_unit_test_setup_teardown(function, setup, lab_teardown_settled)
 
 static int apply_for(struct lab *lab, uint64_t wait_ms, const char *text)
 {

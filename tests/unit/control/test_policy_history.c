@@ -23,15 +23,7 @@ static int setup(void **state)
 	return 0;
 }
 
-static int teardown(void **state)
-{
-	struct lab *lab = *state;
-
-	lab_free(&lab);
-	return 0;
-}
-
-#define CASE(function) cmocka_unit_test_setup_teardown(function, setup, teardown)
+#define CASE(function) cmocka_unit_test_setup_teardown(function, setup, lab_teardown)
 
 /* Owned by the caller. */
 static json_t *history(struct lab *lab)

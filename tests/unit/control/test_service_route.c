@@ -23,14 +23,6 @@ static int setup(void **state)
 	return 0;
 }
 
-static int teardown(void **state)
-{
-	struct lab *lab = *state;
-
-	lab_free(&lab);
-	return 0;
-}
-
 /* Asserts that an interface has one route to services, or (NULL) none. */
 static void assert_route(struct lab *lab, const char *interface, const char *route)
 {
@@ -115,7 +107,7 @@ static void test_it_fails_at_first(void **state)
 	assert_true(n > 2);
 }
 
-#define CASE(function) cmocka_unit_test_setup_teardown(function, setup, teardown)
+#define CASE(function) cmocka_unit_test_setup_teardown(function, setup, lab_teardown)
 
 int main(void)
 {

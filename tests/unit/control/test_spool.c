@@ -39,11 +39,7 @@ static int setup(void **state)
 
 static int teardown(void **state)
 {
-	struct lab *lab = *state;
-
-	lab_settle(lab);
-	lab_assert_consistent(lab);
-	lab_free(&lab);
+	(void)lab_teardown_settled(state);
 	(void)rmdir(spool_dir);
 	return rmdir(run_dir);
 }

@@ -26,13 +26,8 @@ static int setup(void **state)
 
 static int teardown(void **state)
 {
-	struct lab *lab = *state;
-
 	(void)fake_gate_disarm();
-	lab_settle(lab);
-	lab_assert_consistent(lab);
-	lab_free(&lab);
-	return 0;
+	return lab_teardown_settled(state);
 }
 
 #define CASE(function) cmocka_unit_test_setup_teardown(function, setup, teardown)
