@@ -7,6 +7,7 @@
 
 #include "base/json.h"
 #include "base/mem.h"
+#include "model/protocol.h"
 
 static void set_addr(struct ctl_party *party, const struct wf_addr *addr)
 {
@@ -39,6 +40,17 @@ static void set_address(struct wf_control *control, uint32_t scope, struct ctl_p
 		party->is_host = true;
 }
 
+static bool has_all(const struct wf_labels *labels, const struct wf_labels *wanted)
+{
+	for (size_t i = 0; i < wanted->count; i++) {
+		const char *value = wf_labels_get(labels, wanted->items[i].key);
+
+		if (!value || strcmp(value, wanted->items[i].value) != 0)
+			return false;
+	}
+	return true;
+}
+
 /* "app=web,tier=db": the first endpoint with all of them, and how many there are. */
 static int set_labelled(struct wf_control *control, struct ctl_party *party, const char *text,
 			const char *field, struct wf_err *err)
@@ -48,8 +60,9 @@ static int set_labelled(struct wf_control *control, struct ctl_party *party, con
 	struct ctl_endpoint *endpoint, *next;
 	char *rest = NULL;
 
-	for (char *word = copy ? strtok_r(copy, ",", &rest) : NULL; word;
-	     word = strtok_r(NULL, ",", &rest)) {
+	if (!copy)
+		return wf_fail(err, -ENOMEM, "out of memory");
+	for (char *word = strtok_r(copy, ",", &rest); word; word = strtok_r(NULL, ",", &rest)) {
 		int r = wf_labels_parse(&wanted, word, err);
 
 		if (r < 0) {
@@ -57,18 +70,9 @@ static int set_labelled(struct wf_control *control, struct ctl_party *party, con
 			return r;
 		}
 	}
-	HASH_ITER(by_name, control->endpoints, endpoint, next) {
-		bool matches = true;
-
-		for (size_t i = 0; matches && i < wanted.count; i++) {
-			const char *value =
-				wf_labels_get(&endpoint->spec.meta.labels, wanted.items[i].key);
-
-			matches = value && strcmp(value, wanted.items[i].value) == 0;
-		}
-		if (matches && !party->alike++)
+	HASH_ITER(by_name, control->endpoints, endpoint, next)
+		if (has_all(&endpoint->spec.meta.labels, &wanted) && !party->alike++)
 			set_endpoint(party, endpoint);
-	}
 	if (!party->alike)
 		return wf_fail_field(err, -ENOENT, field, "no endpoint has the labels %s", text);
 	return 0;
@@ -167,22 +171,15 @@ static int read_protocol(const json_t *request, struct ctl_question *question, s
 
 	if (port > UINT16_MAX)
 		return wf_fail_field(err, -EINVAL, "port", "is above 65535");
-	if (strcasecmp(text, "tcp") == 0)
-		question->proto = IPPROTO_TCP;
-	else if (strcasecmp(text, "udp") == 0)
-		question->proto = IPPROTO_UDP;
-	else if (strcasecmp(text, "sctp") == 0)
-		question->proto = IPPROTO_SCTP;
-	else if (strncasecmp(text, "icmp", 4) == 0)
+	question->proto = wf_protocol_from_name(text);
+	if (!question->proto && strncasecmp(text, "icmp", 4) == 0)
 		question->proto = IPPROTO_ICMP;
-	else if (wf_str_to_u64(text, 1, 255, &number) == 0)
+	if (!question->proto && wf_str_to_u64(text, 1, 255, &number) == 0)
 		question->proto = (uint8_t)number;
-	else
+	if (!question->proto)
 		return wf_fail_field(err, -EINVAL, "protocol",
 				     "\"%s\" is not tcp, udp, sctp, icmp or a number", text);
-	if (port < 0 && question->proto != IPPROTO_ICMP &&
-	    (question->proto == IPPROTO_TCP || question->proto == IPPROTO_UDP ||
-	     question->proto == IPPROTO_SCTP))
+	if (port < 0 && *wf_protocol_name(question->proto))
 		return wf_fail_field(err, -EINVAL, "port", "is required for %s", text);
 	question->port = port >= 0 ? (uint16_t)port : 0;
 	return 0;
