@@ -125,7 +125,7 @@ struct ctl_cluster {
 	struct ctl_node *nodes;    /* hash by name */
 	struct wf_index underlays; /* of the nodes that have one */
 	struct wf_set remotes;     /* by name */
-	struct wf_set addresses;   /* of them; see remote.c */
+	struct wf_set addresses;   /* of them; see remote_table.c */
 	size_t expected;           /* endpoints of all nodes when this one began to read */
 	struct wf_index crowds;    /* by all that makes them alike */
 	struct ctl_crowd *crowd_list;
@@ -341,13 +341,8 @@ void wf_ctl_node_metrics(struct wf_control *control, struct wf_str *out);
 
 /* ---- remote.c ------------------------------------------------------------------------------- */
 
-/* Before all else: empty tables, with room for what the store has. */
-int wf_ctl_remotes_init(struct wf_control *control, struct wf_err *err);
-void wf_ctl_remotes_free(struct wf_control *control);
 /* Whether an Endpoint document is of another node. */
 bool wf_ctl_is_remote(const struct wf_control *control, const json_t *document);
-struct ctl_remote *wf_ctl_remote_find(struct wf_control *control, const char *name);
-const char *wf_ctl_remote_name(const struct ctl_remote *remote);
 int wf_ctl_remote_put(struct wf_control *control, const json_t *document, struct wf_err *err);
 /*
  * The same from a stored document's text, with less work: 1, or 0: it is none of another node, or has to be
@@ -356,15 +351,16 @@ int wf_ctl_remote_put(struct wf_control *control, const json_t *document, struct
 int wf_ctl_remote_take(struct wf_control *control, const char *text, size_t len,
 		       struct wf_err *err);
 void wf_ctl_remote_drop(struct wf_control *control, const char *name);
+
+/* ---- remote_table.c ------------------------------------------------------------------------- */
+
+/* Before all else: empty tables, with room for what the store has. */
+int wf_ctl_remotes_init(struct wf_control *control, struct wf_err *err);
+void wf_ctl_remotes_free(struct wf_control *control);
+const char *wf_ctl_remote_name(const struct ctl_remote *remote);
+struct ctl_remote *wf_ctl_remote_find(struct wf_control *control, const char *name);
 /* The next of all remotes, in no order: *at begins with 0; NULL ends. */
 struct ctl_remote *wf_ctl_remote_walk(const struct wf_control *control, size_t *at);
-/* Told to policies at the start, as members are. */
-int wf_ctl_remotes_judge(struct wf_control *control, struct wf_err *err);
-/* Into the datapath's tables, but for addresses that are noted to be right there. */
-int wf_ctl_remote_program(struct wf_control *control, const struct ctl_remote *remote,
-			  struct wf_err *err);
-/* The same of all of them, and out of the tables what is in no document. */
-int wf_ctl_remotes_program(struct wf_control *control, struct wf_err *err);
 /* The endpoint of another node that has an address in a scope; NULL: none. */
 struct ctl_remote *wf_ctl_remote_by_address(struct wf_control *control, uint32_t scope,
 					    const struct wf_addr *addr);
@@ -372,6 +368,16 @@ struct ctl_remote *wf_ctl_remote_by_address(struct wf_control *control, uint32_t
 const char *wf_ctl_remote_owner(const struct wf_addr *addr, void *context);
 /* Some endpoint of another node in a network; NULL: there is none. */
 struct ctl_remote *wf_ctl_remote_in(struct wf_control *control, const char *network);
+
+/* ---- remote_program.c ----------------------------------------------------------------------- */
+
+/* Told to policies at the start, as members are. */
+int wf_ctl_remotes_judge(struct wf_control *control, struct wf_err *err);
+/* Into the datapath's tables, but for addresses that are noted to be right there. */
+int wf_ctl_remote_program(struct wf_control *control, const struct ctl_remote *remote,
+			  struct wf_err *err);
+/* The same of all of them, and out of the tables what is in no document. */
+int wf_ctl_remotes_program(struct wf_control *control, struct wf_err *err);
 
 /* ---- crowd.c -------------------------------------------------------------------------------- */
 

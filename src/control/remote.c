@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Endpoints of other nodes in networks that reach them. Policies know them before the datapath
- * does, and the datapath forgets them before policies do: no packet meets an address without class.
+ * Endpoints of other nodes in networks that reach them: how they come, change and go. Policies know
+ * them before the datapath does, and the datapath forgets them before policies do: no packet meets
+ * an address without class.
  */
 #include <errno.h>
-#include <stdio.h>
 #include <string.h>
 
 #include <utlist.h>
@@ -13,7 +13,7 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "control/control_priv.h"
+#include "control/remote_priv.h"
 #include "dp/overlay.h"
 
 WF_LOG_MODULE(remote);
@@ -23,136 +23,6 @@ bool wf_ctl_is_remote(const struct wf_control *control, const json_t *document)
 	const char *node = wf_json_str(json_object_get(document, "spec"), "node", "");
 
 	return wf_ctl_is_shared(control) && *node && strcmp(node, control->config.node_name) != 0;
-}
-
-static uint64_t hash_name(const void *object)
-{
-	return wf_hash_text(0, wf_ctl_remote_name(object));
-}
-
-static bool has_name(const void *object, const void *key)
-{
-	return strcmp(wf_ctl_remote_name(object), key) == 0;
-}
-
-/*
- * The set of addresses has of each one a pointer into the remote, so many bytes behind its begin as the
- * address has before it: a pointer back would be a tenth of all that is kept of an endpoint.
- */
-static void *address_entry(struct ctl_remote *remote, size_t at)
-{
-	return (char *)remote + at;
-}
-
-/* Memory begins at multiples of 16. */
-static size_t place_of(const void *entry)
-{
-	return (uintptr_t)entry % WF_MAX_ENDPOINT_ADDRESSES;
-}
-
-static const struct ctl_remote *remote_of(const void *entry)
-{
-	return (const void *)((const char *)entry - place_of(entry));
-}
-
-static const struct wf_addr *address_of(const void *entry)
-{
-	return &remote_of(entry)->addrs[place_of(entry)];
-}
-
-/* What an address is found by. */
-struct address_key {
-	const struct wf_addr *addr;
-	uint32_t scope;
-};
-
-static uint64_t hash_address(const void *entry)
-{
-	return wf_hash_addr(remote_of(entry)->scope, address_of(entry));
-}
-
-static bool is_address(const void *entry, const void *key)
-{
-	const struct address_key *wanted = key;
-
-	return remote_of(entry)->scope == wanted->scope &&
-	       wf_addr_equal(address_of(entry), wanted->addr);
-}
-
-static const struct wf_set_ops names = { hash_name, has_name };
-static const struct wf_set_ops addresses = { hash_address, is_address };
-
-int wf_ctl_remotes_init(struct wf_control *control, struct wf_err *err)
-{
-	struct ctl_cluster *cluster = &control->cluster;
-	int r = 0;
-
-	cluster->remotes.ops = &names;
-	cluster->addresses.ops = &addresses;
-	if (wf_ctl_is_shared(control))
-		r = wf_store_count(control->store, WF_KIND_ENDPOINT, &cluster->expected, err);
-	if (r < 0)
-		return r;
-	/* without room for all at once they find theirs one by one */
-	(void)wf_set_reserve(&cluster->remotes, cluster->expected);
-	(void)wf_set_reserve(&cluster->addresses, cluster->expected);
-	return 0;
-}
-
-const char *wf_ctl_remote_name(const struct ctl_remote *remote)
-{
-	return (const char *)&remote->addrs[remote->addr_count];
-}
-
-struct ctl_remote *wf_ctl_remote_find(struct wf_control *control, const char *name)
-{
-	return wf_set_find(&control->cluster.remotes, wf_hash_text(0, name), name);
-}
-
-struct ctl_remote *wf_ctl_remote_walk(const struct wf_control *control, size_t *at)
-{
-	return wf_set_walk(&control->cluster.remotes, at);
-}
-
-/* As which of its addresses a remote has one; NULL: nobody has it. */
-static struct ctl_remote *find_address(struct wf_control *control, uint32_t scope,
-				       const struct wf_addr *addr, size_t *ret_at)
-{
-	const struct address_key key = { addr, scope };
-	char *entry = wf_set_find(&control->cluster.addresses, wf_hash_addr(scope, addr), &key);
-
-	if (!entry)
-		return NULL;
-	*ret_at = place_of(entry);
-	return (void *)(entry - *ret_at);
-}
-
-struct ctl_remote *wf_ctl_remote_by_address(struct wf_control *control, uint32_t scope,
-					    const struct wf_addr *addr)
-{
-	size_t at;
-
-	return find_address(control, scope, addr, &at);
-}
-
-const char *wf_ctl_remote_owner(const struct wf_addr *addr, void *context)
-{
-	const struct ctl_network *network = context;
-	const struct ctl_remote *remote =
-		wf_ctl_remote_by_address(network->control, wf_ctl_scope_of(network), addr);
-
-	return remote ? wf_ctl_remote_name(remote) : NULL;
-}
-
-struct ctl_remote *wf_ctl_remote_in(struct wf_control *control, const char *network)
-{
-	WF_INDEX_EACH(&control->cluster.crowd_networks, wf_ctl_crowd_network_hash(network), node) {
-		const struct ctl_crowd *crowd = WF_INDEX_OBJECT(node, struct ctl_crowd, by_network);
-
-		if (strcmp(crowd->network, network) == 0)
-			return crowd->members;
-	}
-	return NULL;
 }
 
 /* NULL: no memory. It is in no table yet. */
@@ -174,110 +44,6 @@ static struct ctl_remote *make_remote(const struct wf_endpoint *spec, uint32_t s
 	return remote;
 }
 
-static bool has_address(const struct ctl_remote *remote, const struct wf_addr *addr)
-{
-	for (size_t i = 0; i < remote->addr_count; i++)
-		if (wf_addr_equal(&remote->addrs[i], addr))
-			return true;
-	return false;
-}
-
-/* Tells policies who has these addresses, all of one crowd. */
-static int judge_addresses(struct wf_control *control, const struct ctl_crowd *crowd,
-			   uint32_t scope, const struct wf_addr *addrs, size_t count,
-			   struct wf_err *err)
-{
-	const struct wf_policy_member member = {
-		.scope = scope,
-		.namespace = wf_ctl_namespace_of(&crowd->labels),
-		.labels = &crowd->labels,
-		.ports = crowd->ports,
-		.port_count = crowd->port_count,
-		.addrs = addrs,
-		.addr_count = count,
-	};
-
-	return wf_policy_engine_remote_put(control->policy.engine, &member, err);
-}
-
-static int judge(struct wf_control *control, const struct ctl_remote *remote, struct wf_err *err)
-{
-	return judge_addresses(control, remote->crowd, remote->scope, remote->addrs,
-			       remote->addr_count, err);
-}
-
-/*
- * Policies forget the addresses of a remote that is in no table any more, but for those that `now`
- * (NULL: nobody) has. Another one may have one by now, and then it is that one's.
- */
-static void misjudge(struct wf_control *control, const struct ctl_remote *remote,
-		     const struct ctl_remote *now)
-{
-	struct wf_addr gone[WF_MAX_ENDPOINT_ADDRESSES];
-	struct wf_err fault = WF_ERR_INIT;
-	size_t count = 0;
-	int r = 0;
-
-	for (size_t i = 0; i < remote->addr_count; i++) {
-		const struct wf_addr *addr = &remote->addrs[i];
-		const struct ctl_remote *heir =
-			wf_ctl_remote_by_address(control, remote->scope, addr);
-
-		if (now && now->scope == remote->scope && has_address(now, addr))
-			continue;
-		if (!heir)
-			gone[count++] = *addr;
-		else if (r == 0)
-			r = judge_addresses(control, heir->crowd, heir->scope, addr, 1, &fault);
-	}
-	if (r == 0 && count)
-		r = wf_policy_engine_remote_drop(control->policy.engine, remote->scope, gone, count,
-						 &fault);
-	if (r < 0)
-		wf_log_error("policies still know an endpoint that is gone",
-			     "endpoint=%s error=\"%s\"", wf_ctl_remote_name(remote), fault.message);
-}
-
-/* What the datapath shall have at its addresses; false: nothing, its network is not there. */
-static bool value_of(struct wf_control *control, const struct ctl_remote *remote,
-		     struct wf_remote_value *ret_value)
-{
-	const struct ctl_network *network = wf_ctl_network_find(control, remote->crowd->network);
-
-	if (network)
-		*ret_value = (struct wf_remote_value){
-			.node = remote->node->number,
-			.network = network->spec.number,
-			.flags = remote->is_bound ? WF_REMOTE_BOUND : 0,
-		};
-	return network;
-}
-
-/* Adds what is not right to what is written with the next flush. */
-static int add_entries(struct wf_control *control, const struct ctl_remote *remote,
-		       struct wf_err *err)
-{
-	uint32_t all = (1U << remote->addr_count) - 1;
-	struct wf_remote_value value;
-	int r = 0;
-
-	if (remote->right == all || !value_of(control, remote, &value))
-		return 0;
-	for (size_t i = 0; r == 0 && i < remote->addr_count; i++)
-		if (!(remote->right & 1U << i))
-			r = wf_dp_remote_add(control->dp, remote->scope, &remote->addrs[i], &value,
-					     err);
-	return r;
-}
-
-int wf_ctl_remote_program(struct wf_control *control, const struct ctl_remote *remote,
-			  struct wf_err *err)
-{
-	int r = add_entries(control, remote, err);
-
-	return r < 0 ? r : wf_dp_remotes_flush(control->dp, err);
-}
-
 /* Nobody here gives the addresses out. What is taken already stays with whom it is. */
 static void hold(struct wf_control *control, const struct ctl_remote *remote, bool on)
 {
@@ -296,45 +62,19 @@ static void hold(struct wf_control *control, const struct ctl_remote *remote, bo
 	}
 }
 
-static void free_remote(struct wf_control *control, struct ctl_remote *remote)
+void wf_ctl_remote_free(struct wf_control *control, struct ctl_remote *remote)
 {
 	wf_ctl_crowd_leave(control, remote);
 	free(remote);
 }
 
-void wf_ctl_remotes_free(struct wf_control *control)
-{
-	struct ctl_remote *remote;
-	size_t at = 0;
-
-	while ((remote = wf_ctl_remote_walk(control, &at)))
-		free_remote(control, remote);
-	wf_ctl_crowds_forget(control);
-	wf_set_done(&control->cluster.remotes);
-	wf_set_done(&control->cluster.addresses);
-	wf_index_done(&control->cluster.crowds);
-	wf_index_done(&control->cluster.crowd_networks);
-	wf_index_done(&control->cluster.crowd_labels);
-}
-
-static void unlist_addresses(struct wf_control *control, struct ctl_remote *remote)
-{
-	for (size_t i = 0; i < remote->addr_count; i++)
-		wf_set_remove(&control->cluster.addresses, address_entry(remote, i));
-}
-
 /* Into the tables; after a failure it is in none of them. */
 static int list(struct wf_control *control, struct ctl_remote *remote)
 {
-	int r = wf_set_add(&control->cluster.remotes, remote);
+	int r = wf_ctl_remote_list(control, remote);
 
-	for (size_t i = 0; r == 0 && i < remote->addr_count; i++)
-		r = wf_set_add(&control->cluster.addresses, address_entry(remote, i));
-	if (r < 0) {
-		unlist_addresses(control, remote);
-		wf_set_remove(&control->cluster.remotes, remote);
+	if (r < 0)
 		return r;
-	}
 	DL_APPEND2(remote->node->remotes, remote, prev_there, next_there);
 	remote->node->remote_count++;
 	hold(control, remote, true);
@@ -344,8 +84,7 @@ static int list(struct wf_control *control, struct ctl_remote *remote)
 static void unlist(struct wf_control *control, struct ctl_remote *remote)
 {
 	hold(control, remote, false);
-	unlist_addresses(control, remote);
-	wf_set_remove(&control->cluster.remotes, remote);
+	wf_ctl_remote_unlist(control, remote);
 	DL_DELETE2(remote->node->remotes, remote, prev_there, next_there);
 	remote->node->remote_count--;
 }
@@ -376,7 +115,7 @@ static bool stays(const struct ctl_remote *before, const struct ctl_remote *now)
 		    strcmp(before->crowd->network, now->crowd->network) == 0;
 
 	for (size_t i = 0; same && i < before->addr_count; i++)
-		same = has_address(now, &before->addrs[i]);
+		same = wf_ctl_remote_has(now, &before->addrs[i]);
 	return same;
 }
 
@@ -390,7 +129,8 @@ static void take_out(struct wf_control *control, struct ctl_remote *remote, stru
 		wf_ctl_unbind(control, remote);
 	unlist(control, remote);
 	for (size_t i = 0; i < remote->addr_count; i++)
-		if (!now || now->scope != remote->scope || !has_address(now, &remote->addrs[i]))
+		if (!now || now->scope != remote->scope ||
+		    !wf_ctl_remote_has(now, &remote->addrs[i]))
 			withdraw(control, remote->scope, &remote->addrs[i]);
 }
 
@@ -402,16 +142,16 @@ static int replace(struct wf_control *control, struct ctl_remote *remote, struct
 
 	if (before) {
 		take_out(control, before, remote);
-		misjudge(control, before, remote);
-		free_remote(control, before);
+		wf_ctl_remote_misjudge(control, before, remote);
+		wf_ctl_remote_free(control, before);
 	}
 	if (list(control, remote) < 0) {
-		free_remote(control, remote);
+		wf_ctl_remote_free(control, remote);
 		return wf_fail(err, -ENOMEM, "out of memory");
 	}
 	if (!control->lb.settled)
 		return 0;
-	r = judge(control, remote, err);
+	r = wf_ctl_remote_judge(control, remote, err);
 	if (r == 0)
 		r = wf_ctl_remote_program(control, remote, err);
 	if (r == 0)
@@ -486,82 +226,7 @@ void wf_ctl_remote_drop(struct wf_control *control, const char *name)
 	if (!remote)
 		return;
 	take_out(control, remote, NULL);
-	misjudge(control, remote, NULL);
+	wf_ctl_remote_misjudge(control, remote, NULL);
 	/* `name` may be its own */
-	free_remote(control, remote);
-}
-
-/* Many at once: what they have in common is looked at once for all of them. */
-static int judge_crowd(struct wf_control *control, const struct ctl_crowd *crowd,
-		       struct wf_err *err)
-{
-	struct wf_addr addrs[WF_POLICY_REMOTE_ADDRESSES];
-	const struct ctl_remote *remote = crowd->members;
-	uint32_t scope = remote->scope;
-	size_t count = 0;
-	int r = 0;
-
-	for (; r == 0 && remote; remote = remote->next_alike) {
-		if (remote->scope != scope ||
-		    count + remote->addr_count > WF_POLICY_REMOTE_ADDRESSES) {
-			r = judge_addresses(control, crowd, scope, addrs, count, err);
-			scope = remote->scope;
-			count = 0;
-		}
-		for (size_t i = 0; i < remote->addr_count; i++)
-			addrs[count++] = remote->addrs[i];
-	}
-	return r < 0 ? r : judge_addresses(control, crowd, scope, addrs, count, err);
-}
-
-int wf_ctl_remotes_judge(struct wf_control *control, struct wf_err *err)
-{
-	int r = 0;
-
-	for (const struct ctl_crowd *crowd = control->cluster.crowd_list; r == 0 && crowd;
-	     crowd = crowd->next)
-		r = judge_crowd(control, crowd, err);
-	return r;
-}
-
-struct comparison {
-	struct wf_control *control;
-	int result;
-};
-
-/* What is right is noted, what nobody has goes, and the rest is written over afterwards. */
-static void compare(uint32_t scope, const struct wf_addr *addr, const struct wf_remote_value *value,
-		    void *context)
-{
-	struct comparison *comparison = context;
-	struct wf_control *control = comparison->control;
-	size_t at;
-	struct ctl_remote *known = find_address(control, scope, addr, &at);
-	struct wf_remote_value wanted;
-
-	if (known && value_of(control, known, &wanted) &&
-	    memcmp(value, &wanted, sizeof(wanted)) == 0)
-		known->right |= (uint8_t)(1U << at);
-	else if (!known && comparison->result == 0 &&
-		 (scope != WF_NETWORK_HOST || !wf_ctl_node_hosts_have(control, addr)))
-		comparison->result = wf_dp_remote_clear(control->dp, scope, addr);
-}
-
-int wf_ctl_remotes_program(struct wf_control *control, struct wf_err *err)
-{
-	struct comparison comparison = { .control = control };
-	int r = wf_dp_remote_visit(control->dp, compare, &comparison, err);
-	struct ctl_remote *remote;
-	size_t at = 0;
-
-	while ((remote = wf_ctl_remote_walk(control, &at))) {
-		if (r == 0)
-			r = add_entries(control, remote, err);
-		remote->right = 0;
-	}
-	if (r == 0)
-		r = wf_dp_remotes_flush(control->dp, err);
-	if (r == 0)
-		r = wf_ctl_node_hosts_program(control, err);
-	return r < 0 ? r : comparison.result;
+	wf_ctl_remote_free(control, remote);
 }
