@@ -46,6 +46,13 @@ int wf_ctl_attach_reserve(struct wf_control *control, struct ctl_network *networ
 			  const struct wf_endpoint *spec, struct ctl_reservation **ret_fresh,
 			  struct wf_err *err);
 
+/* ---- attach_endpoint.c ---------------------------------------------------------------------- */
+
+/* Everything an endpoint is, before anything is made. Slot and addresses are taken. */
+int wf_ctl_attach_fill(struct wf_control *control, struct ctl_network *network,
+		       const struct attach_request *request, const struct wf_net_ns_id *ns,
+		       struct wf_endpoint *spec, struct wf_err *err);
+
 /* ---- attach_store.c ------------------------------------------------------------------------- */
 
 /* What an attach stores, on its way. */
