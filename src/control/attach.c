@@ -112,6 +112,28 @@ err_unmember:
 	return r;
 }
 
+/* The network that a request names, made with defaults if it asks for that. */
+static int find_network(struct wf_control *control, const struct attach_request *request,
+			struct ctl_network **ret_network, struct wf_err *err)
+{
+	struct ctl_network *network = wf_ctl_network_find(control, request->network);
+
+	if (!network && request->create_network) {
+		int r = wf_ctl_network_create_default(control, request->network, err);
+
+		if (r < 0)
+			return r;
+		network = wf_ctl_network_find(control, request->network);
+	}
+	if (!network)
+		return wf_fail_field(err, -ENOENT, "network",
+				     "there is no network %s; create it with 'weft network create "
+				     "%s'",
+				     request->network, request->network);
+	*ret_network = network;
+	return 0;
+}
+
 /* A driver that gives no interface: said before anything is touched. */
 static int check_driver(const struct ctl_network *network, const struct wf_net_ns_id *ns,
 			struct wf_err *err)
@@ -223,18 +245,9 @@ int wf_control_attach(struct wf_control *control, const json_t *body, json_t **r
 		wf_err_set_field(err, "netns");
 		return r;
 	}
-	network = wf_ctl_network_find(control, request.network);
-	if (!network && request.create_network) {
-		r = wf_ctl_network_create_default(control, request.network, err);
-		if (r < 0)
-			return r;
-		network = wf_ctl_network_find(control, request.network);
-	}
-	if (!network)
-		return wf_fail_field(err, -ENOENT, "network",
-				     "there is no network %s; create it with 'weft network create "
-				     "%s'",
-				     request.network, request.network);
+	r = find_network(control, &request, &network, err);
+	if (r < 0)
+		return r;
 	r = check_driver(network, &ns, err);
 	/* the slots of devices that an earlier daemon left are not free */
 	if (r == 0)
