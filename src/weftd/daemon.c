@@ -179,14 +179,17 @@ static int open_store(struct daemon *daemon, struct wf_err *err)
 	return r;
 }
 
-static int open_parts(struct daemon *daemon, struct wf_err *err)
+/* What control is told of the configuration; *ret_control points into the daemon. */
+static int configure_control(struct daemon *daemon, struct wf_control_config *ret_control,
+			     struct wf_err *err)
 {
 	const struct weftd_config *config = daemon->config;
-	const struct wf_dp_sizes sizes = { .services = (uint32_t)config->max_services,
-					   .connections = (uint32_t)config->max_connections };
-	struct wf_control_config control = {
+	int r;
+
+	*ret_control = (struct wf_control_config){
 		.node_name = config->node_name,
 		.run_dir = config->run_dir,
+		.state_dir = config->state_dir,
 		.gso_max_bytes = config->big_tcp ? BIG_TCP_BYTES : 0,
 		.cool_down_ms = config->cool_down_ms,
 		.zone = config->zone,
@@ -197,30 +200,38 @@ static int open_parts(struct daemon *daemon, struct wf_err *err)
 		.conn_quota = (uint32_t)config->connection_quota,
 		.policy_audit = config->policy_audit,
 		.policy_log = policy_log(config->policy_log),
+		.overlay_port = (uint16_t)config->overlay_port,
+		.overlay_sums = overlay_sums(config->overlay_checksum),
+		.node_grace_ms = config->node_grace_ms,
+		.node_probe_ms = config->node_probe_ms,
+		.attach_wait_ms = config->attach_wait_ms,
+		.news_port = (uint16_t)config->news_port,
+		.encryption = wf_encryption_from_name(config->encryption),
+		.encryption_port = (uint16_t)config->encryption_port,
+		.encryption_rotate_ms = config->encryption_rotate_ms,
+		.encryption_hosts = config->encryption_hosts,
+		.clear_ports = daemon->clear_ports,
 		.failsafes = daemon->failsafes,
 	};
-	int r;
-
-	weftd_config_ranges(config, control.service_cidrs, &control.node_port_first,
-			    &control.node_port_last);
-	control.overlay_port = (uint16_t)config->overlay_port;
-	control.node_grace_ms = config->node_grace_ms;
-	control.node_probe_ms = config->node_probe_ms;
-	control.attach_wait_ms = config->attach_wait_ms;
-	control.news_port = (uint16_t)config->news_port;
-	control.overlay_sums = overlay_sums(config->overlay_checksum);
-	control.state_dir = config->state_dir;
-	control.encryption = wf_encryption_from_name(config->encryption);
-	control.encryption_port = (uint16_t)config->encryption_port;
-	control.encryption_rotate_ms = config->encryption_rotate_ms;
-	control.encryption_hosts = config->encryption_hosts;
-	control.clear_ports = daemon->clear_ports;
-	r = weftd_failsafe_parse(config->host_failsafe, daemon->failsafes, &control.failsafe_count,
-				 err);
+	weftd_config_ranges(config, ret_control->service_cidrs, &ret_control->node_port_first,
+			    &ret_control->node_port_last);
+	r = weftd_failsafe_parse(config->host_failsafe, daemon->failsafes,
+				 &ret_control->failsafe_count, err);
 	if (r == 0)
 		r = weftd_ranges_bits(config->encryption_hosts_clear, daemon->clear_ports, err);
 	if (r == 0)
 		r = weftd_store_ports(config, daemon->clear_ports, err);
+	return r;
+}
+
+static int open_parts(struct daemon *daemon, struct wf_err *err)
+{
+	const struct weftd_config *config = daemon->config;
+	const struct wf_dp_sizes sizes = { .services = (uint32_t)config->max_services,
+					   .connections = (uint32_t)config->max_connections };
+	struct wf_control_config control;
+	int r = configure_control(daemon, &control, err);
+
 	if (r == 0)
 		r = wf_file_make_dirs(config->run_dir, 0755, err);
 	if (r == 0)
