@@ -11,25 +11,10 @@
 
 #include <cmocka.h>
 
+#include "../from_text.h"
 #include "base/mem.h"
 
 typedef unsigned __int128 u128;
-
-static struct wf_addr addr(const char *text)
-{
-	struct wf_addr parsed;
-
-	assert_int_equal(wf_addr_parse(text, &parsed), 0);
-	return parsed;
-}
-
-static struct wf_prefix prefix(const char *text)
-{
-	struct wf_prefix parsed;
-
-	assert_int_equal(wf_prefix_parse(text, &parsed), 0);
-	return parsed;
-}
 
 /* The same address as a number: the reference that the byte-wise functions are held against. */
 static u128 number(const struct wf_addr *a)
@@ -64,11 +49,11 @@ static void test_parse_accepts(void **state)
 	char text[WF_ADDR_TEXT];
 
 	for (size_t i = 0; i < WF_ARRAY_LEN(same); i++) {
-		struct wf_addr a = addr(same[i]);
+		struct wf_addr a = addr_of(same[i]);
 
 		assert_string_equal(wf_addr_format(&a, text), same[i]);
 	}
-	struct wf_addr upper = addr("FD00:0:0:0::ABCD");
+	struct wf_addr upper = addr_of("FD00:0:0:0::ABCD");
 
 	assert_string_equal(wf_addr_format(&upper, text), "fd00::abcd");
 }
@@ -97,7 +82,7 @@ static void test_parse_refuses(void **state)
 		"-1.0.0.0",
 		"1..2.3",
 	};
-	struct wf_addr a = addr("1.1.1.1"), before = a;
+	struct wf_addr a = addr_of("1.1.1.1"), before = a;
 
 	for (size_t i = 0; i < WF_ARRAY_LEN(bad); i++) {
 		if (wf_addr_parse(bad[i], &a) != -EINVAL)
@@ -114,15 +99,15 @@ static void test_prefix_parse(void **state)
 		"10.0.0.0/8x", "10.0.0/8", "10.0.0.0/4294967304"
 	};
 	char longest[200], text[WF_ADDR_TEXT];
-	struct wf_prefix p = prefix("10.64.3.4/16");
+	struct wf_prefix p = prefix_of("10.64.3.4/16");
 
 	assert_int_equal(p.len, 16);
 	assert_string_equal(wf_prefix_format(&p, text), "10.64.3.4/16");
-	p = prefix("10.64.3.4");
+	p = prefix_of("10.64.3.4");
 	assert_int_equal(p.len, 32);
-	p = prefix("fd00::1");
+	p = prefix_of("fd00::1");
 	assert_int_equal(p.len, 128);
-	p = prefix("::/0");
+	p = prefix_of("::/0");
 	assert_int_equal(p.len, 0);
 	for (size_t i = 0; i < WF_ARRAY_LEN(bad); i++)
 		if (wf_prefix_parse(bad[i], &p) != -EINVAL)
@@ -175,7 +160,7 @@ static void test_mac(void **state)
 
 static void test_kernel_forms(void **state)
 {
-	struct wf_addr a = addr("10.64.0.1"), b;
+	struct wf_addr a = addr_of("10.64.0.1"), b;
 	uint8_t bytes6[16];
 
 	assert_int_equal(wf_addr_to_ip4(&a), htonl(0x0a400001));
@@ -185,7 +170,7 @@ static void test_kernel_forms(void **state)
 	assert_true(wf_addr_equal(&a, &b));
 	assert_int_equal(inet_pton(AF_INET6, "fd00::7", bytes6), 1);
 	b = wf_addr_from_bytes(AF_INET6, bytes6);
-	a = addr("fd00::7");
+	a = addr_of("fd00::7");
 	assert_true(wf_addr_equal(&a, &b));
 	assert_int_equal(wf_addr_family(&a), AF_INET6);
 	assert_int_equal(wf_addr_bits(&a), 128);
@@ -221,12 +206,12 @@ static void test_usable(void **state)
 	};
 
 	for (size_t i = 0; i < WF_ARRAY_LEN(rows); i++) {
-		struct wf_addr a = addr(rows[i].text);
+		struct wf_addr a = addr_of(rows[i].text);
 
 		if (wf_addr_is_usable(&a) != rows[i].usable)
 			fail_msg("%s", rows[i].text);
 	}
-	struct wf_addr zero4 = addr("0.0.0.0"), zero6 = addr("::"), one = addr("::1");
+	struct wf_addr zero4 = addr_of("0.0.0.0"), zero6 = addr_of("::"), one = addr_of("::1");
 
 	assert_true(wf_addr_is_zero(&zero4));
 	assert_true(wf_addr_is_zero(&zero6));
@@ -285,8 +270,8 @@ static void test_prefix_math_against_numbers(void **state)
 
 static void test_families_never_meet(void **state)
 {
-	struct wf_prefix all4 = prefix("0.0.0.0/0"), all6 = prefix("::/0");
-	struct wf_addr a4 = addr("10.0.0.1"), a6 = addr("fd00::1");
+	struct wf_prefix all4 = prefix_of("0.0.0.0/0"), all6 = prefix_of("::/0");
+	struct wf_addr a4 = addr_of("10.0.0.1"), a6 = addr_of("fd00::1");
 
 	assert_true(wf_prefix_contains(&all4, &a4));
 	assert_true(wf_prefix_contains(&all6, &a6));
@@ -298,7 +283,7 @@ static void test_families_never_meet(void **state)
 
 static void test_mask(void **state)
 {
-	struct wf_prefix p4 = prefix("10.0.0.0/12"), p6 = prefix("fd00::/9");
+	struct wf_prefix p4 = prefix_of("10.0.0.0/12"), p6 = prefix_of("fd00::/9");
 	static const uint8_t want4[16] = { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
 					   0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xf0 };
 	static const uint8_t want6[16] = { 0xff, 0x80 };

@@ -11,6 +11,7 @@
 
 #include <cmocka.h>
 
+#include "../from_text.h"
 #include "base/json.h"
 #include "base/mem.h"
 #include "lab.h"
@@ -87,14 +88,6 @@ static struct facts facts_of(const json_t *network)
 		(void)snprintf(facts.host_device, sizeof(facts.host_device), "wfm%u", facts.number);
 	add_parent(&facts);
 	return facts;
-}
-
-static struct wf_prefix prefix_of(const char *text)
-{
-	struct wf_prefix prefix;
-
-	assert_int_equal(wf_prefix_parse(text, &prefix), 0);
-	return prefix;
 }
 
 static const char *single(const char *addr, char *buf)

@@ -11,6 +11,7 @@
 
 #include <cmocka.h>
 
+#include "../from_text.h"
 #include "base/mem.h"
 #include "fake_net.h"
 
@@ -124,14 +125,6 @@ int wf_ask_receive(struct wf_ask *ask, struct wf_ask_message *ret_message)
 	}
 	*ret_message = ask->messages[ask->taken++];
 	return 1;
-}
-
-static struct wf_addr addr_of(const char *text)
-{
-	struct wf_addr addr;
-
-	assert_int_equal(wf_addr_parse(text, &addr), 0);
-	return addr;
 }
 
 void fake_net_forge(const char *from, const char *to, enum wf_ask_what what, uint64_t cookie,

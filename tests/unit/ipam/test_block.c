@@ -13,6 +13,7 @@
 
 #include <cmocka.h>
 
+#include "../from_text.h"
 #include "base/mem.h"
 
 #define SIZE   256
@@ -28,14 +29,6 @@ static unsigned int roll(unsigned int below)
 	seed ^= seed >> 7;
 	seed ^= seed << 17;
 	return (unsigned int)((seed >> 11) % below);
-}
-
-static struct wf_prefix prefix_of(const char *text)
-{
-	struct wf_prefix prefix;
-
-	assert_int_equal(wf_prefix_parse(text, &prefix), 0);
-	return prefix;
 }
 
 static struct wf_pool *pool_of(const char *cidr, uint8_t block_len)

@@ -9,17 +9,11 @@
 
 #include <cmocka.h>
 
-static struct wf_prefix prefix(const char *text)
-{
-	struct wf_prefix parsed;
-
-	assert_int_equal(wf_prefix_parse(text, &parsed), 0);
-	return parsed;
-}
+#include "../from_text.h"
 
 static struct wf_choose_taken taken(const char *text, const char *what)
 {
-	return (struct wf_choose_taken){ prefix(text), what };
+	return (struct wf_choose_taken){ prefix_of(text), what };
 }
 
 static void assert_chosen(const struct wf_choose_taken *things, size_t count, const char *wanted)
@@ -67,7 +61,7 @@ static void test_all_taken(void **state)
 		taken("192.168.128.0/17", "route via wg0"),
 	};
 	struct wf_err err = WF_ERR_INIT;
-	struct wf_prefix subnet = prefix("1.2.3.0/24");
+	struct wf_prefix subnet = prefix_of("1.2.3.0/24");
 	size_t pool_count;
 	const struct wf_choose_pool *pools = wf_choose_default_ip4(&pool_count);
 
@@ -85,9 +79,9 @@ static void test_all_taken(void **state)
 
 static void test_ends_of_the_space(void **state)
 {
-	const struct wf_choose_pool top = { prefix("255.255.255.0/24"), 26 };
-	const struct wf_choose_pool none = { prefix("10.0.0.0/24"), 16 };
-	const struct wf_choose_pool six = { prefix("ffff::/16"), 48 };
+	const struct wf_choose_pool top = { prefix_of("255.255.255.0/24"), 26 };
+	const struct wf_choose_pool none = { prefix_of("10.0.0.0/24"), 16 };
+	const struct wf_choose_pool six = { prefix_of("ffff::/16"), 48 };
 	const struct wf_choose_taken all[] = { taken("240.0.0.0/4", "x"), taken("ff00::/8", "y") };
 	struct wf_prefix subnet;
 
@@ -100,7 +94,7 @@ static void test_ends_of_the_space(void **state)
 /* The number of candidates must not matter: 2^56 of them behind one obstacle. */
 static void test_huge_pool(void **state)
 {
-	const struct wf_choose_pool pool = { prefix("fd00::/8"), 64 };
+	const struct wf_choose_pool pool = { prefix_of("fd00::/8"), 64 };
 	const struct wf_choose_taken things[] = { taken("fd00::/9", "a"), taken("fd80::/48", "b") };
 	struct wf_prefix subnet;
 	char text[WF_ADDR_TEXT];
@@ -112,7 +106,7 @@ static void test_huge_pool(void **state)
 /* Random obstacles against trying every candidate. */
 static void test_against_naive(void **state)
 {
-	struct wf_choose_pool pool = { prefix("10.0.0.0/20"), 26 };
+	struct wf_choose_pool pool = { prefix_of("10.0.0.0/20"), 26 };
 	uint32_t seed = 7;
 
 	for (int round = 0; round < 3000; round++) {

@@ -11,15 +11,8 @@
 
 #include <cmocka.h>
 
+#include "../from_text.h"
 #include "base/mem.h"
-
-static struct wf_addr addr(const char *text)
-{
-	struct wf_addr parsed;
-
-	assert_int_equal(wf_addr_parse(text, &parsed), 0);
-	return parsed;
-}
 
 static struct wf_subnet subnet_of(const char *prefix, const char *gateway)
 {
@@ -28,7 +21,7 @@ static struct wf_subnet subnet_of(const char *prefix, const char *gateway)
 	assert_int_equal(wf_prefix_parse(prefix, &subnet.prefix), 0);
 	subnet.has_gateway = gateway != NULL;
 	if (gateway)
-		subnet.gateway = addr(gateway);
+		subnet.gateway = addr_of(gateway);
 	return subnet;
 }
 
@@ -54,21 +47,21 @@ static void assert_given(struct wf_pool *pool, const char *owner, uint64_t now_m
 
 static enum wf_pool_state state_at(const struct wf_pool *pool, const char *text, uint64_t now_ms)
 {
-	struct wf_addr a = addr(text);
+	struct wf_addr a = addr_of(text);
 
 	return wf_pool_explain(pool, &a, now_ms).state;
 }
 
 static int take(struct wf_pool *pool, const char *text, const char *owner, struct wf_err *err)
 {
-	struct wf_addr a = addr(text);
+	struct wf_addr a = addr_of(text);
 
 	return wf_pool_take(pool, &a, owner, 0, err);
 }
 
 static int release(struct wf_pool *pool, const char *text, const char *owner, uint64_t now_ms)
 {
-	struct wf_addr a = addr(text);
+	struct wf_addr a = addr_of(text);
 
 	return wf_pool_release(pool, &a, owner, now_ms, true);
 }
@@ -147,7 +140,7 @@ static void test_take_errors(void **state)
 		{ "10.64.0.8", "10.64.0.8 is reserved for db", -EADDRINUSE },
 	};
 	_cleanup_(wf_pool_free) struct wf_pool *pool = pool_of("10.64.0.0/24", "10.64.0.1", 0);
-	struct wf_addr reserved = addr("10.64.0.8");
+	struct wf_addr reserved = addr_of("10.64.0.8");
 	struct wf_err err = WF_ERR_INIT;
 
 	assert_int_equal(take(pool, "10.64.0.7", "web", NULL), 0);
@@ -180,7 +173,7 @@ static void test_cool_down(void **state)
 {
 	_cleanup_(wf_pool_free) struct wf_pool *pool = pool_of("10.0.0.0/30", NULL, 30000);
 	struct wf_err err = WF_ERR_INIT;
-	struct wf_addr got, first = addr("10.0.0.1");
+	struct wf_addr got, first = addr_of("10.0.0.1");
 	struct wf_pool_fact fact;
 
 	assert_given(pool, "a", 1000, "10.0.0.1");
@@ -206,7 +199,7 @@ static void test_cool_down(void **state)
 static void test_cool_down_details(void **state)
 {
 	_cleanup_(wf_pool_free) struct wf_pool *pool = pool_of("10.0.0.0/30", NULL, 1000);
-	struct wf_addr first = addr("10.0.0.1");
+	struct wf_addr first = addr_of("10.0.0.1");
 	struct wf_addr got;
 
 	/* an ADD that failed before its address was used leaves no trace */
@@ -247,8 +240,8 @@ static void test_stale_release(void **state)
 static void test_reserve(void **state)
 {
 	_cleanup_(wf_pool_free) struct wf_pool *pool = pool_of("10.0.0.0/29", NULL, 0);
-	struct wf_addr second = addr("10.0.0.2"), third = addr("10.0.0.3");
-	struct wf_addr network = addr("10.0.0.0");
+	struct wf_addr second = addr_of("10.0.0.2"), third = addr_of("10.0.0.3");
+	struct wf_addr network = addr_of("10.0.0.0");
 	struct wf_err err = WF_ERR_INIT;
 
 	assert_int_equal(wf_pool_reserve(pool, &second, "web", NULL), 0);
@@ -273,12 +266,12 @@ static void test_reserve(void **state)
 
 static void test_ranges_and_exclusions(void **state)
 {
-	struct wf_range ranges[] = { { addr("10.0.0.10"), addr("10.0.0.12") },
-				     { addr("10.0.0.20"), addr("10.0.0.21") } };
-	struct wf_range excluded[] = { { addr("10.0.0.11"), addr("10.0.0.11") } };
-	struct wf_range asked[] = { { addr("10.0.0.12"), addr("10.0.0.20") } };
-	struct wf_range beyond[] = { { addr("10.0.9.0"), addr("10.0.9.9") } };
-	struct wf_range outside[] = { { addr("10.0.0.50"), addr("10.0.0.60") } };
+	struct wf_range ranges[] = { { addr_of("10.0.0.10"), addr_of("10.0.0.12") },
+				     { addr_of("10.0.0.20"), addr_of("10.0.0.21") } };
+	struct wf_range excluded[] = { { addr_of("10.0.0.11"), addr_of("10.0.0.11") } };
+	struct wf_range asked[] = { { addr_of("10.0.0.12"), addr_of("10.0.0.20") } };
+	struct wf_range beyond[] = { { addr_of("10.0.9.0"), addr_of("10.0.9.9") } };
+	struct wf_range outside[] = { { addr_of("10.0.0.50"), addr_of("10.0.0.60") } };
 	struct wf_subnet subnet = subnet_of("10.0.0.0/24", "10.0.0.1");
 	struct wf_ranges narrow = { asked, 1, 1 }, far = { beyond, 1, 1 }, none = { outside, 1, 1 };
 	_cleanup_(wf_pool_free) struct wf_pool *pool = NULL;
@@ -313,7 +306,7 @@ static void test_ranges_and_exclusions(void **state)
 static void test_update(void **state)
 {
 	_cleanup_(wf_pool_free) struct wf_pool *pool = pool_of("10.0.0.0/29", "10.0.0.1", 5000);
-	struct wf_range low[] = { { addr("10.0.0.2"), addr("10.0.0.3") } };
+	struct wf_range low[] = { { addr_of("10.0.0.2"), addr_of("10.0.0.3") } };
 	struct wf_subnet subnet = subnet_of("10.0.0.0/29", "10.0.0.6");
 	struct wf_subnet other = subnet_of("10.0.0.0/28", NULL);
 	struct wf_addr got;
@@ -336,7 +329,7 @@ static void test_update(void **state)
 	/* a shorter cool-down helps at once */
 	assert_int_equal(wf_pool_update(pool, &subnet, 2000), 0);
 	assert_given(pool, "d", 3000, "10.0.0.3");
-	subnet.gateway = addr("10.0.0.2");
+	subnet.gateway = addr_of("10.0.0.2");
 	assert_int_equal(wf_pool_update(pool, &subnet, 0), -EADDRINUSE);
 	assert_int_equal(state_at(pool, "10.0.0.6", 0), WF_POOL_UNUSABLE);
 }
@@ -361,7 +354,7 @@ static void test_visit(void **state)
 {
 	_cleanup_(wf_pool_free) struct wf_pool *pool = pool_of("10.0.0.0/29", "10.0.0.4", 1000);
 	struct visited all = { 0 }, two = { .stop_after = 2 }, later = { 0 };
-	struct wf_addr third = addr("10.0.0.3");
+	struct wf_addr third = addr_of("10.0.0.3");
 
 	assert_int_equal(take(pool, "10.0.0.5", "b", NULL), 0);
 	assert_int_equal(take(pool, "10.0.0.2", "a", NULL), 0);

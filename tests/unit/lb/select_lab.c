@@ -6,14 +6,6 @@
 
 #include <weft/abi/limits.h>
 
-struct wf_addr select_addr(const char *text)
-{
-	struct wf_addr addr;
-
-	assert_int_equal(wf_addr_parse(text, &addr), 0);
-	return addr;
-}
-
 static uint32_t slot_of(const struct wf_addr *addr, void *context)
 {
 	return addr->bytes[15] == 7 ? 70 : WF_SLOT_HOST;
@@ -24,7 +16,7 @@ static bool is_healthy(const struct wf_addr *addr, uint16_t port, void *context)
 	const struct select_lab *lab = context;
 
 	for (const char *const *sick = lab->sick; *sick; sick++) {
-		struct wf_addr other = select_addr(*sick);
+		struct wf_addr other = addr_of(*sick);
 
 		if (wf_addr_equal(addr, &other))
 			return false;
@@ -47,7 +39,7 @@ void select_init(struct select_lab *lab)
 	memset(lab, 0, sizeof(*lab));
 	strcpy(lab->service.meta.name, "web");
 	strcpy(lab->service.meta.namespace, "shop");
-	lab->service.cluster_ips[0] = select_addr("10.96.0.1");
+	lab->service.cluster_ips[0] = addr_of("10.96.0.1");
 	lab->service.cluster_ip_count = 1;
 	lab->port = (struct wf_service_port){ .name = "http", .proto = IPPROTO_TCP, .port = 80 };
 	lab->service.ports = &lab->port;
@@ -73,7 +65,7 @@ void select_add_rows(struct select_lab *lab, const struct select_row *rows, size
 	for (size_t i = 0; i < count; i++) {
 		struct wf_slice_endpoint *endpoint = &lab->endpoints[i];
 
-		endpoint->addr = select_addr(rows[i].addr);
+		endpoint->addr = addr_of(rows[i].addr);
 		endpoint->ready = strchr(rows[i].state, 'r');
 		endpoint->serving = strchr(rows[i].state, 's') || endpoint->ready;
 		endpoint->terminating = strchr(rows[i].state, 't');
@@ -112,7 +104,7 @@ struct wf_lb_port *select_resolve(struct select_lab *lab)
 
 const struct wf_lb_backend *select_backend(const struct wf_lb_port *port, const char *text)
 {
-	struct wf_addr addr = select_addr(text);
+	struct wf_addr addr = addr_of(text);
 
 	for (size_t i = 0; i < port->backend_count; i++)
 		if (wf_addr_equal(&port->backends[i].addr, &addr))

@@ -15,6 +15,7 @@
 
 #include <cmocka.h>
 
+#include "../from_text.h"
 #include "lb/select.h"
 
 #define SELECT_MOST 8
@@ -52,6 +53,5 @@ const struct wf_lb_backend *select_backend(const struct wf_lb_port *port, const 
 /* NULL: the port has none of this type. */
 const struct wf_lb_frontend *select_frontend(const struct wf_lb_port *port,
 					     enum wf_frontend_type type);
-struct wf_addr select_addr(const char *text);
 
 #endif

@@ -42,7 +42,7 @@ static void test_not_ours(void **state)
 static void check_frontend(const struct wf_lb_port *port, size_t index, const char *addr,
 			   uint16_t number, enum wf_frontend_type type, uint16_t flags)
 {
-	struct wf_addr wanted = select_addr(addr);
+	struct wf_addr wanted = addr_of(addr);
 
 	assert_true(index < port->frontend_count);
 	assert_true(wf_addr_equal(&port->frontends[index].addr, &wanted));
@@ -58,15 +58,15 @@ static void init_balancer(struct select_lab *lab, struct wf_addr *external,
 {
 	select_init(lab);
 	lab->service.type = WF_SERVICE_LOAD_BALANCER;
-	lab->service.cluster_ips[1] = select_addr("fd00::1");
+	lab->service.cluster_ips[1] = addr_of("fd00::1");
 	lab->service.cluster_ip_count = 2;
 	lab->port.node_port = 30080;
-	external[0] = select_addr("192.0.2.1");
-	external[1] = select_addr("2001:db8::1");
-	external[2] = select_addr("192.0.2.9"); /* the balancer's too */
+	external[0] = addr_of("192.0.2.1");
+	external[1] = addr_of("2001:db8::1");
+	external[2] = addr_of("192.0.2.9"); /* the balancer's too */
 	lab->service.external_ips = (struct wf_service_addrs){ external, 3, 3 };
-	balancer[0] = select_addr("2001:db8::9");
-	balancer[1] = select_addr("192.0.2.9");
+	balancer[0] = addr_of("2001:db8::9");
+	balancer[1] = addr_of("192.0.2.9");
 	lab->service.balancer_ips = (struct wf_service_addrs){ balancer, 2, 2 };
 }
 

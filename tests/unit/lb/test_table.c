@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "../from_text.h"
 #include "base/mem.h"
 #include "table_lab.h"
 
@@ -281,14 +282,13 @@ static void add_source(struct wf_lb_port *port, const char *text)
 	assert_int_equal(wf_mem_grow(&port->sources, sizeof(*port->sources), port->source_count,
 				     &port->source_capacity),
 			 0);
-	assert_int_equal(wf_prefix_parse(text, &port->sources[port->source_count++]), 0);
+	port->sources[port->source_count++] = prefix_of(text);
 }
 
 static bool has_source(const char *text)
 {
-	struct wf_prefix prefix;
+	struct wf_prefix prefix = prefix_of(text);
 
-	assert_int_equal(wf_prefix_parse(text, &prefix), 0);
 	for (size_t i = 0; i < lab.source_count; i++)
 		if (wf_prefix_equal(&lab.sources[i].prefix, &prefix))
 			return true;

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "../from_text.h"
 #include "base/addr.h"
 #include "base/mem.h"
 #include "lab.h"
@@ -13,22 +14,14 @@
 
 #define NAME "weft-wg0"
 
-static struct wf_addr addr(const char *text)
-{
-	struct wf_addr result;
-
-	assert_int_equal(wf_addr_parse(text, &result), 0);
-	return result;
-}
-
 static struct wf_wg_peer peer(uint8_t number)
 {
-	struct wf_wg_peer result = { .endpoint = addr("192.0.2.1"), .port = 51820 };
+	struct wf_wg_peer result = { .endpoint = addr_of("192.0.2.1"), .port = 51820 };
 	uint8_t private[WF_WG_KEY_BYTES];
 
 	assert_int_equal(wf_net_wg_key_make(private, NULL), 0);
 	assert_int_equal(wf_net_wg_key_public(private, result.key, NULL), 0);
-	result.tunnel = addr("fd77:6566:7400::");
+	result.tunnel = addr_of("fd77:6566:7400::");
 	result.tunnel.bytes[15] = number;
 	return result;
 }
@@ -75,7 +68,7 @@ static void check_bound(struct lab *lab, const char *run_dir, const size_t want[
 
 static void test_device(void **state)
 {
-	const struct wf_addr bound[] = { addr("10.5.0.2"), addr("fd50::2") };
+	const struct wf_addr bound[] = { addr_of("10.5.0.2"), addr_of("fd50::2") };
 	struct lab *lab = *state;
 	char run_dir[] = "/tmp/weft-test-wg-XXXXXX", folder[64];
 	struct wf_wg_peer peers[3] = { peer(1), peer(2), peer(3) };
@@ -84,7 +77,7 @@ static void test_device(void **state)
 				       .run_dir = mkdtemp(run_dir),
 				       .port = 51820,
 				       .mtu = 1420,
-				       .address = addr("fd77:6566:7400::7"),
+				       .address = addr_of("fd77:6566:7400::7"),
 				       .peers = peers,
 				       .peer_count = 3 };
 	uint32_t ifindex = 0, again = 0;
@@ -160,7 +153,7 @@ static void test_handshake(void **state)
 						    .peer_count = 1 };
 		lab_ok(lab, wf_net_wg_key_make(devices[i].key, &lab->err));
 		lab_ok(lab, wf_net_wg_key_public(devices[i].key, peers[i].key, &lab->err));
-		peers[i].endpoint = addr("127.0.0.1");
+		peers[i].endpoint = addr_of("127.0.0.1");
 		peers[i].port = devices[i].port;
 	}
 	peers[1].keepalive_s = 1;

@@ -9,24 +9,17 @@
 
 #include <cmocka.h>
 
+#include "../from_text.h"
 #include "base/mem.h"
 #include "net/wireguard_priv.h"
 
 #define HEX(pair) pair pair pair pair pair pair pair pair
 #define KEY(pair) HEX(pair) HEX(pair) HEX(pair) HEX(pair)
 
-static struct wf_addr addr(const char *text)
-{
-	struct wf_addr result;
-
-	assert_int_equal(wf_addr_parse(text, &result), 0);
-	return result;
-}
-
 static struct wf_wg_peer peer(uint8_t key, const char *tunnel, const char *endpoint)
 {
-	struct wf_wg_peer result = { .tunnel = addr(tunnel),
-				     .endpoint = addr(endpoint),
+	struct wf_wg_peer result = { .tunnel = addr_of(tunnel),
+				     .endpoint = addr_of(endpoint),
 				     .port = 51820 };
 
 	memset(result.key, key, sizeof(result.key));
@@ -49,7 +42,7 @@ static void test_read(void **state)
 						  "public_key=" KEY(
 							  "0b") "\nallowed_ip=fd77::/64\nerrno=0\n\n";
 	_cleanup_(wf_wg_state_done) struct wf_wg_state got = WF_WG_STATE_INIT;
-	struct wf_addr want = addr("fd77:6566:7400::1"), endpoint = addr("2001:db8::1");
+	struct wf_addr want = addr_of("fd77:6566:7400::1"), endpoint = addr_of("2001:db8::1");
 
 	assert_int_equal(wf_wg_text_read(text, &got), 0);
 	assert_int_equal(got.key[31], 1);
@@ -130,7 +123,7 @@ static void test_set(void **state)
 
 static void test_bind(void **state)
 {
-	const struct wf_addr addrs[] = { addr("10.5.0.2"), addr("fd50::2") };
+	const struct wf_addr addrs[] = { addr_of("10.5.0.2"), addr_of("fd50::2") };
 	struct wf_wg_peer known = peer(3, "fd77::3", "192.0.2.3");
 	struct wf_wg_change change = { .peer = &known, .is_more = true };
 	struct wf_wg_plan plan = { .changes = &change, .count = 1 };
@@ -205,7 +198,7 @@ static void test_plan(void **state)
 /* An address goes from one peer to another without a moment in which nobody has it. */
 static void test_plan_of_addresses(void **state)
 {
-	const struct wf_addr one = addr("10.5.0.2"), two = addr("10.5.0.3");
+	const struct wf_addr one = addr_of("10.5.0.2"), two = addr_of("10.5.0.3");
 	struct wf_wg_peer is[] = { peer(1, "fd77::1", "192.0.2.1"),
 				   peer(2, "fd77::2", "192.0.2.2") };
 	struct wf_wg_peer shall[] = { is[0], is[1] };
