@@ -8,26 +8,14 @@
 
 #include <cmocka.h>
 
+#include "../json_text.h"
 #include "base/json.h"
 #include "base/mem.h"
-
-static json_t *parse(const char *text)
-{
-	_cleanup_free_ char *copy = strdup(text);
-	json_t *value = NULL;
-
-	for (char *at = copy; *at; at++)
-		if (*at == '\'')
-			*at = '"';
-	if (wf_json_parse(copy, strlen(copy), &value, NULL) < 0)
-		fail_msg("%s", copy);
-	return value;
-}
 
 static void assert_text(void (*add)(const json_t *value, struct wf_str *out), const char *json,
 			const char *wanted)
 {
-	_cleanup_json_ json_t *value = parse(json);
+	_cleanup_json_ json_t *value = json_of(json);
 	_cleanup_str_ struct wf_str text = WF_STR_INIT;
 
 	add(value, &text);
@@ -105,7 +93,7 @@ static void test_inspect(void **state)
 /* What others wrote must not steer a terminal. */
 static void test_escaped(void **state)
 {
-	_cleanup_json_ json_t *change = parse(
+	_cleanup_json_ json_t *change = json_of(
 		"{'time':'t','user':'root','uid':0,'pid':1,'command':'x','action':'created',"
 		"'kind':'NetworkPolicy','name':'default/p','diff':'+a: \\u001b[31m\\n-b\\n'}");
 	_cleanup_str_ struct wf_str text = WF_STR_INIT;

@@ -17,7 +17,7 @@
 #include "base/json.h"
 #include "base/spool.h"
 #include "cni/run.h"
-#include "helper.h"
+#include "json_text.h"
 #include "variables.h"
 
 void lab_environment(const char *command, const char *id, const char *netns)

@@ -9,7 +9,7 @@
 #include <cmocka.h>
 
 #include "base/mem.h"
-#include "helper.h"
+#include "json_text.h"
 #include "lab.h"
 #include "variables.h"
 

@@ -9,6 +9,7 @@
 
 #include "base/mem.h"
 #include "cni/config.h"
+#include "json_text.h"
 
 /* Members beside name and type; code 0: accepted. */
 static const struct {
@@ -62,14 +63,11 @@ static const struct {
 static int load(const char *text, struct wf_cni_config *config, struct wf_str *log,
 		struct wf_cni_error *error)
 {
-	_cleanup_free_ char *copy = strdup(text);
+	_cleanup_free_ char *quoted = json_quoted(text);
 	int r;
 
-	for (char *at = copy; *at; at++)
-		if (*at == '\'')
-			*at = '"';
 	memset(error, 0, sizeof(*error));
-	r = wf_cni_config_read(config, copy, strlen(copy), error);
+	r = wf_cni_config_read(config, quoted, strlen(quoted), error);
 	return r < 0 ? r : wf_cni_config_check(config, log, error);
 }
 

@@ -12,7 +12,7 @@
 #include "cni/prev.h"
 #include "cni/result.h"
 #include "fail_alloc.h"
-#include "helper.h"
+#include "json_text.h"
 
 static const char config_text[] =
 	"{\"cniVersion\":\"0.4.0\",\"name\":\"blue\",\"sticky\":true,\"mtu\":1400,"

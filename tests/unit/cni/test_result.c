@@ -9,7 +9,7 @@
 
 #include "cni/prev.h"
 #include "cni/result.h"
-#include "helper.h"
+#include "json_text.h"
 
 #define ENDPOINT                                                                        \
 	"{'spec':{'defaultRoute':true},'status':{'mac':'02:00:00:00:00:05','mtu':1400," \

@@ -9,7 +9,7 @@
 
 #include "cni/attach.h"
 #include "cni/wish.h"
-#include "helper.h"
+#include "json_text.h"
 
 struct fixture {
 	struct wf_cni_config config;

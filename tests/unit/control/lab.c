@@ -11,6 +11,7 @@
 
 #include <cmocka.h>
 
+#include "../json_text.h"
 #include "base/json.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -185,15 +186,14 @@ int lab_teardown_settled(void **state)
 static json_t *parse(const char *format, va_list args)
 {
 	_cleanup_str_ struct wf_str text = WF_STR_INIT;
+	_cleanup_free_ char *quoted = NULL;
 	struct wf_err err = WF_ERR_INIT;
 	json_t *value = NULL;
 
 	wf_str_vaddf(&text, format, args);
-	for (size_t i = 0; i < text.len; i++)
-		if (text.data[i] == '\'')
-			text.data[i] = '"';
-	if (wf_json_parse(wf_str_text(&text), text.len, &value, &err) < 0)
-		fail_msg("%s: %s", err.message, wf_str_text(&text));
+	quoted = json_quoted(wf_str_text(&text));
+	if (wf_json_parse(quoted, text.len, &value, &err) < 0)
+		fail_msg("%s: %s", err.message, quoted);
 	return value;
 }
 
