@@ -41,6 +41,7 @@ __u32 conn_run_sweep(void)
 	const struct wf_conn_table table = lab_table();
 
 	conn_sweep.waiting = 0;
+	conn_sweep.soonest_ms = UINT64_MAX;
 	return wf_conn_table_sweep(&table, &conn_sweep, wf_now_tick());
 }
 

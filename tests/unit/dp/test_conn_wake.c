@@ -6,38 +6,27 @@
 
 #include <cmocka.h>
 
-#include "conn_lab.h"
+#include "conn_steps.h"
 
-#define MAX     64
 #define UDP_NEW 30 /* seconds of silence */
 
 static int set_up(void **state)
 {
-	memset(&native, 0, sizeof(native));
-	native.now_s = 1000;
-	native_random = 0x5eed;
-	native_conns_reset(MAX);
+	(void)conn_set_up(state);
 	native_conns.state.timeout_s[WF_CONN_NEW][WF_CONN_CLASS_UDP] = UDP_NEW;
 	return 0;
 }
 
 static __u32 add(__u32 from)
 {
-	const struct wf_conn_new conn = lab_conn(LAB_PROTO_UDP, from, 1);
-	__u32 index = 0;
-
-	assert_int_equal(wf_conn_add(&conn, &index), 0);
-	return index;
+	return conn_add_plain(LAB_PROTO_UDP, from, 1);
 }
 
 /* Milliseconds until it is worth sweeping again, as the table says. */
 static uint64_t sweep_wait_ms(void)
 {
-	const struct wf_conn_table table = lab_table();
-	struct wf_conn_sweep sweep = { .soonest_ms = UINT64_MAX };
-
-	(void)wf_conn_table_sweep(&table, &sweep, wf_now_tick());
-	return sweep.soonest_ms;
+	(void)conn_run_sweep();
+	return conn_sweep.soonest_ms;
 }
 
 static void nobody_is_told_who_did_not_ask(void **state)
