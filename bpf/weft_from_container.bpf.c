@@ -16,10 +16,14 @@ static __always_inline int wf_go_on_in(struct __sk_buff *skb, int r)
 {
 	/* constant indices: the compiler of the kernel makes direct jumps of them */
 	switch (r) {
-	case WF_NEXT(WF_STAGE_FROM_HOST): bpf_tail_call_static(skb, &wf_progs, WF_STAGE_FROM_HOST); break;
+	case WF_NEXT(WF_STAGE_FROM_HOST):
+		bpf_tail_call_static(skb, &wf_progs, WF_STAGE_FROM_HOST);
+		break;
 	case WF_NEXT(WF_STAGE_ARP): bpf_tail_call_static(skb, &wf_progs, WF_STAGE_ARP); break;
 	case WF_NEXT(WF_STAGE_REPLY): bpf_tail_call_static(skb, &wf_progs, WF_STAGE_REPLY); break;
-	case WF_NEXT(WF_STAGE_SERVICE): bpf_tail_call_static(skb, &wf_progs, WF_STAGE_SERVICE); break;
+	case WF_NEXT(WF_STAGE_SERVICE):
+		bpf_tail_call_static(skb, &wf_progs, WF_STAGE_SERVICE);
+		break;
 	case WF_NEXT(WF_STAGE_POLICY): bpf_tail_call_static(skb, &wf_progs, WF_STAGE_POLICY); break;
 	case WF_NEXT(WF_STAGE_VIA): bpf_tail_call_static(skb, &wf_progs, WF_STAGE_VIA); break;
 	case WF_NEXT(WF_STAGE_ND): bpf_tail_call_static(skb, &wf_progs, WF_STAGE_ND); break;
