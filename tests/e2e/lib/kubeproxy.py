@@ -28,13 +28,19 @@ class Rules:
                     "-A KUBE-POSTROUTING -j MARK --xor-mark 0x4000",
                     "-A KUBE-POSTROUTING -j MASQUERADE",
                     "-A KUBE-MARK-MASQ -j MARK --or-mark 0x4000"]
-        self.filter = ["-A INPUT -m conntrack --ctstate NEW -j KUBE-EXTERNAL-SERVICES",
-                       "-A INPUT -m conntrack --ctstate NEW -j KUBE-PROXY-FIREWALL",
-                       "-A FORWARD -m conntrack --ctstate NEW -j KUBE-PROXY-FIREWALL",
-                       "-A FORWARD -m conntrack --ctstate NEW -j KUBE-EXTERNAL-SERVICES",
-                       "-A FORWARD -m conntrack --ctstate NEW -j KUBE-SERVICES",
-                       "-A OUTPUT -m conntrack --ctstate NEW -j KUBE-PROXY-FIREWALL",
-                       "-A OUTPUT -m conntrack --ctstate NEW -j KUBE-SERVICES"]
+        new = "-m conntrack --ctstate NEW"
+        self.filter = [f"-A INPUT {new} -j KUBE-PROXY-FIREWALL",
+                       "-A INPUT -j KUBE-NODEPORTS",
+                       f"-A INPUT {new} -j KUBE-EXTERNAL-SERVICES",
+                       f"-A FORWARD {new} -j KUBE-PROXY-FIREWALL",
+                       "-A FORWARD -j KUBE-FORWARD",
+                       f"-A FORWARD {new} -j KUBE-SERVICES",
+                       f"-A FORWARD {new} -j KUBE-EXTERNAL-SERVICES",
+                       f"-A OUTPUT {new} -j KUBE-PROXY-FIREWALL",
+                       f"-A OUTPUT {new} -j KUBE-SERVICES",
+                       "-A KUBE-FORWARD -m conntrack --ctstate INVALID -j DROP",
+                       f"-A KUBE-FORWARD -m mark --mark {MARK} -j ACCEPT",
+                       "-A KUBE-FORWARD -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT"]
         self.chains = {"KUBE-SERVICES", "KUBE-POSTROUTING", "KUBE-MARK-MASQ", "KUBE-NODEPORTS"}
         self.node_ports = []
 
@@ -137,7 +143,8 @@ class Rules:
     def text(self):
         nat = [f":{chain} - [0:0]" for chain in sorted(self.chains)] + self.nat + \
             self.node_ports + ["-A KUBE-SERVICES -m addrtype --dst-type LOCAL -j KUBE-NODEPORTS"]
-        known = ("KUBE-SERVICES", "KUBE-EXTERNAL-SERVICES", "KUBE-PROXY-FIREWALL")
+        known = ("KUBE-SERVICES", "KUBE-EXTERNAL-SERVICES", "KUBE-PROXY-FIREWALL", "KUBE-FORWARD",
+                 "KUBE-NODEPORTS")
         rules = [f":{chain} - [0:0]" for chain in known] + self.filter
         return "\n".join(["*nat", *nat, "COMMIT", "*filter", *rules, "COMMIT", ""])
 
