@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The second half of applying: the effects of a plan are made, then one transaction stores all; when
- * an effect or the transaction fails, the effects are undone. apply_job.c has the order of the steps,
- * and what may happen between them.
+ * an effect or the transaction fails, apply_undo.c undoes the effects. apply_job.c has the order of the
+ * steps, and what may happen between them.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -16,16 +16,10 @@
 
 WF_LOG_MODULE(apply);
 
-/* What the policy engine gathers comes into force, and is taken back, as one. */
-static bool is_gathered(const struct ctl_change *change)
-{
-	return change->ops->drop;
-}
-
 static bool has_gathered(const struct ctl_plan *plan)
 {
 	for (size_t i = 0; i < plan->count; i++)
-		if (plan->items[i].changed && is_gathered(&plan->items[i]))
+		if (plan->items[i].changed && wf_ctl_change_is_gathered(&plan->items[i]))
 			return true;
 	return false;
 }
@@ -35,66 +29,6 @@ const char *wf_ctl_change_action(const struct ctl_change *change)
 	if (!change->before)
 		return "created";
 	return change->changed ? "configured" : "unchanged";
-}
-
-static void undo_networks(struct wf_control *control, const struct ctl_plan *plan)
-{
-	for (size_t i = plan->count; i-- > 0;) {
-		const struct ctl_change *change = &plan->items[i];
-
-		if (!change->in_force || !wf_ctl_change_is(change, WF_KIND_NETWORK))
-			continue;
-		if (!change->before)
-			change->ops->stop(control, change->name);
-		else if (change->ops->force(control, change->name, change->before, NULL) < 0)
-			wf_ctl_dirty(control, CTL_DIRTY_ALL);
-	}
-}
-
-/* Back to what was before. What is held may be held in subnets that have to come back first. */
-static void undo_plain(struct wf_control *control, const struct ctl_plan *plan)
-{
-	for (size_t i = 0; i < plan->count; i++)
-		if (plan->items[i].in_force &&
-		    wf_ctl_change_is(&plan->items[i], WF_KIND_RESERVATION))
-			plan->items[i].ops->stop(control, plan->items[i].name);
-	undo_networks(control, plan);
-	for (size_t i = 0; i < plan->count; i++) {
-		const struct ctl_change *change = &plan->items[i];
-
-		if (!change->in_force || wf_ctl_change_is(change, WF_KIND_NETWORK) ||
-		    is_gathered(change))
-			continue;
-		if (change->before)
-			(void)change->ops->force(control, change->name, change->before, NULL);
-		else
-			change->ops->stop(control, change->name);
-	}
-}
-
-/* The same for what had come into force already and could not be stored. */
-static void undo_gathered(struct wf_control *control, const struct ctl_plan *plan)
-{
-	struct wf_err fault = WF_ERR_INIT;
-	int r = 0;
-
-	wf_ctl_policy_begin(control);
-	for (size_t i = 0; r == 0 && i < plan->count; i++) {
-		const struct ctl_change *change = &plan->items[i];
-
-		if (!change->in_force || !is_gathered(change))
-			continue;
-		r = change->before
-			    ? change->ops->force(control, change->name, change->before, &fault)
-			    : change->ops->drop(control, change->kind, change->name, &fault);
-	}
-	if (r == 0)
-		r = wf_ctl_policy_commit(control, &fault);
-	else
-		wf_ctl_policy_rollback(control);
-	if (r < 0)
-		wf_log_error("policies are in force that could neither be stored nor taken back",
-			     "error=\"%s\"", fault.message);
 }
 
 static struct ctl_policy_change record_of(const struct ctl_change *change)
@@ -112,7 +46,7 @@ static size_t recorded_changes(const struct ctl_plan *plan, struct ctl_policy_ch
 	size_t count = 0;
 
 	for (size_t i = 0; i < plan->count; i++)
-		if (plan->items[i].changed && is_gathered(&plan->items[i]))
+		if (plan->items[i].changed && wf_ctl_change_is_gathered(&plan->items[i]))
 			ret_changes[count++] = record_of(&plan->items[i]);
 	return count;
 }
@@ -135,7 +69,7 @@ int wf_ctl_plan_force(struct wf_control *control, struct ctl_plan *plan, size_t 
 
 bool wf_ctl_plan_is_plain(const struct ctl_plan *plan, size_t at)
 {
-	return plan->items[at].changed && !is_gathered(&plan->items[at]);
+	return plan->items[at].changed && !wf_ctl_change_is_gathered(&plan->items[at]);
 }
 
 int wf_ctl_plan_gather(struct wf_control *control, struct ctl_plan *plan, struct wf_err *err)
@@ -146,7 +80,7 @@ int wf_ctl_plan_gather(struct wf_control *control, struct ctl_plan *plan, struct
 		return 0;
 	wf_ctl_policy_begin(control);
 	for (size_t i = 0; r == 0 && i < plan->count; i++)
-		if (plan->items[i].changed && is_gathered(&plan->items[i]))
+		if (plan->items[i].changed && wf_ctl_change_is_gathered(&plan->items[i]))
 			r = wf_ctl_plan_force(control, plan, i, err);
 	if (r == 0)
 		r = wf_ctl_policy_commit(control, err);
@@ -154,13 +88,6 @@ int wf_ctl_plan_gather(struct wf_control *control, struct ctl_plan *plan, struct
 		wf_ctl_policy_rollback(control);
 	plan->gathered = r == 0;
 	return r;
-}
-
-void wf_ctl_plan_undo(struct wf_control *control, const struct ctl_plan *plan)
-{
-	undo_plain(control, plan);
-	if (plan->gathered)
-		undo_gathered(control, plan);
 }
 
 int wf_ctl_plan_write(struct wf_control *control, const struct ctl_plan *plan,
@@ -227,7 +154,7 @@ void wf_ctl_plan_log(const struct wf_control *control, const struct ctl_plan *pl
 		return;
 	wf_log_info("document applied", "kind=%s name=%s action=%s", change->kind, change->name,
 		    wf_ctl_change_action(change));
-	if (!is_gathered(change))
+	if (!wf_ctl_change_is_gathered(change))
 		return;
 	record = record_of(change);
 	wf_ctl_history_log(control, &record);

@@ -2,8 +2,9 @@
 /*
  * Applying documents, all or nothing, in steps: every document is checked and completed (a later one
  * sees the earlier ones), the effects are made, one transaction stores all, and the effects that had to
- * wait for it come into force. A file may have 100,000 documents, so that takes seconds; whoever can
- * wait for an answer has the steps done in slices, and the loop serves others in between.
+ * wait for it come into force. When a step fails, all is undone, in steps as well. A file may have 100,000
+ * documents, so that takes seconds; whoever can wait for an answer has the steps done in slices, and the
+ * loop serves others in between.
  *
  * What keeps that sound, while an apply is under way:
  *
@@ -12,10 +13,12 @@
  * - No endpoint joins a network whose document, or a reservation in which, is among those that were
  *   looked at already (wf_control_apply_holds()); endpoints may leave. Elsewhere they come and go. What
  *   they want of the host's ports meets what planned services answer at, and the other way round.
- * - What services do is held back until all is stored: no other flush resolves them (lb.held).
- *   Policies come into force in one step. Networks and reservations do one by one.
+ * - What services do is held back until all is stored, or undone: no other flush resolves them
+ *   (lb.held). Policies come into force, or are taken back, in one step. Networks and reservations do
+ *   one by one.
  * - The store compares: what was written meanwhile of the same documents (a name's sticky address)
- *   fails the commit, and all is undone. What it has written before the commit nobody sees.
+ *   fails the commit, and all is undone. What it has written before the commit nobody sees, and it is
+ *   taken away again first.
  * - With a store in etcd it is one step, for others change documents too. etcd bounds how much that is.
  */
 #include <errno.h>
@@ -31,9 +34,19 @@
 #define SLICE_MS 5
 /* Short steps between two looks at the clock. */
 #define STEPS_AT_ONCE 16
-/* Services that are resolved in one step, and documents that are written in one. */
+/* Services that are resolved in one step, and documents that are written, or taken away, in one. */
 #define FLUSH_AT_ONCE 64
 #define WRITE_AT_ONCE 256
+
+struct ctl_apply;
+
+/* Like steps, until there are no more of them. */
+struct ctl_phase {
+	size_t (*count)(const struct ctl_apply *apply);
+	int (*step)(struct ctl_apply *apply, size_t at, struct wf_err *err);
+	bool in_dry_run;
+	size_t weight; /* so many short steps take as long */
+};
 
 struct ctl_apply {
 	struct wf_control *control;
@@ -46,8 +59,9 @@ struct ctl_apply {
 	struct wf_control_actor actor;
 	uint64_t confirm_ms;
 	bool dry_run, stored;
-	bool has_more;    /* documents to be read, or to be written */
-	size_t phase, at; /* the next step */
+	bool has_more; /* documents to be read, to be written, or to be taken away */
+	const struct ctl_phase *phase; /* one without steps: that was the last one */
+	size_t at;                     /* the next step in it */
 	int result;
 	struct wf_err err;
 	wf_control_applied_fn done; /* NULL: somebody waits for it */
@@ -183,10 +197,61 @@ static int release(struct ctl_apply *apply, size_t at, struct wf_err *err)
 	return 0;
 }
 
+/* What it takes to remember; of what has failed there are no results either. */
 static int forget(struct ctl_apply *apply, size_t at, struct wf_err *err)
 {
 	(void)err;
 	wf_ctl_change_done(apply->control, &apply->plan.items[at]);
+	if (apply->result < 0 && at < json_array_size(apply->results))
+		(void)json_array_set_new(apply->results, at, json_null());
+	return 0;
+}
+
+/* ---- back: nothing of it stays, and nothing of this fails either -------------------------------- */
+
+static int give_up(struct ctl_apply *apply, size_t at, struct wf_err *err)
+{
+	(void)at;
+	(void)err;
+	apply->has_more = wf_store_stage_undo(&apply->stage, WRITE_AT_ONCE);
+	return 0;
+}
+
+static int undo_reservation(struct ctl_apply *apply, size_t at, struct wf_err *err)
+{
+	(void)err;
+	wf_ctl_plan_undo_reservation(apply->control, &apply->plan, at);
+	return 0;
+}
+
+static int undo_network(struct ctl_apply *apply, size_t at, struct wf_err *err)
+{
+	struct wf_control *control = apply->control;
+
+	(void)err;
+	control->lb.holding = true;
+	wf_ctl_plan_undo_network(control, &apply->plan, apply->plan.count - 1 - at);
+	control->lb.holding = false;
+	return 0;
+}
+
+static int undo_rest(struct ctl_apply *apply, size_t at, struct wf_err *err)
+{
+	struct wf_control *control = apply->control;
+
+	(void)err;
+	control->lb.holding = true;
+	wf_ctl_plan_undo_rest(control, &apply->plan, at);
+	control->lb.holding = false;
+	return 0;
+}
+
+static int undo_gathered(struct ctl_apply *apply, size_t at, struct wf_err *err)
+{
+	(void)at;
+	(void)err;
+	wf_ctl_history_forget(apply->control);
+	wf_ctl_plan_undo_gathered(apply->control, &apply->plan);
 	return 0;
 }
 
@@ -220,12 +285,7 @@ static size_t for_held(const struct ctl_apply *apply)
 	return apply->control->lb.held_count ? apply->at + FLUSH_AT_ONCE : 0;
 }
 
-static const struct {
-	size_t (*count)(const struct ctl_apply *apply);
-	int (*step)(struct ctl_apply *apply, size_t at, struct wf_err *err);
-	bool in_dry_run;
-	size_t weight; /* so many short steps take as long */
-} phases[] = {
+static const struct ctl_phase forwards[] = {
 	{ once, begin, true, 1 },
 	{ while_more, check, true, 1 },
 	{ for_changes, check_together, true, 1 },
@@ -239,16 +299,28 @@ static const struct {
 	{ for_changes, adopt, false, 1 },
 	{ for_held, release, false, 1 },
 	{ for_changes, forget, true, 1 },
+	{ 0 },
 };
 
-/* Nothing of it stays. */
-static void take_back(struct ctl_apply *apply)
+static const struct ctl_phase backwards[] = {
+	{ while_more, give_up, false, STEPS_AT_ONCE },
+	{ for_changes, undo_reservation, false, 1 },
+	{ for_changes, undo_network, false, 1 },
+	{ for_changes, undo_rest, false, 1 },
+	{ once, undo_gathered, false, 1 },
+	{ for_held, release, false, 1 },
+	{ once, flush_others, false, 1 },
+	{ for_changes, forget, true, 1 },
+	{ 0 },
+};
+
+/* From here on it is undone. */
+static void turn_back(struct ctl_apply *apply, int r)
 {
-	wf_store_stage_free(&apply->stage);
-	wf_ctl_history_forget(apply->control);
-	wf_ctl_plan_undo(apply->control, &apply->plan);
-	(void)wf_ctl_lb_release(apply->control, SIZE_MAX);
-	wf_ctl_lb_flush(apply->control);
+	apply->result = r;
+	apply->phase = backwards;
+	apply->at = 0;
+	apply->has_more = true;
 }
 
 /* One step; false: that was the last one. */
@@ -256,20 +328,17 @@ static bool step(struct ctl_apply *apply)
 {
 	int r;
 
-	while (apply->phase < WF_ARRAY_LEN(phases) &&
-	       ((apply->dry_run && !phases[apply->phase].in_dry_run) ||
-		apply->at >= phases[apply->phase].count(apply))) {
+	while (apply->phase->step && ((apply->dry_run && !apply->phase->in_dry_run) ||
+				      apply->at >= apply->phase->count(apply))) {
 		apply->phase++;
 		apply->at = 0;
 	}
-	if (apply->phase == WF_ARRAY_LEN(phases))
+	if (!apply->phase->step)
 		return false;
-	r = phases[apply->phase].step(apply, apply->at++, &apply->err);
-	if (r == 0)
-		return true;
-	apply->result = r;
-	take_back(apply);
-	return false;
+	r = apply->phase->step(apply, apply->at++, &apply->err);
+	if (r < 0)
+		turn_back(apply, r);
+	return true;
 }
 
 /* Steps for that long; false: there are none left. */
@@ -284,7 +353,7 @@ static bool slice(struct ctl_apply *apply, uint64_t ms)
 	do {
 		for (size_t done = 0; more && done < STEPS_AT_ONCE;) {
 			more = step(apply);
-			done += more ? phases[apply->phase].weight : 0;
+			done += more ? apply->phase->weight : 0;
 		}
 	} while (more && wf_clock_monotonic_ms() < end_ms);
 	control->policy.actor = actor;
@@ -314,6 +383,7 @@ static int new_apply(struct wf_control *control, const struct wf_control_documen
 	*apply = (struct ctl_apply){ .control = control,
 				     .documents = *documents,
 				     .results = json_array(),
+				     .phase = forwards,
 				     .actor = control->policy.actor,
 				     .confirm_ms = confirm_ms,
 				     .dry_run = dry_run,
@@ -448,14 +518,11 @@ void wf_control_apply_cancel(struct wf_control *control)
 
 	if (!apply)
 		return;
-	if (!apply->stored) {
-		apply->result =
-			wf_fail(&apply->err, -EAGAIN, "weftd is stopping; nothing was changed");
-		take_back(apply);
-	} else {
-		while (slice(apply, SLICE_MS))
-			;
-	}
+	if (!apply->stored && apply->result == 0)
+		turn_back(apply,
+			  wf_fail(&apply->err, -EAGAIN, "weftd is stopping; nothing was changed"));
+	while (slice(apply, SLICE_MS))
+		;
 	finish(apply);
 }
 

@@ -32,6 +32,12 @@ static inline bool wf_ctl_change_is(const struct ctl_change *change, const char 
 	return strcmp(change->kind, kind) == 0;
 }
 
+/* What the policy engine gathers comes into force, and is taken back, as one. */
+static inline bool wf_ctl_change_is_gathered(const struct ctl_change *change)
+{
+	return change->ops->drop;
+}
+
 /* ---- turn.c: one node at a time --------------------------------------------------------------- */
 
 #define CTL_TURNS 3
@@ -72,9 +78,6 @@ bool wf_ctl_plan_is_plain(const struct ctl_plan *plan, size_t at);
 int wf_ctl_plan_force(struct wf_control *control, struct ctl_plan *plan, size_t at,
 		      struct wf_err *err);
 int wf_ctl_plan_gather(struct wf_control *control, struct ctl_plan *plan, struct wf_err *err);
-/* Back to what was before. */
-void wf_ctl_plan_undo(struct wf_control *control, const struct ctl_plan *plan);
-
 /* What is to be committed, and what it points to that is nobody else's. */
 struct ctl_writes {
 	struct wf_store_write *items; /* owned */
@@ -89,6 +92,20 @@ void wf_ctl_writes_done(struct ctl_writes *writes);
 /* A table learns what the store added: uid, resourceVersion, creation time. */
 void wf_ctl_plan_adopt(struct wf_control *control, const struct ctl_plan *plan, size_t at);
 void wf_ctl_plan_log(const struct wf_control *control, const struct ctl_plan *plan, size_t at);
+
+/* ---- apply_undo.c: back to what was before ----------------------------------------------------------- */
+
+/*
+ * Steps for each change, all of the first for all changes before the second, and so on: what is held may be
+ * held in subnets that have to come back first. What is not in force is left alone.
+ */
+void wf_ctl_plan_undo_reservation(struct wf_control *control, const struct ctl_plan *plan,
+				  size_t at);
+/* To be called from the last change to the first. */
+void wf_ctl_plan_undo_network(struct wf_control *control, const struct ctl_plan *plan, size_t at);
+void wf_ctl_plan_undo_rest(struct wf_control *control, const struct ctl_plan *plan, size_t at);
+/* One step for all that the policy engine gathered and could not be stored. */
+void wf_ctl_plan_undo_gathered(struct wf_control *control, const struct ctl_plan *plan);
 
 /* ---- apply_kinds.c ----------------------------------------------------------------------------------- */
 

@@ -333,7 +333,7 @@ int wf_local_begin(struct wf_local_transaction *t, struct wf_local *local, size_
 			       count);
 	/* never known to happen: a revision that would show what is hidden */
 	if (local->hidden_revision && t->revision >= local->hidden_revision) {
-		int r = wf_local_unhide(local, err);
+		int r = wf_local_unhide(local, SIZE_MAX, err);
 
 		if (r < 0)
 			return r;
@@ -444,8 +444,7 @@ static void local_tidy(struct wf_store *store)
 {
 	struct wf_local *local = (struct wf_local *)store;
 
-	if (local->hidden_revision && !local->hiding)
-		(void)wf_local_unhide(local, NULL);
+	wf_local_tidy_hidden(local);
 	if (local->rows->tidy)
 		local->rows->tidy(local);
 }

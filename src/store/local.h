@@ -78,13 +78,14 @@ struct wf_local_ops {
 	/*
 	 * Writing what is not to be seen yet (local_hide.c); all or none. While hidden_revision is set, read,
 	 * count and walk leave out rows of that revision and show what was there before. hide_begin and hide
-	 * are called in the transaction of a part, show in the one from which on they are seen, unhide in one
-	 * that takes all of them away again.
+	 * are called in the transaction of a part, show in the one from which on they are seen. unhide takes
+	 * up to `most` of them away again, in one: 1, there are more, and *place says where to go on (0: at the
+	 * beginning); 0, that was the last. Between its parts the others go on as before, but nothing is hidden.
 	 */
 	int (*hide_begin)(struct wf_local *local, struct wf_err *err);
 	int (*hide)(struct wf_local *local, const struct wf_local_row *row, struct wf_err *err);
 	int (*show)(struct wf_local *local, struct wf_err *err);
-	int (*unhide)(struct wf_local *local, struct wf_err *err);
+	int (*unhide)(struct wf_local *local, size_t most, uint64_t *place, struct wf_err *err);
 	void (*tidy)(struct wf_local *local); /* NULL: never a backlog */
 	int (*lease_new)(struct wf_local *local, uint64_t ttl_ms, uint64_t *ret_lease,
 			 struct wf_err *err);
@@ -106,6 +107,7 @@ struct wf_local {
 	uint64_t max_history_bytes;
 	uint64_t hidden_revision; /* of what is written and not to be seen; 0: nothing is */
 	uint64_t hidden_gap;      /* from the last revision to that one: others may come between */
+	uint64_t unhidden;        /* how far that was taken away again; 0: not begun */
 	struct wf_store_stage *hiding; /* whose it is; NULL: nobody's any more, it is to go */
 	struct wf_local_lease *leases; /* owned */
 	size_t lease_count;
@@ -193,10 +195,15 @@ void wf_local_stages_note(struct wf_local *local, const struct wf_store_write *w
 /* ---- local_hide.c: transactions that are written in parts --------------------------------------- */
 
 int wf_local_stage_write(struct wf_store_stage *stage, size_t most, struct wf_err *err);
-/* What it has written is taken away again, now or when the disk takes changes. */
-void wf_local_stage_drop(struct wf_store_stage *stage);
-/* Takes away what nobody will show any more. */
-int wf_local_unhide(struct wf_local *local, struct wf_err *err);
+/*
+ * Up to `most` of what it has written is taken away again; true: there is more. What the disk refuses
+ * waits until it takes changes.
+ */
+bool wf_local_stage_drop(struct wf_store_stage *stage, size_t most);
+/* Takes away what nobody will show any more, up to `most` of it. 1: there is more; 0: that was the last. */
+int wf_local_unhide(struct wf_local *local, size_t most, struct wf_err *err);
+/* The same for what is nobody's any more, when there is time. */
+void wf_local_tidy_hidden(struct wf_local *local);
 /*
  * What a stage has hidden, if anything, is not any more when this transaction is committed, which gets
  * the revision that the rows have; shown: it was.

@@ -8,12 +8,15 @@
  * and write in between; their revisions lie below, which is why some are left out.
  *
  * Until the commit a database says that it has something unfinished: the next start takes it away, as
- * does a stage that is given up. Only transactions that the log of changes has no room for are written
- * like this, and one at a time; any other is written by its commit.
+ * does a stage that is given up, in parts again. Only transactions that the log of changes has no room for
+ * are written like this, and one at a time; any other is written by its commit.
  */
 #include <errno.h>
 
 #include "store/local.h"
+
+/* Rows that are taken away at once where nobody waits for it. */
+#define TIDY_ROWS 500
 
 static int hide_one(struct wf_local *local, struct wf_store_prepared *prepared, struct wf_err *err)
 {
@@ -99,15 +102,20 @@ int wf_local_stage_write(struct wf_store_stage *stage, size_t most, struct wf_er
 	return !!stage->unwritten;
 }
 
-int wf_local_unhide(struct wf_local *local, struct wf_err *err)
+int wf_local_unhide(struct wf_local *local, size_t most, struct wf_err *err)
 {
-	int r = local->rows->begin(local, WF_STORE_BOOT_BOUND, err);
+	uint64_t place = local->unhidden;
+	int r = local->rows->begin(local, WF_STORE_BOOT_BOUND, err), more;
 
 	if (r < 0)
 		return r;
-	r = wf_local_rows_end(local, local->rows->unhide(local, err), err);
+	more = local->rows->unhide(local, most, &place, err);
+	r = wf_local_rows_end(local, more < 0 ? more : 0, err);
 	if (r < 0)
 		return r;
+	local->unhidden = more ? place : 0;
+	if (more)
+		return 1;
 	if (local->hiding)
 		local->hiding->is_lost = true;
 	local->hidden_revision = 0;
@@ -115,15 +123,32 @@ int wf_local_unhide(struct wf_local *local, struct wf_err *err)
 	return 0;
 }
 
-void wf_local_stage_drop(struct wf_store_stage *stage)
+bool wf_local_stage_drop(struct wf_store_stage *stage, size_t most)
 {
 	struct wf_local *local = (struct wf_local *)stage->store;
+	int r;
 
 	if (local->hiding != stage)
-		return;
-	local->hiding = NULL;
+		return false;
+	r = wf_local_unhide(local, most, NULL);
 	/* with a disk that takes no change it stays hidden until then: wf_store_tidy() */
-	(void)wf_local_unhide(local, NULL);
+	if (r < 0)
+		local->hiding = NULL;
+	else
+		local->rows->tidy(local);
+	return r == 1;
+}
+
+void wf_local_tidy_hidden(struct wf_local *local)
+{
+	if (!local->hidden_revision || local->hiding)
+		return;
+	while (wf_local_unhide(local, TIDY_ROWS, NULL) == 1) {
+		if (!local->backlog)
+			continue;
+		local->backlog(local->backlog_context);
+		return;
+	}
 }
 
 int wf_local_show(struct wf_local_transaction *t, struct wf_store_stage *stage, struct wf_err *err)

@@ -36,14 +36,17 @@
 			" WHERE lease = ?1 AND lease <> 0 ORDER BY kind, name",             \
 	[(first) + 4] = "SELECT " COLUMNS " FROM " source " ORDER BY kind, name"
 
+/* The end of an insertion into the documents. */
+#define REPLACES                                                        \
+	" ON CONFLICT (kind, name) DO UPDATE SET body = excluded.body," \
+	" revision = excluded.revision, lease = excluded.lease"
+
 static const char *const sql[WF_SQL_COUNT] = {
 	[WF_SQL_BEGIN] = "BEGIN",
 	[WF_SQL_COMMIT] = "COMMIT",
 	[WF_SQL_ROLLBACK] = "ROLLBACK",
 	[WF_SQL_PUT] = "INSERT INTO document (kind, name, body, revision, lease)"
-		       " VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT (kind, name) DO UPDATE SET"
-		       " body = excluded.body, revision = excluded.revision,"
-		       " lease = excluded.lease",
+		       " VALUES (?1, ?2, ?3, ?4, ?5)" REPLACES,
 	[WF_SQL_REMOVE] = "DELETE FROM document WHERE kind = ?1 AND name = ?2",
 	READS(WF_SQL_READ, "document"),
 	READS(WF_SQL_SHOWN_READ, SHOWN),
@@ -62,10 +65,15 @@ static const char *const sql[WF_SQL_COUNT] = {
 	[WF_SQL_KEEP] = "INSERT INTO kept (" COLUMNS ") SELECT " COLUMNS " FROM document"
 			" WHERE kind = ?1 AND name = ?2",
 	[WF_SQL_UNKEEP] = "DELETE FROM kept WHERE kind = ?1 AND name = ?2",
-	[WF_SQL_UNKEEP_SOME] = "DELETE FROM kept WHERE id IN (SELECT id FROM kept LIMIT ?1)",
+	[WF_SQL_UNKEEP_SOME] =
+		"DELETE FROM kept WHERE id IN (SELECT id FROM kept ORDER BY id LIMIT ?1)",
 	[WF_SQL_UNKEEP_ALL] = "DELETE FROM kept",
-	[WF_SQL_UNHIDE] = "DELETE FROM document WHERE revision > ?1",
-	[WF_SQL_PUT_BACK] = "INSERT INTO document (" COLUMNS ") SELECT " COLUMNS " FROM kept",
+	[WF_SQL_PUT_BACK] =
+		"INSERT INTO document (" COLUMNS ") SELECT " COLUMNS
+		" FROM kept WHERE id IN (SELECT id FROM kept ORDER BY id LIMIT ?1)" REPLACES,
+	[WF_SQL_ROWS_FROM] = "SELECT count(*), max(id) FROM"
+			     " (SELECT id FROM document WHERE id > ?1 ORDER BY id LIMIT ?2)",
+	[WF_SQL_UNHIDE] = "DELETE FROM document WHERE id > ?1 AND id <= ?2 AND revision > ?3",
 };
 
 int wf_sqlite_prepare(struct wf_sqlite *sqlite, struct wf_err *err)

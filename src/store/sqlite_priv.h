@@ -49,8 +49,9 @@ enum wf_sqlite_statement {
 	WF_SQL_UNKEEP,
 	WF_SQL_UNKEEP_SOME,
 	WF_SQL_UNKEEP_ALL,
-	WF_SQL_UNHIDE,
 	WF_SQL_PUT_BACK,
+	WF_SQL_ROWS_FROM,
+	WF_SQL_UNHIDE,
 	WF_SQL_COUNT,
 };
 
@@ -119,7 +120,7 @@ void wf_sqlite_tidy(struct wf_local *local);
 int wf_sqlite_hide_begin(struct wf_local *local, struct wf_err *err);
 int wf_sqlite_hide(struct wf_local *local, const struct wf_local_row *row, struct wf_err *err);
 int wf_sqlite_show(struct wf_local *local, struct wf_err *err);
-int wf_sqlite_unhide(struct wf_local *local, struct wf_err *err);
+int wf_sqlite_unhide(struct wf_local *local, size_t most, uint64_t *place, struct wf_err *err);
 /* At the start, when all else is known: takes away what the last process did not finish. */
 int wf_sqlite_hide_recover(struct wf_sqlite *sqlite, bool is_unfinished, struct wf_err *err);
 /* Deletes some of the copies that are not needed. */

@@ -98,23 +98,27 @@ static int commit_plain(struct wf_store_stage *stage, enum wf_store_durability d
 	return wf_store_commit(stage->store, writes, count, durability, ret_revision, err);
 }
 
-static void end_stage(struct wf_store_stage *stage, bool committed)
+/* The first of its writes. */
+static void end_first(struct wf_store_stage *stage, bool committed)
 {
-	struct wf_store *store = stage->store;
-	struct wf_store_stage **link = &store->stages;
-	struct wf_store_prepared *next;
+	struct wf_store_prepared *prepared = stage->first;
 
-	if (!committed && store->ops->stage_drop)
-		store->ops->stage_drop(stage);
+	stage->first = prepared->next;
+	wf_index_remove(&stage->by_key, &prepared->by_key);
+	if (stage->store->ops->stage_end)
+		stage->store->ops->stage_end(prepared, committed);
+	free(prepared);
+}
+
+/* One without writes. */
+static void end_stage(struct wf_store_stage **stage_)
+{
+	struct wf_store_stage *stage = TAKE_PTR(*stage_);
+	struct wf_store_stage **link = &stage->store->stages;
+
 	while (*link != stage)
 		link = &(*link)->next;
 	*link = stage->next;
-	for (struct wf_store_prepared *at = stage->first; at; at = next) {
-		next = at->next;
-		if (store->ops->stage_end)
-			store->ops->stage_end(at, committed);
-		free(at);
-	}
 	wf_index_done(&stage->by_key);
 	free(stage);
 }
@@ -122,7 +126,7 @@ static void end_stage(struct wf_store_stage *stage, bool committed)
 int wf_store_stage_commit(struct wf_store_stage **stage_, enum wf_store_durability durability,
 			  uint64_t *ret_revision, struct wf_err *err)
 {
-	struct wf_store_stage *stage = TAKE_PTR(*stage_);
+	struct wf_store_stage *stage = *stage_;
 	uint64_t revision = stage->store->revision;
 	int r = 0;
 
@@ -130,16 +134,34 @@ int wf_store_stage_commit(struct wf_store_stage **stage_, enum wf_store_durabili
 		r = stage->store->ops->stage_commit(stage, durability, &revision, err);
 	else if (stage->count)
 		r = commit_plain(stage, durability, &revision, err);
-	if (r == 0 && ret_revision)
+	if (r < 0)
+		return r;
+	if (ret_revision)
 		*ret_revision = revision;
-	end_stage(stage, r == 0);
-	return r;
+	while (stage->first)
+		end_first(stage, true);
+	end_stage(stage_);
+	return 0;
 }
 
-void wf_store_stage_free(struct wf_store_stage **stage_)
+bool wf_store_stage_undo(struct wf_store_stage **stage_, size_t most)
 {
-	struct wf_store_stage *stage = TAKE_PTR(*stage_);
+	struct wf_store_stage *stage = *stage_;
 
-	if (stage)
-		end_stage(stage, false);
+	if (!stage)
+		return false;
+	if (stage->store->ops->stage_drop && stage->store->ops->stage_drop(stage, most))
+		return true;
+	for (; most && stage->first; most--)
+		end_first(stage, false);
+	if (stage->first)
+		return true;
+	end_stage(stage_);
+	return false;
+}
+
+void wf_store_stage_free(struct wf_store_stage **stage)
+{
+	while (wf_store_stage_undo(stage, SIZE_MAX))
+		;
 }

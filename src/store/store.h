@@ -153,9 +153,10 @@ int wf_store_commit_end(struct wf_store_flight *flight, uint64_t *ret_revision, 
  * A transaction of very many writes that is made ready write by write, so that other things can be done
  * in between, the store be used, and the commit itself be short. add: as commit checks a write, against
  * what is stored now; what the write points to must live as long as the stage, and its document is
- * stamped already (and is not any more, if it is not committed). commit ends the stage: all or none, and
- * -ESTALE when somebody has changed one of the documents since it was added. Without a store on this
- * host nothing is made ready, and commit does it all.
+ * stamped already (and is not any more, if it is not committed). commit: all or none, and -ESTALE when
+ * somebody has changed one of the documents since it was added; it ends the stage if it succeeds, and
+ * leaves nothing but to give it up if not. Without a store on this host nothing is made ready, and commit
+ * does it all.
  *
  * write: when all are added, a very large transaction may be written in parts, too, which nobody sees
  * before the commit; up to `most` writes each time. 1: there are more, 0: the commit is short now, or
@@ -170,7 +171,12 @@ int wf_store_stage_add(struct wf_store_stage *stage, const struct wf_store_write
 int wf_store_stage_write(struct wf_store_stage *stage, size_t most, struct wf_err *err);
 int wf_store_stage_commit(struct wf_store_stage **stage, enum wf_store_durability durability,
 			  uint64_t *ret_revision, struct wf_err *err);
-/* Gives it up. NULL-safe; nulls the pointer. To be done before the store is closed. */
+/*
+ * Gives it up, in parts as well: up to `most` writes each time. true: there are more; false: it is gone, and
+ * the pointer is nulled. NULL-safe. To be done before the store is closed.
+ */
+bool wf_store_stage_undo(struct wf_store_stage **stage, size_t most);
+/* The same at once. */
 void wf_store_stage_free(struct wf_store_stage **stage);
 
 /*

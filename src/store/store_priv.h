@@ -44,15 +44,16 @@ struct wf_store_ops {
 			  struct wf_err *err);
 	/*
 	 * Of transactions that are made ready in parts; all or none. add makes a write ready, write writes
-	 * up to `most` of them (1: there are more, 0: none), commit commits what is ready, drop is told
-	 * that it is not, end frees what add has made, and undoes it unless it was committed.
+	 * up to `most` of them (1: there are more, 0: none), commit commits what is ready, drop takes away
+	 * up to `most` of what was written (true: there is more), end frees what add has made, and undoes it
+	 * unless it was committed.
 	 */
 	int (*stage_add)(struct wf_store_stage *stage, struct wf_store_prepared *prepared,
 			 struct wf_err *err);
 	int (*stage_write)(struct wf_store_stage *stage, size_t most, struct wf_err *err);
 	int (*stage_commit)(struct wf_store_stage *stage, enum wf_store_durability durability,
 			    uint64_t *ret_revision, struct wf_err *err);
-	void (*stage_drop)(struct wf_store_stage *stage);
+	bool (*stage_drop)(struct wf_store_stage *stage, size_t most);
 	void (*stage_end)(struct wf_store_prepared *prepared, bool committed);
 	/*
 	 * The changes of a kind (NULL: every) in the first transaction after `after` that has

@@ -159,8 +159,5 @@ int __wrap_wf_store_stage_commit(struct wf_store_stage **stage, enum wf_store_du
 {
 	int r = fake_gate_pass(FAKE_STORE, "wf_store_stage_commit", -ENOSPC, err);
 
-	if (r == 0)
-		return __real_wf_store_stage_commit(stage, durability, ret_revision, err);
-	wf_store_stage_free(stage);
-	return r;
+	return r < 0 ? r : __real_wf_store_stage_commit(stage, durability, ret_revision, err);
 }

@@ -253,34 +253,89 @@ static void test_failing_leaves_nothing(void **state)
 	assert_false(is_stored(lab, "Service", "default/s0"));
 }
 
-/* A name's sticky address is written by an attach, and by the file: the file comes second. */
-static void test_overtaken(void **state)
+/*
+ * Up to where it is made ready; then one of its documents is written by somebody else, as an attach does
+ * with a name's sticky address, so that the commit will fail. Returns what undoes that.
+ */
+static struct wf_store_write overtake(struct lab *lab, const json_t *documents,
+				      struct outcome *outcome)
 {
-	_cleanup_json_ json_t *documents = services(MANY);
-	struct lab *lab = *state;
+	_cleanup_json_ json_t *copy = json_deep_copy(json_array_get(documents, 7));
 	struct wf_store_write write = { .op = WF_STORE_PUT,
 					.kind = "Service",
 					.name = "default/s7",
-					.document = json_array_get(documents, 7),
+					.document = copy,
 					.expected = WF_STORE_ANY };
-	struct outcome outcome;
-	_cleanup_json_ json_t *copy = json_deep_copy(write.document);
 
-	write.document = copy;
-	begin(lab, documents, &outcome);
-	while (!lab->store || !wf_ctl_service_find(lab->control, "default/s199"))
+	begin(lab, documents, outcome);
+	while (!wf_ctl_service_find(lab->control, "default/s198"))
 		turn(lab);
 	/* it is being made ready from here on */
 	for (int i = 0; i < 5; i++)
 		turn(lab);
-	assert_false(outcome.done);
+	assert_false(outcome->done);
 	assert_int_equal(wf_store_commit(lab->store, &write, 1, WF_STORE_DURABLE, NULL, NULL), 0);
+	write.document = NULL;
+	write.op = WF_STORE_DELETE;
+	return write;
+}
+
+static void test_overtaken(void **state)
+{
+	_cleanup_json_ json_t *documents = services(MANY);
+	struct lab *lab = *state;
+	struct outcome outcome;
+	struct wf_store_write write = overtake(lab, documents, &outcome);
+
 	(void)finish(lab, &outcome);
 	assert_int_equal(outcome.result, -ESTALE);
 	assert_null(wf_ctl_service_find(lab->control, "default/s0"));
 	assert_false(is_stored(lab, "Service", "default/s0"));
-	write.op = WF_STORE_DELETE;
 	assert_int_equal(wf_store_commit(lab->store, &write, 1, WF_STORE_DURABLE, NULL, NULL), 0);
+}
+
+/* What there was comes back little by little, and others are served meanwhile. */
+static void test_others_are_served_while_it_is_undone(void **state)
+{
+	_cleanup_json_ json_t *documents = services(MANY);
+	struct lab *lab = *state;
+	struct ctl_service *service;
+	struct wf_store_write write;
+	struct outcome outcome;
+	size_t turns = 0;
+
+	/* the last one changes one that is there, which has a backend */
+	assert_int_equal(lab_apply(lab,
+				   "[{'apiVersion':'v1','kind':'Service',"
+				   "'metadata':{'name':'s199'},"
+				   "'spec':{'ports':[{'port':81}],'selector':{'app':'web'}}}]"),
+			 0);
+	assert_int_equal(lab_attach(lab, "{'network':'blue','name':'a','netns':'/fake/c0',"
+					 "'owner':'cli','labels':{'app':'web'}}"),
+			 0);
+	lab_settle(lab);
+	write = overtake(lab, documents, &outcome);
+	while (wf_ctl_service_find(lab->control, "default/s0"))
+		turn(lab);
+	assert_false(outcome.done);
+	for (; !outcome.done; turns++) {
+		/* what is left of it does not come into force */
+		service = wf_ctl_service_find(lab->control, "default/s198");
+		assert_false(service && service->programmed);
+		assert_int_equal(lab_delete(lab, "Network", "green"), -EAGAIN);
+		turn(lab);
+	}
+	assert_int_equal(outcome.result, -ESTALE);
+	assert_true(turns > 10);
+	assert_int_equal(lab->control->lb.held_count, 0);
+	assert_null(wf_ctl_service_find(lab->control, "default/s198"));
+	service = wf_ctl_service_find(lab->control, "default/s199");
+	assert_true(service->programmed);
+	assert_int_equal(service->spec.ports[0].port, 81);
+	assert_int_equal(service->link_count, 1);
+	assert_int_equal(wf_store_commit(lab->store, &write, 1, WF_STORE_DURABLE, NULL, NULL), 0);
+	assert_int_equal(lab_delete(lab, "Service", "default/s199"), 0);
+	assert_int_equal(lab_detach(lab, "a"), 0);
 }
 
 static void test_cancelled(void **state)
@@ -296,6 +351,19 @@ static void test_cancelled(void **state)
 	assert_true(outcome.done);
 	assert_int_equal(outcome.result, -EAGAIN);
 	assert_null(wf_ctl_service_find(lab->control, "default/s0"));
+	/* while it is undone that is what is brought to its end */
+	begin(lab, documents, &outcome);
+	while (!wf_ctl_service_find(lab->control, "default/s199"))
+		turn(lab);
+	fake_gate_shut(FAKE_STORE);
+	while (wf_ctl_service_find(lab->control, "default/s0"))
+		turn(lab);
+	assert_false(outcome.done);
+	wf_control_apply_cancel(lab->control);
+	fake_gate_arm(FAKE_STORE, SIZE_MAX);
+	assert_true(outcome.done);
+	assert_int_equal(outcome.result, -EIO);
+	assert_null(wf_ctl_service_find(lab->control, "default/s199"));
 	/* once it is stored it is brought to its end */
 	begin(lab, documents, &outcome);
 	while (!is_stored(lab, "Service", "default/s0"))
@@ -315,6 +383,7 @@ int main(void)
 		CASE(test_who_has_to_wait),
 		CASE(test_failing_leaves_nothing),
 		CASE(test_overtaken),
+		CASE(test_others_are_served_while_it_is_undone),
 		CASE(test_cancelled),
 	};
 

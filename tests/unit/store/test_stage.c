@@ -94,6 +94,8 @@ static void test_overtaken(void **state)
 	assert_int_equal(put(setup->store, "K", "b", 7, WF_STORE_ANY, NULL), 0);
 	assert_int_equal(wf_store_stage_commit(&stage, WF_STORE_DURABLE, NULL, &err), -ESTALE);
 	assert_non_null(strstr(err.message, "K/b was changed at the same time"));
+	assert_non_null(stage);
+	wf_store_stage_free(&stage);
 	assert_null(stage);
 	/* none of it, and the documents are as they were */
 	assert_int_equal(stored_value(setup->store, "K", "a"), -1);
@@ -119,6 +121,7 @@ static void test_two(void **state)
 	assert_int_equal(add(two, put_of("a", a2, WF_STORE_ANY), NULL), 0);
 	assert_int_equal(wf_store_stage_commit(&two, WF_STORE_DURABLE, NULL, NULL), 0);
 	assert_int_equal(wf_store_stage_commit(&one, WF_STORE_DURABLE, NULL, NULL), -ESTALE);
+	wf_store_stage_free(&one);
 	assert_int_equal(stored_value(setup->store, "K", "a"), 2);
 }
 
@@ -362,6 +365,7 @@ static void test_parts_overtaken(void **state)
 		assert_shown(setup->store, mine);
 		assert_int_equal(wf_store_stage_commit(&parts.stage, WF_STORE_DURABLE, NULL, &err),
 				 -ESTALE);
+		wf_store_stage_free(&parts.stage);
 		assert_shown(setup->store, mine);
 		assert_int_equal(stored_value(setup->store, "K", cases[i].name),
 				 cases[i].is_deleted ? -1 : 77);
@@ -387,8 +391,52 @@ static void test_parts_outrun(void **state)
 	mine = dump(setup->store);
 	assert_int_equal(wf_store_stage_commit(&parts.stage, WF_STORE_DURABLE, NULL, NULL),
 			 -ESTALE);
+	wf_store_stage_free(&parts.stage);
 	assert_shown(setup->store, mine);
 	end_parts(&parts);
+}
+
+/*
+ * Given up in parts, in the middle of being written or after that: nothing of it is seen meanwhile, nor
+ * after a crash, and others change the same documents: those that are taken away by then, and those that
+ * are not.
+ */
+static void test_parts_given_up_in_parts(void **state)
+{
+	struct setup *setup = *state;
+	struct parts parts;
+	int turns;
+
+	for (int whole = 0; whole <= 1; whole++) {
+		_cleanup_free_ char *mine = NULL;
+
+		begin_parts(setup, &parts);
+		mine = strdup(parts.before);
+		while (wf_store_stage_write(parts.stage, 7, NULL) == 1 && whole)
+			;
+		for (turns = 0; wf_store_stage_undo(&parts.stage, 3); turns++) {
+			assert_shown(setup->store, mine);
+			assert_int_equal(stored_value(setup->store, "K", "n0"), -1);
+			assert_after_crash(setup, mine);
+			if (turns != 2)
+				continue;
+			/* one that hides another, one that hides nothing, and one that hides nothing yet */
+			assert_int_equal(put(setup->store, "K", "n3", 101, WF_STORE_ANY, NULL), 0);
+			assert_int_equal(put(setup->store, "K", "n1", 7, WF_STORE_ABSENT, NULL), 0);
+			assert_int_equal(del(setup->store, "K", "n4", WF_STORE_ANY, NULL), 0);
+			free(mine);
+			mine = dump(setup->store);
+		}
+		assert_null(parts.stage);
+		assert_true(turns >= (whole ? 12 : 8));
+		assert_shown(setup->store, mine);
+		assert_int_equal(count_of(setup->store, "K"), 2);
+		assert_after_crash(setup, mine);
+		reopen(setup);
+		assert_shown(setup->store, mine);
+		end_parts(&parts);
+		assert_int_equal(del(setup->store, "K", "n1", WF_STORE_ANY, NULL), 0);
+	}
 }
 
 /* A second one is written at once, while the first is in parts; so is a small one. */
@@ -426,6 +474,7 @@ int main(void)
 		BOTH(test_larger_than_the_history),
 		SQLITE(test_in_parts),
 		SQLITE(test_parts_given_up),
+		SQLITE(test_parts_given_up_in_parts),
 		SQLITE(test_parts_overtaken),
 		SQLITE(test_parts_outrun),
 		SQLITE(test_one_in_parts),
