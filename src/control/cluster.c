@@ -193,5 +193,6 @@ void wf_ctl_cluster_stop(struct wf_control *control)
 		free(node);
 	}
 	wf_index_done(&control->cluster.underlays);
+	wf_index_done(&control->cluster.hosts);
 	wf_ctl_probes_close(control);
 }

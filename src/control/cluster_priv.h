@@ -43,6 +43,12 @@ struct ctl_way {
 	struct wf_addr router; /* who is sent that: a router, or the node itself */
 };
 
+/* An address that a node's host has in a network. */
+struct ctl_host {
+	struct wf_node_host is;
+	struct wf_index_node by_addr;
+};
+
 /* Another node. */
 struct ctl_node {
 	char name[WF_NAME_BYTES];
@@ -57,9 +63,9 @@ struct ctl_node {
 	uint64_t lost_ms;           /* since when it has none */
 	struct ctl_remote *remotes; /* list of its endpoints */
 	size_t remote_count;
-	struct ctl_probe *probe;    /* owned; NULL: it is not asked whether it is reached */
-	struct ctl_sums *sums;      /* owned; NULL: it is not asked how checksums arrive */
-	struct wf_node_host *hosts; /* owned: its host's addresses in networks */
+	struct ctl_probe *probe; /* owned; NULL: it is not asked whether it is reached */
+	struct ctl_sums *sums;   /* owned; NULL: it is not asked how checksums arrive */
+	struct ctl_host *hosts;  /* owned: its host's addresses in networks */
 	size_t host_count;
 	struct wf_node_tunnel tunnels[WF_MAX_TUNNELS]; /* of WireGuard; the first is sent to */
 	size_t tunnel_count;
@@ -124,6 +130,7 @@ struct ctl_news {
 struct ctl_cluster {
 	struct ctl_node *nodes;    /* hash by name */
 	struct wf_index underlays; /* of the nodes that have one */
+	struct wf_index hosts;     /* what their hosts have in networks, by address */
 	struct wf_set remotes;     /* by name */
 	struct wf_set addresses;   /* of them; see remote_table.c */
 	size_t expected;           /* endpoints of all nodes when this one began to read */

@@ -193,13 +193,14 @@ static uint16_t greeting(const struct wf_control *control, const struct ctl_node
 
 /*
  * All tunnels of all others, the first of each with the addresses of its node's endpoints, which are
- * written to bound; *ret_peers is the caller's.
+ * written to bound; *ret_peers is the caller's. If some are to be greeted later all are listed again then.
  */
 static int list_peers(struct wf_control *control, bool is_next, struct wf_addr *bound,
 		      struct wf_wg_peer **ret_peers, size_t *ret_count, struct wf_err *err)
 {
 	size_t room = WF_MAX_TUNNELS * HASH_CNT(by_name, control->cluster.nodes) + 1, count = 0;
 	struct wf_wg_peer *peers = calloc(room, sizeof(*peers));
+	bool is_early = false;
 
 	if (!peers)
 		return wf_fail(err, -ENOMEM, "out of memory");
@@ -212,14 +213,15 @@ static int list_peers(struct wf_control *control, bool is_next, struct wf_addr *
 			peer->endpoint = node->underlay;
 			peer->port = node->tunnels[i].port;
 			peer->keepalive_s = greeting(control, node, i, is_next);
-			if (!is_next && !peer->keepalive_s)
-				wf_ctl_encrypt_wake(control, GREET_MS);
+			is_early |= !is_next && !peer->keepalive_s;
 			if (i)
 				continue;
 			peer->bound = bound;
 			peer->bound_count = wf_ctl_bound_list(control, node, bound);
 			bound += peer->bound_count;
 		}
+	if (is_early)
+		wf_ctl_encrypt_wake(control, GREET_MS);
 	*ret_peers = peers;
 	*ret_count = count;
 	return 0;

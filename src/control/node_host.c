@@ -80,31 +80,43 @@ static void forget(struct wf_control *control, const struct ctl_node *node,
 	wf_ctl_host_hold(control, node->name, host, false);
 }
 
+/* What the node had is its no more; those that it has not again are forgotten. */
+static void unlearn(struct wf_control *control, struct ctl_node *node, const struct wf_node *spec)
+{
+	struct ctl_host *before = TAKE_PTR(node->hosts);
+	const size_t count = node->host_count;
+
+	node->host_count = 0;
+	for (size_t i = 0; i < count; i++)
+		wf_index_remove(&control->cluster.hosts, &before[i].by_addr);
+	for (size_t i = 0; i < count; i++)
+		if (!spec || !has_host(spec->hosts, spec->host_count, &before[i].is))
+			forget(control, node, &before[i].is);
+	free(before);
+}
+
 int wf_ctl_node_hosts_learn(struct wf_control *control, struct ctl_node *node,
 			    const struct wf_node *spec, struct wf_err *err)
 {
 	const size_t count = spec ? spec->host_count : 0;
-	struct wf_node_host *before = node->hosts;
-	const size_t count_before = node->host_count;
 	int r = 0;
 
-	node->hosts = NULL;
-	node->host_count = 0;
-	for (size_t i = 0; i < count_before; i++)
-		if (!has_host(spec ? spec->hosts : NULL, count, &before[i]))
-			forget(control, node, &before[i]);
-	free(before);
+	unlearn(control, node, spec);
 	if (!count)
 		return 0;
-	node->hosts = calloc(count, sizeof(*spec->hosts));
+	node->hosts = calloc(count, sizeof(*node->hosts));
 	if (!node->hosts)
 		return wf_fail(err, -ENOMEM, "out of memory for node %s", node->name);
-	memcpy(node->hosts, spec->hosts, count * sizeof(*spec->hosts));
 	node->host_count = count;
 	for (size_t i = 0; i < count; i++) {
-		wf_ctl_host_hold(control, node->name, &node->hosts[i], true);
+		struct ctl_host *host = &node->hosts[i];
+
+		host->is = spec->hosts[i];
+		wf_index_add(&control->cluster.hosts, &host->by_addr,
+			     wf_hash_addr(0, &host->is.addr));
+		wf_ctl_host_hold(control, node->name, &host->is, true);
 		if (r == 0 && control->lb.settled)
-			r = program(control, node, &node->hosts[i], err);
+			r = program(control, node, &host->is, err);
 	}
 	return r;
 }
@@ -115,16 +127,17 @@ int wf_ctl_node_hosts_program(struct wf_control *control, struct wf_err *err)
 
 	for (const struct ctl_node *node = control->cluster.nodes; node; node = node->by_name.next)
 		for (size_t i = 0; r == 0 && i < node->host_count; i++)
-			r = program(control, node, &node->hosts[i], err);
+			r = program(control, node, &node->hosts[i].is, err);
 	return r;
 }
 
 bool wf_ctl_node_hosts_have(struct wf_control *control, const struct wf_addr *addr)
 {
-	for (const struct ctl_node *node = control->cluster.nodes; node; node = node->by_name.next)
-		for (size_t i = 0; i < node->host_count; i++)
-			if (wf_addr_equal(&node->hosts[i].addr, addr) &&
-			    network_of(control, &node->hosts[i]))
-				return true;
+	WF_INDEX_EACH(&control->cluster.hosts, wf_hash_addr(0, addr), node) {
+		const struct ctl_host *host = WF_INDEX_OBJECT(node, struct ctl_host, by_addr);
+
+		if (wf_addr_equal(&host->is.addr, addr) && network_of(control, &host->is))
+			return true;
+	}
 	return false;
 }

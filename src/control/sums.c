@@ -62,7 +62,7 @@ static bool find_ends(struct wf_control *control, const struct ctl_node *node,
 		      struct wf_sums_ends *ret_ends)
 {
 	for (size_t i = 0; i < node->host_count; i++) {
-		const struct wf_node_host *host = &node->hosts[i];
+		const struct wf_node_host *host = &node->hosts[i].is;
 		const struct ctl_network *network = wf_ctl_network_find(control, host->network);
 		const struct wf_addr *own;
 
@@ -356,7 +356,7 @@ static struct ctl_node *node_of_host(struct wf_control *control, const struct wf
 		return NULL;
 	node = control->cluster.by_number[value.node];
 	for (size_t i = 0; node && i < node->host_count; i++)
-		if (wf_addr_equal(&node->hosts[i].addr, addr))
+		if (wf_addr_equal(&node->hosts[i].is.addr, addr))
 			return node;
 	return NULL;
 }

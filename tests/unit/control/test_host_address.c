@@ -17,7 +17,7 @@ static struct wf_addr host_of(struct lab *lab, const char *node)
 	const struct ctl_node *found = wf_ctl_node_find(lab->control, node);
 
 	assert_non_null(found);
-	return found->host_count ? found->hosts[0].addr : none;
+	return found->host_count ? found->hosts[0].is.addr : none;
 }
 
 static const struct wf_remote_value *remote_of(struct lab *lab, const struct wf_addr *addr)
@@ -86,7 +86,8 @@ static void test_labels_leave_the_rest(void **state)
 		pair_settle(pair);
 	}
 	assert_int_equal(wf_ctl_node_find(pair->a->control, "b")->host_count, 1);
-	assert_true(wf_addr_equal(&wf_ctl_node_find(pair->a->control, "b")->hosts[0].addr, &host));
+	assert_true(
+		wf_addr_equal(&wf_ctl_node_find(pair->a->control, "b")->hosts[0].is.addr, &host));
 	assert_int_equal(wf_ctl_node_find(pair->b->control, "a")->host_count, 1);
 	assert_int_equal(wf_store_get(pair->a->store, WF_KIND_NODE, "a", &stored, NULL), 0);
 	assert_non_null(json_object_get(json_object_get(stored, "status"), "addresses"));

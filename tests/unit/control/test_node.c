@@ -234,18 +234,41 @@ static void test_the_number_of_a_deleted_node(void **state)
 }
 
 /* It says that it is at an address, and has its host's in "over", which comes last. */
-static void learn(struct lab *lab, const char *at, struct wf_node_host *host)
+static void learn_as(struct lab *lab, const char *name, const char *at, struct wf_node_host *host)
 {
 	struct wf_addr addrs[2] = { [1] = host->addr };
-	const struct wf_node spec = { .meta = { .name = "far" },
-				      .addrs = addrs,
-				      .addr_count = 2,
-				      .hosts = host,
-				      .host_count = 1 };
+	struct wf_node spec = { .addrs = addrs, .addr_count = 2, .hosts = host, .host_count = 1 };
 
+	(void)snprintf(spec.meta.name, sizeof(spec.meta.name), "%s", name);
 	assert_int_equal(wf_addr_parse(at, &addrs[0]), 0);
 	lab_use(lab);
-	assert_int_equal(wf_ctl_node_learn(lab->control, "far", &spec, NULL), 0);
+	assert_int_equal(wf_ctl_node_learn(lab->control, name, &spec, NULL), 0);
+}
+
+static void learn(struct lab *lab, const char *at, struct wf_node_host *host)
+{
+	learn_as(lab, "far", at, host);
+}
+
+/* While one takes over from another both say that they have it. */
+static void test_an_address_of_two_hosts(void **state)
+{
+	struct pair *pair = *state;
+	struct wf_control *control = pair->a->control;
+	struct wf_node_host host = { .network = "over" }, elsewhere = { .network = "nowhere" };
+
+	assert_int_equal(wf_addr_parse("10.5.0.77", &host.addr), 0);
+	elsewhere.addr = host.addr;
+	learn_as(pair->a, "one", "192.0.2.7", &elsewhere);
+	assert_false(wf_ctl_node_hosts_have(control, &host.addr));
+	learn_as(pair->a, "one", "192.0.2.7", &host);
+	learn_as(pair->a, "two", "192.0.2.8", &host);
+	assert_true(wf_ctl_node_hosts_have(control, &host.addr));
+	assert_int_equal(wf_ctl_node_learn(control, "one", NULL, NULL), 0);
+	assert_true(wf_ctl_node_hosts_have(control, &host.addr));
+	assert_int_equal(wf_ctl_node_learn(control, "two", NULL, NULL), 0);
+	assert_false(wf_ctl_node_hosts_have(control, &host.addr));
+	lab_settle(pair->a);
 }
 
 /* No tunnel leads to a node of the other family; what its host has is not given out all the same. */
@@ -278,6 +301,7 @@ int main(void)
 		PAIR_CASE(test_many_endpoints_of_a_lost_node),
 		PAIR_CASE(test_the_number_of_a_deleted_node),
 		PAIR_CASE(test_a_node_of_the_other_family),
+		PAIR_CASE(test_an_address_of_two_hosts),
 		PAIR_CASE(test_names_and_addresses_of_nodes),
 		PAIR_CASE(test_lost_node),
 		PAIR_CASE(test_own_documents_come_back),
