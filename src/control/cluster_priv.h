@@ -149,14 +149,15 @@ struct ctl_cluster {
 	struct event *expire_timer; /* more of what lost nodes had is to be released */
 	struct wf_err renewed;      /* what came of the last renewal */
 	bool is_refused;            /* another node has its name or address: it has not joined */
-	bool is_silent;             /* others could not be told that this node is alive */
-	struct event *host_timer;  /* addresses of this node's host are to be taken or given back */
-	uint64_t lease;            /* of the store, for what lives as long as this node */
-	uint64_t watch;            /* 0: none */
-	uint32_t overlay_ifindex;  /* 0: no overlay */
-	bool has_ipsec;            /* the host had IPsec policies when that was looked at */
-	bool by_programs;          /* they may make the tunnel, if they need not make checksums */
-	bool sums_by_kernel;       /* no device makes checksums of what is encapsulated */
+	bool is_asked;            /* the store, whether it answers; somebody has something to say */
+	bool is_silent;           /* others could not be told that this node is alive */
+	struct event *host_timer; /* addresses of this node's host are to be taken or given back */
+	uint64_t lease;           /* of the store, for what lives as long as this node */
+	uint64_t watch;           /* 0: none */
+	uint32_t overlay_ifindex; /* 0: no overlay */
+	bool has_ipsec;           /* the host had IPsec policies when that was looked at */
+	bool by_programs;         /* they may make the tunnel, if they need not make checksums */
+	bool sums_by_kernel;      /* no device makes checksums of what is encapsulated */
 	struct wf_addr link_local; /* that others were told to send IPv6 to; zero: none */
 	bool can_ask;              /* nodes are in the datapath as if there was one */
 	uint64_t followed_total;   /* changes of others that came into force */
@@ -211,6 +212,8 @@ int wf_ctl_node_write(struct wf_control *control, const struct ctl_node *node, s
 int wf_ctl_nodes_program(struct wf_control *control, struct wf_err *err);
 /* The same for all nodes whose way is another than before; and what others have to know of it. */
 int wf_ctl_ways_sync(struct wf_control *control, struct wf_err *err);
+/* Tells others where to send IPv6, if that has changed. */
+void wf_ctl_link_local_sync(struct wf_control *control);
 /* Whether a route to there leads to another node. */
 bool wf_ctl_is_way(const struct wf_control *control, const struct wf_prefix *prefix);
 /* The MTU of a network of several nodes, where the device that leads out has `mtu`. */
@@ -297,8 +300,14 @@ int wf_ctl_node_may_join(struct wf_control *control, struct wf_err *err);
 int wf_ctl_node_publish(struct wf_control *control, struct wf_err *err);
 /* -EADDRINUSE while another node has this one's name or address. */
 int wf_ctl_check_joined(const struct wf_control *control, struct wf_err *err);
-/* Whether this node has joined, and what it says of itself can be stored now, without waiting. */
-bool wf_ctl_can_tell(const struct wf_control *control);
+/* Whether this node has joined, and the store is there. */
+bool wf_ctl_has_joined(const struct wf_control *control);
+/*
+ * Whether besides that the store has just answered, so that what this node says of itself can be stored
+ * without others having to wait. If it has not, it is asked, and once it answers whoever has something to
+ * say is called again; so ask only when there is something.
+ */
+bool wf_ctl_can_tell(struct wf_control *control);
 /* Somebody deleted one of these documents: they are written again. */
 void wf_ctl_node_missed(struct wf_control *control, const char *kind);
 
@@ -336,6 +345,7 @@ void wf_ctl_hosts_load(struct wf_control *control, const struct wf_node *self);
 int wf_ctl_hosts_start(struct wf_control *control, struct wf_err *err);
 /* Soon: takes what networks lack, gives back what they have no more. */
 void wf_ctl_hosts_want(struct wf_control *control);
+void wf_ctl_hosts_now(struct wf_control *control);
 /* After a change of the network: forgets what is in none of its subnets; at its end, all. */
 void wf_ctl_hosts_check(struct wf_control *control, struct ctl_network *network, bool is_end);
 /* A lease of an address is gone ("NETWORK/ADDRESS"): if it was this host's, another is taken. */

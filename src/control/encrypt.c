@@ -97,7 +97,7 @@ static bool is_published(const struct wf_control *control)
 static int publish(struct wf_control *control, struct wf_err *err)
 {
 	/* before it joins its document is not written for this alone */
-	if (!wf_ctl_can_tell(control) || is_published(control))
+	if (is_published(control) || !wf_ctl_can_tell(control))
 		return 0;
 	return wf_ctl_node_put(control, err);
 }

@@ -114,6 +114,8 @@ static int commit(struct wf_control *control, const struct wf_node_host *host, b
 	writes[1].document = lease;
 	if (!self || (!is_end && !lease))
 		return wf_fail(err, -ENOMEM, "out of memory");
+	if (!wf_ctl_can_tell(control))
+		return wf_fail(err, -EAGAIN, "etcd is asked whether it answers");
 	/* it may be somebody else's by now */
 	if (is_end && !wf_ctl_is_lease_of(control, name, "", control->config.node_name))
 		count = 1;
@@ -268,17 +270,22 @@ static int sync_all(struct wf_control *control, struct wf_err *err)
 	return r;
 }
 
-static void on_time(evutil_socket_t fd, short what, void *context)
+void wf_ctl_hosts_now(struct wf_control *control)
 {
-	struct wf_control *control = context;
 	struct wf_err fault = WF_ERR_INIT;
 
-	(void)fd;
-	(void)what;
 	/* who has not joined has nothing; it is tried again when the node says that it is alive */
-	if (wf_ctl_can_tell(control) && sync_all(control, &fault) < 0)
+	if (wf_ctl_has_joined(control) && sync_all(control, &fault) < 0 &&
+	    !control->cluster.is_asked)
 		wf_log_warning_rl("the host has no address in a network yet", "error=\"%s\"",
 				  fault.message);
+}
+
+static void on_time(evutil_socket_t fd, short what, void *context)
+{
+	(void)fd;
+	(void)what;
+	wf_ctl_hosts_now(context);
 }
 
 void wf_ctl_hosts_want(struct wf_control *control)

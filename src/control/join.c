@@ -24,6 +24,11 @@ WF_LOG_MODULE(join);
 #define START_TRIES 40
 #define CLAIM_TRIES 6
 #define PAUSE_MS    50
+/*
+ * Whoever was silent for longer may have fallen silent for good: it is asked first, and nobody waits for
+ * that.
+ */
+#define FRESH_MS 500
 /* Between two parts of what a lost node had. */
 #define EXPIRE_PAUSE_MS 10
 
@@ -228,9 +233,42 @@ static void on_expire(evutil_socket_t fd, short what, void *context)
 	expire(context);
 }
 
+bool wf_ctl_has_joined(const struct wf_control *control)
+{
+	struct wf_store_state state;
+
+	wf_store_state(control->store, &state);
+	return control->cluster.lease && state.is_connected;
+}
+
+bool wf_ctl_can_tell(struct wf_control *control)
+{
+	struct wf_store_state state;
+
+	if (!wf_ctl_has_joined(control))
+		return false;
+	wf_store_state(control->store, &state);
+	if (state.silent_ms < FRESH_MS)
+		return true;
+	if (!control->cluster.is_asked)
+		event_active(control->cluster.lease_timer, EV_TIMEOUT, 0);
+	control->cluster.is_asked = true;
+	return false;
+}
+
+/* What had to wait until the store showed that it answers. */
+static void say_what_waits(struct wf_control *control)
+{
+	wf_ctl_hosts_now(control);
+	wf_ctl_link_local_sync(control);
+	wf_ctl_encrypt_touch(control);
+}
+
 /* Whatever came of it: said once, done again when it is time. */
 static void conclude(struct wf_control *control, int r, const struct wf_err *fault)
 {
+	const bool is_asked = control->cluster.is_asked;
+
 	if (r < 0 && !control->cluster.is_silent)
 		wf_log_warning("others cannot be told that this node is alive", "error=\"%s\"",
 			       fault->message);
@@ -239,7 +277,10 @@ static void conclude(struct wf_control *control, int r, const struct wf_err *fau
 			    control->config.node_name);
 	control->cluster.is_silent = r < 0;
 	control->cluster.is_refused = r == -EADDRINUSE;
+	control->cluster.is_asked = false;
 	if (r == 0) {
+		if (is_asked)
+			say_what_waits(control);
 		expire(control);
 		wf_ctl_blocks_sync(control);
 		wf_ctl_hosts_want(control);
@@ -298,14 +339,6 @@ static void renew(evutil_socket_t fd, short what, void *context)
 					   control);
 	else
 		join_again(control);
-}
-
-bool wf_ctl_can_tell(const struct wf_control *control)
-{
-	struct wf_store_state state;
-
-	wf_store_state(control->store, &state);
-	return control->cluster.lease && state.is_connected;
 }
 
 int wf_ctl_check_joined(const struct wf_control *control, struct wf_err *err)

@@ -297,16 +297,16 @@ static int write_nodes(struct wf_control *control, struct wf_err *err)
  * A device that was made anew, or whose MAC changed, has another one; a new device has none for a
  * second or two.
  */
-static void sync_link_local(struct wf_control *control)
+void wf_ctl_link_local_sync(struct wf_control *control)
 {
 	const struct wf_addr before = control->cluster.link_local;
 	struct wf_err fault = WF_ERR_INIT;
 	struct wf_addr now;
 
 	/* who has not joined says nothing of itself */
-	if (!wf_ctl_can_tell(control) ||
+	if (!wf_ctl_has_joined(control) ||
 	    wf_net_link_local_find(control->net, &control->config.node_ip, &now, NULL) < 0 ||
-	    wf_addr_equal(&now, &before))
+	    wf_addr_equal(&now, &before) || !wf_ctl_can_tell(control))
 		return;
 	if (wf_ctl_node_put(control, &fault) < 0) {
 		/* when the store is back it is tried again */
@@ -346,6 +346,6 @@ int wf_ctl_ways_sync(struct wf_control *control, struct wf_err *err)
 		r = sync_networks(control, err);
 	if (r >= 0)
 		r = wf_ctl_tunnel_sync(control, err);
-	sync_link_local(control);
+	wf_ctl_link_local_sync(control);
 	return r < 0 ? r : sync_can_ask(control, err);
 }

@@ -58,11 +58,13 @@ static void etcd_state(const struct wf_store *store, struct wf_store_state *ret_
 {
 	const struct wf_etcd *etcd = etcd_of(store);
 	struct wf_store_state mirror;
+	uint64_t heard_ms = etcd->heard_ms > etcd->answered_ms ? etcd->heard_ms : etcd->answered_ms;
 
 	wf_store_state(etcd->mirror, &mirror);
 	*ret_state = (struct wf_store_state){
 		.is_remote = true,
 		.is_connected = etcd->is_connected,
+		.silent_ms = wf_clock_monotonic_ms() - heard_ms,
 		.stale_since_s = etcd->stale_since_s,
 		.server_revision = etcd->server_revision,
 		.endpoint = etcd->stream ? wf_etcd_call_endpoint(etcd->stream)

@@ -94,6 +94,8 @@ int wf_etcd_judge_answer(struct wf_etcd *etcd, const struct wf_etcd_call *call,
 	if (r == 0 && ret_answer->cluster_id != etcd->cluster_id)
 		r = wf_fail(err, -EAGAIN, "etcd at %s is another one than before",
 			    wf_etcd_call_endpoint(call));
+	if (r == 0)
+		etcd->answered_ms = wf_clock_monotonic_ms();
 	if (r != -EHOSTUNREACH && r != -EPROTO && r != -EAGAIN)
 		return r;
 	/* a watch at the same endpoint is not better off */

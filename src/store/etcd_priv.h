@@ -77,6 +77,7 @@ struct wf_etcd {
 	} renewal;
 	uint64_t retry_ms;
 	uint64_t heard_ms;        /* last sign of life of the connection */
+	uint64_t answered_ms;     /* last answer to a request, of whichever member */
 	unsigned int failed;      /* connections in a row that came to nothing */
 	bool is_connected;        /* the watch runs: the mirror follows */
 	bool needs_resync;        /* the mirror may be wrong: list before the next watch */

@@ -252,6 +252,7 @@ struct wf_store_counters {
 struct wf_store_state {
 	bool is_remote;           /* else all below is zero but is_connected and write_... */
 	bool is_connected;        /* what is read is at most a moment old */
+	uint64_t silent_ms;       /* since the server was last heard of */
 	int64_t stale_since_s;    /* wall clock, when not connected */
 	uint64_t server_revision; /* the newest heard of; may be of others' keys */
 	const char *endpoint;     /* that is talked to */

@@ -324,11 +324,17 @@ def test_a_node_that_is_alive_is_deleted_by_force(started, underlay):
 
 @pytest.mark.slow
 def test_requests_do_not_wait_for_the_lease(started, underlay):
-    """etcd is frozen over several renewals: no request takes longer than without it."""
+    """etcd is frozen over several renewals: no request takes longer than without it.
+
+    Nor when the node has something new to say of itself before it knows.
+    """
     a = started("a")
     # what it has to say of itself is said
     wait_until(lambda: "LinkLocalIP" in str(a.weft_json("get", "node", "a")), 5, 0.1, "its document")
     underlay.etcd.freeze()
+    time.sleep(0.6)
+    a.run("ip -6 addr flush dev up0 scope link")
+    a.run("ip -6 addr add fe80::77/64 dev up0 nodad")
     slowest, end = 0, time.monotonic() + 26
     while time.monotonic() < end:
         begin = time.monotonic()
@@ -340,6 +346,7 @@ def test_requests_do_not_wait_for_the_lease(started, underlay):
     underlay.etcd.freeze(False)
     wait_until(lambda: "others are told again" in a.log_text(), 15, what="a says so")
     wait_until(lambda: "a" in stored(underlay, "NodeLease"), 15, what="the lease")
+    wait_until(lambda: "fe80::77" in str(stored(underlay, "Node")["a"]), 5, what="what it had to say")
 
 
 def test_cleanup_takes_the_node_out(started, underlay):
