@@ -26,6 +26,16 @@ struct entry {
 	const char *text;
 };
 
+/* Whether what the host sends there leaves by weft0. Services are answered for as on packets, hooks or not. */
+static bool is_by_weft0(const struct wf_control *control, const struct ctl_question *question)
+{
+	const struct wf_addr *dst = &question->dst.addrs[question->ip6];
+	uint32_t flags = wf_ctl_view_flags(control, WF_NETWORK_HOST, dst);
+
+	return question->dst.endpoint || !control->lb.uplink_count ||
+	       (flags & (WF_ADDR_SERVICE | WF_ADDR_HOST)) == WF_ADDR_SERVICE;
+}
+
 static int find_entry(const struct wf_control *control, const struct ctl_question *question,
 		      struct probe *probe, struct entry *entry, struct wf_err *err)
 {
@@ -46,7 +56,7 @@ static int find_entry(const struct wf_control *control, const struct ctl_questio
 					 "from_container" };
 		return 0;
 	}
-	if (src->is_host && (question->dst.endpoint || !control->lb.uplink_count)) {
+	if (src->is_host && is_by_weft0(control, question)) {
 		probe->from_mac = control->weft0_mac;
 		*entry = (struct entry){ WF_DP_FROM_CONTAINER, WF_IFINDEX_BASE, "from_host" };
 		return 0;

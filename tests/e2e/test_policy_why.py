@@ -6,7 +6,9 @@
 import json
 
 import pytest
+from lib.answer import PORT, try_tcp
 from lib.policy import ISSUE_DOCUMENT, deny_all
+from lib.service import port
 from lib.traffic import tcp_works
 
 NAME = "CiliumNetworkPolicy/default/allow-frontend-to-backend"
@@ -102,6 +104,34 @@ def test_a_service_is_translated(node, trio):
     assert answer["translated"]["name"] == "back" and answer["translated"]["port"] == 80
     assert answer["policies"]["ingress"]["rule"]["rule"] == "spec.ingress[0]"
     why(node, "other", "10.96.0.77:8000", status=1)
+
+
+def test_the_host_asks_for_a_service(site):
+    """Whether its processes are translated at connect() or on packets."""
+    server = site.backend("server")
+    vips = site.web([port(80, PORT, "tcp"), port(80, PORT, "sctp", "SCTP")])
+    for family, vip in vips.items():
+        assert try_tcp(site.node.host, vip, 80) == "server"
+        for asked in (f"[{vip}]:80", f"[{vip}]:80/sctp"):
+            answer = why(site.node, "host", asked, status=0)
+            translated = answer["translated"]
+            assert (translated["service"], translated["name"], translated["address"],
+                    translated["port"]) == ("default/web", "server", server.ip[family], PORT)
+            assert answer["program"] == "from_host" and "server" in answer["nextHop"]
+    assert site.connections(protocol="sctp") == []
+    site.node.apply({"apiVersion": "cilium.io/v2", "kind": "CiliumNetworkPolicy",
+                     "metadata": {"name": "closed"},
+                     "spec": {"endpointSelector": {"matchLabels": {"app": "web"}},
+                              "ingressDeny": [{"fromEntities": ["host"]}]}})
+    try:
+        for family, vip in vips.items():
+            assert try_tcp(site.node.host, vip, 80) != "server"
+            for asked in (f"[{vip}]:80", f"[{vip}]:80/sctp"):
+                answer = why(site.node, "host", asked, status=1)
+                assert answer["reason"]["label"] == "policy_ingress"
+                assert answer["policies"]["ingress"]["rule"]["policy"].endswith("/closed")
+    finally:
+        site.delete("CiliumNetworkPolicy", "closed")
 
 
 def test_a_past_drop(node, trio):
