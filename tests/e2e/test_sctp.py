@@ -2,12 +2,14 @@
 """SCTP through every translation, crafted packet by packet: it works without sockets of the kernel.
 
     outside up0 ---- up0 [ node ] ---- eth0 client, server   network blue
+                  node a ---- node b ---- eth0 server        network over
 
 Each association begins with an INIT and its answer; addresses, ports and the CRC of both are
 looked at where they arrive. Both name further addresses of their senders, which are not to arrive.
 Where the kernel has SCTP, sockets of its own have the last word (tests/kernels/run --e2e).
 """
 import contextlib
+import shutil
 import signal
 import socket
 import struct
@@ -15,8 +17,9 @@ import time
 
 import pytest
 from lib.answer import BOTH, PORT
+from lib.cluster import OVERLAY, wait_known, wait_way
 from lib.netns import wait_until
-from lib.service import HOST, OUTSIDE, port
+from lib.service import HOST, OUTSIDE, port, service
 from lib.wire import IP, Ether, IPv6, Wire
 from scapy.layers.sctp import (SCTP, SCTPChunkInit, SCTPChunkInitAck, SCTPChunkParamIPv4Addr,
                                SCTPChunkParamIPv6Addr)
@@ -259,6 +262,35 @@ def test_the_host_is_served(edge, family):
         assert ends(meets(process, wire, family), family) == shown
     site.delete("Service", "web")
     assert site.node.run(routes).stdout == ""
+
+
+@pytest.mark.skipif(has_sockets(), reason="the kernel's SCTP would answer")
+@pytest.mark.skipif(not shutil.which("etcd"), reason="etcd is not installed")
+@pytest.mark.parametrize("driver", ["overlay", "routed"])
+def test_another_node_serves_the_host(cluster, driver):
+    """By the address that this node's host has in the network; answers come back through the tunnel."""
+    a, b = cluster.nodes
+    cluster.network(**{**OVERLAY, "driver": driver})
+    own = wait_until(lambda: (shown := a.inspect("over")["status"].get("hostAddresses", [])) and
+                     len(shown) == 2 and {6 if ":" in it else 4: it for it in shown}, 5,
+                     what="the host's own addresses")
+    for node, other in ((a, "b"), (b, "a")) if driver == "routed" else ():
+        wait_way(node, other, "segment")
+    server, _, endpoint = b.container("over", name="server", labels={"app": "web"})
+    wait_known(a, "server")
+    a.apply(service("web", [port(80, PORT, None, "SCTP")], selector={"app": "web"}))
+    addresses = a.api("GET", "/v1/services/default/web")["spec"]["clusterIPs"]
+    for address in addresses:
+        family = 6 if ":" in address else 4
+        wait_until(lambda to=b.address_of(endpoint, family): a.host.ping(to), 5, what="the way")
+        with Process(a.host, family, address, 80) as process, Wire(server) as wire, \
+                raw_socket(server, family):
+            for _ in range(2):
+                assert ends(meets(process, wire, family), family) == (
+                    (own[family].split("/")[0], SOURCE_PORT), (b.address_of(endpoint, family), PORT))
+    assert len(addresses) == 2
+    (entry, *_) = a.api("GET", "/v1/conntrack?protocol=sctp")["items"]
+    assert entry["phase"] == "established"
 
 
 @pytest.mark.skipif(not has_sockets(), reason="the kernel has no SCTP")
