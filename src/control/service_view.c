@@ -239,15 +239,22 @@ static bool is_loopback(const struct wf_addr *addr)
 				    : memcmp(addr->bytes, loopback6, sizeof(loopback6)) == 0;
 }
 
-/* From where an address of the host is reached. Its own processes need the socket hooks. */
-static json_t *from_json(const struct wf_control *control, const struct wf_addr *addr, bool outside)
+/* Whether the host's own processes reach it: without a hook that sees them only what has a route to weft0. */
+static bool is_from_host(const struct wf_control *control, uint8_t proto, bool own)
+{
+	return !own || (proto != IPPROTO_SCTP && wf_dp_sockets_attached(control->dp));
+}
+
+/* From where an address is reached, which may be the host's own. */
+static json_t *from_json(const struct wf_control *control, const struct wf_addr *addr,
+			 uint8_t proto, bool own, bool outside)
 {
 	const bool loopback = is_loopback(addr);
 	json_t *list = json_array();
 
 	if (outside && !loopback)
 		(void)json_array_append_new(list, json_string("outside"));
-	if (wf_dp_sockets_attached(control->dp))
+	if (is_from_host(control, proto, own))
 		(void)json_array_append_new(list, json_string("host"));
 	if (!loopback)
 		(void)json_array_append_new(list, json_string("containers"));
@@ -297,7 +304,7 @@ static json_t *published_json(const struct wf_control *control, const struct wf_
 			 any ? json_string("*") : addr_json(&run->host_ip), "firstPort", run->first,
 			 "lastPort", run->last, "protocol", proto_name(run->proto), "kind",
 			 "published", "target", wf_str_text(&target), "name", spec->meta.name,
-			 "from", from_json(control, &run->host_ip, true));
+			 "from", from_json(control, &run->host_ip, run->proto, true, true));
 }
 
 static void add_published(struct wf_control *control, json_t *items)
@@ -316,6 +323,8 @@ static void add_frontends(const struct wf_control *control, const struct ctl_ser
 {
 	for (size_t i = 0; i < port->frontend_count; i++) {
 		const struct wf_lb_frontend *frontend = &port->frontends[i];
+		const bool own = wf_addr_is_zero(&frontend->addr) ||
+				 wf_ctl_view_is_host(control, &frontend->addr);
 		char target[64];
 
 		if (frontend->type == WF_FRONTEND_CLUSTER_IP || frontend->scope == WF_NETWORK_HOST)
@@ -328,7 +337,7 @@ static void add_frontends(const struct wf_control *control, const struct ctl_ser
 				  "lastPort", frontend->port, "protocol", proto_name(port->proto),
 				  "kind", wf_lb_type_name(frontend->type), "target", target, "name",
 				  service->key, "from",
-				  from_json(control, &frontend->addr,
+				  from_json(control, &frontend->addr, port->proto, own,
 					    frontend->flags & WF_FRONTEND_OUTSIDE)));
 	}
 }

@@ -302,6 +302,22 @@ def test_published_ports_outlive_the_daemon(edge):
 # ---- what people say and see ---------------------------------------------------------------------
 
 
+def test_who_of_the_host_reaches_what(site):
+    """Without a hook that sees them its processes reach what is at no address of the host's own."""
+    external = "203.0.113.20"
+    site.backend("server", publish=both(8000, PORT) + [run(8000, PORT, protocol="sctp")])
+    site.web([port(80, PORT, "tcp", node_port=30080), port(80, PORT, "sctp", "SCTP", 30080)],
+             type="NodePort", externalIPs=[external])
+    says = {}
+    for item in site.node.weft_json("ports")["items"]:
+        key = item["firstPort"], item["protocol"].lower()
+        says.setdefault(key, set()).add("host" in item["from"])
+    for number, served in ((8000, site.sockets), (30080, site.sockets), (80, True)):
+        address = external if number == 80 else HOST[4]
+        assert (try_tcp(site.node.host, address, number) == "server") == served
+        assert says[number, "tcp"] == {served} and says[number, "sctp"] == {number == 80}
+
+
 def test_attach_and_ports_on_the_command_line(edge):
     ns = edge.node.new_netns()
     edge.serve(ns, "server")
