@@ -342,6 +342,7 @@ static __always_inline int wf_uplink_trace(struct wf_ctx *ctx, struct wf_work *w
 	if (r > 0) {
 		wf_translate_fill(work, WF_SLOT_HOST);
 		wf_work_hit(&work->hit, &work->fresh, 0);
+		work->guard.scope = work->hit.to.scope;
 		slot = work->target.slot;
 		if (slot == WF_SLOT_HOST)
 			slot = wf_address_owner(&work->target.addr);

@@ -190,6 +190,7 @@ static __always_inline int wf_lb_serve(const struct wf_frontend_value *frontend,
 	target->port = backend->port;
 	target->is_least = frontend->algorithm == WF_LB_LEAST;
 	target->slot = backend->slot;
+	target->scope = frontend->scope;
 	target->flags = frontend->flags;
 	target->conn_flags |= WF_CONN_SERVICE;
 	return wf_lb_is_ip4(&target->addr) == wf_lb_is_ip4(&tuple->dst)

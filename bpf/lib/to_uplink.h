@@ -147,6 +147,18 @@ static __always_inline int wf_uplink_known(struct wf_ctx *ctx, struct wf_work *w
 	return wf_uplink_out(ctx, work);
 }
 
+/* Whether the source is an address of the host or of a service: nobody behind it is to be hidden. */
+static __always_inline int wf_uplink_shows(const struct wf_uplink_value *uplink,
+					   const struct wf_ip *ip)
+{
+	struct wf_addr_value *value;
+
+	if (wf_addr_same(wf_uplink_addr(uplink, ip), &ip->src))
+		return 1;
+	value = wf_address_find(WF_NETWORK_HOST, &ip->src);
+	return value && value->flags;
+}
+
 /* What an uplink is about to send: WF_GO_ON, WF_TOLD(), WF_NEXT(WF_STAGE_POLICY) or -reason. */
 static __always_inline int wf_to_uplink(struct wf_ctx *ctx, struct wf_work *work)
 {
@@ -162,8 +174,7 @@ static __always_inline int wf_to_uplink(struct wf_ctx *ctx, struct wf_work *work
 	}
 	/* from a container of a scope, and told already: bpf/lib/out.h */
 	if (wf_unlikely(wf_ctx_mark(ctx) & WF_MARK_MASQUERADE) &&
-	    (wf_addr_same(wf_uplink_addr(uplink, &work->ip), &work->ip.src) ||
-	     wf_address_owner(&work->ip.src) == WF_SLOT_HOST))
+	    wf_uplink_shows(uplink, &work->ip))
 		return WF_GO_ON;
 	work->guard.is_traced = wf_is_traced(ctx);
 	if (live)

@@ -91,7 +91,7 @@ static __always_inline int wf_xdp_begin(struct wf_ctx *ctx, struct wf_work *work
 	work->client.purpose = WF_LB_MAY_LEAVE;
 	work->client.is_recorded = 0;
 	if (wf_lb_find(&work->flow.tuple, &work->client, &work->target) <= 0 ||
-	    work->target.slot != WF_SLOT_HOST ||
+	    work->target.slot != WF_SLOT_HOST || work->target.scope ||
 	    !(work->target.flags & (WF_FRONTEND_SNAT | WF_FRONTEND_DSR)) ||
 	    wf_address_find(WF_NETWORK_HOST, &work->target.addr) ||
 	    wf_address_owner(&work->ip.src) != WF_SLOT_NOBODY)

@@ -192,6 +192,7 @@ static void add_service(struct wf_control *control, const struct ctl_question *q
 	const struct wf_addr *dst = &question->dst.addrs[question->ip6];
 	struct ctl_service *service, *next;
 	const struct ctl_endpoint *backend;
+	const uint32_t scope = wf_ctl_scope_of_number(control, event->network);
 	struct wf_addr_value value;
 	json_t *translated = json_object_get(answer, "translated");
 
@@ -204,7 +205,7 @@ static void add_service(struct wf_control *control, const struct ctl_question *q
 						  dst) &&
 				    service->ports.items[p].frontends[i].port == question->port)
 					(void)wf_json_set_str(translated, "service", service->key);
-	if (wf_dp_address_get(control->dp, WF_NETWORK_HOST, &event->nat, &value) == 0 &&
+	if (wf_dp_address_get(control->dp, scope, &event->nat, &value) == 0 &&
 	    value.slot != WF_SLOT_HOST && value.slot < WF_MAX_SLOTS) {
 		backend = control->by_slot[value.slot];
 		if (backend)

@@ -63,7 +63,7 @@ static void link_backends(struct wf_control *control, struct ctl_service *servic
 		}
 }
 
-/* The same for addresses of frontends, which the view of their scope counts. */
+/* The same for addresses of frontends, which the views that they are in count. */
 static void note_frontends(struct wf_control *control, const struct wf_lb_ports *ports, int delta)
 {
 	for (size_t p = 0; p < ports->count; p++) {
@@ -71,8 +71,8 @@ static void note_frontends(struct wf_control *control, const struct wf_lb_ports 
 
 		for (size_t i = 0; i < port->frontend_count; i++)
 			if (!wf_addr_is_zero(&port->frontends[i].addr) &&
-			    wf_ctl_view_service(control, port->view, &port->frontends[i].addr,
-						port->proto, delta) < 0)
+			    wf_ctl_view_service(control, port->frontends[i].view,
+						&port->frontends[i].addr, port->proto, delta) < 0)
 				wf_ctl_dirty(control, CTL_DIRTY_MAPS);
 	}
 }

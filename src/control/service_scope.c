@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Whose a service is: everybody's, or of the one network that its annotation names. That network may
- * have addresses which mean nothing beyond it (spec.overlapping): then so does the service, and what
- * would lead there from elsewhere is refused.
+ * have addresses which mean nothing beyond it (spec.overlapping): then so does the service, and who is
+ * elsewhere reaches it from outside, by the network's way out, or not at all.
  */
 #include <errno.h>
 #include <string.h>
@@ -12,46 +12,77 @@
 
 #define FIELD "metadata.annotations.weft.dev/network"
 
-/* The first field that asks for more than the network's own containers, which all there is; or NULL. */
+/* The first field by which others than the network's own containers would reach it; or NULL. */
 static const char *field_beyond(const struct wf_service *spec)
 {
 	if (spec->type == WF_SERVICE_NODE_PORT || spec->type == WF_SERVICE_LOAD_BALANCER)
 		return "spec.type";
 	if (spec->external_ips.count)
 		return "spec.externalIPs";
-	if (spec->balancer_ips.count)
-		return "spec.loadBalancerIP";
+	return spec->balancer_ips.count ? "spec.loadBalancerIP" : NULL;
+}
+
+/*
+ * Who is outside comes in by the network's way out, and no further than this node: in the tunnel of
+ * such a network the host has no address that an answer could be sent to.
+ */
+static int check_beyond(const struct wf_service *spec, const struct ctl_network *network,
+			struct wf_err *err)
+{
+	const char *field = field_beyond(spec);
+
 	/* asked by weftd, from the host */
-	return spec->check.type != WF_CHECK_NONE ? "metadata.annotations.weft.dev/health-check"
-						 : NULL;
+	if (spec->check.type != WF_CHECK_NONE)
+		return wf_fail_field(err, -EOPNOTSUPP, "metadata.annotations.weft.dev/health-check",
+				     "the host does not reach network %s, which has "
+				     "spec.overlapping: true",
+				     spec->network);
+	if (!field)
+		return 0;
+	if (!network->spec.masquerade)
+		return wf_fail_field(err, -EOPNOTSUPP, field,
+				     "network %s has spec.overlapping: true, and nobody beyond it "
+				     "reaches it: without spec.masquerade: true its services have "
+				     "a ClusterIP and nothing else",
+				     spec->network);
+	if (wf_ctl_is_overlay(network) && !spec->external_local)
+		return wf_fail_field(err, -EOPNOTSUPP, "spec.externalTrafficPolicy",
+				     "who comes in by a node reaches the containers of network %s, "
+				     "which has spec.overlapping: true, on that node alone: it has "
+				     "to be Local",
+				     spec->network);
+	return 0;
 }
 
 /* Containers there take an address of their own subnets for a container's. */
-static int check_addresses(const struct wf_service *spec, const struct ctl_network *network,
-			   struct wf_err *err)
+static int check_addresses(const struct wf_addr *addrs, size_t count, const char *field,
+			   const struct ctl_network *network, struct wf_err *err)
 {
 	char text[WF_ADDR_TEXT];
 
-	for (size_t i = 0; i < spec->cluster_ip_count; i++)
-		if (wf_network_subnet_of(&network->spec, &spec->cluster_ips[i]))
-			return wf_fail_field(err, -EADDRINUSE, "spec.clusterIP",
-					     "%s is inside the subnet of network %s",
-					     wf_addr_format(&spec->cluster_ips[i], text),
-					     spec->network);
+	for (size_t i = 0; i < count; i++)
+		if (wf_network_subnet_of(&network->spec, &addrs[i]))
+			return wf_fail_field(
+				err, -EADDRINUSE, field, "%s is inside the subnet of network %s",
+				wf_addr_format(&addrs[i], text), network->spec.meta.name);
 	return 0;
 }
 
 static int check_closed(const struct wf_service *spec, const struct ctl_network *network,
 			struct wf_err *err)
 {
-	const char *field = field_beyond(spec);
+	int r = check_beyond(spec, network, err);
 
-	if (field)
-		return wf_fail_field(err, -EOPNOTSUPP, field,
-				     "network %s has spec.overlapping: true, and nobody beyond it "
-				     "reaches it: its services have a ClusterIP and nothing else",
-				     spec->network);
-	return check_addresses(spec, network, err);
+	if (r == 0)
+		r = check_addresses(spec->cluster_ips, spec->cluster_ip_count, "spec.clusterIP",
+				    network, err);
+	if (r == 0)
+		r = check_addresses(spec->external_ips.items, spec->external_ips.count,
+				    "spec.externalIPs", network, err);
+	if (r == 0)
+		r = check_addresses(spec->balancer_ips.items, spec->balancer_ips.count,
+				    "status.loadBalancer.ingress", network, err);
+	return r;
 }
 
 int wf_ctl_service_scope(struct wf_control *control, const struct wf_service *spec,

@@ -30,6 +30,14 @@ static json_t *addr_json(const struct wf_addr *addr)
 	return json_string(wf_addr_format(addr, text));
 }
 
+/* Who sees a frontend: everybody, the service's network, or who is outside alone. */
+static const char *scope_text(const struct wf_lb_frontend *frontend)
+{
+	if (frontend->scope != WF_SCOPE_ANY)
+		return "network";
+	return frontend->flags & WF_FRONTEND_INSIDE ? "any" : "outside";
+}
+
 static json_t *frontends_json(const struct wf_lb_port *port)
 {
 	json_t *list = json_array();
@@ -40,11 +48,11 @@ static json_t *frontends_json(const struct wf_lb_port *port)
 		/* the host's own copy of a network's frontend says nothing new */
 		if (frontend->scope == WF_NETWORK_HOST)
 			continue;
-		(void)json_array_append_new(
-			list,
-			json_pack("{s:s, s:o, s:i, s:s}", "type", wf_lb_type_name(frontend->type),
-				  "address", addr_json(&frontend->addr), "port", frontend->port,
-				  "scope", frontend->scope == WF_SCOPE_ANY ? "any" : "network"));
+		(void)json_array_append_new(list, json_pack("{s:s, s:o, s:i, s:s}", "type",
+							    wf_lb_type_name(frontend->type),
+							    "address", addr_json(&frontend->addr),
+							    "port", frontend->port, "scope",
+							    scope_text(frontend)));
 	}
 	return list;
 }
@@ -245,18 +253,18 @@ static bool is_from_host(const struct wf_control *control, uint8_t proto, bool o
 	return !own || (proto != IPPROTO_SCTP && wf_dp_sockets_attached(control->dp));
 }
 
-/* From where an address is reached, which may be the host's own. */
+/* From where, of outside and inside (enum wf_frontend_flag), an address is reached, which may be the host's own. */
 static json_t *from_json(const struct wf_control *control, const struct wf_addr *addr,
-			 uint8_t proto, bool own, bool outside)
+			 uint8_t proto, bool own, uint32_t sides)
 {
 	const bool loopback = is_loopback(addr);
 	json_t *list = json_array();
 
-	if (outside && !loopback)
+	if (sides & WF_FRONTEND_OUTSIDE && !loopback)
 		(void)json_array_append_new(list, json_string("outside"));
-	if (is_from_host(control, proto, own))
+	if (sides & WF_FRONTEND_INSIDE && is_from_host(control, proto, own))
 		(void)json_array_append_new(list, json_string("host"));
-	if (!loopback)
+	if (sides & WF_FRONTEND_INSIDE && !loopback)
 		(void)json_array_append_new(list, json_string("containers"));
 	return list;
 }
@@ -293,9 +301,17 @@ static void format_target(const struct wf_endpoint *spec, const struct wf_publis
 		wf_str_addf(out, "-%u", last);
 }
 
-static json_t *published_json(const struct wf_control *control, const struct wf_endpoint *spec,
+/* The sides from which the ports that an endpoint publishes are reached. */
+static uint32_t sides_of(const struct ctl_endpoint *endpoint)
+{
+	return WF_FRONTEND_OUTSIDE |
+	       (wf_ctl_scope_of(endpoint->network) == WF_NETWORK_HOST ? WF_FRONTEND_INSIDE : 0);
+}
+
+static json_t *published_json(const struct wf_control *control, const struct ctl_endpoint *endpoint,
 			      const struct wf_publish *run)
 {
+	const struct wf_endpoint *spec = &endpoint->spec;
 	_cleanup_str_ struct wf_str target = WF_STR_INIT;
 	bool any = wf_addr_is_zero(&run->host_ip) && !wf_addr_is_ip4(&run->host_ip);
 
@@ -304,7 +320,8 @@ static json_t *published_json(const struct wf_control *control, const struct wf_
 			 any ? json_string("*") : addr_json(&run->host_ip), "firstPort", run->first,
 			 "lastPort", run->last, "protocol", proto_name(run->proto), "kind",
 			 "published", "target", wf_str_text(&target), "name", spec->meta.name,
-			 "from", from_json(control, &run->host_ip, run->proto, true, true));
+			 "from",
+			 from_json(control, &run->host_ip, run->proto, true, sides_of(endpoint)));
 }
 
 static void add_published(struct wf_control *control, json_t *items)
@@ -314,7 +331,7 @@ static void add_published(struct wf_control *control, json_t *items)
 	DL_FOREACH2(control->publishers, endpoint, next_publisher)
 		for (size_t i = 0; i < endpoint->spec.publish.count; i++)
 			(void)json_array_append_new(
-				items, published_json(control, &endpoint->spec,
+				items, published_json(control, endpoint,
 						      &endpoint->spec.publish.items[i]));
 }
 
@@ -327,7 +344,9 @@ static void add_frontends(const struct wf_control *control, const struct ctl_ser
 				 wf_ctl_view_is_host(control, &frontend->addr);
 		char target[64];
 
-		if (frontend->type == WF_FRONTEND_CLUSTER_IP || frontend->scope == WF_NETWORK_HOST)
+		/* nor is what has the address within another scope the host's */
+		if (frontend->type == WF_FRONTEND_CLUSTER_IP ||
+		    frontend->scope == WF_NETWORK_HOST || frontend->view)
 			continue;
 		(void)snprintf(target, sizeof(target), "%zu backends", port->backend_count);
 		(void)json_array_append_new(
@@ -338,7 +357,7 @@ static void add_frontends(const struct wf_control *control, const struct ctl_ser
 				  "kind", wf_lb_type_name(frontend->type), "target", target, "name",
 				  service->key, "from",
 				  from_json(control, &frontend->addr, port->proto, own,
-					    frontend->flags & WF_FRONTEND_OUTSIDE)));
+					    frontend->flags)));
 	}
 }
 

@@ -49,6 +49,8 @@ struct wf_lb_frontend {
 	struct wf_addr addr; /* unspecified of its family: every address of the host */
 	uint16_t port;
 	uint32_t scope; /* WF_SCOPE_ANY or a network's number; WF_NETWORK_HOST beside the latter */
+	uint32_t
+		view; /* scope of the address: that of the backends, or the host's for who is outside */
 	enum wf_frontend_type type;
 	uint16_t flags; /* enum wf_frontend_flag */
 };
@@ -57,9 +59,9 @@ struct wf_lb_port {
 	char *key; /* owned; "NAMESPACE/SERVICE:PORT/tcp/IPv4": what it is known by */
 	uint8_t proto;
 	enum wf_lb_algorithm algorithm;
-	uint32_t view;       /* scope of its addresses: WF_NETWORK_HOST, or a network */
-	uint32_t affinity_s; /* 0: none */
-	bool cut;            /* established TCP to a backend that left is reset */
+	uint32_t view;                    /* scope of its backends: WF_NETWORK_HOST, or a network */
+	uint32_t affinity_s;              /* 0: none */
+	bool cut;                         /* established TCP to a backend that left is reset */
 	struct wf_lb_frontend *frontends; /* owned */
 	size_t frontend_count, frontend_capacity;
 	struct wf_lb_backend *backends; /* owned; no two alike; sorted by address and port */

@@ -83,12 +83,33 @@ static int add_scoped(struct wf_lb_port *port, struct wf_lb_frontend frontend,
 		      const struct wf_lb_facts *facts)
 {
 	frontend.scope = facts->scope;
+	frontend.view = facts->view;
 	if (add_frontend(port, &frontend) < 0)
 		return -ENOMEM;
 	if (facts->scope == WF_SCOPE_ANY || facts->scope == WF_NETWORK_HOST || facts->view)
 		return 0;
 	frontend.scope = WF_NETWORK_HOST;
 	return add_frontend(port, &frontend);
+}
+
+/*
+ * An address beyond the service's own. Where backends are of a scope of their own nobody in the host's
+ * view reaches them but who comes in from outside, and to the scope's containers the host is nobody.
+ */
+static int add_beyond(struct wf_lb_port *port, struct wf_lb_frontend frontend,
+		      const struct wf_lb_facts *facts)
+{
+	struct wf_lb_frontend within = frontend;
+
+	if (!facts->view)
+		return add_scoped(port, frontend, facts);
+	frontend.scope = WF_SCOPE_ANY;
+	frontend.view = WF_NETWORK_HOST;
+	frontend.flags &= (uint16_t)~WF_FRONTEND_INSIDE;
+	if (add_frontend(port, &frontend) < 0)
+		return -ENOMEM;
+	within.flags &= (uint16_t)~WF_FRONTEND_OUTSIDE;
+	return within.type == WF_FRONTEND_NODE_PORT ? 0 : add_scoped(port, within, facts);
 }
 
 static uint16_t common_flags(const struct wf_service *service)
@@ -134,7 +155,7 @@ static int add_all(const struct wf_lb_question *question, const struct wf_servic
 		if (wf_addr_is_ip4(&addrs->items[i]) == question->ip6)
 			continue;
 		frontend.addr = addrs->items[i];
-		if (add_scoped(port, frontend, question->facts) < 0)
+		if (add_beyond(port, frontend, question->facts) < 0)
 			return -ENOMEM;
 	}
 	return 0;
@@ -181,7 +202,7 @@ static int add_external(const struct wf_lb_question *question, bool has_any,
 	frontend.type = WF_FRONTEND_NODE_PORT;
 	frontend.port = node_port_of(question);
 	frontend.addr = question->ip6 ? (struct wf_addr){ 0 } : wf_addr_from_ip4(0);
-	return add_scoped(port, frontend, question->facts);
+	return add_beyond(port, frontend, question->facts);
 }
 
 /* Those of the family; one that holds every address of it lifts the restriction. */

@@ -17,8 +17,11 @@ struct wf_lb_facts {
 	const char *node; /* name of this node */
 	const char *zone; /* topology.kubernetes.io/zone of this node, "" unknown */
 	uint32_t scope;   /* of the frontends: WF_SCOPE_ANY, or the network of weft.dev/network */
-	uint32_t
-		view; /* scope of all addresses: WF_NETWORK_HOST, or that network: then it alone sees it */
+	/*
+	 * Scope of the backends: WF_NETWORK_HOST, or that network. Then its containers see the service's
+	 * addresses in it, and of them who is outside sees all but the service's own.
+	 */
+	uint32_t view;
 	/* The slot of the local endpoint with an address, WF_SLOT_HOST when there is none. */
 	uint32_t (*slot_of)(const struct wf_addr *addr, void *context);
 	/* Whether weft's own health check found the backend alive; true where there is no check. */

@@ -481,6 +481,7 @@ static void mark_nodes(const struct plan *plan)
 			.flags = frontend->flags,
 			.algorithm = (uint8_t)port->algorithm,
 			.type = (uint8_t)frontend->type,
+			.scope = frontend->view == port->view ? WF_NETWORK_HOST : port->view,
 		};
 		node->pending =
 			node->is_there && !memcmp(&node->staged, &node->value, sizeof(node->value))

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Services of networks that are scopes of their own: the same addresses mean others there. */
 #include <arpa/inet.h>
+#include <linux/bpf.h>
 #include <netinet/in.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -361,6 +362,134 @@ static void a_scope_publishes_ports(void **state)
 	SERVICES_STEPS(published);
 }
 
+/* ---- who is served from outside ------------------------------------------------------------------ */
+
+#define BALANCED "198.51.100.77"
+
+/* A frontend of network 8's service, or of all, for who is outside. */
+static void put_outside(const char *addr, __u16 port, __u32 scope, __u32 service, __u32 page)
+{
+	const struct wf_frontend_key key = { .addr = lab_addr(addr),
+					     .scope = WF_SCOPE_ANY,
+					     .port = htons(port),
+					     .proto = IPPROTO_TCP };
+	const struct wf_frontend_value value = {
+		.service = service,
+		.outside = { page * WF_PICKS_PER_PAGE, 1 },
+		.flags = WF_FRONTEND_OUTSIDE | WF_FRONTEND_SNAT,
+		.type = WF_FRONTEND_NODE_PORT,
+		.scope = scope,
+	};
+
+	assert_int_equal(wf_dp_frontends_set(services_dp, &key, &value, 1, NULL), 0);
+}
+
+static const struct step served[] = {
+	{ "a client outside, at a node port",
+	  COMES_IN,
+	  0,
+	  { WORLD, TO_H, SERVICES_TCP, .dport = 30090 },
+	  REDIRECT,
+	  { WORLD, "10.8.0.12", SERVICES_TCP, .dport = 8080 },
+	  .to_mac = 9 },
+	{ "its answer",
+	  FROM,
+	  9,
+	  { "10.8.0.12", WORLD, IPPROTO_TCP, 8080, 40000, .tcp_flags = 18 },
+	  REDIRECT,
+	  { TO_H, WORLD, IPPROTO_TCP, 30090, 40000, .tcp_flags = 18 },
+	  .mark_out = HIDDEN },
+	{ "the other network's, which nobody asked for that",
+	  FROM,
+	  11,
+	  { "10.8.0.12", WORLD, IPPROTO_TCP, 8080, 40000, .tcp_flags = 18 },
+	  SHOT,
+	  .reason = WF_REASON_NAT_UNRELATED },
+	{ "at an address of a load balancer",
+	  COMES_IN,
+	  0,
+	  { WORLD, BALANCED, IPPROTO_TCP, 40001, 80, .tcp_flags = 2 },
+	  REDIRECT,
+	  { WORLD, "10.8.0.12", IPPROTO_TCP, 40001, 8080, .tcp_flags = 2 },
+	  .to_mac = 9 },
+	{ "its answer",
+	  FROM,
+	  9,
+	  { "10.8.0.12", WORLD, IPPROTO_TCP, 8080, 40001, .tcp_flags = 18 },
+	  REDIRECT,
+	  { BALANCED, WORLD, IPPROTO_TCP, 80, 40001, .tcp_flags = 18 },
+	  .mark_out = HIDDEN },
+	{ "at the uplink: as it is",
+	  GOES_OUT,
+	  0,
+	  { BALANCED, WORLD, IPPROTO_TCP, 80, 40001, .tcp_flags = 18 },
+	  SERVICES_GO_ON,
+	  .mark = HIDDEN,
+	  .mark_out = HIDDEN },
+	{ "the same, if it could begin something",
+	  GOES_OUT,
+	  0,
+	  { BALANCED, WORLD, IPPROTO_UDP, 80, 40001, .payload = 9 },
+	  SERVICES_GO_ON,
+	  .mark = HIDDEN,
+	  .mark_out = HIDDEN },
+	{ "a container of this node: the host has no such port",
+	  FROM,
+	  1,
+	  { "10.1.0.11", TO_H, SERVICES_TCP, .dport = 30090 },
+	  REDIRECT,
+	  .to_mac = MAC_HOST },
+	{ "nor the balancer, to which it is nobody",
+	  FROM,
+	  1,
+	  { "10.1.0.11", BALANCED, SERVICES_TCP, .dport = 80 },
+	  REDIRECT,
+	  .reason = WF_REASON_SERVICE_NO_PORT,
+	  .is_refused = true },
+};
+
+static void a_scope_is_served_from_outside(void **state)
+{
+	const struct wf_addr_value of_service = { .flags = WF_ADDR_SERVICE };
+	const struct wf_addr balanced = lab_addr(BALANCED);
+
+	put_outside("0.0.0.0", 30090, 8, 20, 20);
+	put_outside(BALANCED, 80, 8, 20, 20);
+	assert_int_equal(
+		wf_dp_address_set(services_dp, WF_NETWORK_HOST, &balanced, &of_service, NULL), 0);
+	SERVICES_STEPS(served);
+}
+
+/* A backend that is not here: its address is somebody else's to the host. */
+static void a_scope_is_not_looked_for_elsewhere(void **state)
+{
+	const struct step before_the_stack = {
+		"everybody's", XDP_IN, 0, { "192.0.2.2", TO_H, SERVICES_TCP, .dport = 30091 }
+	};
+	static const struct step steps[] = {
+		{ "a scope's",
+		  XDP_IN,
+		  0,
+		  { "192.0.2.2", TO_H, IPPROTO_TCP, 40001, 30092, .tcp_flags = 2 },
+		  .action = XDP_PASS },
+		{ "in the stack",
+		  COMES_IN,
+		  0,
+		  { "192.0.2.2", TO_H, IPPROTO_TCP, 40001, 30092, .tcp_flags = 2 },
+		  SHOT,
+		  .reason = WF_REASON_NO_SUCH_ADDRESS },
+	};
+	static struct wire in, out;
+	struct wf_dp_lb_memory memory;
+
+	lab_lb_memory(services_dp, &memory);
+	memory.pages[22].backends[0] = BACKEND_FAR;
+	put_outside("0.0.0.0", 30091, WF_NETWORK_HOST, 5, 22);
+	put_outside("0.0.0.0", 30092, 8, 5, 22);
+	assert_int_equal(services_run(&before_the_stack, &in, &out), XDP_TX);
+	SERVICES_STEPS(steps);
+}
+
 /* By the host's address nobody speaks for the node: what is for a tunnel ends at the uplink. */
 static void a_scope_reaches_no_tunnel(void **state)
 {
@@ -398,6 +527,8 @@ int main(void)
 		cmocka_unit_test_setup(a_scope_has_services_of_its_own, services_begin),
 		cmocka_unit_test_setup(a_scope_has_a_way_out, services_begin),
 		cmocka_unit_test_setup(a_scope_publishes_ports, services_begin),
+		cmocka_unit_test_setup(a_scope_is_served_from_outside, services_begin),
+		cmocka_unit_test_setup(a_scope_is_not_looked_for_elsewhere, services_begin),
 		cmocka_unit_test_setup(a_scope_reaches_no_tunnel, services_begin),
 	};
 

@@ -3,19 +3,25 @@
 
       acme, beta: web 10.50.0.11, db 10.50.0.13 -- [ node ] 192.0.2.1 ---- outside 192.0.2.2
 
+      acme, beta: web 10.50.0.11 -- [ a ] 10.9.0.1 --+-- 10.9.0.2 [ b ] -- db 10.50.0.13
+                                                     +-- 10.9.0.254, the world
+
 Nobody outside has a route to the containers, so only a translated packet is ever answered.
 """
 import contextlib
+import shutil
 import socket
 from types import SimpleNamespace
 
 import pytest
 
 from lib.answer import BOTH, Answerer, Session, ask_tcp, ask_udp, try_tcp, try_udp
+from lib.cluster import ETCD, wait_known
 from lib.netns import wait_until
 from lib.node import ApiError
-from lib.service import HOST, OUTSIDE, bound
+from lib.service import HOST, OUTSIDE, balancer, both_protocols, bound, service
 from lib.traffic import tcp_works
+from lib.wire import UDP, Wire
 
 SUBNETS = [{"cidr": "10.50.0.0/24"}, {"cidr": "fd50::/64"}]
 TENANTS = ("acme", "beta")
@@ -191,3 +197,176 @@ def test_only_if_asked_for(node):
         with pytest.raises(ApiError) as refused:
             node.network("acme", overlapping=True, **{"subnets": SUBNETS, **spec})
         assert refused.value.error.get("field") in (field, "spec.masquerade"), refused.value.message
+
+
+# ---- services for who is outside ------------------------------------------------------------------
+
+EXTERNAL = {4: "198.51.100.7", 6: "2001:db8:7::7"}
+BALANCED = {4: "198.51.100.8", 6: "2001:db8:7::8"}
+
+
+def offer(node, name, number, **spec):
+    """A service of a tenant for its containers labelled app=db, with that node port."""
+    node.apply(service(f"db-{name}", both_protocols(80, node_port=number), {"network": name},
+                       selector={"app": "db"}, **spec))
+    shown = node.api("GET", f"/v1/services/default/db-{name}")
+    condition = shown["status"]["weft"]["conditions"][0]
+    assert condition["status"] == "True", condition
+    return {6 if ":" in address else 4: address for address in shown["spec"]["clusterIPs"]}
+
+
+def test_services_from_outside(site):
+    """Node ports, external addresses and those of balancers, each for one of the tenants."""
+    node, outside, tenants = site
+    node.network("plain", isolated=False, subnets=[{"cidr": "10.51.0.0/24"}])
+    other, _, _ = node.container("plain", name="plain")
+    for prefix, family in (("198.51.100.0/24", 4), ("2001:db8:7::/64", 6)):
+        outside.run(f"ip route add {prefix} via {HOST[family]}")
+    with contextlib.ExitStack() as stack:
+        for name, tenant in tenants.items():
+            stack.enter_context(contextlib.closing(Answerer(tenant.db, name)))
+        own = offer(node, "acme", 30080, type="LoadBalancer", externalIPs=list(EXTERNAL.values()),
+                    status=balancer(*BALANCED.values()),
+                    loadBalancerSourceRanges=[f"{OUTSIDE[4]}/32", "fd50::/64"])
+        offer(node, "beta", 30081, type="NodePort")
+        for family in BOTH:
+            for name, address, port in (("acme", HOST[family], 30080), ("beta", HOST[family], 30081),
+                                        ("acme", EXTERNAL[family], 80)):
+                for ask in (ask_tcp, ask_udp):
+                    # the same port of the client, and the same address and port of the backend
+                    told = ask(outside, address, port, source_port=40400)
+                    assert (told.name, told.peer) == (name, OUTSIDE[family])
+                    assert told.seen == (address, port)
+                assert ask_udp(outside, address, port, size=4000).name == name
+            # nobody of the host's view
+            for sender in (node.host, other):
+                for address, port in ((HOST[family], 30080), (EXTERNAL[family], 80),
+                                      (BALANCED[family], 80)):
+                    assert try_tcp(sender, address, port, timeout=0.2) not in TENANTS
+            # but the network's own containers
+            for address in (EXTERNAL[family], own[family]):
+                assert try_tcp(tenants["acme"].web, address, 80) == "acme"
+                assert try_tcp(tenants["beta"].web, address, 80, timeout=0.2) not in TENANTS
+        # only who may: of the balancer's clients outside those of one family
+        assert try_tcp(outside, BALANCED[4], 80) == "acme"
+        assert try_tcp(outside, BALANCED[6], 80) == "silent"
+        assert try_tcp(tenants["acme"].web, BALANCED[6], 80) == "acme"
+        shown = node.api("POST", "/v1/why", {"source": OUTSIDE[4], "destination": HOST[4],
+                                             "port": 30081})
+        assert (shown["verdict"], shown["translated"]["name"]) == ("allow", "beta-db"), shown
+        listed = {(item["name"], item["kind"]): item["from"]
+                  for item in node.api("GET", "/v1/ports")["items"]}
+        assert listed["default/db-beta", "NodePort"] == ["outside"]
+        restarts_and_ends(node, outside)
+
+
+def restarts_and_ends(node, outside):
+    """Connections to services go on while weftd is away, and end with their network's backend alone."""
+    sessions = [Session(outside, HOST[family], port) for family in BOTH for port in (30080, 30081)]
+    try:
+        node.kill_daemon()
+        assert all(session.works() for session in sessions)
+        node.start_daemon()
+        assert all(session.works() for session in sessions)
+        node.detach("acme-db")
+        wait_until(lambda: try_tcp(outside, HOST[4], 30080) == "refused", 5, 0.05, "it is gone")
+        assert [session.works() for session in sessions] == [False, True] * 2
+    finally:
+        for session in sessions:
+            session.sock.close()
+
+
+# ---- two nodes -------------------------------------------------------------------------------------
+
+WORLD = {4: ETCD, 6: "fd09::fe"}
+WIRE = {"a": {4: "10.9.0.1", 6: "fd09::1"}, "b": {4: "10.9.0.2", 6: "fd09::2"}}
+
+
+@pytest.fixture
+def apart(cluster):
+    """(cluster, world, {tenant: {node: its container there}}); the world has no way to them."""
+    world = cluster.underlay.ns
+    tenants = {}
+    for name in TENANTS:
+        cluster.network(name, driver="overlay", overlapping=True, masquerade=True, subnets=SUBNETS)
+        tenants[name] = {}
+        for node, own, role in zip(cluster.nodes, (OWN, DB), ("web", "db")):
+            ns, _, _ = node.container(name, name=f"{name}-{role}", addresses=list(own.values()),
+                                      labels={"app": role, "tenant": name})
+            tenants[name][node.name] = ns
+        wait_known(cluster.nodes[0], f"{name}-db", name)
+        wait_known(cluster.nodes[1], f"{name}-web", name)
+    with contextlib.closing(Answerer(world, "world")):
+        for tenant in tenants.values():
+            for ns in tenant.values():
+                wait_until(lambda w=ns: try_tcp(w, ETCD) == "world", 5, 0.05, "the way out")
+        yield cluster, world, tenants
+
+
+def is_marked(frame, marker):
+    return UDP in frame and marker in bytes(frame[UDP].payload)
+
+
+@pytest.mark.skipif(not shutil.which("etcd"), reason="etcd is not installed")
+def test_each_node_is_the_way_out_of_its_own(apart):
+    """Both tenants at the same time, by the same ports; the world sees the container's own node."""
+    _, world, tenants = apart
+    sessions = []
+    with contextlib.ExitStack() as stack:
+        for name, tenant in tenants.items():
+            for node, ns in tenant.items():
+                for family in BOTH:
+                    sessions.append(stack.enter_context(
+                        Session(ns, WORLD[family], source_port=40100)))
+                    assert sessions[-1].told.peer == WIRE[node][family]
+                    told = ask_udp(ns, WORLD[family], source_port=40200, size=4000)
+                    assert (told.name, told.peer) == ("world", WIRE[node][family])
+                    assert ns.ping(WORLD[family])
+            # and within the network as ever, by the tunnel
+            with contextlib.closing(Answerer(tenant["b"], name)):
+                for family in BOTH:
+                    told = ask_tcp(tenant["a"], DB[family], source_port=40100 + family)
+                    assert (told.name, told.peer) == (name, OWN[family])
+        assert all(session.works() for session in sessions)
+    nothing_crosses(world, tenants)
+
+
+def nothing_crosses(world, tenants):
+    """What the world answers to one tenant arrives there, and nowhere in the other."""
+    with contextlib.ExitStack() as stack:
+        places = [(name, node) for name in TENANTS for node in tenants[name]]
+        wires = {(name, node): stack.enter_context(Wire(tenants[name][node]))
+                 for name, node in places}
+        answers = stack.enter_context(bound(world, 4, socket.SOCK_DGRAM, 9999, timeout=1))
+        for name, node in places:
+            marker = f"{name}-{node}-marked".encode()
+            with bound(tenants[name][node], 4, socket.SOCK_DGRAM, 40300) as asks:
+                asks.sendto(marker, (ETCD, 9999))
+                heard, peer = answers.recvfrom(100)
+                assert (heard, peer[0]) == (marker, WIRE[node][4])
+                answers.sendto(marker, peer)
+                found = [place for place, wire in wires.items()
+                         if wire.see(lambda frame, m=marker: is_marked(frame, m), 0.2)]
+                # the probe sees it where it belongs, and only there
+                assert found == [(name, node)]
+
+
+@pytest.mark.skipif(not shutil.which("etcd"), reason="etcd is not installed")
+def test_services_of_the_node_that_is_asked(apart):
+    """From outside each node serves by its own containers; within the network all do."""
+    cluster, world, tenants = apart
+    a, b = cluster.nodes
+    with contextlib.ExitStack() as stack:
+        for name, port in zip(TENANTS, (30080, 30081)):
+            stack.enter_context(contextlib.closing(Answerer(tenants[name]["b"], name)))
+            own = offer(a, name, port, type="NodePort", externalTrafficPolicy="Local")
+            wait_until(lambda p=port, n=name: try_tcp(world, WIRE["b"][4], p) == n, 5, 0.05,
+                       "the node port")
+            for family in BOTH:
+                for ask in (ask_tcp, ask_udp):
+                    told = ask(world, WIRE["b"][family], port)
+                    assert (told.name, told.peer) == (name, WORLD[family])
+                # there is no backend: another node is to be tried
+                assert try_tcp(world, WIRE["a"][family], port, timeout=0.2) == "silent"
+                assert try_tcp(tenants[name]["a"], own[family], 80) == name
+        assert a.drops("service_not_local") > 0

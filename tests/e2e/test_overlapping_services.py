@@ -309,11 +309,19 @@ REFUSED = [
     ({"externalIPs": ["198.51.100.7"]}, {}, "spec.externalIPs"),
     ({}, {"health-check": "tcp"}, "metadata.annotations.weft.dev/health-check"),
     ({"clusterIP": "10.50.0.77", "dual": False}, {}, "spec.clusterIP"),
+    # with a way out, and containers on other nodes
+    ({"type": "NodePort"}, {"network": "out"}, "spec.externalTrafficPolicy"),
+    ({"externalIPs": ["198.51.100.7"]}, {"network": "out"}, "spec.externalTrafficPolicy"),
+    ({"externalIPs": ["10.50.0.77"], "externalTrafficPolicy": "Local"}, {"network": "out"},
+     "spec.externalIPs[0]"),
+    ({}, {"network": "out", "health-check": "tcp"},
+     "metadata.annotations.weft.dev/health-check"),
 ]
 
 
 def test_what_does_not_go_is_said(node):
     node.network("acme", driver="bridge", overlapping=True, subnets=SUBNETS)
+    node.network("out", driver="overlay", overlapping=True, masquerade=True, subnets=SUBNETS)
     web, _, _ = node.container("acme", name="web")
     db, _, _ = node.container("acme", name="db", labels={"app": "db"})
     annotations = {"network": "acme"}
@@ -325,8 +333,8 @@ def test_what_does_not_go_is_said(node):
                 node.apply(document)
                 said = conditions(node, "no")["Programmed"]
                 assert (said["status"], said["message"].split(":")[0]) == ("False", field), said
-                assert "acme" in said["message"]
-                assert reaches_nobody(web, vips(node, "no")[4])
+                assert document["metadata"]["annotations"]["weft.dev/network"] in said["message"]
+                assert "network" in more or reaches_nobody(web, vips(node, "no")[4])
                 node.api("DELETE", "/v1/documents/Service/default%2Fno")
             except ApiError as refused:
                 assert refused.error.get("field") == field, refused.message

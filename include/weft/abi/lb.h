@@ -71,7 +71,7 @@ struct wf_frontend_value {
 	__u16 flags;    /* enum wf_frontend_flag */
 	__u8 algorithm; /* enum wf_lb_algorithm */
 	__u8 type;      /* enum wf_frontend_type */
-	__u32 pad;
+	__u32 scope; /* of its backends, where that is not its clients'; WF_NETWORK_HOST: it is */
 };
 
 enum wf_frontend_type {

@@ -122,6 +122,45 @@ static void test_frontends(void **state)
 	select_done(&lab);
 }
 
+/* Beyond a network whose addresses mean nothing to the host its service is seen from outside alone. */
+static void test_scope_from_outside(void **state)
+{
+	static const struct {
+		enum wf_frontend_type type;
+		uint32_t scope, view;
+		uint16_t flags;
+	} wanted[] = {
+		{ WF_FRONTEND_CLUSTER_IP, 5, 5, WF_FRONTEND_INSIDE | WF_FRONTEND_OUTSIDE },
+		{ WF_FRONTEND_LOAD_BALANCER, WF_SCOPE_ANY, WF_NETWORK_HOST, WF_FRONTEND_OUTSIDE },
+		{ WF_FRONTEND_LOAD_BALANCER, 5, 5, WF_FRONTEND_INSIDE },
+		{ WF_FRONTEND_EXTERNAL_IP, WF_SCOPE_ANY, WF_NETWORK_HOST, WF_FRONTEND_OUTSIDE },
+		{ WF_FRONTEND_EXTERNAL_IP, 5, 5, WF_FRONTEND_INSIDE },
+		{ WF_FRONTEND_NODE_PORT, WF_SCOPE_ANY, WF_NETWORK_HOST, WF_FRONTEND_OUTSIDE },
+	};
+	struct wf_addr balancer = addr_of("198.51.100.7"), external = addr_of("198.51.100.8");
+	static struct select_lab lab;
+	const struct wf_lb_port *port;
+
+	select_init(&lab);
+	lab.facts.scope = lab.facts.view = 5;
+	lab.service.type = WF_SERVICE_LOAD_BALANCER;
+	lab.service.external_local = true;
+	lab.service.balancer_ips = (struct wf_service_addrs){ &balancer, 1, 1 };
+	lab.service.external_ips = (struct wf_service_addrs){ &external, 1, 1 };
+	lab.port.node_port = 30080;
+	port = select_resolve(&lab);
+	assert_int_equal(port->frontend_count, WF_ARRAY_LEN(wanted));
+	for (size_t i = 0; i < WF_ARRAY_LEN(wanted); i++) {
+		const uint16_t sides = WF_FRONTEND_INSIDE | WF_FRONTEND_OUTSIDE;
+
+		assert_int_equal(port->frontends[i].type, wanted[i].type);
+		assert_int_equal(port->frontends[i].scope, wanted[i].scope);
+		assert_int_equal(port->frontends[i].view, wanted[i].view);
+		assert_int_equal(port->frontends[i].flags & sides, wanted[i].flags);
+	}
+	select_done(&lab);
+}
+
 /* Frontends of a network's service are in its scope and in the host's. */
 static void test_scope(void **state)
 {
@@ -147,6 +186,7 @@ static void test_scope(void **state)
 	assert_int_equal(port->frontend_count, 1);
 	assert_int_equal(port->frontends[0].scope, 5);
 	assert_int_equal(port->view, 5);
+	assert_int_equal(port->frontends[0].view, 5);
 	lab.facts.view = WF_NETWORK_HOST;
 	lab.facts.scope = WF_NETWORK_HOST;
 	assert_int_equal(select_resolve(&lab)->frontend_count, 1);
@@ -228,8 +268,9 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_not_ours), cmocka_unit_test(test_frontends),
-		cmocka_unit_test(test_scope),    cmocka_unit_test(test_sources),
-		cmocka_unit_test(test_ports),    cmocka_unit_test(test_names),
+		cmocka_unit_test(test_scope),    cmocka_unit_test(test_scope_from_outside),
+		cmocka_unit_test(test_sources),  cmocka_unit_test(test_ports),
+		cmocka_unit_test(test_names),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
