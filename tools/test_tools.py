@@ -155,6 +155,7 @@ def test_style_accepts_good_code():
      "expected WEFT_X_X_H"),
     ("src/x/x.c", GOOD.replace("\treturn 0;\n", "\ta();\n" * 100), "f() has 102 lines"),
     ("src/x/x.c", GOOD + "int a;\n" * 1000, "split it"),
+    ("src/control/x.c", GOOD.replace("return 0", "return a->spec.overlapping"), "scope.c alone"),
 ])
 def test_style_refuses(path, text, word):
     problems = style_problems(path, text)
@@ -162,6 +163,9 @@ def test_style_refuses(path, text, word):
 
 
 def test_style_knows_functions_from_their_likes():
+    owned = GOOD.replace("return 0", "return a->overlapping")
+    assert style_problems("src/control/scope.c", owned) == []
+    assert style_problems("src/model/x.c", owned) == []
     text = GOOD.replace("return 0", "my_atoi(a); (void)asprintf(&b, c); filesystem(d); return 0")
     assert style_problems("src/x/x.c", text) == []
 

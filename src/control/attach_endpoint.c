@@ -191,7 +191,7 @@ static int check_space(struct wf_control *control, const struct ctl_network *net
 		const struct ctl_network *other = endpoint->network;
 
 		if (!wf_ctl_is_same_space(&endpoint->spec, spec) || other == network ||
-		    (!network->spec.overlapping && !other->spec.overlapping) ||
+		    !wf_ctl_scope_confuses(&network->spec, &other->spec) ||
 		    !shares_subnet(&network->spec, &other->spec, &subnet))
 			continue;
 		return wf_fail_field(

@@ -12,6 +12,7 @@
 #include "control/control.h"
 #include "control/lb_priv.h"
 #include "control/policy_priv.h"
+#include "control/scope.h"
 #include "flow/flow.h"
 #include "ipam/choose.h"
 #include "ipam/pool.h"
@@ -227,16 +228,12 @@ struct wf_ep_value wf_ctl_desired_endpoint(const struct ctl_endpoint *endpoint);
 #define CTL_MAX_HOST_ADDRS (WF_MAX_SUBNETS + 2)
 size_t wf_ctl_desired_host_addrs(const struct ctl_network *network,
 				 struct wf_addr addrs[CTL_MAX_HOST_ADDRS]);
-/* Whether the host itself has addresses and routes for the network. */
+/* Whether its driver is one by which programs see what its endpoints send, and the host can be in it. */
 bool wf_ctl_is_routed_by_host(const struct ctl_network *network);
 /* Whether the network is the same one on other nodes. */
 bool wf_ctl_is_overlay(const struct ctl_network *network);
 /* Whether it is that, and each node's host has an address of its own in it. */
 bool wf_ctl_takes_hosts(const struct ctl_network *network);
-/* The scope of its addresses: WF_NETWORK_HOST, or its number if others may have the same ones. */
-uint32_t wf_ctl_scope_of(const struct ctl_network *network);
-/* The same by a network's number, which may be of none. */
-uint32_t wf_ctl_scope_of_number(const struct wf_control *control, uint32_t number);
 /* Whether nothing of it may be encapsulated. */
 bool wf_ctl_is_plain(const struct ctl_network *network);
 /* Whether its packets go from node to node inside WireGuard alone. */

@@ -18,20 +18,7 @@ bool wf_ctl_is_overlay(const struct ctl_network *network)
 
 bool wf_ctl_takes_hosts(const struct ctl_network *network)
 {
-	return wf_ctl_is_overlay(network) && !network->spec.overlapping;
-}
-
-uint32_t wf_ctl_scope_of(const struct ctl_network *network)
-{
-	return network->spec.overlapping ? network->spec.number : WF_NETWORK_HOST;
-}
-
-uint32_t wf_ctl_scope_of_number(const struct wf_control *control, uint32_t number)
-{
-	const struct ctl_network *network =
-		number < WF_MAX_NETWORKS ? control->by_number[number] : NULL;
-
-	return network ? wf_ctl_scope_of(network) : WF_NETWORK_HOST;
+	return wf_ctl_is_overlay(network) && wf_ctl_scope_has_host(&network->spec);
 }
 
 bool wf_ctl_is_plain(const struct ctl_network *network)
@@ -77,7 +64,7 @@ struct wf_net_value wf_ctl_desired_network(const struct wf_control *control,
 	if (network->spec.isolated)
 		value.flags |= WF_NET_ISOLATED;
 	/* a scope's way out is one of its own, and no other packet has it */
-	if (network->spec.internal || network->spec.overlapping)
+	if (network->spec.internal || wf_ctl_scope_is_own(&network->spec))
 		value.flags |= WF_NET_INTERNAL;
 	if (network->spec.masquerade && !network->spec.internal)
 		value.flags |= WF_NET_MASQUERADE;
@@ -91,7 +78,7 @@ struct wf_net_value wf_ctl_desired_network(const struct wf_control *control,
 		value.flags |= WF_NET_ENCRYPTED;
 	if (network->spec.route_count)
 		value.flags |= WF_NET_VTEPS;
-	if (network->spec.overlapping)
+	if (wf_ctl_scope_is_own(&network->spec))
 		value.flags |= WF_NET_SCOPED;
 	value.host4 = network->host_addrs[0];
 	value.host6 = network->host_addrs[1];
@@ -229,7 +216,7 @@ static size_t desired_routes(const struct wf_control *control, const struct ctl_
 	bool seen[2] = { false, false };
 	size_t count = 0;
 
-	if (network->overlapping && endpoint->spec.slot && !endpoint->spec.default_route)
+	if (wf_ctl_scope_routes_services(endpoint) && !endpoint->spec.default_route)
 		return service_routes(control, endpoint, routes);
 	if (!endpoint->spec.default_route || network->internal)
 		return 0;

@@ -98,7 +98,7 @@ static int check_links(struct wf_control *control, const struct ctl_endpoint *en
 		return r;
 	wf_ctl_desired_interface(control, endpoint, fd, &interface);
 	/* those to services are not what a runtime asked for, and follow by themselves */
-	if (endpoint->network->spec.overlapping)
+	if (wf_ctl_scope_routes_services(endpoint))
 		interface.net.route_count = 0;
 	return wf_net_endpoint_check(control->net, &interface.net, err);
 }

@@ -126,7 +126,7 @@ static int plan_make(struct host_plan *plan, struct wf_control *control, struct 
 	HASH_ITER(by_name, control->networks, network, next) {
 		if (r == 0 && network->host_ifindex)
 			r = plan_macvlan(plan, control, network, err);
-		if (r == 0 && wf_ctl_is_routed_by_host(network) && !network->spec.overlapping)
+		if (r == 0 && wf_ctl_scope_has_host(&network->spec))
 			r = plan_network(plan, control, network);
 	}
 	return r == -ENOMEM ? wf_fail(err, r, "out of memory for the host's routes") : r;

@@ -124,7 +124,7 @@ static json_t *network_json(struct wf_control *control, struct ctl_network *netw
 		(void)wf_json_set(status, "vlan", json_integer(network->vlan));
 	for (size_t i = 0; i < WF_ARRAY_LEN(network->host_addrs); i++)
 		add_host_address(status, &network->host_addrs[i]);
-	if (wf_ctl_is_routed_by_host(network) && !network->spec.overlapping)
+	if (wf_ctl_scope_has_host(&network->spec))
 		(void)wf_json_set_str(status, "hostInterface", WF_NET_HOST_DEVICE);
 	if (network->blocks)
 		(void)wf_json_set(status, "blocks", wf_ctl_blocks_json(control, network));

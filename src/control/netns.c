@@ -17,7 +17,7 @@ WF_LOG_MODULE(netns);
 static uint32_t network_of(const struct ctl_endpoint *endpoint)
 {
 	return endpoint->network->spec.number |
-	       (endpoint->network->spec.overlapping ? WF_NETNS_SCOPED : 0);
+	       (wf_ctl_scope_is_own(&endpoint->network->spec) ? WF_NETNS_SCOPED : 0);
 }
 
 /* The endpoint at a node of the index if it is one of the namespace that the hooks know of. */

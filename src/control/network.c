@@ -65,9 +65,7 @@ enum taken_more {
 static void add_network(struct taken_list *list, const struct wf_network *of,
 			const struct wf_network *other, unsigned int more)
 {
-	/* overlapping ones are in nobody's way; one that may choose keeps away from them all the same */
-	if (strcmp(other->meta.name, of->meta.name) == 0 ||
-	    (other->overlapping && !of->overlapping))
+	if (strcmp(other->meta.name, of->meta.name) == 0 || !wf_ctl_scope_heeds(of, other))
 		return;
 	for (size_t i = 0; i < other->subnet_count; i++)
 		taken_add(list, &other->subnets[i].prefix, "network", other->meta.name);
@@ -239,7 +237,7 @@ int wf_ctl_network_check(struct wf_control *control, const struct wf_network *ne
 	bool routed = wf_driver_is_routed(network->driver);
 	int r;
 
-	if (!takes_subnets(network->driver) || network->overlapping)
+	if (!takes_subnets(network->driver) || wf_ctl_scope_is_own(network))
 		return 0;
 	r = collect_taken(control, network, TAKEN_ROUTES | (routed ? TAKEN_HOST : 0), &taken, err);
 	for (size_t i = 0; r == 0 && i < network->subnet_count; i++) {
@@ -399,7 +397,7 @@ int wf_ctl_network_change(struct wf_control *control, struct ctl_network *networ
 	network->spec = *spec;
 	memset(spec, 0, sizeof(*spec));
 	wf_ctl_blocks_cut(control, network);
-	wf_ctl_hosts_check(control, network, network->spec.overlapping);
+	wf_ctl_hosts_check(control, network, !wf_ctl_takes_hosts(network));
 	/* traffic goes on: first what is new, then away with what is not wanted any more */
 	r = wf_ctl_network_resolve(control, network, err);
 	if (r == 0)

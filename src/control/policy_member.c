@@ -74,7 +74,7 @@ static int add_host_addrs(const struct wf_control *control, struct wf_addr **add
 		size_t own_count = wf_ctl_desired_host_addrs(network, own);
 
 		/* of a scope's gateway the host knows nothing */
-		if (!wf_ctl_is_routed_by_host(network) || network->spec.overlapping)
+		if (!wf_ctl_scope_has_host(&network->spec))
 			continue;
 		for (size_t i = 0; i < own_count; i++) {
 			if (wf_mem_grow(addrs, sizeof(**addrs), *count, &capacity) < 0)

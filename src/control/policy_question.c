@@ -140,7 +140,7 @@ static void complete_host(const struct wf_control *control, struct ctl_party *ho
 	const struct ctl_network *network = other->endpoint ? other->endpoint->network : NULL;
 
 	for (size_t i = 0; network && i < network->spec.subnet_count; i++)
-		if (network->spec.subnets[i].has_gateway && !network->spec.overlapping)
+		if (network->spec.subnets[i].has_gateway && !wf_ctl_scope_is_own(&network->spec))
 			set_addr(host, &network->spec.subnets[i].gateway);
 	for (size_t i = 0; !network && i < control->lb.uplink_count; i++) {
 		const struct wf_net_uplink *uplink = &control->lb.uplinks[i];

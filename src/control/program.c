@@ -26,7 +26,7 @@ int wf_ctl_program_network(struct wf_control *control, const struct ctl_network 
 	r = wf_ctl_vteps_program(control, &network->spec, err);
 	for (size_t i = 0; r == 0 && i < count; i++) {
 		r = wf_dp_address_set(control->dp, number, &addrs[i], &gateway, err);
-		if (r == 0 && !network->spec.overlapping)
+		if (r == 0 && wf_ctl_scope_has_host(&network->spec))
 			r = wf_dp_address_set(control->dp, WF_NETWORK_HOST, &addrs[i], &gateway,
 					      err);
 	}
@@ -64,7 +64,7 @@ void wf_ctl_unprogram_network(struct wf_control *control, const struct wf_networ
 		if (!subnet->has_gateway || (now && has_gateway(now, &subnet->gateway)))
 			continue;
 		if (wf_dp_address_clear(control->dp, number, &subnet->gateway) < 0 ||
-		    (!network->overlapping &&
+		    (wf_ctl_scope_has_host(network) &&
 		     wf_dp_address_clear(control->dp, WF_NETWORK_HOST, &subnet->gateway) < 0))
 			r = -EIO;
 	}
@@ -137,8 +137,7 @@ static bool is_wanted(const struct wf_control *control, const struct wf_addr_key
 			const struct ctl_network *network = control->by_number[number];
 
 			if (!network || !wf_ctl_is_routed_by_host(network) ||
-			    (key->network != number &&
-			     (key->network != WF_NETWORK_HOST || network->spec.overlapping)))
+			    !wf_ctl_scope_has_key(network, key->network))
 				continue;
 			if (is_host_addr(network, &key->addr))
 				return true;
@@ -151,8 +150,7 @@ static bool is_wanted(const struct wf_control *control, const struct wf_addr_key
 	endpoint = value->slot < WF_MAX_SLOTS ? control->by_slot[value->slot] : NULL;
 	if (!endpoint)
 		return false;
-	if (key->network != wf_ctl_scope_of(endpoint->network) &&
-	    key->network != endpoint->network->spec.number)
+	if (!wf_ctl_scope_has_key(endpoint->network, key->network))
 		return false;
 	for (size_t i = 0; i < endpoint->spec.address_count; i++)
 		if (wf_addr_equal(&endpoint->spec.addresses[i].prefix.addr, &key->addr))
@@ -246,7 +244,8 @@ static void count_entry(const struct wf_addr_key *key, const struct wf_addr_valu
 /* Entries that an endpoint shall have: each address one in its network, and one in its scope. */
 static size_t entries_of(const struct ctl_endpoint *endpoint)
 {
-	return (endpoint->network->spec.overlapping ? 1 : 2) * endpoint->spec.address_count;
+	return (wf_ctl_scope_is_own(&endpoint->network->spec) ? 1 : 2) *
+	       endpoint->spec.address_count;
 }
 
 /*

@@ -74,7 +74,8 @@ static int check_host_ip(struct wf_control *control, const struct wf_publish *pu
 	for (const struct ctl_network *network = control->networks; network;
 	     network = network->by_name.next)
 		for (size_t i = 0; i < network->spec.subnet_count; i++)
-			if (!network->spec.overlapping && network->spec.subnets[i].has_gateway &&
+			if (!wf_ctl_scope_is_own(&network->spec) &&
+			    network->spec.subnets[i].has_gateway &&
 			    wf_addr_equal(&network->spec.subnets[i].gateway, addr))
 				return 0;
 	return wf_fail_field(err, -EADDRNOTAVAIL, field, "%s is not an address of this host",
@@ -118,8 +119,7 @@ int wf_ctl_publish_check(struct wf_control *control, const struct ctl_endpoint *
 				     "ports can be published in networks with driver bridge; "
 				     "network %s has another",
 				     endpoint->spec.network);
-	if (list->count && endpoint->network->spec.overlapping &&
-	    !endpoint->network->spec.masquerade)
+	if (list->count && !wf_ctl_scope_has_outsiders(&endpoint->network->spec))
 		return wf_fail_field(err, -EOPNOTSUPP, "publish",
 				     "nobody beyond network %s, which has spec.overlapping: true, "
 				     "reaches its containers: no port can be published without "

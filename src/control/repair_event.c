@@ -126,8 +126,8 @@ static bool is_own_destination(const struct wf_control *control, const struct wf
 	const struct ctl_network *network;
 
 	for (network = control->networks; network; network = network->by_name.next)
-		for (size_t i = 0; !network->spec.overlapping && i < network->spec.subnet_count;
-		     i++) {
+		for (size_t i = 0;
+		     !wf_ctl_scope_is_own(&network->spec) && i < network->spec.subnet_count; i++) {
 			const struct wf_prefix *subnet = &network->spec.subnets[i].prefix;
 
 			if (wf_ctl_is_routed_by_host(network)

@@ -137,7 +137,7 @@ static bool is_address_taken(struct wf_control *control, const char *key, const 
 			char cidr[WF_ADDR_TEXT];
 
 			/* others' addresses are in nobody's way */
-			if ((network->spec.overlapping &&
+			if ((wf_ctl_scope_is_own(&network->spec) &&
 			     strcmp(network->spec.meta.name, of) != 0) ||
 			    !wf_prefix_contains(&network->spec.subnets[i].prefix, addr))
 				continue;

@@ -16,7 +16,7 @@ WF_LOG_MODULE(service);
 
 static void touch(struct wf_control *control, struct ctl_endpoint *endpoint)
 {
-	if (!endpoint->network->spec.overlapping || !endpoint->spec.slot)
+	if (!wf_ctl_scope_routes_services(endpoint))
 		return;
 	endpoint->has_stale_routes = true;
 	wf_ctl_dirty(control, CTL_DIRTY_ROUTES);
@@ -26,7 +26,7 @@ void wf_ctl_service_routes_touch(struct wf_control *control, const struct ctl_ne
 {
 	struct ctl_endpoint *endpoint, *next;
 
-	if (network && !network->spec.overlapping)
+	if (network && !wf_ctl_scope_is_own(&network->spec))
 		return;
 	HASH_ITER(by_name, control->endpoints, endpoint, next)
 		if (!network || endpoint->network == network)

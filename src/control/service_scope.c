@@ -39,7 +39,7 @@ static int check_beyond(const struct wf_service *spec, const struct ctl_network 
 				     spec->network);
 	if (!field)
 		return 0;
-	if (!network->spec.masquerade)
+	if (!wf_ctl_scope_has_outsiders(&network->spec))
 		return wf_fail_field(err, -EOPNOTSUPP, field,
 				     "network %s has spec.overlapping: true, and nobody beyond it "
 				     "reaches it: without spec.masquerade: true its services have "
@@ -99,7 +99,7 @@ int wf_ctl_service_scope(struct wf_control *control, const struct wf_service *sp
 		return wf_fail_field(err, -ENOENT, FIELD, "there is no network %s", spec->network);
 	*ret_scope = network->spec.number;
 	*ret_view = wf_ctl_scope_of(network);
-	return network->spec.overlapping ? check_closed(spec, network, err) : 0;
+	return wf_ctl_scope_is_own(&network->spec) ? check_closed(spec, network, err) : 0;
 }
 
 uint32_t wf_ctl_service_view(struct wf_control *control, const struct wf_service *spec)

@@ -305,7 +305,7 @@ static void format_target(const struct wf_endpoint *spec, const struct wf_publis
 static uint32_t sides_of(const struct ctl_endpoint *endpoint)
 {
 	return WF_FRONTEND_OUTSIDE |
-	       (wf_ctl_scope_of(endpoint->network) == WF_NETWORK_HOST ? WF_FRONTEND_INSIDE : 0);
+	       (wf_ctl_scope_is_own(&endpoint->network->spec) ? 0 : WF_FRONTEND_INSIDE);
 }
 
 static json_t *published_json(const struct wf_control *control, const struct ctl_endpoint *endpoint,

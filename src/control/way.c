@@ -166,8 +166,8 @@ uint32_t wf_ctl_shared_mtu(const struct wf_control *control, const struct ctl_ne
 /* Whether some of what an encrypted network sends has outer headers inside WireGuard, too. */
 static bool is_wrapped(const struct wf_network *network)
 {
-	/* addresses that are not unique are bound to no key, nor are those behind a gateway */
-	if (network->overlapping)
+	/* nor are addresses behind a gateway bound to a key */
+	if (!wf_ctl_scope_has_keys(network))
 		return true;
 	for (size_t i = 0; i < network->route_count; i++)
 		if (network->routes[i].is_via)
