@@ -13,6 +13,7 @@
 #include "base/str.h"
 #include "control/control_priv.h"
 #include "control/lb_local.h"
+#include "dp/overlay.h"
 
 static const char *proto_name(uint8_t proto)
 {
@@ -181,13 +182,56 @@ static json_t *overlooked_json(struct wf_control *control, const struct ctl_serv
 			     count, network, network));
 }
 
+/* The node whose tunnel a backend is the end of, where nobody but weft sends (bpf/lib/pretend.h); or NULL. */
+static const struct ctl_node *tunnel_at(const struct wf_control *control,
+					const struct wf_lb_port *port,
+					const struct wf_lb_backend *backend)
+{
+	uint32_t number = WF_NODE_SELF;
+
+	if (port->proto != IPPROTO_UDP || port->view ||
+	    backend->port != control->config.overlay_port ||
+	    wf_dp_member_get(control->dp, &backend->addr, &number) < 0 || number >= WF_MAX_NODES)
+		return NULL;
+	return control->cluster.by_number[number];
+}
+
+/* The first backend that nobody reaches for that; NULL: there is none. */
+static json_t *unreached_json(const struct wf_control *control, const struct ctl_service *service)
+{
+	char addr[WF_ADDR_TEXT];
+
+	for (size_t p = 0; p < service->ports.count; p++) {
+		const struct wf_lb_port *port = &service->ports.items[p];
+
+		for (size_t i = 0; i < port->backend_count; i++) {
+			const struct wf_lb_backend *backend = &port->backends[i];
+			const struct ctl_node *node = tunnel_at(control, port, backend);
+
+			if (node)
+				return json_pack(
+					"{s:s, s:s, s:s, s:o}", "type", "BackendsReached", "status",
+					"False", "reason", "TunnelPort", "message",
+					json_sprintf("%s, UDP port %u, is where the tunnel "
+						     "of node %s ends: nothing but weft's "
+						     "own packets is sent there",
+						     wf_addr_format(&backend->addr, addr),
+						     backend->port, node->name));
+		}
+	}
+	return NULL;
+}
+
 static json_t *conditions_json(struct wf_control *control, const struct ctl_service *service)
 {
 	json_t *list = json_array(), *overlooked = overlooked_json(control, service);
+	json_t *unreached = unreached_json(control, service);
 
 	(void)json_array_append_new(list, programmed_json(service));
 	if (overlooked)
 		(void)json_array_append_new(list, overlooked);
+	if (unreached)
+		(void)json_array_append_new(list, unreached);
 	if (wf_ctl_wants_health_server(&service->spec))
 		(void)json_array_append_new(list, health_json(service));
 	return list;

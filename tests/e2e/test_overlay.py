@@ -13,7 +13,7 @@ from lib.cluster import OVERLAY, Underlay, listed, members, wait_known, wait_way
 from lib.netns import wait_until
 from lib.node import ApiError
 from lib.policy import allow_from, network_policy
-from lib.service import bound
+from lib.service import bound, port, service, slice_of
 from lib.wire import IP, MARK_NEAR, UDP, send, vxlan
 from scapy.layers.inet import fragment
 
@@ -253,7 +253,31 @@ def test_nobody_but_weft_speaks_for_a_node(cluster, pair, check):
                 with pytest.raises(TimeoutError):
                     listener.recv(100)
                 assert a.drops("tunnel_pretended") > before, (own, len(pieces), mark)
+        no_service_leads_there(a, web, listener)
     assert web.ping(db4)
+
+
+def no_service_leads_there(node, client, listener):
+    """Whose backend is the end of a node's tunnel, or the port beside it; it says so."""
+    for name, number in (("beside", 4790), ("tunnel", 4789)):
+        node.apply(service(name, [port(80, number, protocol="UDP")], dual=False),
+                   slice_of(name, ["10.9.0.2"], ports=[("", number, "UDP")]))
+        shown = node.api("GET", f"/v1/services/default/{name}")
+        said = {item["type"]: item for item in shown["status"]["weft"]["conditions"]}
+        assert said["Programmed"]["status"] == "True"
+        if name == "beside":
+            assert "BackendsReached" not in said
+            continue
+        assert (said["BackendsReached"]["status"], said["BackendsReached"]["reason"]) == (
+            "False", "TunnelPort")
+        assert all(text in said["BackendsReached"]["message"]
+                   for text in ("10.9.0.2", "4789", "node b"))
+        before = node.drops("tunnel_pretended")
+        with bound(client, 4, socket.SOCK_DGRAM, 0) as sock:
+            sock.sendto(b"forged" * 10, (shown["spec"]["clusterIP"], 80))
+        wait_until(lambda: node.drops("tunnel_pretended") > before, 2, 0.02, "it is dropped")
+        with pytest.raises(TimeoutError):
+            listener.recv(100)
 
 
 def test_a_lost_device_comes_back(cluster, pair):
@@ -285,8 +309,8 @@ def test_a_node_that_vanishes(cluster):
         return listed(a, "c")["state"] == "lost" and listed(a, "b")["state"] == "alive"
 
     wait_until(lost, 45, 0.5, "c is lost")
-    service = a.api("GET", "/v1/services/default/x")
-    assert "on-c" not in str(service["status"]["weft"])
+    shown = a.api("GET", "/v1/services/default/x")
+    assert "on-c" not in str(shown["status"]["weft"])
     cluster.underlay.cut(c, False)
     cluster.start(c)
     wait_until(lambda: listed(a, "c")["state"] == "alive", 10, 0.2, "c is back")
