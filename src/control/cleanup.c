@@ -233,7 +233,7 @@ static int remove_state(const char *run_dir, const char *state_dir, struct wf_st
 		"mirror.db-journal", "mirror.db.lock", CTL_KEY_FILE,    NULL
 	};
 	static const char *const run_files[] = { "weft.sock", "weftd.lock", WF_CTL_FORWARDING_FILE,
-						 NULL };
+						 WF_CONTROL_KEPT_FILE, NULL };
 	int r;
 
 	remove_folder(run_dir, "spool");

@@ -300,6 +300,8 @@ void wf_control_unobserve(struct wf_control *control, struct wf_observer *observ
  */
 int wf_control_leave(struct wf_store *store, const char *node, struct wf_str *report,
 		     struct wf_err *err);
+/* In the run directory: what weftd wrote down of endpoints when the store took nothing. */
+#define WF_CONTROL_KEPT_FILE "endpoints.kept"
 /*
  * Takes back everything weft made on this host: links, routes, maps, state. Works without a
  * daemon; refuses (-EBUSY) while one runs on run_dir.

@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "control/control.h"
 #include "store/etcd.h"
+#include "weftd/keep.h"
 
 WF_LOG_MODULE(store);
 
@@ -140,14 +141,14 @@ int weftd_store_open(const struct weftd_config *config, struct weftd_store *ret_
 {
 	int r;
 
-	*ret_store = (struct weftd_store){ .was_connected = true };
+	*ret_store = (struct weftd_store){ .config = config, .was_connected = true };
 	if (strcmp(config->store, "mem") == 0)
 		r = wf_store_mem_open(&ret_store->store, err);
 	else if (wf_store_etcd_is_url(config->store))
 		r = open_mirrored(config, &ret_store->store, err);
 	else
 		r = open_sqlite(config, &ret_store->store, err);
-	return r;
+	return r < 0 ? r : weftd_keep_restore(config, ret_store->store, err);
 }
 
 static void on_readable(evutil_socket_t fd, short what, void *context)
@@ -179,16 +180,32 @@ static bool tell_disk(struct weftd_store *store)
 	return !is_refused;
 }
 
+/* Endpoints are written down once the store is not in the middle of something, and no more if it can. */
+static void keep(struct weftd_store *store)
+{
+	struct wf_err fault = WF_ERR_INIT;
+
+	if (store->was_kept == store->was_refused)
+		return;
+	store->was_kept = store->was_refused;
+	if (!store->was_refused)
+		weftd_keep_forget(store->config);
+	else if (weftd_keep(store->config, store->store, &fault) < 0)
+		wf_log_warning("endpoints of the last seconds are not safe from a new mount",
+			       "error=\"%s\"", fault.message);
+}
+
 static void on_backlog(void *context)
 {
 	static const struct timeval quiet = { .tv_usec = QUIET_US }, retry = { .tv_sec = RETRY_S };
+	static const struct timeval at_once;
 	struct weftd_store *store = context;
 	bool is_writable = tell_disk(store);
 
 	if (evtimer_pending(store->tidy, NULL))
 		return;
 	store->revision = wf_store_revision(store->store);
-	(void)evtimer_add(store->tidy, is_writable ? &quiet : &retry);
+	(void)evtimer_add(store->tidy, is_writable ? &quiet : store->was_kept ? &retry : &at_once);
 }
 
 static void on_tidy(evutil_socket_t fd, short what, void *context)
@@ -202,6 +219,7 @@ static void on_tidy(evutil_socket_t fd, short what, void *context)
 	else
 		on_backlog(store);
 	(void)tell_disk(store);
+	keep(store);
 }
 
 static int tidy_later(struct weftd_store *store, struct event_base *loop, struct wf_err *err)
@@ -238,6 +256,10 @@ void weftd_store_close(struct weftd_store *store)
 		event_free(store->tidy);
 	}
 	store->event = store->tidy = NULL;
+	/* nobody may have tried to write since the disk takes nothing */
+	store->was_refused |= store->store && weftd_keep_is_due(store->config);
+	if (store->store && store->was_refused)
+		keep(store);
 	wf_store_close(&store->store);
 }
 

@@ -13,14 +13,16 @@
 
 /* A store that is driven by the loop, and what was told of it last. */
 struct weftd_store {
-	struct wf_store *store; /* owned */
-	struct event *event;    /* owned; NULL for a store on this host */
+	const struct weftd_config *config; /* borrowed */
+	struct wf_store *store;            /* owned */
+	struct event *event;               /* owned; NULL for a store on this host */
 	struct event
 		*tidy; /* owned; pending while there is a backlog, or a disk to be tried again */
 	uint64_t revision; /* when that was looked at last */
 	bool was_connected;
 	bool was_held;
 	bool was_refused;    /* its disk took no change */
+	bool was_kept;       /* since then, what it has of endpoints was written down */
 	uint64_t unreadable; /* documents that were told of */
 };
 

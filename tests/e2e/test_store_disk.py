@@ -8,6 +8,7 @@
 import contextlib
 import json
 import os
+import pathlib
 import re
 import subprocess
 
@@ -57,7 +58,6 @@ class Disk:
 
         What it had not written by then is lost with it, as by a power cut: endpoints are not synced.
         """
-        execute(["sync", "-f", str(self.place)])
         with open(f"/sys/fs/ext4/{self.device}/trigger_fs_error", "w", encoding="ascii") as trigger:
             trigger.write("1")
 
@@ -198,6 +198,8 @@ def test_a_file_system_that_turns_read_only(disk):
         delete_two(node, dying)
         goes_on()
         node.stop_daemon()
+        kept = json.loads((node.run_dir / "endpoints.kept").read_text())
+        assert len(kept["endpoints"]) == 4
         goes_on()
         process = node.spawn_daemon()
         assert process.wait(20) == 1
@@ -209,5 +211,37 @@ def test_a_file_system_that_turns_read_only(disk):
         subprocess.run(["e2fsck", "-fy", str(disk.image)], stdout=subprocess.DEVNULL, check=False)
         disk.mount()
         node.start_daemon()
+        assert not (node.run_dir / "endpoints.kept").exists()
         assert_made_good(node)
         goes_on()
+
+
+def test_what_was_written_down_is_for_an_older_store(disk):
+    """Endpoints come back though nobody wrote after the error; a store that is newer keeps its own."""
+    node = disk.node
+    kept = node.run_dir / "endpoints.kept"
+
+    def names():
+        return sorted(endpoint["metadata"]["name"] for endpoint in node.endpoints())
+
+    node.start_daemon()
+    node.network("blue")
+    for name in ("first", "second"):
+        node.container("blue", name=name)
+    disk.fail()
+    node.stop_daemon()
+    assert kept.exists()
+    disk.unmount()
+    subprocess.run(["e2fsck", "-fy", str(disk.image)], stdout=subprocess.DEVNULL, check=False)
+    disk.mount()
+    node.start_daemon()
+    assert names() == ["first", "second"] and not kept.exists()
+    revision = node.weft_json("status")["storeState"]["revision"]
+    for behind, left in ((0, ["first", "second"]), (1, [])):
+        node.stop_daemon()
+        # as of another time: without any of them
+        kept.write_text(json.dumps({
+            "bootID": pathlib.Path("/proc/sys/kernel/random/boot_id").read_text().strip(),
+            "revision": revision + behind, "endpoints": []}))
+        node.start_daemon()
+        assert names() == left and not kept.exists()
