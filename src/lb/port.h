@@ -49,8 +49,8 @@ struct wf_lb_frontend {
 	struct wf_addr addr; /* unspecified of its family: every address of the host */
 	uint16_t port;
 	uint32_t scope; /* WF_SCOPE_ANY or a network's number; WF_NETWORK_HOST beside the latter */
-	uint32_t
-		view; /* scope of the address: that of the backends, or the host's for who is outside */
+	/* Scope of the address: that of the backends, or the host's for who is outside. */
+	uint32_t view;
 	enum wf_frontend_type type;
 	uint16_t flags; /* enum wf_frontend_flag */
 };
