@@ -118,6 +118,16 @@ void lab_assert_lacks(int netns_fd, const char *command, const char *text)
 		fail_msg("'%s' has '%s':\n%s", command, text, output);
 }
 
+void lab_await_address(int netns_fd, const char *address)
+{
+	for (int tries = 0; tries < 200; tries++) {
+		if (*lab_run(netns_fd, "ip -6 route show table local %s", address))
+			return;
+		(void)usleep(10000);
+	}
+	fail_msg("%s does not come into use", address);
+}
+
 uint32_t lab_link_attr(int netns_fd, const char *ifname, uint16_t type)
 {
 	struct {

@@ -43,6 +43,12 @@ uint32_t lab_make_veth(struct lab *lab, const char *name, int netns_fd);
 void lab_assert_has(int netns_fd, const char *command, const char *text);
 void lab_assert_lacks(int netns_fd, const char *command, const char *text);
 
+/*
+ * Waits until an IPv6 address inside a namespace is in use: the kernel does that in a worker of its own,
+ * and what arrives before is lost.
+ */
+void lab_await_address(int netns_fd, const char *address);
+
 /* A number attribute of a link inside a namespace, read by hand. 0 when it is not there. */
 uint32_t lab_link_attr(int netns_fd, const char *ifname, uint16_t type);
 

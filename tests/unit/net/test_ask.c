@@ -17,10 +17,13 @@ static int setup(void **state)
 {
 	int r = lab_setup(state);
 
-	if (r == 0)
-		(void)lab_run(-1, "ip link set lo up; ip addr add fd00::1/64 dev lo nodad; "
-				  "ip addr add fd00::2/64 dev lo nodad");
-	return r;
+	if (r)
+		return r;
+	(void)lab_run(-1, "ip link set lo up; ip addr add fd00::1/64 dev lo nodad; "
+			  "ip addr add fd00::2/64 dev lo nodad");
+	lab_await_address(-1, "fd00::1");
+	lab_await_address(-1, "fd00::2");
+	return 0;
 }
 
 #define CASE(function) cmocka_unit_test_setup_teardown(function, setup, lab_teardown)

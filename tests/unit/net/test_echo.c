@@ -31,6 +31,8 @@ static int setup(void **state)
 			  "ip link set up0 up");
 	(void)lab_run(wire->far, "ip addr add 192.0.2.2/24 dev up0p; "
 				 "ip addr add fd00::2/64 dev up0p nodad; ip link set up0p up");
+	lab_await_address(-1, "fd00::1");
+	lab_await_address(wire->far, "fd00::2");
 	for (int i = 0; i < 2; i++) {
 		struct wf_addr own = lab_addr(i ? "fd00::1" : "192.0.2.1");
 
