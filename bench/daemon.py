@@ -194,7 +194,7 @@ def main():
     options = parser(__doc__)
     options.add_argument("--endpoints", type=int, default=1000, help="of the second stage (1000)")
     options.add_argument("--starts", type=int, default=7, help="starts of each stage (7)")
-    options.add_argument("--idle", type=int, default=35, help="seconds to watch it sleep (20)")
+    options.add_argument("--idle", type=int, default=35, help="seconds to watch it sleep (35)")
     options.add_argument("--runs", type=int, default=100, help="ADDs and DELs measured (100)")
     return run(options, measure, show)
 
