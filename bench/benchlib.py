@@ -30,9 +30,14 @@ def spread(values):
     return {"median": statistics.median(values), "min": min(values), "max": max(values)}
 
 
+def paired(mine, others):
+    """mine/other of each round: both saw the same minute of the machine."""
+    return [a / b for a, b in zip(mine, others) if b]
+
+
 def paired_ratio(mine, others):
-    """The median over the rounds of mine/other: both saw the same minute of the machine."""
-    pairs = [a / b for a, b in zip(mine, others) if b]
+    """The median over the rounds of paired()."""
+    pairs = paired(mine, others)
     return statistics.median(pairs) if pairs else None
 
 
@@ -49,9 +54,7 @@ def turns(values, mine, other, metric):
     a, b = values.get(mine, {}).get(metric), values.get(other, {}).get(metric)
     if not a or not b:
         return []
-    if metric.startswith("rr"):
-        a, b = b, a
-    return [x / y for x, y in zip(a, b) if y]
+    return paired(b, a) if metric.startswith("rr") else paired(a, b)
 
 
 def better(values, mine, other, metric):

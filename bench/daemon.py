@@ -25,6 +25,7 @@ from pathlib import Path
 from benchlib import columns, parser, percentile, run, short, spread
 from lib.netns import entered, execute
 from lib.node import BUILD, Node, binary
+from lib.process import activity
 
 SPAWN = BUILD / "bench" / "spawn"
 NETWORK = "bench"
@@ -85,17 +86,6 @@ def memory_kib(pid):
         fields[name] = int(value.split()[0])
     return {"rss_mib": fields["Rss"] / 1024, "pss_mib": fields["Pss"] / 1024,
             "anonymous_mib": fields["Anonymous"] / 1024}
-
-
-def activity(pid):
-    """Context switches and nanoseconds on a CPU, of all threads."""
-    switches = nanoseconds = 0
-    for task in Path(f"/proc/{pid}/task").iterdir():
-        for line in (task / "status").read_text().splitlines():
-            if "ctxt_switches" in line:
-                switches += int(line.split()[1])
-        nanoseconds += int((task / "schedstat").read_text().split()[0])
-    return switches, nanoseconds
 
 
 def measure_idle(pid, seconds):

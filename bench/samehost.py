@@ -11,8 +11,8 @@ import json
 import os
 import sys
 
-from benchlib import (better, better_interval, columns, finish, machine, need_root, parser, short, spread,
-                      stop_politely)
+from benchlib import (better, better_interval, columns, finish, machine, need_root, parser, short,
+                      spread, stop_politely)
 from lib.netns import execute
 import paths as ways
 

@@ -85,9 +85,11 @@ uint32_t wf_conn_table_silence(const struct wf_conn *conn, uint32_t now)
 	return (int32_t)silence < 0 ? 0 : silence;
 }
 
-static bool is_expired(const struct wf_conn_state *state, const struct wf_conn *conn, uint32_t now)
+/* Milliseconds of silence until a record is over; negative: it is. */
+static int64_t left_ms(const struct wf_conn_state *state, const struct wf_conn *conn, uint32_t now)
 {
-	return TICK_MS(wf_conn_table_silence(conn, now)) > wf_conn_table_limit_ms(state, conn);
+	return (int64_t)wf_conn_table_limit_ms(state, conn) -
+	       (int64_t)TICK_MS(wf_conn_table_silence(conn, now));
 }
 
 static void change(uint32_t *counter, uint32_t by)
@@ -300,7 +302,7 @@ bool wf_conn_table_is_due(const struct wf_conn_table *table, uint32_t now)
 		case WF_CONN_FREE:
 		case WF_CONN_LIMBO: continue;
 		case WF_CONN_FORCE:
-			if (is_expired(table->state, conn, now))
+			if (left_ms(table->state, conn, now) < 0)
 				return true;
 			continue;
 		default: return true;
@@ -335,21 +337,13 @@ static void suspect(const struct wf_conn_table *table, struct wf_conn_sweep *swe
 		(struct wf_conn_suspect){ index, guard, now };
 }
 
-static void note_wait(struct wf_conn_sweep *sweep, uint64_t wait_ms)
+/* wait_ms: until a record wants to be looked at again; negative: it does now. */
+static void note_wait(struct wf_conn_sweep *sweep, int64_t wait_ms)
 {
-	if (wait_ms < sweep->soonest_ms)
-		sweep->soonest_ms = wait_ms;
-}
+	uint64_t soon_ms = wait_ms < 0 ? 0 : (uint64_t)wait_ms;
 
-/* Notes when it will be over. Whether that is so already. */
-static bool is_over(const struct wf_conn_table *table, struct wf_conn_sweep *sweep,
-		    const struct wf_conn *conn, uint32_t now)
-{
-	uint64_t idle_ms = TICK_MS(wf_conn_table_silence(conn, now));
-	uint64_t limit_ms = wf_conn_table_limit_ms(table->state, conn);
-
-	note_wait(sweep, idle_ms < limit_ms ? limit_ms - idle_ms : 0);
-	return idle_ms > limit_ms;
+	if (soon_ms < sweep->soonest_ms)
+		sweep->soonest_ms = soon_ms;
 }
 
 /* 1 if the record was taken out of force. */
@@ -358,12 +352,14 @@ static uint32_t sweep_one(const struct wf_conn_table *table, struct wf_conn_swee
 {
 	struct wf_conn *conn = record(table, index);
 	uint32_t guard = load(&conn->guard);
+	int64_t wait_ms;
 
 	switch (guard & WF_CONN_STAND) {
 	case WF_CONN_FREE: return 0;
 	case WF_CONN_FORCE:
-		if (!is_over(table, sweep, conn, now) ||
-		    !wf_conn_table_remove(table, index, guard, now))
+		wait_ms = left_ms(table->state, conn, now);
+		note_wait(sweep, wait_ms);
+		if (wait_ms >= 0 || !wf_conn_table_remove(table, index, guard, now))
 			return 0;
 		sweep->waiting++;
 		return 1;

@@ -7,12 +7,12 @@ import contextlib
 import json
 import socket
 import time
-from pathlib import Path
 
 import pytest
 from lib.answer import BOTH, FAMILIES, PORT, Session, ask_tcp, ask_udp, try_tcp, try_udp
 from lib.netns import wait_until
 from lib.node import ApiError
+from lib.process import activity
 from lib.service import HOST, OUTSIDE, both_protocols
 
 
@@ -167,17 +167,11 @@ def test_a_short_silence_ends_what_was_never_answered(lab):
     assert 0 < unanswered["expiresMs"] <= 32000 < answered["expiresMs"] <= 122000
 
 
-def switches(pid):
-    """How often the threads of a process went to sleep or were made to wait."""
-    return sum(int(line.split()[1]) for task in Path(f"/proc/{pid}/task").iterdir()
-               for line in (task / "status").read_text().splitlines() if "ctxt_switches" in line)
-
-
 def rests(pid, seconds):
     """Whether no thread of the process runs meanwhile."""
-    before = switches(pid)
+    before, _ = activity(pid)
     time.sleep(seconds)
-    return switches(pid) == before
+    return activity(pid)[0] == before
 
 
 def test_nothing_wakes_weftd_until_there_is_a_connection(lab):
@@ -186,9 +180,9 @@ def test_nothing_wakes_weftd_until_there_is_a_connection(lab):
     pid = lab.node.daemon.pid
     wait_until(lambda: rests(pid, 1.5), 20, 0, "nothing is left to do")
     assert rests(pid, 10)
-    before = switches(pid)
+    before, _ = activity(pid)
     ask_udp(lab.client, OUTSIDE[4])
-    wait_until(lambda: switches(pid) > before, 2, 0.01, "the connection is looked after")
+    wait_until(lambda: activity(pid)[0] > before, 2, 0.01, "the connection is looked after")
 
 
 # ---- full ----------------------------------------------------------------------------------------

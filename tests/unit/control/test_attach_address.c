@@ -177,15 +177,21 @@ static void test_sticky_network(void **state)
 	assert_string_equal(lab_address(lab), "10.6.0.2");
 }
 
-static void test_reserved_by_user(void **state)
+/* An address and a MAC for whoever is called web. */
+static void reserve_for_web(struct lab *lab)
 {
-	struct lab *lab = *state;
-
 	assert_int_equal(lab_apply(lab,
 				   "[{'apiVersion':'weft.dev/v1','kind':'Reservation',"
 				   "'metadata':{'name':'r'},'spec':{'network':'blue','for':'web',"
 				   "'addresses':['10.1.0.2'],'mac':'02:00:00:00:00:77'}}]"),
 			 0);
+}
+
+static void test_reserved_by_user(void **state)
+{
+	struct lab *lab = *state;
+
+	reserve_for_web(lab);
 	lab_endpoint(lab, "blue", "other", 0);
 	assert_string_equal(lab_address(lab), "10.1.0.3");
 	lab_endpoint(lab, "blue", "web", 1);
@@ -200,11 +206,7 @@ static void test_reserved_mac_taken(void **state)
 {
 	struct lab *lab = *state;
 
-	assert_int_equal(lab_apply(lab,
-				   "[{'apiVersion':'weft.dev/v1','kind':'Reservation',"
-				   "'metadata':{'name':'r'},'spec':{'network':'blue','for':'web',"
-				   "'addresses':['10.1.0.2'],'mac':'02:00:00:00:00:77'}}]"),
-			 0);
+	reserve_for_web(lab);
 	assert_int_equal(lab_attach(lab, "{'network':'blue','name':'a','netns':'/fake/c0',"
 					 "'owner':'cli','mac':'02:00:00:00:00:77'}"),
 			 0);

@@ -10,6 +10,20 @@
 
 #include "nat_lab.h"
 
+/* What reading its flow at an uplink comes to. */
+static int read_flow(const struct wire *wire)
+{
+	struct wf_flow flow = {};
+	struct wf_ctx ctx;
+	struct wf_ip ip = {};
+	int r;
+
+	nat_put(&ctx, wire);
+	r = native_flow_read(&ctx, (__u32)wire->l3, WF_SITE_EDGE, &ip, &flow);
+	native_packet_done(&ctx);
+	return r;
+}
+
 /* Errors that quote what the addressee cannot have sent, or nothing that can be translated. */
 static void test_unrelated_errors(void **state)
 {
@@ -26,9 +40,6 @@ static void test_unrelated_errors(void **state)
 				   .code = 1,
 				   .quoted = &quoted };
 	static struct wire wire;
-	struct wf_flow flow = {};
-	struct wf_ctx ctx;
-	struct wf_ip ip = {};
 
 	(void)state;
 	native_reset();
@@ -44,10 +55,7 @@ static void test_unrelated_errors(void **state)
 		case 5: nat_declare(&wire, 14 + 20 + 8 + 27); break; /* too short */
 		default: break;
 		}
-		nat_put(&ctx, &wire);
-		assert_int_equal(native_flow_read(&ctx, (__u32)wire.l3, WF_SITE_EDGE, &ip, &flow),
-				 wanted);
-		native_packet_done(&ctx);
+		assert_int_equal(read_flow(&wire), wanted);
 	}
 }
 
@@ -65,18 +73,12 @@ static void test_quoted_mapped_address(void **state)
 				   .proto = IPPROTO_ICMPV6,
 				   .quoted = &quoted };
 	static struct wire wire;
-	struct wf_flow flow = {};
-	struct wf_ctx ctx;
-	struct wf_ip ip = {};
 
 	(void)state;
 	for (int mapped = 0; mapped < 2; mapped++) {
 		quoted.dst = mapped ? "::ffff:192.0.2.9" : "2001:db8::9";
 		wire_build(&error, &wire);
-		nat_put(&ctx, &wire);
-		assert_int_equal(native_flow_read(&ctx, (__u32)wire.l3, WF_SITE_EDGE, &ip, &flow),
-				 mapped ? -WF_REASON_NAT_UNRELATED : 0);
-		native_packet_done(&ctx);
+		assert_int_equal(read_flow(&wire), mapped ? -WF_REASON_NAT_UNRELATED : 0);
 	}
 }
 
