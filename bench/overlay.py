@@ -72,7 +72,7 @@ def weft(stack, complaints, name="weft", driver="overlay", **spec):
     client, _, _ = nodes[0].container("bench", name="client", labels={"app": "client"})
     server, address, _ = nodes[1].container("bench", name="server", labels={"app": "server"})
     wait_until(lambda: client.ping(address), 10, what="the way")
-    return ways.Path(name, client, server, {4: address})
+    return ways.Path(name, client, server, {4: address}, ways.BUSY_S)
 
 
 def weft_routed(stack, complaints):

@@ -26,6 +26,8 @@ NETTOOL = BUILD / "bench" / "nettool"
 PORT_SAME, PORT_SPLIT = 7000, 7100
 NET4, NET6 = "10.202.0.", "fd02::"
 BIG_TCP_BYTES = 196608
+# of round trips, until weft knows both ends for busy and has moved their program (dp/tcx.h)
+BUSY_S = 3
 RULES = 200
 
 # rtnetlink; iproute2 6.1 does not know the limits for IPv4
@@ -54,8 +56,9 @@ def set_big_tcp(ns, device, size=BIG_TCP_BYTES):
 class Path:
     """A client's and a server's namespace, and the server's addresses by family."""
 
-    def __init__(self, name, client, server, addresses):
+    def __init__(self, name, client, server, addresses, warm_s=0.1):
         self.name = name
+        self.warm_s = warm_s
         self.client = client
         self.server = server
         self.addresses = addresses
@@ -65,6 +68,7 @@ class Path:
         """Starts the servers."""
         for ns in (self.client, self.server):
             ns.run("ip link set lo up")
+        self.cpu = cpu_same
         for cpu, port in ((cpu_same, PORT_SAME), (cpu_split, PORT_SPLIT)):
             process = self.server.popen([str(NETTOOL), "serve", "-c", cpu, port])
             if process.stdout.readline().strip() != "ready":
@@ -73,7 +77,8 @@ class Path:
     def warm_up(self):
         """ARP, ND and the first connection are behind us when measuring begins."""
         for address in self.addresses.values():
-            self.client.run([str(NETTOOL), "rr", "-t", "0.1", address, PORT_SAME])
+            self.client.run([str(NETTOOL), "rr", "-c", self.cpu, "-t", self.warm_s, address,
+                             PORT_SAME])
 
 
 def new_netns(stack, prefix="c"):
@@ -113,7 +118,7 @@ def weft(stack, complaints):
     node.network("bench", subnets=[{"cidr": f"{NET4}0/24"}, {"cidr": f"{NET6}/64"}])
     client, server = (node.container("bench", addresses=[f"{NET4}{number}", f"{NET6}{number}"])[0]
                       for number in (11, 12))
-    path = Path("weft", client, server, server_addresses())
+    path = Path("weft", client, server, server_addresses(), BUSY_S)
     path.programs = program_sizes(node)
     return path
 

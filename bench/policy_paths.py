@@ -57,7 +57,8 @@ def weft(stack, complaints, count):
                        addresses=[f"{ways.NET4}{number}", f"{ways.NET6}{number}"])[0]
         for app, number in (("client", 11), ("server", 12)))
     apply_policies(node, count)
-    return ways.Path(f"weft-{count}" if count else "weft", client, server, ways.server_addresses())
+    return ways.Path(f"weft-{count}" if count else "weft", client, server, ways.server_addresses(),
+                     ways.BUSY_S)
 
 
 def bridged(stack, name):

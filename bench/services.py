@@ -22,6 +22,7 @@ import time
 from benchlib import (columns, finish, machine, need_root, paired_ratio, parser, short, spread,
                       stop_politely)
 from lib.netns import execute
+from paths import BUSY_S
 import translated as nodes
 
 SIZES = [10, 1000, 10000, 100000]
@@ -31,10 +32,11 @@ PEERS = (("iptables", nodes.iptables), ("nftables", nodes.nftables), *nodes.FLOO
 SETTLE_S = 0.05  # what a detach leaves behind is buried: the next attach would wait for that
 
 
-def nettool(way, mode, args):
+def nettool(way, mode, args, secs=None):
+    secs = secs or args.secs
     done = execute(way.client.command(
-        [str(nodes.NETTOOL), mode, "-c", args.cpu, "-t", args.secs, way.address, way.number]),
-        timeout=args.secs + 30)
+        [str(nodes.NETTOOL), mode, "-c", args.cpu, "-t", secs, way.address, way.number]),
+        timeout=secs + 30)
     return json.loads(done.stdout)
 
 
@@ -103,6 +105,8 @@ def contestants(stack, weft, args, complaints):
 def measure_peers(everybody, args):
     """{"node-port/rr": {"weft": [round trips a second]}}, and connections for crr."""
     values = {}
+    for way in [way for name in ("weft", "weft, bypass") for way in everybody[name].values()]:
+        nettool(way, "rr", args, BUSY_S)
     for which in ("node-port", "masquerade"):
         ways = {name: own[which] for name, own in everybody.items()}
         if which == "masquerade":

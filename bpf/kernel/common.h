@@ -54,15 +54,16 @@ static __always_inline void wf_event_send(struct wf_event *event)
 	(void)bpf_ringbuf_output(&wf_events, event, sizeof(*event), 0);
 }
 
-/* An event that says nothing but its type, without room on the stack. 0, or -1: the ring is full. */
-static __always_inline int wf_event_wake(void)
+/* An event that says only its type and a slot, without room on the stack. 0, or -1: the ring is full. */
+static __always_inline int wf_event_signal(__u32 type, __u32 slot)
 {
 	struct wf_event *event = bpf_ringbuf_reserve(&wf_events, sizeof(*event), 0);
 
 	if (!event)
 		return -1;
 	__builtin_memset(event, 0, sizeof(*event));
-	event->type = WF_EVENT_WAKE;
+	event->type = type;
+	event->slot = slot;
 	bpf_ringbuf_submit(event, 0);
 	return 0;
 }

@@ -157,7 +157,8 @@ static __always_inline void wf_conn_wake(struct wf_conn_state *state, __u32 live
 
 	if (wf_likely(!at || live < at))
 		return;
-	if (wf_atomic_cas32(&state->wake_at, at, 0) == at && wf_event_wake() < 0)
+	if (wf_atomic_cas32(&state->wake_at, at, 0) == at &&
+	    wf_event_signal(WF_EVENT_WAKE, WF_SLOT_HOST) < 0)
 		(void)wf_atomic_cas32(&state->wake_at, 0, at);
 }
 

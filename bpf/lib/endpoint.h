@@ -138,14 +138,29 @@ static __always_inline void wf_counter_add(struct wf_counter *counter, __u32 len
 	counter->bytes += len;
 }
 
+/* Tells the daemon of a sender that is worth the better hook; what the ring has no room for is told later. */
+WF_GLOBAL int wf_busy_tell(__u32 slot)
+{
+	return wf_event_signal(WF_EVENT_BUSY, slot);
+}
+
+/* Whether a CPU has seen so many for the first time: WF_BUSY_PACKETS, and each time twice as many. */
+static __always_inline int wf_is_busy_mark(__u64 packets)
+{
+	return wf_unlikely(!(packets & (WF_BUSY_PACKETS - 1))) && !(packets & (packets - 1));
+}
+
 /* A packet that went from one slot to another. A packet still to be segmented counts once. */
 static __always_inline void wf_traffic_count(__u32 from, __u32 to, __u32 len)
 {
 	struct wf_traffic_value *sender = wf_map_traffic(from);
 	struct wf_traffic_value *receiver = wf_map_traffic(to);
 
-	if (sender)
+	if (sender) {
 		wf_counter_add(&sender->sent, len);
+		if (wf_is_busy_mark(sender->sent.packets))
+			(void)wf_busy_tell(from);
+	}
 	if (receiver)
 		wf_counter_add(&receiver->received, len);
 }

@@ -108,6 +108,7 @@ int wf_control_new(struct wf_control **ret_control, const struct wf_control_conf
 		r = wf_ctl_cluster_start(control, err);
 	if (r < 0)
 		return r;
+	wf_ctl_busy_start(control);
 	*ret_control = TAKE_PTR(control);
 	return 0;
 }

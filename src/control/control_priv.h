@@ -413,6 +413,15 @@ struct wf_flow_names wf_ctl_flow_names(struct wf_control *control);
 int wf_ctl_observe_start(struct wf_control *control, struct wf_err *err);
 void wf_ctl_observe_stop(struct wf_control *control);
 
+/* busy.c */
+
+/* An endpoint, or the host as slot 0, sends much: it gets the better hook, if that is wanted. */
+void wf_ctl_busy_event(struct wf_control *control, uint32_t slot);
+/* Those that have it run the programs of this build afterwards. */
+int wf_ctl_busy_renew(struct wf_control *control, struct wf_err *err);
+/* Once, when all endpoints are known: takes it from those that have it when it is not wanted. */
+void wf_ctl_busy_start(struct wf_control *control);
+
 /*
  * Named points where a test may kill the daemon: WEFT_CRASH_AT=attach.linked makes the process
  * kill itself there, as kill -9 would.

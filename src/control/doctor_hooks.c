@@ -10,7 +10,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "control/doctor_priv.h"
-#include "dp/dp.h"
+#include "dp/tcx.h"
 
 struct hooks {
 	size_t ours;
@@ -106,7 +106,8 @@ static void check_programs(struct doctor *doctor, const struct doctor_check *che
 
 /* Programs on tcx see every packet before weft's. */
 struct tcx {
-	size_t ours;           /* devices of weft with such programs */
+	size_t busy;           /* devices of weft with its own program there */
+	size_t ours;           /* with programs of others */
 	struct wf_str foreign; /* names of other devices; owned */
 	int failed;
 };
@@ -114,11 +115,15 @@ struct tcx {
 static void see_tcx(const struct wf_net_link *link, void *context)
 {
 	struct tcx *tcx = context;
-	int count = wf_dp_tcx_count(link->ifindex);
+	struct wf_dp_tcx hooks;
+	int r = wf_dp_tcx_look(link->ifindex, &hooks);
 
-	if (count < 0 && count != -ENODEV)
-		tcx->failed = count;
-	if (count <= 0)
+	if (r < 0 && r != -ENODEV)
+		tcx->failed = r;
+	if (r < 0)
+		return;
+	tcx->busy += hooks.own > 0;
+	if (!hooks.others)
 		return;
 	if (link->ifindex >= WF_IFINDEX_BASE && link->ifindex < WF_IFINDEX_BASE + WF_MAX_SLOTS)
 		tcx->ours++;
@@ -140,6 +145,10 @@ static void judge_tcx(const struct tcx *tcx, struct doctor_result *result)
 			      wf_str_text(&tcx->foreign));
 		wf_doctor_advise(result, "Nothing has to be done unless they drop weft's packets: "
 					 "bpftool net shows them.");
+	} else if (tcx->busy) {
+		wf_doctor_say(result, DOCTOR_OK,
+			      "only weft runs programs on tcx hooks: on %zu of its devices",
+			      tcx->busy);
 	} else {
 		wf_doctor_say(result, DOCTOR_OK, "no program runs on a tcx hook");
 	}

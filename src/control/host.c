@@ -212,6 +212,12 @@ int wf_ctl_filters_sync(struct wf_control *control, struct wf_err *err)
 		if (wf_net_block_get(control->net, filters[i].block, &found, NULL) == 0 &&
 		    found == wanted)
 			continue;
+		/* before the block: whoever is killed in between does both again */
+		if (filters[i].program == WF_DP_FROM_CONTAINER) {
+			r = wf_ctl_busy_renew(control, err);
+			if (r < 0)
+				return r;
+		}
 		r = wf_net_block_set(control->net, filters[i].block,
 				     wf_dp_program_fd(control->dp, filters[i].program),
 				     filters[i].name, err);

@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "base/reason.h"
 #include "control/control_priv.h"
+#include "dp/tcx.h"
 
 static json_t *usage_json(const struct wf_subnet *subnet, const struct wf_pool *pool)
 {
@@ -179,6 +180,16 @@ static json_t *endpoint_json(struct wf_control *control, const struct ctl_endpoi
 	return document;
 }
 
+/* Where its packets meet weft; asks the kernel. */
+static void add_hook(json_t *document, const struct wf_endpoint *spec)
+{
+	struct wf_dp_tcx tcx;
+
+	if (spec->slot && wf_dp_tcx_look(WF_IFINDEX_BASE + spec->slot, &tcx) == 0)
+		(void)wf_json_set_str(json_object_get(document, "status"), "hook",
+				      tcx.own ? "tcx" : "clsact");
+}
+
 int wf_control_endpoint_inspect(struct wf_control *control, const char *name, json_t **ret_document,
 				struct wf_err *err)
 {
@@ -191,6 +202,8 @@ int wf_control_endpoint_inspect(struct wf_control *control, const char *name, js
 		return r;
 	}
 	*ret_document = endpoint_json(control, endpoint);
+	if (*ret_document)
+		add_hook(*ret_document, &endpoint->spec);
 	return *ret_document ? 0 : wf_fail(err, -ENOMEM, "out of memory");
 }
 

@@ -108,6 +108,8 @@ void wf_ctl_event(const struct wf_event *event, void *context)
 
 	if (event->type == WF_EVENT_WAKE)
 		wf_ctl_sweep_arm(control);
+	else if (event->type == WF_EVENT_BUSY)
+		wf_ctl_busy_event(control, event->slot);
 	else
 		tell(control, event);
 }

@@ -174,6 +174,7 @@ void wf_dp_close(struct wf_dp **dp)
 {
 	if (!*dp)
 		return;
+	wf_dp_tcx_end(*dp);
 	wf_dp_fetch_drop(&(*dp)->fetched_prefixes);
 	wf_dp_fetch_drop(&(*dp)->fetched_remotes);
 	wf_dp_batches_free(*dp);

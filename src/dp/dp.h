@@ -136,9 +136,6 @@ typedef void (*wf_dp_finding_fn)(const struct wf_dp_finding *finding, void *cont
 /* Tries everything the datapath needs, without pinning or attaching: maps, every program. */
 int wf_dp_probe(wf_dp_finding_fn report, void *context);
 
-/* Programs that others run on a device through tcx. -ENODEV, -EPERM; 0 on kernels without tcx. */
-int wf_dp_tcx_count(uint32_t ifindex);
-
 /* Unpins everything below BPF_DIR (any version). Missing is fine. */
 int wf_dp_remove(const char *bpf_dir, struct wf_err *err);
 

@@ -141,7 +141,8 @@ struct wf_dp {
 	void *percpu;                                 /* cpu_count largest per-CPU values */
 	struct wf_dp_batch *batches[WF_DP_MAP_COUNT]; /* owned; NULL: none was ever begun */
 	struct wf_dp_fetch *fetched_prefixes,
-		*fetched_remotes; /* owned; NULL: none are read ahead */
+		*fetched_remotes;          /* owned; NULL: none are read ahead */
+	struct wf_dp_tcx_queue *tcx_queue; /* owned; NULL: nobody was ever wanted there */
 };
 
 /* pin.c: places below BPF_DIR. */
@@ -272,6 +273,13 @@ int wf_dp_conn_init(struct wf_dp *dp, bool fresh, struct wf_err *err);
 /* sockets.c, xdp.c: links that are pinned already run the programs of dp afterwards. */
 int wf_dp_sockets_update(struct wf_dp *dp, struct wf_err *err);
 int wf_dp_xdp_update(struct wf_dp *dp, struct wf_err *err);
+
+/* tcx.c: one device. 0 or a negative errno; what is so already is fine. */
+int wf_dp_tcx_put(uint32_t ifindex, int program_fd);
+/* Takes all of weft's away, of whatever build. */
+int wf_dp_tcx_take(uint32_t ifindex);
+/* tcx_queue.c: forgets what was wanted, and waits for what is being done. */
+void wf_dp_tcx_end(struct wf_dp *dp);
 
 /* spec.c */
 

@@ -1,29 +1,127 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*
- * What others have attached to a device through tcx, the younger hook that runs before the filters
- * of a clsact qdisc. weft attaches nothing there; 'weft doctor' tells who does.
- */
-#include <errno.h>
+/* Programs on the tcx hooks of devices: looking, putting, taking away, replacing. */
+#include "dp/tcx.h"
 
+#include <errno.h>
+#include <string.h>
+
+#include "base/mem.h"
 #include "dp/dp_priv.h"
 
 /* BPF_TCX_INGRESS and BPF_TCX_EGRESS, younger than the headers of the oldest distribution. */
 static const enum bpf_attach_type hooks[] = { (enum bpf_attach_type)46, (enum bpf_attach_type)47 };
+#define INGRESS hooks[0]
 
-int wf_dp_tcx_count(uint32_t ifindex)
+/* As many as the kernel lets a hook have (BPF_MPROG_MAX). */
+#define MAX_PROGRAMS 64
+
+/* What is on one hook. The kernel reads a device's index where the library puts its first argument. */
+struct hook {
+	uint32_t ids[MAX_PROGRAMS];
+	uint32_t count;
+};
+
+static int read_hook(uint32_t ifindex, enum bpf_attach_type type, struct hook *ret_hook)
 {
-	int total = 0;
+	ret_hook->count = MAX_PROGRAMS;
+	if (bpf_prog_query((int)ifindex, type, 0, NULL, ret_hook->ids, &ret_hook->count) == 0)
+		return 0;
+	ret_hook->count = 0;
+	/* ENOENT: nobody ever attached; EINVAL: the kernel has no tcx */
+	return errno == ENOENT || errno == EINVAL ? 0 : -errno;
+}
 
-	for (size_t i = 0; i < sizeof(hooks) / sizeof(hooks[0]); i++) {
-		uint32_t count = 0;
-		/* the kernel reads the index where the library puts its first argument */
-		int r = bpf_prog_query((int)ifindex, hooks[i], 0, NULL, NULL, &count);
+/* Whether an open program is a WF_DP_FROM_CONTAINER: the kernel keeps that much of its name. */
+static bool is_own(int fd)
+{
+	struct bpf_prog_info info = {};
+	uint32_t bytes = sizeof(info);
 
-		/* ENOENT: nobody ever attached; EINVAL: the kernel has no tcx */
-		if (r < 0 && errno != ENOENT && errno != EINVAL)
-			return -errno;
-		if (r == 0)
-			total += (int)count;
+	return bpf_obj_get_info_by_fd(fd, &info, &bytes) == 0 &&
+	       strncmp(info.name, wf_dp_program_specs[WF_DP_FROM_CONTAINER].name,
+		       sizeof(info.name) - 1) == 0;
+}
+
+/* The descriptor of the first of weft's programs on a hook but for one, or -ENOENT. Owned by the caller. */
+static int open_own(const struct hook *hook, uint32_t but_for)
+{
+	for (uint32_t i = 0; i < hook->count; i++) {
+		_cleanup_close_ int fd = -1;
+
+		if (hook->ids[i] == but_for)
+			continue;
+		fd = bpf_prog_get_fd_by_id(hook->ids[i]);
+		if (fd >= 0 && is_own(fd))
+			return TAKE_FD(fd);
 	}
-	return total;
+	return -ENOENT;
+}
+
+int wf_dp_tcx_look(uint32_t ifindex, struct wf_dp_tcx *ret_tcx)
+{
+	*ret_tcx = (struct wf_dp_tcx){ 0 };
+	for (size_t i = 0; i < WF_ARRAY_LEN(hooks); i++) {
+		struct hook hook;
+		int r = read_hook(ifindex, hooks[i], &hook);
+
+		if (r < 0)
+			return r;
+		for (uint32_t k = 0; k < hook.count; k++) {
+			_cleanup_close_ int fd = bpf_prog_get_fd_by_id(hook.ids[k]);
+			bool own = fd >= 0 && is_own(fd);
+
+			ret_tcx->own += own;
+			ret_tcx->others += !own;
+		}
+	}
+	return 0;
+}
+
+int wf_dp_tcx_put(uint32_t ifindex, int program_fd)
+{
+	LIBBPF_OPTS(bpf_prog_attach_opts, options);
+
+	/* EEXIST: it is there */
+	return bpf_prog_attach_opts(program_fd, (int)ifindex, INGRESS, &options) < 0 &&
+			       errno != EEXIST
+		       ? -errno
+		       : 0;
+}
+
+int wf_dp_tcx_take(uint32_t ifindex)
+{
+	struct hook hook;
+	int r = read_hook(ifindex, INGRESS, &hook), fd;
+
+	if (r < 0)
+		return r;
+	while ((fd = open_own(&hook, 0)) >= 0) {
+		r = bpf_prog_detach2(fd, (int)ifindex, INGRESS) < 0 ? -errno : 0;
+		(void)close(fd);
+		if (r == 0)
+			r = read_hook(ifindex, INGRESS, &hook);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+int wf_dp_tcx_renew(struct wf_dp *dp, uint32_t ifindex)
+{
+	LIBBPF_OPTS(bpf_prog_attach_opts, options, .flags = BPF_F_REPLACE);
+	_cleanup_close_ int before = -1;
+	struct hook hook;
+	int r = read_hook(ifindex, INGRESS, &hook);
+
+	if (r < 0)
+		return r;
+	before = open_own(&hook, dp->prog_ids[WF_DP_FROM_CONTAINER]);
+	if (before < 0)
+		return 0;
+	options.replace_prog_fd = before;
+	if (bpf_prog_attach_opts(dp->prog_fds[WF_DP_FROM_CONTAINER], (int)ifindex, INGRESS,
+				 &options) == 0)
+		return 0;
+	/* the new one is there too: somebody was killed in between */
+	return bpf_prog_detach2(before, (int)ifindex, INGRESS) < 0 ? -errno : 0;
 }

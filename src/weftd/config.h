@@ -42,6 +42,7 @@ struct weftd_config {
 	char *encryption_hosts_clear;
 	char *uplinks;
 	char *xdp;
+	char *tcx;
 	char *firewall;
 	uint64_t max_services;
 	uint64_t max_connections;

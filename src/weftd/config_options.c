@@ -23,6 +23,7 @@
 
 static const char *const formats[] = { "table", "json", NULL };
 static const char *const xdp_modes[] = { "off", "auto", "native", NULL };
+static const char *const tcx_modes[] = { "auto", "off", NULL };
 static const char *const firewall_modes[] = { "respect", "bypass", NULL };
 
 static const char *const checksums[] = { "auto", "software", "device", NULL };
@@ -336,6 +337,14 @@ const struct wf_option weftd_options[] = {
 	  .value = "MODE",
 	  .help = "balance before the stack: off, auto (native where the driver can, else "
 		  "generic), native" },
+	{ .name = "tcx",
+	  .type = WF_OPTION_CHOICE,
+	  .offset = MEMBER(tcx),
+	  .fallback = "auto",
+	  .choices = tcx_modes,
+	  .value = "MODE",
+	  .help = "whether endpoints that send much get their program on the tcx hook, where it "
+		  "costs a packet less: auto (where the kernel has it), off" },
 	{ .name = "firewall",
 	  .type = WF_OPTION_CHOICE,
 	  .offset = MEMBER(firewall),

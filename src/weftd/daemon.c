@@ -195,6 +195,7 @@ static int configure_control(struct daemon *daemon, struct wf_control_config *re
 		.zone = config->zone,
 		.uplinks = config->uplinks,
 		.xdp = config->xdp,
+		.tcx = config->tcx,
 		.firewall = config->firewall,
 		.cgroup = weftd_config_cgroup(config),
 		.conn_quota = (uint32_t)config->connection_quota,

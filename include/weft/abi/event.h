@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
 /*
  * Records of the event ring, read by the daemon. Programs write them only while somebody observes
- * (wf_config_value.observe), but for WF_EVENT_WAKE.
+ * (wf_config_value.observe), but for those that are meant for the daemon itself.
  */
 #ifndef WEFT_ABI_EVENT_H
 #define WEFT_ABI_EVENT_H
@@ -15,6 +15,8 @@ enum wf_event_type {
 	WF_EVENT_AUDIT = 3, /* began although a policy on trial denies it */
 	WF_EVENT_TRACE = 4, /* what would become of a packet (wf_config_value.trace) */
 	WF_EVENT_WAKE = 5,  /* wf_conn_state.wake_at was reached; all else is 0 */
+	WF_EVENT_BUSY =
+		6, /* `slot` has sent WF_BUSY_PACKETS, or twice as many again; all else is 0 */
 	WF_EVENT_COUNT,
 };
 

@@ -22,6 +22,9 @@
  */
 #define WF_IFINDEX_BASE 0x1000000
 
+/* Who has sent so many packets by one CPU sends much (WF_EVENT_BUSY). A power of two. */
+#define WF_BUSY_PACKETS 65536
+
 /*
  * Networks of one node. Number 0 is the host's own view of all addresses it can reach.
  *

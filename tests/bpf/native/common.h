@@ -49,9 +49,9 @@ static inline void wf_event_send(struct wf_event *event)
 	native.events++;
 }
 
-static inline int wf_event_wake(void)
+static inline int wf_event_signal(__u32 type, __u32 slot)
 {
-	struct wf_event event = { .type = WF_EVENT_WAKE };
+	struct wf_event event = { .type = (__u8)type, .slot = slot };
 
 	if (native.ring_full)
 		return -1;

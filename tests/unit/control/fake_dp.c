@@ -366,7 +366,18 @@ int wf_dp_probe(wf_dp_finding_fn report, void *context)
 	return -EOPNOTSUPP;
 }
 
-int wf_dp_tcx_count(uint32_t ifindex)
+int wf_dp_tcx_look(uint32_t ifindex, struct wf_dp_tcx *ret_tcx)
+{
+	*ret_tcx = (struct wf_dp_tcx){ 0 };
+	return 0;
+}
+
+int wf_dp_tcx_want(struct wf_dp *dp, uint32_t ifindex, bool off)
+{
+	return 0;
+}
+
+int wf_dp_tcx_renew(struct wf_dp *dp, uint32_t ifindex)
 {
 	return 0;
 }

@@ -9,6 +9,7 @@
 #include "dp/dp.h"
 #include "dp/lb.h"
 #include "dp/policy.h"
+#include "dp/tcx.h"
 
 struct wf_dp *fake_dp_new(void);
 void fake_dp_free(struct wf_dp **dp);
