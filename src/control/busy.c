@@ -37,6 +37,15 @@ void wf_ctl_busy_event(struct wf_control *control, uint32_t slot)
 		want(control, slot, false);
 }
 
+bool wf_ctl_busy_was(struct wf_control *control, uint32_t slot)
+{
+	struct wf_traffic_value traffic;
+
+	/* the sum of all CPUs: who is believed to have it without need is only buried alone */
+	return !is_off(control) && wf_dp_traffic_read(control->dp, slot, &traffic) == 0 &&
+	       traffic.sent.packets >= WF_BUSY_PACKETS;
+}
+
 int wf_ctl_busy_renew(struct wf_control *control, struct wf_err *err)
 {
 	for (uint32_t slot = 0; slot < WF_MAX_SLOTS; slot++) {

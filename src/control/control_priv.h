@@ -417,6 +417,8 @@ void wf_ctl_observe_stop(struct wf_control *control);
 
 /* An endpoint, or the host as slot 0, sends much: it gets the better hook, if that is wanted. */
 void wf_ctl_busy_event(struct wf_control *control, uint32_t slot);
+/* Whether an endpoint may have it: it has sent that much. */
+bool wf_ctl_busy_was(struct wf_control *control, uint32_t slot);
 /* Those that have it run the programs of this build afterwards. */
 int wf_ctl_busy_renew(struct wf_control *control, struct wf_err *err);
 /* Once, when all endpoints are known: takes it from those that have it when it is not wanted. */

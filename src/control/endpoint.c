@@ -109,7 +109,9 @@ static void bury_device(struct wf_control *control, const struct wf_endpoint *sp
 	int r;
 
 	control->slots[spec->slot] = CTL_SLOT_DYING;
-	r = wf_net_endpoint_bury(control->net, spec->ifindex);
+	r = wf_ctl_busy_was(control, spec->slot)
+		    ? wf_net_endpoint_bury_slow(control->net, spec->ifindex)
+		    : wf_net_endpoint_bury(control->net, spec->ifindex);
 	if (r == -ENODEV)
 		control->slots[spec->slot] = CTL_SLOT_FREE;
 	else if (r < 0)

@@ -4,7 +4,8 @@
  * lock), and everybody else who changes links for 0.25 ms per link and a grace period (under the
  * kernel's one lock). So links are put into a dead group and down, and a thread deletes them when
  * nobody has changed links for a moment, a group by one message: an attach hardly ever waits for
- * it. If that moment does not come, it begins when much is buried, or for long. Groups are small,
+ * it. If that moment does not come, it begins when much is buried, or for long. Groups are small
+ * (a link with a program on tcx, which costs a grace period under the lock, has one for itself),
  * so that nobody waits long behind the lock, and grow with the backlog, so that the thread keeps
  * up. It sleeps while nothing is buried, and never enters a namespace: for interfaces without a
  * host side it is handed a socket that is already inside.
@@ -30,7 +31,7 @@
  */
 #define PRESSING_COUNT 192
 #define PRESSING_MS    250
-/* Links of a group: so many, or one of so many that wait already. */
+/* Links of a group: so many, or one of so many that wait already. One that is slow counts as many. */
 #define GROUP_LINKS   4
 #define BACKLOG_SHARE 32
 /* The thread calls nothing deep; the default of 8 MiB would only be address space. */
@@ -51,7 +52,7 @@ struct wf_grave {
 	/* under lock */
 	struct inner_grave *inner; /* owned */
 	size_t inner_count, inner_capacity;
-	size_t links[WF_NET_DEAD_GROUPS];      /* buried, per group */
+	size_t links[WF_NET_DEAD_GROUPS]; /* buried, per group; a slow one counts as GROUP_LINKS */
 	uint64_t begun_ms[WF_NET_DEAD_GROUPS]; /* when the first of them was */
 	size_t first, current; /* groups are used in turn: the next to dig, the one to fill */
 	size_t pending;        /* all of links[] */
@@ -209,7 +210,7 @@ static void tell(struct wf_grave *grave, bool had_work)
 	grave->busy_ms = wf_clock_monotonic_ms();
 	if (!had_work)
 		grave->since_ms = grave->busy_ms;
-	if (!had_work || grave->pending == PRESSING_COUNT)
+	if (!had_work || grave->pending >= PRESSING_COUNT)
 		(void)pthread_cond_signal(&grave->work);
 }
 
@@ -366,7 +367,7 @@ static size_t choose_group(struct wf_grave *grave)
 	return group;
 }
 
-int wf_net_endpoint_bury(struct wf_net *net, uint32_t host_ifindex)
+static int bury(struct wf_net *net, uint32_t host_ifindex, size_t weight)
 {
 	struct wf_netlink_batch *batch = wf_net_batch(net);
 	struct wf_grave *grave = net->grave;
@@ -383,13 +384,24 @@ int wf_net_endpoint_bury(struct wf_net *net, uint32_t host_ifindex)
 	put_dying(batch, host_ifindex, group);
 	r = wf_netlink_transact(&net->socket, batch, NULL, NULL, NULL, NULL);
 	if (r == 0) {
-		if (!grave->links[group]++)
+		if (!grave->links[group])
 			grave->begun_ms[group] = wf_clock_monotonic_ms();
-		grave->pending++;
+		grave->links[group] += weight;
+		grave->pending += weight;
 		tell(grave, had_work);
 	}
 	(void)pthread_mutex_unlock(&grave->lock);
 	return r;
+}
+
+int wf_net_endpoint_bury(struct wf_net *net, uint32_t host_ifindex)
+{
+	return bury(net, host_ifindex, 1);
+}
+
+int wf_net_endpoint_bury_slow(struct wf_net *net, uint32_t host_ifindex)
+{
+	return bury(net, host_ifindex, GROUP_LINKS);
 }
 
 static int bury_inner(struct wf_grave *grave, struct wf_netlink_socket *inside, uint32_t ifindex)

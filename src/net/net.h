@@ -164,6 +164,11 @@ int wf_net_host_side_repair(struct wf_net *net, const struct wf_net_endpoint *en
  * thread (deleting a link blocks for 15 ms). -ENODEV when there is none.
  */
 int wf_net_endpoint_bury(struct wf_net *net, uint32_t host_ifindex);
+/*
+ * The same for a device whose end keeps everybody else who changes links waiting for a grace period, since
+ * it has a program on tcx: there is hardly ever more than one of them in a message.
+ */
+int wf_net_endpoint_bury_slow(struct wf_net *net, uint32_t host_ifindex);
 
 /* The same for an interface that has no host side (MACVLAN, IPVLAN); netns_fd is duplicated. */
 int wf_net_inner_bury(struct wf_net *net, int netns_fd, const char *ifname);

@@ -3,6 +3,7 @@
 
     busy eth0 ---- wf1 [ node ] wf2 ---- eth0 quiet
 """
+import os
 import signal
 import socket
 
@@ -44,11 +45,16 @@ class End:
             return tcx.programs(self.ifindex)
 
 
-def send_much(ns, address, count=MUCH):
-    """Datagrams that nobody reads."""
-    with ns.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
-        for _ in range(count):
-            sender.sendto(b"x", (address, 9))
+def send_much(ns, address):
+    """Datagrams that nobody reads, all by one CPU."""
+    allowed = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {min(allowed)})
+    try:
+        with ns.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
+            for _ in range(MUCH):
+                sender.sendto(b"x", (address, 9))
+    finally:
+        os.sched_setaffinity(0, allowed)
 
 
 def make_busy(sender, other):

@@ -182,6 +182,11 @@ int wf_net_host_side_repair(struct wf_net *net, const struct wf_net_endpoint *en
 	return 0;
 }
 
+int wf_net_endpoint_bury_slow(struct wf_net *net, uint32_t host_ifindex)
+{
+	return wf_net_endpoint_bury(net, host_ifindex);
+}
+
 int wf_net_endpoint_bury(struct wf_net *net, uint32_t host_ifindex)
 {
 	struct link *link = fake_link_by_index(net, host_ifindex);
