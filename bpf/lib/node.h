@@ -101,6 +101,17 @@ static __always_inline int wf_node_hide(struct wf_ctx *ctx, struct wf_work *work
 	return r < 0 ? r : wf_translate(ctx, work);
 }
 
+/* Somebody asks what would become of a packet that has to show `own`: whether it can. 0 or -reason. */
+static __always_inline int wf_node_may_hide(struct wf_ctx *ctx, struct wf_work *work,
+					    const struct wf_addr *own)
+{
+	int r = wf_flow_read(ctx, &work->ip, WF_SITE_EDGE, &work->flow);
+
+	if (r == 0)
+		r = wf_masquerade_check(&work->flow);
+	return r < 0 || wf_has_addr(own) ? r : -WF_REASON_NAT_NO_ADDRESS;
+}
+
 /* From the host's stack to an endpoint of another node. Action, WF_NEXT(), WF_TOLD() or -reason. */
 static __always_inline int wf_node_send(struct wf_ctx *ctx, struct wf_work *work,
 					const struct wf_remote_value *remote)
@@ -109,14 +120,12 @@ static __always_inline int wf_node_send(struct wf_ctx *ctx, struct wf_work *work
 	const struct wf_ip *ip = &work->ip;
 	const struct wf_addr *own;
 	__u32 slot, mtu;
-	int r;
+	int r, traced = wf_is_traced(ctx);
 
 	if (!network)
 		return -WF_REASON_NO_NETWORK;
 	own = wf_node_addr(network, ip);
-	if (wf_is_traced(ctx))
-		return wf_node_plain(ctx, ip, remote);
-	mtu = wf_remote_mtu(ctx, &work->ip, WF_SLOT_HOST, remote);
+	mtu = traced ? 0 : wf_remote_mtu(ctx, &work->ip, WF_SLOT_HOST, remote);
 	r = wf_unlikely(mtu) ? wf_too_big_tell(ctx, &work->ip, WF_SLOT_HOST, mtu) : 0;
 	if (r)
 		return r < 0 ? r : WF_TOLD(r);
@@ -124,8 +133,12 @@ static __always_inline int wf_node_send(struct wf_ctx *ctx, struct wf_work *work
 		return wf_node_plain(ctx, ip, remote);
 	slot = wf_address_owner(&ip->src);
 	r = wf_node_check(slot, ip, network);
+	if (r == 0 && traced)
+		r = wf_node_may_hide(ctx, work, own);
 	if (r < 0)
 		return r;
+	if (traced)
+		return wf_node_plain(ctx, ip, remote);
 	work->guard.is_traced = 0;
 	slot = wf_node_sender(slot);
 	r = wf_flow_gather(ctx, ip, WF_SITE_EDGE, &work->flow);

@@ -22,8 +22,18 @@ static void set_addr(struct ctl_party *party, const struct wf_addr *addr)
 static void set_endpoint(struct ctl_party *party, const struct ctl_endpoint *endpoint)
 {
 	party->endpoint = endpoint;
+	party->scope = wf_ctl_scope_of(endpoint->network);
 	for (size_t i = 0; i < endpoint->spec.address_count; i++)
 		set_addr(party, &endpoint->spec.addresses[i].prefix.addr);
+}
+
+/* Whether an address is one within a scope, somebody's or not: what else is meant is beyond it. */
+static bool is_within(const struct wf_control *control, uint32_t scope, const struct wf_addr *addr)
+{
+	const struct ctl_network *network =
+		scope < WF_MAX_NETWORKS ? control->by_number[scope] : NULL;
+
+	return network && wf_network_subnet_of(&network->spec, addr);
 }
 
 static void set_address(struct wf_control *control, uint32_t scope, struct ctl_party *party,
@@ -32,11 +42,14 @@ static void set_address(struct wf_control *control, uint32_t scope, struct ctl_p
 	struct wf_addr_value value;
 
 	set_addr(party, addr);
+	if (scope != WF_NETWORK_HOST && is_within(control, scope, addr))
+		party->scope = scope;
+	party->remote = wf_ctl_remote_by_address(control, scope, addr);
 	if (wf_dp_address_get(control->dp, scope, addr, &value) < 0)
 		return;
 	if (value.slot != WF_SLOT_HOST && value.slot < WF_MAX_SLOTS)
 		party->endpoint = control->by_slot[value.slot];
-	else if (value.flags & (WF_ADDR_GATEWAY | WF_ADDR_HOST))
+	else if (scope == WF_NETWORK_HOST && value.flags & (WF_ADDR_GATEWAY | WF_ADDR_HOST))
 		party->is_host = true;
 }
 
@@ -137,10 +150,13 @@ static int resolve(struct wf_control *control, uint32_t scope, struct ctl_party 
 static void complete_host(const struct wf_control *control, struct ctl_party *host,
 			  const struct ctl_party *other)
 {
-	const struct ctl_network *network = other->endpoint ? other->endpoint->network : NULL;
+	/* in a scope of its own it is nobody */
+	const struct ctl_network *network = other->endpoint && other->scope == WF_NETWORK_HOST
+						    ? other->endpoint->network
+						    : NULL;
 
 	for (size_t i = 0; network && i < network->spec.subnet_count; i++)
-		if (network->spec.subnets[i].has_gateway && !wf_ctl_scope_is_own(&network->spec))
+		if (network->spec.subnets[i].has_gateway)
 			set_addr(host, &network->spec.subnets[i].gateway);
 	for (size_t i = 0; !network && i < control->lb.uplink_count; i++) {
 		const struct wf_net_uplink *uplink = &control->lb.uplinks[i];

@@ -12,6 +12,10 @@ struct ctl_party {
 	bool has[2]; /* [0] IPv4, [1] IPv6 */
 	struct wf_addr addrs[2];
 	size_t alike; /* endpoints with the labels that were given */
+	/* Where its addresses mean something; WF_NETWORK_HOST for services and who is beyond scopes. */
+	uint32_t scope;
+	/* An endpoint of another node that has the address; NULL: none does. */
+	const struct ctl_remote *remote;
 };
 
 struct ctl_question {

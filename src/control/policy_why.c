@@ -1,107 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Why a packet passes or not: the program that would see it is run on a made-up one in the kernel,
- * and tells what it looked up. Nothing is sent, counted or remembered.
+ * Why a packet passes or not, as an answer: who the ends are, what was found out (policy_ask.h), and
+ * where it would go.
  */
-#include <arpa/inet.h>
 #include <errno.h>
-#include <linux/if_ether.h>
 
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/mem.h"
-#include "control/control_priv.h"
-#include "control/policy_packet.h"
-#include "control/policy_question.h"
-#include "dp/policy.h"
+#include "control/policy_ask.h"
 
-#define PROBE_PORT 54321
-
-/* ---- asking the program ----------------------------------------------------------------------------- */
-
-/* Where the packet enters weft's programs. */
-struct entry {
-	enum wf_dp_program program;
-	uint32_t ifindex;
-	const char *text;
-};
-
-/* Whether what the host sends there leaves by weft0. Services are answered for as on packets, hooks or not. */
-static bool is_by_weft0(const struct wf_control *control, const struct ctl_question *question)
-{
-	const struct wf_addr *dst = &question->dst.addrs[question->ip6];
-	uint32_t flags = wf_ctl_view_flags(control, WF_NETWORK_HOST, dst);
-
-	return question->dst.endpoint || !control->lb.uplink_count ||
-	       (flags & (WF_ADDR_SERVICE | WF_ADDR_HOST)) == WF_ADDR_SERVICE;
-}
-
-static int find_entry(const struct wf_control *control, const struct ctl_question *question,
-		      struct probe *probe, struct entry *entry, struct wf_err *err)
-{
-	const struct ctl_party *src = &question->src;
-
-	probe->to_mac = control->weft0_mac;
-	if (src->endpoint) {
-		if (!src->endpoint->spec.slot)
-			return wf_fail(err, -EOPNOTSUPP,
-				       "endpoint %s has a macvlan or ipvlan interface, which is "
-				       "beyond the reach of policies",
-				       src->endpoint->spec.meta.name);
-		probe->from_mac = src->endpoint->spec.mac;
-		if (question->dst.endpoint &&
-		    question->dst.endpoint->network == src->endpoint->network)
-			probe->to_mac = question->dst.endpoint->spec.mac;
-		*entry = (struct entry){ WF_DP_FROM_CONTAINER, src->endpoint->spec.ifindex,
-					 "from_container" };
-		return 0;
-	}
-	if (src->is_host && is_by_weft0(control, question)) {
-		probe->from_mac = control->weft0_mac;
-		*entry = (struct entry){ WF_DP_FROM_CONTAINER, WF_IFINDEX_BASE, "from_host" };
-		return 0;
-	}
-	if (!control->lb.uplink_count)
-		return wf_fail(err, -ENODEV, "the host has no device that leads out");
-	probe->to_mac = control->lb.uplinks[0].mac;
-	probe->from_mac = (struct wf_mac){ { 2, 0, 0, 0, 0, 1 } };
-	*entry = (struct entry){ src->is_host ? WF_DP_TO_UPLINK : WF_DP_FROM_UPLINK,
-				 control->lb.uplinks[0].ifindex,
-				 src->is_host ? "to_uplink" : "from_uplink" };
-	return 0;
-}
-
-static int run(struct wf_control *control, const struct ctl_question *question, struct entry *entry,
-	       struct wf_event *ret_event, struct wf_err *err)
-{
-	struct probe probe = { .src = question->src.addrs[question->ip6],
-			       .dst = question->dst.addrs[question->ip6],
-			       .proto = question->proto,
-			       .sport = PROBE_PORT,
-			       .dport = question->port };
-	uint8_t frame[PROBE_MAX_BYTES];
-	struct wf_dp_packet packet = { .bytes = frame };
-	int r = find_entry(control, question, &probe, entry, err);
-
-	if (r < 0)
-		return r;
-	packet.len = wf_ctl_probe_write(&probe, frame);
-	packet.program = entry->program;
-	packet.ifindex = entry->ifindex;
-	r = wf_dp_trace(control->dp, &packet, ret_event, wf_ctl_event, control, err);
-	/* not a matter of weft's: nobody stands in its way */
-	if (r == -ENOMSG) {
-		ret_event->verdict = WF_POLICY_ALLOW;
-		ret_event->way = WF_EVENT_WAY_HOST;
-		ret_event->proto = question->proto;
-		ret_event->ethertype = htons(question->ip6 ? ETH_P_IPV6 : ETH_P_IP);
-		ret_event->slot = ret_event->peer_slot = WF_SLOT_HOST;
-		r = 0;
-	}
-	return r;
-}
-
-/* ---- the answer ---------------------------------------------------------------------------------------- */
+/* ---- the ends ------------------------------------------------------------------------------------------ */
 
 static json_t *party_json(const struct ctl_question *question, const struct ctl_party *party)
 {
@@ -127,11 +36,15 @@ static json_t *party_json(const struct ctl_question *question, const struct ctl_
 	return value;
 }
 
-static const char *verdict_of(const struct wf_event *event)
+/* ---- where it would go ---------------------------------------------------------------------------------- */
+
+/* A device of the host by its name. */
+static const char *device_name(struct wf_control *control, uint32_t ifindex, char names[256])
 {
-	if (event->reason || event->way == WF_EVENT_WAY_NONE)
-		return "deny";
-	return event->verdict == WF_POLICY_AUDIT ? "audit" : "allow";
+	struct wf_net_link link;
+
+	return wf_net_link_find(control->net, NULL, ifindex, &link, names, NULL) == 0 ? link.name
+										      : "?";
 }
 
 /* By way of an endpoint of the sender's network: into that, wherever it is. */
@@ -153,25 +66,58 @@ static json_t *via_hop_json(struct wf_control *control, const struct ctl_network
 			    there ? there->node->name : "?", to, network->spec.meta.name);
 }
 
-/* What leaves by a route of the sender's network, or at all. */
-static json_t *out_hop_json(struct wf_control *control, const struct ctl_question *question)
+/* By a route of the sender's network. */
+static json_t *route_hop_json(struct wf_control *control, const struct ctl_network *network,
+			      const struct wf_route *route)
 {
-	const struct ctl_endpoint *from = question->src.endpoint;
-	const struct wf_route *route =
-		from ? wf_ctl_vtep_find(from->network, &question->dst.addrs[question->ip6]) : NULL;
 	char vtep[WF_ADDR_TEXT], to[WF_ADDR_TEXT];
 
-	if (route && route->is_via)
-		return via_hop_json(control, from->network, route);
-	return route ? json_sprintf("by VXLAN to %s, VNI %u: the route to %s of network %s",
-				    wf_addr_format(&route->vtep, vtep), route->vni,
-				    wf_prefix_format(&route->to, to), from->network->spec.meta.name)
-		     : json_string("out of the uplink");
+	if (route->is_via)
+		return via_hop_json(control, network, route);
+	return json_sprintf("by VXLAN to %s, VNI %u: the route to %s of network %s",
+			    wf_addr_format(&route->vtep, vtep), route->vni,
+			    wf_prefix_format(&route->to, to), network->spec.meta.name);
+}
+
+/* By the host's own routes. */
+static json_t *device_hop_json(struct wf_control *control, const struct wf_addr *dst,
+			       uint32_t ifindex)
+{
+	const struct ctl_node *node = wf_ctl_node_at(control, "", dst);
+	char names[256];
+	const char *device = device_name(control, ifindex, names);
+
+	return node ? json_sprintf("the host of node %s, by the host's routes: out of %s",
+				   node->name, device)
+		    : json_sprintf("by the host's routes out of %s", device);
+}
+
+/* What leaves this node. */
+static json_t *out_hop_json(struct wf_control *control, const struct ctl_question *question,
+			    const struct ctl_finding *finding)
+{
+	const struct ctl_network *network =
+		question->src.endpoint ? question->src.endpoint->network : NULL;
+	const struct wf_addr *dst = finding->event.translated == WF_EVENT_TRANSLATED_DST
+					    ? &finding->event.nat
+					    : &question->dst.addrs[question->ip6];
+	const struct ctl_remote *remote =
+		wf_ctl_remote_by_address(control, question->src.scope, dst);
+	const struct wf_route *route = network && !remote ? wf_ctl_vtep_find(network, dst) : NULL;
+
+	if (remote)
+		return json_sprintf("into endpoint %s on node %s", wf_ctl_remote_name(remote),
+				    remote->node->name);
+	if (route)
+		return route_hop_json(control, network, route);
+	return finding->out_ifindex ? device_hop_json(control, dst, finding->out_ifindex)
+				    : json_string("out of the uplink");
 }
 
 static json_t *hop_json(struct wf_control *control, const struct ctl_question *question,
-			const struct wf_event *event)
+			const struct ctl_finding *finding)
 {
+	const struct wf_event *event = &finding->event;
 	const struct ctl_endpoint *endpoint =
 		event->peer_slot < WF_MAX_SLOTS ? control->by_slot[event->peer_slot] : NULL;
 
@@ -179,11 +125,71 @@ static json_t *hop_json(struct wf_control *control, const struct ctl_question *q
 	case WF_EVENT_WAY_ENDPOINT:
 		return json_sprintf("straight into endpoint %s",
 				    endpoint ? endpoint->spec.meta.name : "?");
-	case WF_EVENT_WAY_HOST: return json_string("the host's own stack, by weft0");
-	case WF_EVENT_WAY_OUT: return out_hop_json(control, question);
+	case WF_EVENT_WAY_HOST:
+		return json_string(finding->in_ifindex ? "the host's own stack"
+						       : "the host's own stack, by weft0");
+	case WF_EVENT_WAY_OUT: return out_hop_json(control, question, finding);
 	default: return NULL;
 	}
 }
+
+/* ---- why it would not ------------------------------------------------------------------------------------ */
+
+static const struct ctl_network *network_of_scope(const struct wf_control *control, uint32_t scope)
+{
+	return scope < WF_MAX_NETWORKS ? control->by_number[scope] : NULL;
+}
+
+static json_t *scope_text(const struct wf_control *control, const struct ctl_question *question)
+{
+	const struct ctl_network *network = network_of_scope(
+		control, question->dst.scope ? question->dst.scope : question->src.scope);
+
+	return json_sprintf(
+		"network %s is a scope of its own (spec.overlapping): its addresses mean "
+		"nothing elsewhere, nor others' there",
+		network ? network->spec.meta.name : "?");
+}
+
+/* What no program drops: in place of what the reason says in general. */
+static void explain_end(struct wf_control *control, const struct ctl_question *question,
+			const struct ctl_finding *finding, json_t *answer)
+{
+	json_t *reason = json_object_get(answer, "reason");
+	char names[256], src[WF_ADDR_TEXT], dst[WF_ADDR_TEXT];
+	const char *device = finding->end == CTL_END_ROUTES || finding->end == CTL_END_NOBODY
+				     ? device_name(control, finding->in_ifindex, names)
+				     : "";
+
+	(void)wf_addr_format(&question->src.addrs[question->ip6], src);
+	(void)wf_addr_format(&question->dst.addrs[question->ip6], dst);
+	switch (finding->end) {
+	case CTL_END_SCOPE:
+		(void)wf_json_set(reason, "text", scope_text(control, question));
+		(void)wf_json_set_str(
+			reason, "hint",
+			"published ports and services lead into one that has a way out "
+			"(spec.masquerade)");
+		break;
+	case CTL_END_ROUTES:
+		(void)wf_json_set_str(reason, "text",
+				      "the host's routes and settings let it go nowhere");
+		(void)wf_json_set(reason, "hint",
+				  json_sprintf("see 'ip route get %s from %s iif %s' on the host",
+					       dst, src, device));
+		break;
+	case CTL_END_NOBODY:
+		(void)wf_json_set(
+			reason, "text",
+			json_sprintf("nobody is known who has the destination address: by "
+				     "the host's routes it would leave by %s again",
+				     device));
+		break;
+	default: break;
+	}
+}
+
+/* ---- the answer ---------------------------------------------------------------------------------------- */
 
 /* The service whose address was asked for, and the backend that was chosen this time. */
 static void add_service(struct wf_control *control, const struct ctl_question *question,
@@ -213,10 +219,18 @@ static void add_service(struct wf_control *control, const struct ctl_question *q
 	}
 }
 
+static const char *verdict_of(const struct wf_event *event)
+{
+	if (event->reason || event->way == WF_EVENT_WAY_NONE)
+		return "deny";
+	return event->verdict == WF_POLICY_AUDIT ? "audit" : "allow";
+}
+
 static json_t *answer_json(struct wf_control *control, const struct ctl_question *question,
-			   const struct entry *entry, const struct wf_event *event)
+			   const struct ctl_finding *finding)
 {
 	const struct wf_flow_names names = wf_ctl_flow_names(control);
+	const struct wf_event *event = &finding->event;
 	json_t *answer = wf_flow_to_json(event, wf_clock_wall_s(), &names);
 
 	if (!answer)
@@ -231,8 +245,9 @@ static json_t *answer_json(struct wf_control *control, const struct ctl_question
 		(void)wf_json_set(json_object_get(answer, "destination"), "port",
 				  json_integer(question->port));
 	(void)wf_json_set_str(answer, "verdict", verdict_of(event));
-	(void)wf_json_set_str(answer, "program", entry->text);
-	(void)wf_json_set(answer, "nextHop", hop_json(control, question, event));
+	(void)wf_json_set_str(answer, "program", finding->program);
+	(void)wf_json_set(answer, "nextHop", hop_json(control, question, finding));
+	explain_end(control, question, finding, answer);
 	add_service(control, question, event, answer);
 	return answer;
 }
@@ -288,15 +303,14 @@ static int ask(struct wf_control *control, const json_t *request, json_t **ret_a
 	       struct wf_err *err)
 {
 	struct ctl_question question = { 0 };
-	struct wf_event event = { 0 };
-	struct entry entry = { 0 };
+	struct ctl_finding finding;
 	int r = wf_ctl_question_read(control, request, &question, err);
 
 	if (r == 0)
-		r = run(control, &question, &entry, &event, err);
+		r = wf_ctl_question_ask(control, &question, &finding, err);
 	if (r < 0)
 		return r;
-	*ret_answer = answer_json(control, &question, &entry, &event);
+	*ret_answer = answer_json(control, &question, &finding);
 	return *ret_answer ? 0 : wf_fail(err, -ENOMEM, "out of memory");
 }
 

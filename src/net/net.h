@@ -275,6 +275,27 @@ struct wf_net_way {
 int wf_net_way_find(struct wf_net *net, const struct wf_addr *addr, struct wf_net_way *ret_way,
 		    struct wf_err *err);
 
+/* A packet that comes in by a device. */
+struct wf_net_arrival {
+	uint32_t ifindex;
+	struct wf_addr src, dst; /* of one family */
+	uint8_t proto;
+	uint16_t sport, dport; /* of TCP and UDP */
+};
+
+/* What the host's routes and settings do with it; its packet filter is not asked. */
+struct wf_net_fate {
+	enum {
+		WF_NET_FATE_NONE, /* nothing: no route, no forwarding, a source that must not come there */
+		WF_NET_FATE_HOST,    /* it is for the host itself */
+		WF_NET_FATE_FORWARD, /* it goes on by a device */
+	} kind;
+	uint32_t ifindex; /* of that device, else 0 */
+	bool is_neighbour; /* the kernel knows who has the destination, on the segment of that device */
+};
+int wf_net_arrival_fate(struct wf_net *net, const struct wf_net_arrival *arrival,
+			struct wf_net_fate *ret_fate, struct wf_err *err);
+
 /*
  * The link-local IPv6 address of the device that has an address of the host: where neighbours on
  * its segment send IPv6. Zero: no device has the address, or it has no such one; for a second or two after

@@ -82,6 +82,8 @@ enum wf_net_sums fake_net_sums_by(const struct wf_net *net);
 void fake_net_set_ipsec(struct wf_net *net, bool is_present);
 /* A route that puts an address behind a router, or back on the segment of the device. */
 void fake_net_set_far(struct wf_net *net, const char *addr, bool is_far);
+/* What the host does with all that comes in from outside; at first it is for the host itself. */
+void fake_net_set_fate(struct wf_net *net, const struct wf_net_fate *fate);
 /* Somebody else's shared blocks are on a device, or not any more: attaching is refused. */
 void fake_net_set_foreign_blocks(struct wf_net *net, const char *name, bool are_there);
 /* Whether the host filters forwarded packets; at first it does not. */

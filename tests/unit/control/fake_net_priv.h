@@ -136,6 +136,8 @@ struct wf_net {
 	size_t ended_count;
 	struct wf_addr far[MAX_FAR]; /* addresses that are behind a router */
 	size_t far_count;
+	struct wf_net_fate fate;      /* of what comes in */
+	bool has_fate;                /* otherwise it is for the host */
 	unsigned int leftovers_asked; /* wf_net_bury_leftovers() */
 };
 

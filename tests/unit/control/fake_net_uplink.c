@@ -157,6 +157,20 @@ int wf_net_way_find(struct wf_net *net, const struct wf_addr *addr, struct wf_ne
 	return 0;
 }
 
+void fake_net_set_fate(struct wf_net *net, const struct wf_net_fate *fate)
+{
+	net->fate = *fate;
+	net->has_fate = true;
+}
+
+int wf_net_arrival_fate(struct wf_net *net, const struct wf_net_arrival *arrival,
+			struct wf_net_fate *ret_fate, struct wf_err *err)
+{
+	PASS(-EIO, err);
+	*ret_fate = net->has_fate ? net->fate : (struct wf_net_fate){ .kind = WF_NET_FATE_HOST };
+	return 0;
+}
+
 int wf_net_overlay_sums_get(struct wf_net *net, enum wf_net_sums *ret_sums, struct wf_err *err)
 {
 	PASS(-EIO, err);

@@ -126,6 +126,95 @@ static void test_host_and_outside(void **state)
 	assert_string_equal(wf_json_str(lab->answer, "verdict", ""), "allow");
 }
 
+/* From outside to an endpoint, when the host does this with it. */
+static void ask_outside(struct lab *lab, const struct wf_net_fate *fate)
+{
+	fake_net_set_fate(lab->net, fate);
+	assert_int_equal(
+		why(lab, "{'source':'203.0.113.7','destination':'198.51.100.9','port':80}"), 0);
+}
+
+static void assert_answer(const struct lab *lab, const char *verdict, const char *hop)
+{
+	assert_string_equal(wf_json_str(lab->answer, "verdict", ""), verdict);
+	assert_string_equal(wf_json_str(lab->answer, "nextHop", ""), hop);
+}
+
+/* What the uplink's program lets go on is for the host's routes to say. */
+static void test_outside_goes_on(void **state)
+{
+	static const struct wf_net_fate none = { .kind = WF_NET_FATE_NONE };
+	struct lab *lab = *state;
+	struct wf_event event = trace(WF_EVENT_WAY_ENDPOINT, 0);
+	struct wf_net_fate back = { .kind = WF_NET_FATE_FORWARD }, near = back, in = back;
+
+	fake_net_set_uplink(lab->net, "uplink", "192.0.2.1", "2001:db8::1");
+	lab_settle(lab);
+	back.ifindex = near.ifindex = lab->control->lb.uplinks[0].ifindex;
+	near.is_neighbour = true;
+	in.ifindex = lab->control->weft0_ifindex;
+	fake_dp_answer(lab->dp, &(struct wf_event){ 0 });
+	ask_outside(lab, &none);
+	assert_answer(lab, "deny", "");
+	assert_string_equal(part(lab, "reason", "label"), "no_such_address");
+	assert_non_null(strstr(part(lab, "reason", "hint"),
+			       "ip route get 198.51.100.9 from 203.0.113.7 iif uplink"));
+	ask_outside(lab, &back);
+	assert_answer(lab, "deny", "");
+	assert_non_null(strstr(part(lab, "reason", "text"), "leave by uplink again"));
+	ask_outside(lab, &near);
+	assert_answer(lab, "allow", "by the host's routes out of uplink");
+	/* by weft0 another program decides */
+	fake_dp_answer(lab->dp, &event);
+	ask_outside(lab, &in);
+	assert_int_equal(fake_dp_asked(lab->dp).program, WF_DP_FROM_CONTAINER);
+	assert_int_equal(fake_dp_asked(lab->dp).ifindex, WF_IFINDEX_BASE);
+	assert_answer(lab, "allow", "straight into endpoint e2");
+	assert_string_equal(wf_json_str(lab->answer, "program", ""), "from_host");
+	/* a backend that is reached by the same uplink */
+	event.translated = WF_EVENT_TRANSLATED_DST;
+	fake_dp_answer(lab->dp, &event);
+	ask_outside(lab, &back);
+	assert_answer(lab, "allow", "by the host's routes out of uplink");
+}
+
+/* An address of a scope leads to nobody elsewhere, whoever has the same one there. */
+static void test_scopes(void **state)
+{
+	static const char *const apart[] = {
+		"{'source':'203.0.113.7','destination':'s0','port':80}",
+		"{'source':'203.0.113.7','destination':'10.1.0.9','network':'shut','port':80}",
+		"{'source':'host','destination':'s0','port':80}",
+		"{'source':'e0','destination':'s0','port':80}",
+		"{'source':'s0','destination':'e0','port':80}",
+		"{'source':'s0','destination':'host','port':80}",
+	};
+	struct lab *lab = *state;
+	struct wf_event event = trace(WF_EVENT_WAY_ENDPOINT, 0);
+
+	lab_network(lab, "shut",
+		    "{'overlapping':true,'masquerade':true,'subnets':[{'cidr':'10.1.0.0/24'}]}");
+	assert_int_equal(lab_attach(lab, "{'network':'shut','name':'s0','netns':'/fake/c5',"
+					 "'owner':'cli'}"),
+			 0);
+	fake_net_set_uplink(lab->net, "uplink", "192.0.2.1", "2001:db8::1");
+	lab_settle(lab);
+	fake_dp_answer(lab->dp, &event);
+	for (size_t i = 0; i < WF_ARRAY_LEN(apart); i++) {
+		assert_int_equal(why(lab, apart[i]), 0);
+		assert_answer(lab, "deny", "");
+		assert_string_equal(part(lab, "reason", "label"), "network_isolated");
+		assert_non_null(strstr(part(lab, "reason", "text"), "network shut"));
+	}
+	/* what is beyond it is asked about */
+	assert_int_equal(why(lab, "{'source':'s0','destination':'203.0.113.7','port':80}"), 0);
+	assert_string_equal(wf_json_str(lab->answer, "verdict", ""), "allow");
+	assert_int_equal(why(lab, "{'source':'203.0.113.7','destination':'192.0.2.1',"
+				  "'network':'shut','port':80}"),
+			 0);
+	assert_string_equal(wf_json_str(lab->answer, "verdict", ""), "allow");
+}
+
 static void test_wrong_questions(void **state)
 {
 	struct lab *lab = *state;
@@ -191,7 +280,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		CASE(test_endpoints),       CASE(test_denied), CASE(test_host_and_outside),
-		CASE(test_wrong_questions), CASE(test_drops),
+		CASE(test_outside_goes_on), CASE(test_scopes), CASE(test_wrong_questions),
+		CASE(test_drops),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
