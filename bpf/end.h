@@ -21,6 +21,10 @@ static __always_inline int wf_end(struct __sk_buff *skb, struct wf_work *work,
 		bpf_tail_call_static(skb, &wf_progs, WF_STAGE_POLICY);
 		decision = -WF_REASON_INTERNAL_ERROR;
 	}
+	if (decision == WF_NEXT(WF_STAGE_DOOR)) {
+		bpf_tail_call_static(skb, &wf_progs, WF_STAGE_DOOR);
+		decision = -WF_REASON_INTERNAL_ERROR;
+	}
 	if (work)
 		subject->answer = wf_judge_reason(work, decision);
 	return wf_finish_told(skb, subject, decision, observable);

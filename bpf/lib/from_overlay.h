@@ -64,6 +64,10 @@ static __always_inline int wf_overlay_deliver(struct wf_ctx *ctx, struct wf_work
 	int reason = -WF_REASON_NO_SUCH_ADDRESS;
 	struct wf_ep_value *endpoint;
 
+	if (!value && node != WF_NODE_SELF && wf_door_is(network, &work->ip, &work->ip.dst)) {
+		work->guard.way = WF_WAY_OUT;
+		return WF_NEXT(WF_STAGE_DOOR);
+	}
 	if (!value)
 		return network->flags & WF_NET_VTEPS && node != WF_NODE_SELF
 			       ? wf_via_arrive(ctx, &work->ip, vni)

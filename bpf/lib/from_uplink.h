@@ -105,6 +105,18 @@ static __always_inline int wf_uplink_into(struct wf_ctx *ctx, struct wf_work *wo
 	return r < 0 ? r : WF_TOLD(r);
 }
 
+/* A packet from outside, of the connection in hit, goes into a scope: WF_TOLD(), WF_NEXT() or -reason. */
+static __always_inline int wf_uplink_scope(struct wf_ctx *ctx, const struct wf_uplink_value *uplink,
+					   struct wf_work *work)
+{
+	if (wf_ctx_is_for_others(ctx))
+		return WF_GO_ON;
+	if (work->slot != WF_SLOT_HOST || !uplink->l2_bytes)
+		return wf_uplink_into(ctx, work);
+	work->guard.way = WF_WAY_IN;
+	return WF_NEXT(WF_STAGE_DOOR);
+}
+
 /* A packet from outside, of the connection in hit, goes in. */
 static __always_inline int wf_uplink_in(struct wf_ctx *ctx, const struct wf_uplink_value *uplink,
 					const struct wf_config_value *config, struct wf_work *work)
@@ -113,7 +125,7 @@ static __always_inline int wf_uplink_in(struct wf_ctx *ctx, const struct wf_upli
 
 	work->slot = wf_uplink_receiver(work);
 	if (wf_unlikely(work->hit.to.scope))
-		return wf_ctx_is_for_others(ctx) ? WF_GO_ON : wf_uplink_into(ctx, work);
+		return wf_uplink_scope(ctx, uplink, work);
 	r = work->hit.flags & WF_CONN_HOST
 		    ? wf_judge_translated(ctx, work, WF_SLOT_NOBODY, WF_SLOT_HOST)
 		    : 0;
@@ -174,8 +186,10 @@ static __always_inline int wf_uplink_begin(struct wf_ctx *ctx, const struct wf_u
 			work->fresh.flags |= WF_CONN_SNAT;
 		if (work->target.slot == WF_SLOT_HOST && work->target.flags & WF_FRONTEND_DSR)
 			work->fresh.flags |= WF_CONN_DIRECT;
-		r = wf_translate_begin(&work->fresh, &work->hit);
+		r = wf_door_fill(work);
 	}
+	if (r == 0)
+		r = wf_translate_begin(&work->fresh, &work->hit);
 	return r < 0 ? wf_uplink_refuse(ctx, work, r) : wf_uplink_in(ctx, uplink, config, work);
 }
 
@@ -345,8 +359,10 @@ static __always_inline int wf_uplink_trace(struct wf_ctx *ctx, struct wf_work *w
 		work->guard.scope = work->hit.to.scope;
 		slot = work->target.slot;
 		if (slot == WF_SLOT_HOST)
-			slot = wf_address_owner(&work->target.addr);
-		r = wf_judge_translated(ctx, work, WF_SLOT_NOBODY, slot);
+			slot = wf_scope_owner(work->target.scope, &work->target.addr);
+		r = wf_door_fill(work);
+		if (r == 0)
+			r = wf_judge_translated(ctx, work, WF_SLOT_NOBODY, slot);
 	}
 	return r < 0 ? r : wf_judge_told(ctx, work, work->target.slot);
 }

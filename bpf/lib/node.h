@@ -19,6 +19,37 @@ static __always_inline const struct wf_addr *wf_node_addr(const struct wf_net_va
 	return ip->version == 4 ? &network->host4 : &network->host6;
 }
 
+/* Whether the address is what this node has in the network, where nobody answers to it. */
+static __always_inline int wf_door_is(const struct wf_net_value *network, const struct wf_ip *ip,
+				      const struct wf_addr *addr)
+{
+	const struct wf_addr *own = wf_node_addr(network, ip);
+
+	return network->flags & WF_NET_SCOPED && wf_has_addr(own) && wf_addr_same(own, addr);
+}
+
+/*
+ * A connection in work->fresh is about to begin with a backend in a scope that is on another node: it shows
+ * this node's address there. 0, also where the backend is another one, or -reason.
+ */
+static __always_inline int wf_door_fill(struct wf_work *work)
+{
+	const struct wf_target *target = &work->target;
+	const struct wf_net_value *network;
+	const struct wf_addr *own;
+
+	if (wf_likely(!target->scope) || target->slot != WF_SLOT_HOST)
+		return 0;
+	network = wf_network_valid(target->scope);
+	if (!network)
+		return -WF_REASON_NO_NETWORK;
+	own = wf_node_addr(network, &work->ip);
+	if (!wf_has_addr(own))
+		return -WF_REASON_NAT_NO_ADDRESS;
+	work->fresh.tuple[WF_DIR_REPLY].dst = *own;
+	return 0;
+}
+
 /*
  * Whether whoever sends by the host's routes may send into the network: 0 or -reason. slot: of the
  * source.

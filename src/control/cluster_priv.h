@@ -46,6 +46,7 @@ struct ctl_way {
 /* An address that a node's host has in a network. */
 struct ctl_host {
 	struct wf_node_host is;
+	uint16_t scope; /* where the datapath has it */
 	struct wf_index_node by_addr;
 };
 
@@ -332,8 +333,8 @@ int wf_ctl_node_hosts_learn(struct wf_control *control, struct ctl_node *node,
 			    const struct wf_node *spec, struct wf_err *err);
 /* Into the datapath's table: at the start, and when a network is new. */
 int wf_ctl_node_hosts_program(struct wf_control *control, struct wf_err *err);
-/* Whether some other node's host has the address, which is one of the host's scope. */
-bool wf_ctl_node_hosts_have(struct wf_control *control, const struct wf_addr *addr);
+/* Whether some other node's host has, or shows, the address in a scope. */
+bool wf_ctl_node_hosts_have(struct wf_control *control, uint32_t scope, const struct wf_addr *addr);
 /* Holds a host's address in its network's pool, or lets it go. */
 void wf_ctl_host_hold(struct wf_control *control, const char *node, const struct wf_node_host *host,
 		      bool on);
@@ -350,8 +351,11 @@ void wf_ctl_hosts_now(struct wf_control *control);
 void wf_ctl_hosts_check(struct wf_control *control, struct ctl_network *network, bool is_end);
 /* A lease of an address is gone ("NETWORK/ADDRESS"): if it was this host's, another is taken. */
 void wf_ctl_host_missed(struct wf_control *control, const char *lease);
-/* All of them as the annotation WF_ANNOTATION_HOST_ADDRESSES has them. The caller's; or NULL. */
-char *wf_ctl_hosts_text(const struct wf_control *control);
+/*
+ * All of them as the annotation WF_ANNOTATION_HOST_ADDRESSES has them, or (scoped) those of
+ * WF_ANNOTATION_SCOPE_ADDRESSES. The caller's; or NULL.
+ */
+char *wf_ctl_hosts_text(const struct wf_control *control, bool scoped);
 
 /* node_view.c */
 void wf_ctl_node_metrics(struct wf_control *control, struct wf_str *out);

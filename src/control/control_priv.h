@@ -232,7 +232,7 @@ size_t wf_ctl_desired_host_addrs(const struct ctl_network *network,
 bool wf_ctl_is_routed_by_host(const struct ctl_network *network);
 /* Whether the network is the same one on other nodes. */
 bool wf_ctl_is_overlay(const struct ctl_network *network);
-/* Whether it is that, and each node's host has an address of its own in it. */
+/* Whether it is that, and each node's host has an address of its own in it, or shows one. */
 bool wf_ctl_takes_hosts(const struct ctl_network *network);
 /* Whether nothing of it may be encapsulated. */
 bool wf_ctl_is_plain(const struct ctl_network *network);

@@ -18,7 +18,8 @@ bool wf_ctl_is_overlay(const struct ctl_network *network)
 
 bool wf_ctl_takes_hosts(const struct ctl_network *network)
 {
-	return wf_ctl_is_overlay(network) && wf_ctl_scope_has_host(&network->spec);
+	return wf_ctl_is_overlay(network) &&
+	       (wf_ctl_scope_has_host(&network->spec) || wf_ctl_scope_has_door(&network->spec));
 }
 
 bool wf_ctl_is_plain(const struct ctl_network *network)
@@ -40,7 +41,9 @@ size_t wf_ctl_desired_host_addrs(const struct ctl_network *network,
 	for (size_t i = 0; i < network->spec.subnet_count; i++)
 		if (network->spec.subnets[i].has_gateway)
 			addrs[count++] = network->spec.subnets[i].gateway;
-	for (size_t i = 0; i < WF_ARRAY_LEN(network->host_addrs); i++)
+	/* what it shows in a scope nobody finds */
+	for (size_t i = 0;
+	     wf_ctl_scope_has_host(&network->spec) && i < WF_ARRAY_LEN(network->host_addrs); i++)
 		if (!wf_addr_is_zero(&network->host_addrs[i]))
 			addrs[count++] = network->host_addrs[i];
 	return count;

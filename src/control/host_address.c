@@ -47,7 +47,7 @@ void wf_ctl_hosts_load(struct wf_control *control, const struct wf_node *self)
 	}
 }
 
-char *wf_ctl_hosts_text(const struct wf_control *control)
+char *wf_ctl_hosts_text(const struct wf_control *control, bool scoped)
 {
 	_cleanup_str_ struct wf_str text = WF_STR_INIT;
 	char addr[WF_ADDR_TEXT];
@@ -55,7 +55,8 @@ char *wf_ctl_hosts_text(const struct wf_control *control)
 	for (const struct ctl_network *network = control->networks; network;
 	     network = network->by_name.next)
 		for (size_t i = 0; i < WF_ARRAY_LEN(network->host_addrs); i++)
-			if (!wf_addr_is_zero(&network->host_addrs[i]))
+			if (!wf_addr_is_zero(&network->host_addrs[i]) &&
+			    wf_ctl_scope_is_own(&network->spec) == scoped)
 				wf_str_addf(&text, "%s%s/%s", text.len ? "," : "",
 					    network->spec.meta.name,
 					    wf_addr_format(&network->host_addrs[i], addr));
@@ -209,8 +210,10 @@ static int give_back(struct wf_control *control, const struct wf_node *stored, s
 static void drop_addr(struct wf_control *control, const struct ctl_network *network,
 		      struct wf_addr *addr)
 {
-	if (wf_dp_address_clear(control->dp, network->spec.number, addr) < 0 ||
-	    wf_dp_address_clear(control->dp, WF_NETWORK_HOST, addr) < 0)
+	/* the datapath finds none of those in scopes by address */
+	if (wf_ctl_scope_has_host(&network->spec) &&
+	    (wf_dp_address_clear(control->dp, network->spec.number, addr) < 0 ||
+	     wf_dp_address_clear(control->dp, WF_NETWORK_HOST, addr) < 0))
 		wf_ctl_dirty(control, CTL_DIRTY_MAPS);
 	memset(addr, 0, sizeof(*addr));
 }

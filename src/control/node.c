@@ -319,7 +319,8 @@ int wf_ctl_node_set_meta(json_t *document, const char *part, const char *key, co
 json_t *wf_ctl_node_document(struct wf_control *control)
 {
 	_cleanup_json_ json_t *document = NULL, *stored = NULL;
-	_cleanup_free_ char *hosts = wf_ctl_hosts_text(control);
+	_cleanup_free_ char *hosts = wf_ctl_hosts_text(control, false);
+	_cleanup_free_ char *scoped = wf_ctl_hosts_text(control, true);
 	const char *zone = control->config.zone;
 	char text[WF_ADDR_TEXT], tunnels[WF_NODE_TUNNELS_TEXT];
 	json_t *status;
@@ -333,10 +334,13 @@ json_t *wf_ctl_node_document(struct wf_control *control)
 	status = json_pack("{s:[{s:s, s:s}, {s:s, s:s}]}", "addresses", "type", "InternalIP",
 			   "address", wf_addr_format(&control->config.node_ip, text), "type",
 			   "Hostname", "address", control->config.node_name);
-	if (!document || !hosts || json_object_set_new(document, "status", status) < 0)
+	if (!document || !hosts || !scoped || json_object_set_new(document, "status", status) < 0)
 		return NULL;
 	add_link_local(control, status);
 	r = wf_ctl_node_set_meta(document, "annotations", WF_ANNOTATION_HOST_ADDRESSES, hosts);
+	if (r == 0)
+		r = wf_ctl_node_set_meta(document, "annotations", WF_ANNOTATION_SCOPE_ADDRESSES,
+					 scoped);
 	if (r == 0)
 		r = wf_ctl_node_set_meta(document, "annotations", WF_ANNOTATION_WIREGUARD,
 					 wf_ctl_encrypt_text(control, tunnels));

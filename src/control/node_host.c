@@ -50,34 +50,39 @@ static const struct ctl_network *network_of(struct wf_control *control,
 {
 	const struct ctl_network *network = wf_ctl_network_find(control, host->network);
 
-	return network && wf_ctl_takes_hosts(network) && wf_ctl_pool_of(network, &host->addr)
+	return network && wf_ctl_takes_hosts(network) && wf_ctl_pool_of(network, &host->addr) &&
+			       host->is_scoped == wf_ctl_scope_is_own(&network->spec)
 		       ? network
 		       : NULL;
 }
 
-static int program(struct wf_control *control, const struct ctl_node *node,
-		   const struct wf_node_host *host, struct wf_err *err)
+static int program(struct wf_control *control, const struct ctl_node *node, struct ctl_host *host,
+		   struct wf_err *err)
 {
-	const struct ctl_network *network = network_of(control, host);
+	const struct ctl_network *network = network_of(control, &host->is);
 	struct wf_remote_value value = { .node = node->number };
 
 	if (!network)
 		return 0;
 	/* a network that is new here knows nobody yet */
-	wf_ctl_host_hold(control, node->name, host, true);
+	wf_ctl_host_hold(control, node->name, &host->is, true);
 	value.network = network->spec.number;
-	return wf_dp_remote_set(control->dp, WF_NETWORK_HOST, &host->addr, &value, err);
+	host->scope = (uint16_t)wf_ctl_scope_of(network);
+	return wf_dp_remote_set(control->dp, host->scope, &host->is.addr, &value, err);
 }
 
 static void forget(struct wf_control *control, const struct ctl_node *node,
-		   const struct wf_node_host *host)
+		   const struct ctl_host *host)
 {
-	/* who has it by now is written again */
-	if (wf_dp_remote_clear(control->dp, WF_NETWORK_HOST, &host->addr) < 0 ||
-	    wf_ctl_remote_by_address(control, WF_NETWORK_HOST, &host->addr) ||
-	    wf_ctl_node_hosts_have(control, &host->addr))
+	const struct wf_addr *addr = &host->is.addr;
+
+	/* who has it by now is written again; one of a scope may never have come into the datapath */
+	if ((host->scope || !host->is.is_scoped) &&
+	    (wf_dp_remote_clear(control->dp, host->scope, addr) < 0 ||
+	     wf_ctl_remote_by_address(control, host->scope, addr) ||
+	     wf_ctl_node_hosts_have(control, host->scope, addr)))
 		wf_ctl_dirty(control, CTL_DIRTY_HOST);
-	wf_ctl_host_hold(control, node->name, host, false);
+	wf_ctl_host_hold(control, node->name, &host->is, false);
 }
 
 /* What the node had is its no more; those that it has not again are forgotten. */
@@ -91,7 +96,7 @@ static void unlearn(struct wf_control *control, struct ctl_node *node, const str
 		wf_index_remove(&control->cluster.hosts, &before[i].by_addr);
 	for (size_t i = 0; i < count; i++)
 		if (!spec || !has_host(spec->hosts, spec->host_count, &before[i].is))
-			forget(control, node, &before[i].is);
+			forget(control, node, &before[i]);
 	free(before);
 }
 
@@ -116,7 +121,7 @@ int wf_ctl_node_hosts_learn(struct wf_control *control, struct ctl_node *node,
 			     wf_hash_addr(0, &host->is.addr));
 		wf_ctl_host_hold(control, node->name, &host->is, true);
 		if (r == 0 && control->lb.settled)
-			r = program(control, node, &host->is, err);
+			r = program(control, node, host, err);
 	}
 	return r;
 }
@@ -127,16 +132,19 @@ int wf_ctl_node_hosts_program(struct wf_control *control, struct wf_err *err)
 
 	for (const struct ctl_node *node = control->cluster.nodes; node; node = node->by_name.next)
 		for (size_t i = 0; r == 0 && i < node->host_count; i++)
-			r = program(control, node, &node->hosts[i].is, err);
+			r = program(control, node, &node->hosts[i], err);
 	return r;
 }
 
-bool wf_ctl_node_hosts_have(struct wf_control *control, const struct wf_addr *addr)
+bool wf_ctl_node_hosts_have(struct wf_control *control, uint32_t scope, const struct wf_addr *addr)
 {
 	WF_INDEX_EACH(&control->cluster.hosts, wf_hash_addr(0, addr), node) {
 		const struct ctl_host *host = WF_INDEX_OBJECT(node, struct ctl_host, by_addr);
 
-		if (wf_addr_equal(&host->is.addr, addr) && network_of(control, &host->is))
+		const struct ctl_network *network =
+			wf_addr_equal(&host->is.addr, addr) ? network_of(control, &host->is) : NULL;
+
+		if (network && wf_ctl_scope_of(network) == scope)
 			return true;
 	}
 	return false;

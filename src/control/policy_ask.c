@@ -214,8 +214,12 @@ static int follow(struct wf_control *control, struct probe *probe, struct ctl_fi
 	int r;
 
 	if (event->translated) {
-		if (wf_ctl_scope_of_number(control, event->network) != WF_NETWORK_HOST)
+		if (wf_ctl_scope_of_number(control, event->network) != WF_NETWORK_HOST) {
+			/* what is not here goes into the scope's tunnel */
+			if (event->way == WF_EVENT_WAY_HOST)
+				finding->event.way = WF_EVENT_WAY_OUT;
 			return 0;
+		}
 		probe->dst = event->nat;
 		probe->dport = ntohs(event->nat_port);
 	}

@@ -120,6 +120,7 @@ static int stop_namespace(struct wf_control *control, const char *kind, const ch
 static void keep_own(json_t *document, const json_t *before)
 {
 	static const char *const annotations[] = { WF_ANNOTATION_HOST_ADDRESSES,
+						   WF_ANNOTATION_SCOPE_ADDRESSES,
 						   WF_ANNOTATION_WIREGUARD };
 	const json_t *was = json_object_get(json_object_get(before, "metadata"), "annotations");
 	json_t *status = json_object_get(before, "status");

@@ -101,8 +101,11 @@ static json_t *out_hop_json(struct wf_control *control, const struct ctl_questio
 	const struct wf_addr *dst = finding->event.translated == WF_EVENT_TRANSLATED_DST
 					    ? &finding->event.nat
 					    : &question->dst.addrs[question->ip6];
-	const struct ctl_remote *remote =
-		wf_ctl_remote_by_address(control, question->src.scope, dst);
+	/* where a service led it may be another scope than the sender's */
+	const uint32_t scope = finding->event.translated == WF_EVENT_TRANSLATED_DST
+				       ? wf_ctl_scope_of_number(control, finding->event.network)
+				       : question->src.scope;
+	const struct ctl_remote *remote = wf_ctl_remote_by_address(control, scope, dst);
 	const struct wf_route *route = network && !remote ? wf_ctl_vtep_find(network, dst) : NULL;
 
 	if (remote)

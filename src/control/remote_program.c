@@ -152,8 +152,7 @@ static void compare(uint32_t scope, const struct wf_addr *addr, const struct wf_
 	if (known && value_of(control, known, &wanted) &&
 	    memcmp(value, &wanted, sizeof(wanted)) == 0)
 		known->right |= (uint8_t)(1U << at);
-	else if (!known && comparison->result == 0 &&
-		 (scope != WF_NETWORK_HOST || !wf_ctl_node_hosts_have(control, addr)))
+	else if (!known && comparison->result == 0 && !wf_ctl_node_hosts_have(control, scope, addr))
 		comparison->result = wf_dp_remote_clear(control->dp, scope, addr);
 }
 

@@ -32,6 +32,12 @@ bool wf_ctl_scope_has_host(const struct wf_network *network)
 	return wf_driver_is_routed(network->driver) && !wf_ctl_scope_is_own(network);
 }
 
+bool wf_ctl_scope_has_door(const struct wf_network *network)
+{
+	return wf_driver_is_shared(network->driver) && wf_ctl_scope_is_own(network) &&
+	       network->masquerade;
+}
+
 bool wf_ctl_scope_has_outsiders(const struct wf_network *network)
 {
 	return !wf_ctl_scope_is_own(network) || network->masquerade;

@@ -33,6 +33,11 @@ bool wf_ctl_scope_has_key(const struct ctl_network *network, uint32_t key);
 
 /* Whether the host has addresses and routes there: it is the gateway, and forwards for it. */
 bool wf_ctl_scope_has_host(const struct wf_network *network);
+/*
+ * Whether the host has an address there all the same, by which nobody reaches it: what it leads in from
+ * outside to containers of other nodes shows that (bpf/lib/door.h).
+ */
+bool wf_ctl_scope_has_door(const struct wf_network *network);
 /* Whether who is outside can be led to its containers, by ports of the host or addresses of services. */
 bool wf_ctl_scope_has_outsiders(const struct wf_network *network);
 /* Whether each of its addresses is of one endpoint alone, so that a key can stand for it. */

@@ -22,10 +22,7 @@ static const char *field_beyond(const struct wf_service *spec)
 	return spec->balancer_ips.count ? "spec.loadBalancerIP" : NULL;
 }
 
-/*
- * Who is outside comes in by the network's way out, and no further than this node: in the tunnel of
- * such a network the host has no address that an answer could be sent to.
- */
+/* Who is outside comes in by the network's way out, and this node leads him to whatever node has the backend. */
 static int check_beyond(const struct wf_service *spec, const struct ctl_network *network,
 			struct wf_err *err)
 {
@@ -45,11 +42,11 @@ static int check_beyond(const struct wf_service *spec, const struct ctl_network 
 				     "reaches it: without spec.masquerade: true its services have "
 				     "a ClusterIP and nothing else",
 				     spec->network);
-	if (wf_ctl_is_overlay(network) && !spec->external_local)
-		return wf_fail_field(err, -EOPNOTSUPP, "spec.externalTrafficPolicy",
-				     "who comes in by a node reaches the containers of network %s, "
-				     "which has spec.overlapping: true, on that node alone: it has "
-				     "to be Local",
+	/* to another node it goes in that network's tunnel: no other router would bring it there */
+	if (spec->dsr)
+		return wf_fail_field(err, -EOPNOTSUPP, "metadata.annotations.weft.dev/forwarding",
+				     "network %s has spec.overlapping: true: only this node knows "
+				     "the way of an answer, so it has to be snat",
 				     spec->network);
 	return 0;
 }

@@ -51,7 +51,8 @@ struct ctl_sums {
 /* Whether what the hosts send each other in it goes through the tunnel, as anybody may see it. */
 static bool is_tunnelled(const struct ctl_network *network, const struct ctl_node *node)
 {
-	if (!wf_ctl_is_overlay(network) || wf_ctl_is_encrypted(network))
+	if (!wf_ctl_is_overlay(network) || wf_ctl_is_encrypted(network) ||
+	    !wf_ctl_scope_has_host(&network->spec))
 		return false;
 	return network->spec.driver != WF_DRIVER_ROUTED ||
 	       (!node->way.ifindex && !wf_ctl_is_plain(network));

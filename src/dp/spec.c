@@ -141,6 +141,7 @@ const struct wf_dp_program_spec wf_dp_program_specs[WF_DP_OBJECT_PROGRAMS] = {
 	{ "weft_reply", WF_STAGE_REPLY },
 	{ "weft_policy", WF_STAGE_POLICY },
 	{ "weft_via", WF_STAGE_VIA },
+	{ "weft_door", WF_STAGE_DOOR },
 };
 
 static uint32_t power_of_two(uint32_t least)

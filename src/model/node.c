@@ -97,7 +97,8 @@ int wf_node_host_parse(const char *text, struct wf_node_host *ret_host)
 }
 
 /* How many there may be follows from the networks. */
-static int add_host(struct wf_node *node, const char *text, const char *path, struct wf_err *err)
+static int keep_host(struct wf_node *node, const char *text, bool is_scoped, const char *path,
+		     struct wf_err *err)
 {
 	char excerpt[WF_FIELD_EXCERPT_BYTES];
 	struct wf_node_host host;
@@ -106,7 +107,8 @@ static int add_host(struct wf_node *node, const char *text, const char *path, st
 	if (wf_node_host_parse(text, &host) < 0)
 		return wf_field_fail(err, path, "\"%s\" must be NETWORK/ADDRESS",
 				     wf_field_excerpt(text, excerpt));
-	r = keep_address(node, &host.addr, err);
+	host.is_scoped = is_scoped;
+	r = is_scoped ? 0 : keep_address(node, &host.addr, err);
 	if (r < 0)
 		return r;
 	if (wf_mem_grow(&node->hosts, sizeof(*node->hosts), node->host_count,
@@ -114,6 +116,17 @@ static int add_host(struct wf_node *node, const char *text, const char *path, st
 		return wf_fail(err, -ENOMEM, "out of memory");
 	node->hosts[node->host_count++] = host;
 	return 0;
+}
+
+static int add_host(struct wf_node *node, const char *text, const char *path, struct wf_err *err)
+{
+	return keep_host(node, text, false, path, err);
+}
+
+static int add_scoped_host(struct wf_node *node, const char *text, const char *path,
+			   struct wf_err *err)
+{
+	return keep_host(node, text, true, path, err);
 }
 
 typedef int (*add_fn)(struct wf_node *node, const char *text, const char *path, struct wf_err *err);
@@ -172,6 +185,8 @@ int wf_node_from_json(struct wf_node *node, const json_t *document, struct wf_er
 		r = read_annotation(&fresh, WF_ANNOTATION_ADDRESSES, add_address, err);
 	if (r == 0)
 		r = read_annotation(&fresh, WF_ANNOTATION_HOST_ADDRESSES, add_host, err);
+	if (r == 0)
+		r = read_annotation(&fresh, WF_ANNOTATION_SCOPE_ADDRESSES, add_scoped_host, err);
 	if (r == 0)
 		r = read_tunnels(&fresh, err);
 	if (r == 0)

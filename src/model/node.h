@@ -22,6 +22,8 @@
 
 /* What its host has in networks of all nodes, each as NETWORK/ADDRESS; weft writes it. */
 #define WF_ANNOTATION_HOST_ADDRESSES "weft.dev/host-addresses"
+/* The same in networks whose addresses mean nothing beyond them: these are no addresses of the node. */
+#define WF_ANNOTATION_SCOPE_ADDRESSES "weft.dev/scope-addresses"
 
 #define WF_NODE_MAX_ADDRESSES 64
 #define WF_NODE_KEY_BYTES     32
@@ -37,6 +39,7 @@ struct wf_node_tunnel {
 /* An address of the node's host in a network. */
 struct wf_node_host {
 	char network[WF_NAME_BYTES];
+	bool is_scoped; /* it is none beyond that network, and not among the node's addresses */
 	struct wf_addr addr;
 };
 

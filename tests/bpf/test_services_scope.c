@@ -460,6 +460,16 @@ static void a_scope_is_served_from_outside(void **state)
 	SERVICES_STEPS(served);
 }
 
+/* This node's address in network 8; zero: it has none. */
+static void show_as(struct wf_addr addr)
+{
+	struct wf_net_value network;
+
+	assert_int_equal(wf_dp_network_read(services_dp, 8, 1, &network), 0);
+	network.host4 = addr;
+	assert_int_equal(wf_dp_network_set(services_dp, 8, &network, NULL), 0);
+}
+
 /* A backend that is not here: its address is somebody else's to the host. */
 static void a_scope_is_not_looked_for_elsewhere(void **state)
 {
@@ -472,7 +482,15 @@ static void a_scope_is_not_looked_for_elsewhere(void **state)
 		  0,
 		  { "192.0.2.2", TO_H, IPPROTO_TCP, 40001, 30092, .tcp_flags = 2 },
 		  .action = XDP_PASS },
-		{ "in the stack",
+		{ "in the stack, where this node has no address in it",
+		  COMES_IN,
+		  0,
+		  { "192.0.2.2", TO_H, IPPROTO_TCP, 40001, 30092, .tcp_flags = 2 },
+		  SHOT,
+		  .reason = WF_REASON_NAT_NO_ADDRESS },
+	};
+	static const struct step with_address[] = {
+		{ "where it has one, and no node of the scope the backend's",
 		  COMES_IN,
 		  0,
 		  { "192.0.2.2", TO_H, IPPROTO_TCP, 40001, 30092, .tcp_flags = 2 },
@@ -488,6 +506,9 @@ static void a_scope_is_not_looked_for_elsewhere(void **state)
 	put_outside("0.0.0.0", 30092, 8, 5, 22);
 	assert_int_equal(services_run(&before_the_stack, &in, &out), XDP_TX);
 	SERVICES_STEPS(steps);
+	show_as(lab_addr("10.8.0.250"));
+	SERVICES_STEPS(with_address);
+	show_as((struct wf_addr){ 0 });
 }
 
 /* By the host's address nobody speaks for the node: what is for a tunnel ends at the uplink. */

@@ -9,25 +9,31 @@
 Nobody outside has a route to the containers, so only a translated packet is ever answered.
 """
 import contextlib
+import errno
 import shutil
 import socket
 from types import SimpleNamespace
 
 import pytest
 
-from lib.answer import BOTH, Answerer, Session, ask_tcp, ask_udp, try_tcp, try_udp
+from lib.answer import (
+    BOTH, PORT, Answerer, Session, ask_tcp, ask_udp, queued_error, try_tcp, try_udp)
 from lib.cluster import ETCD, wait_known
+from lib.encryption import wait_on
 from lib.netns import wait_until
 from lib.node import ApiError
 from lib.service import HOST, OUTSIDE, balancer, both_protocols, bound, service
+from lib.service import port as one_port
 from lib.traffic import tcp_works
-from lib.wire import UDP, Wire
+from lib.wire import ICMP, IP, UDP, Wire, send
 
 SUBNETS = [{"cidr": "10.50.0.0/24"}, {"cidr": "fd50::/64"}]
 TENANTS = ("acme", "beta")
 OWN = {4: "10.50.0.11", 6: "fd50::11"}
 DB = {4: "10.50.0.13", 6: "fd50::13"}
 CLOSED = 8089
+CLOSED_NODE_PORT = 30090
+IP_MTU_DISCOVER, IP_MTU, IP_RECVERR, IP_PMTUDISC_DO = 10, 14, 11, 2
 
 
 def lay(node, name, driver="bridge"):
@@ -205,10 +211,10 @@ EXTERNAL = {4: "198.51.100.7", 6: "2001:db8:7::7"}
 BALANCED = {4: "198.51.100.8", 6: "2001:db8:7::8"}
 
 
-def offer(node, name, number, **spec):
+def offer(node, name, number, ports=None, **spec):
     """A service of a tenant for its containers labelled app=db, with that node port."""
-    node.apply(service(f"db-{name}", both_protocols(80, node_port=number), {"network": name},
-                       selector={"app": "db"}, **spec))
+    node.apply(service(f"db-{name}", ports or both_protocols(80, node_port=number),
+                       {"network": name}, selector={"app": "db"}, **spec))
     shown = node.api("GET", f"/v1/services/default/db-{name}")
     condition = shown["status"]["weft"]["conditions"][0]
     assert condition["status"] == "True", condition
@@ -283,12 +289,16 @@ WIRE = {"a": {4: "10.9.0.1", 6: "fd09::1"}, "b": {4: "10.9.0.2", 6: "fd09::2"}}
 
 
 @pytest.fixture
-def apart(cluster):
-    """(cluster, world, {tenant: {node: its container there}}); the world has no way to them."""
+def apart(cluster, request):
+    """
+    (cluster, world, {tenant: {node: its container there}}); the world has no way to them. The parameter:
+    what their networks are beside that.
+    """
     world = cluster.underlay.ns
     tenants = {}
     for name in TENANTS:
-        cluster.network(name, driver="overlay", overlapping=True, masquerade=True, subnets=SUBNETS)
+        cluster.network(name, driver="overlay", overlapping=True, masquerade=True, subnets=SUBNETS,
+                        **getattr(request, "param", {}))
         tenants[name] = {}
         for node, own, role in zip(cluster.nodes, (OWN, DB), ("web", "db")):
             ns, _, _ = node.container(name, name=f"{name}-{role}", addresses=list(own.values()),
@@ -370,3 +380,123 @@ def test_services_of_the_node_that_is_asked(apart):
                 assert try_tcp(world, WIRE["a"][family], port, timeout=0.2) == "silent"
                 assert try_tcp(tenants[name]["a"], own[family], 80) == name
         assert a.drops("service_not_local") > 0
+
+
+def shown(node, network):
+    """What a node shows in a tenant's network of who comes in by it; nobody answers there."""
+    return {6 if ":" in address else 4: address
+            for address in node.inspect(network)["status"]["hostAddresses"]}
+
+
+@pytest.mark.skipif(not shutil.which("etcd"), reason="etcd is not installed")
+def test_services_of_all_nodes(apart):
+    """A client of one node, and both tenants' backends on the other one, at the same address and port."""
+    cluster, world, tenants = apart
+    a, b = cluster.nodes
+    with contextlib.ExitStack() as stack:
+        for name, number in zip(TENANTS, (30080, 30081)):
+            stack.enter_context(contextlib.closing(Answerer(tenants[name]["b"], name)))
+            offer(a, name, number, type="NodePort", ports=[
+                *both_protocols(80, node_port=number),
+                one_port(81, CLOSED, "closed", "UDP", number + CLOSED_NODE_PORT - 30080),
+                one_port(82, number + 20, "bulk", "TCP", number + 20)])
+            for family in BOTH:
+                wait_until(lambda p=number, n=name, f=family: try_tcp(world, WIRE["a"][f], p) == n,
+                           5, 0.05, "the node port")
+        for family in BOTH:
+            for name, number in zip(TENANTS, (30080, 30081)):
+                for ask in (ask_tcp, ask_udp):
+                    # the same port of the client in both
+                    told = ask(world, WIRE["a"][family], number, source_port=40500)
+                    assert (told.name, told.peer) == (name, shown(a, name)[family])
+                    assert told.seen == (WIRE["a"][family], number)
+                    told = ask(world, WIRE["b"][family], number, source_port=40500)
+                    assert (told.name, told.peer) == (name, WORLD[family])
+                # in fragments, there and back; of IPv6 they are smaller once the client was told
+                wait_until(lambda p=number, n=name, f=family: try_udp(
+                    world, WIRE["a"][f], p, size=4000) == n, 5, 0.05, "the fragments")
+            assert tcp_works(world, tenants["beta"]["b"], WIRE["a"][family], 30101, timeout=10,
+                             payload=b"x" * (4 << 20))
+        too_large(world)
+        errors(apart)
+        sessions = [stack.enter_context(Session(world, WIRE["a"][family], number, source_port=40600))
+                    for family in BOTH for number in (30080, 30081)]
+        nobody_is_there(apart)
+        for node in (a, b):
+            node.kill_daemon()
+        assert all(session.works() for session in sessions)
+        for node in (a, b):
+            node.start_daemon("--store", cluster.underlay.etcd.url(), "--node-ip",
+                              node.wire_address)
+        assert all(session.works() for session in sessions)
+        assert try_tcp(world, WIRE["a"][4], 30081) == "beta"
+        b.detach("acme-db")
+        wait_until(lambda: try_tcp(world, WIRE["a"][4], 30080) == "refused", 5, 0.05, "it is gone")
+        assert [session.works() for session in sessions] == [False, True] * 2
+
+
+@pytest.mark.skipif(not shutil.which("etcd"), reason="etcd is not installed")
+@pytest.mark.skipif(not shutil.which("wireguard-go"), reason="wireguard-go is not installed")
+@pytest.mark.parametrize("apart", [{"encryption": "wireguard"}], indirect=True)
+def test_services_of_all_nodes_encrypted(apart):
+    """The same by the tunnel's device, inside WireGuard."""
+    cluster, world, tenants = apart
+    wait_on(cluster)
+    with contextlib.closing(Answerer(tenants["acme"]["b"], "acme")):
+        offer(cluster.nodes[0], "acme", 30080, type="NodePort")
+        for family in BOTH:
+            wait_until(lambda f=family: try_tcp(world, WIRE["a"][f], 30080) == "acme", 5, 0.05,
+                       "the node port")
+            for ask in (ask_tcp, ask_udp):
+                told = ask(world, WIRE["a"][family], 30080)
+                assert (told.name, told.peer) == ("acme", shown(cluster.nodes[0], "acme")[family])
+
+
+def too_large(world):
+    """A datagram that does not fit into the tunnel, and must not be cut: the service's address says so."""
+    with bound(world, 4, socket.SOCK_DGRAM, 0) as sock:
+        sock.setsockopt(socket.IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_DO)
+        sock.setsockopt(socket.IPPROTO_IP, IP_RECVERR, 1)
+        sock.connect((WIRE["a"][4], 30080))
+        sock.send(b"x" * 1472)
+        error = queued_error(sock)
+        assert error and error.errno == errno.EMSGSIZE and error.who == WIRE["a"][4]
+        assert sock.getsockopt(socket.IPPROTO_IP, IP_MTU) == 1450
+        sock.setsockopt(socket.IPPROTO_IP, IP_RECVERR, 0)
+        sock.send(b"x" * 1422)
+        assert b"acme" in sock.recv(2000)
+
+
+def errors(apart):
+    """What a router on the client's side says of an answer, and what the backend says of a question."""
+    cluster, world, tenants = apart
+    own = shown(cluster.nodes[0], "acme")[4]
+    told = ask_udp(world, WIRE["a"][4], 30080, source_port=40700)
+    quoted = IP(src=WIRE["a"][4], dst=WORLD[4]) / UDP(sport=30080, dport=40700) / (b"x" * 8)
+    with Wire(tenants["acme"]["b"]) as wire, Wire(tenants["beta"]["b"]) as other:
+        send(world, IP(src="198.51.100.1", dst=WIRE["a"][4]) /
+             ICMP(type=3, code=4, nexthopmtu=1300) / quoted)
+        frame = wire.see(lambda frame: ICMP in frame and frame[ICMP].code == 4)
+        assert frame and frame[IP].src == own
+        # IPerror and UDPerror
+        inner = frame[ICMP].payload
+        assert (inner.src, inner.dst) == (DB[4], own)
+        assert (inner.payload.sport, inner.payload.dport) == (PORT, told.port)
+        assert not other.see(lambda frame: ICMP in frame, 0.1)
+    assert "mtu 1300" in tenants["acme"]["b"].run(f"ip route get {own}").stdout
+    assert try_udp(world, WIRE["a"][4], CLOSED_NODE_PORT) == "refused"
+
+
+def nobody_is_there(apart):
+    """What a node shows in a network reaches neither its host nor any client, and no other network."""
+    cluster, _, tenants = apart
+    a, b = cluster.nodes
+    with contextlib.closing(Answerer(a.host, "host")):
+        for family in BOTH:
+            before = a.drops("no_such_address")
+            assert try_tcp(tenants["acme"]["b"], shown(a, "acme")[family], timeout=0.2) == "silent"
+            assert a.drops("no_such_address") > before
+            for sender in (tenants["acme"]["a"], tenants["beta"]["b"], a.host, b.host):
+                assert try_tcp(sender, shown(a, "acme")[family], timeout=0.2) not in ("host", "acme")
+    for node in (a, b):
+        assert "10.50.0" not in node.run("ip addr").stdout + node.run("ip route show table all").stdout

@@ -310,10 +310,9 @@ REFUSED = [
     ({}, {"health-check": "tcp"}, "metadata.annotations.weft.dev/health-check"),
     ({"clusterIP": "10.50.0.77", "dual": False}, {}, "spec.clusterIP"),
     # with a way out, and containers on other nodes
-    ({"type": "NodePort"}, {"network": "out"}, "spec.externalTrafficPolicy"),
-    ({"externalIPs": ["198.51.100.7"]}, {"network": "out"}, "spec.externalTrafficPolicy"),
-    ({"externalIPs": ["10.50.0.77"], "externalTrafficPolicy": "Local"}, {"network": "out"},
-     "spec.externalIPs[0]"),
+    ({"type": "NodePort"}, {"network": "out", "forwarding": "dsr"},
+     "metadata.annotations.weft.dev/forwarding"),
+    ({"externalIPs": ["10.50.0.77"]}, {"network": "out"}, "spec.externalIPs[0]"),
     ({}, {"network": "out", "health-check": "tcp"},
      "metadata.annotations.weft.dev/health-check"),
 ]

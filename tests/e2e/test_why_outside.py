@@ -62,13 +62,12 @@ def lay(cluster):
 
 def offer(node):
     """Services, each with a node port; returns the ClusterIPs of those that matter."""
-    for at_port, app in enumerate(("over-near", "over-far", "shut-near", "shut-far", "acme-near",
-                                   "acme-far"), start=30080):
-        spec, notes = {}, None
-        if app.startswith("acme"):
-            spec, notes = {"externalTrafficPolicy": "Local"}, {"network": "acme"}
-        node.apply(service(app, [port(80, node_port=at_port)], notes, selector={"app": app},
-                           type="NodePort", **spec))
+    apps = ("over-near", "over-far", "shut-near", "shut-far", "acme-near", "acme-far", "acme-local")
+    for at_port, name in enumerate(apps, start=30080):
+        notes = {"network": "acme"} if name.startswith("acme") else None
+        spec = {"externalTrafficPolicy": "Local"} if name == "acme-local" else {}
+        node.apply(service(name, [port(80, node_port=at_port)], notes, type="NodePort",
+                           selector={"app": name.replace("local", "far")}, **spec))
     return [by_family(node.api("GET", f"/v1/services/default/{name}")["spec"]["clusterIPs"])
             for name in ("over-near", "over-far", "acme-near")]
 
@@ -120,7 +119,8 @@ def table(a):
         ("a node port, backend internal", HOST["a"], 30082, "network_internal"),
         ("the same elsewhere", HOST["a"], 30083, "network_internal"),
         ("a node port of a scope", HOST["a"], 30084, "acme-near"),
-        ("the same elsewhere", HOST["a"], 30085, "service_not_local"),
+        ("the same, backend elsewhere", HOST["a"], 30085, "acme-far"),
+        ("the same, backends here alone", HOST["a"], 30086, "service_not_local"),
     ]
 
 
@@ -165,6 +165,7 @@ def words(a):
     """What the answer says of the way, and of ends that were named."""
     assert why(a, at("over", 13)[4], 4, port=PORT)["nextHop"] == "into endpoint over-far on node b"
     assert "node b" in why(a, HOST["b"][4], 4, port=PORT)["nextHop"]
+    assert why(a, HOST["a"][4], 4, port=30085)["nextHop"] == "into endpoint acme-far on node b"
     assert "up0" in why(a, NOBODY[4], 4, port=PORT)["reason"]["text"]
     # over-near has the same address, and is reached by it
     for name in ("beta-near", "acme-near"):

@@ -263,6 +263,7 @@ enum wf_stage {
 	WF_STAGE_POLICY,  /* what has to be judged, from whatever hook (lib/guard.h) */
 	WF_STAGE_VIA, /* a container sends to a gateway of its network, or is one (lib/via.h); or out of
 			   * a scope (lib/out.h) */
+	WF_STAGE_DOOR, /* between who is outside and a scope's container on another node (lib/door.h) */
 	WF_STAGE_COUNT,
 };
 

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "lib/arp.h"
+#include "lib/door.h"
 #include "lib/from_container.h"
 #include "lib/from_host.h"
 #include "lib/from_uplink.h"
@@ -203,6 +204,8 @@ int native_uplink_run(struct wf_ctx *ctx, bool egress)
 	struct wf_work *work = wf_work_begin(WF_SLOT_HOST, hook);
 	int r = egress ? wf_to_uplink(ctx, work) : wf_from_uplink(ctx, work);
 
+	if (r == WF_NEXT(WF_STAGE_DOOR))
+		r = wf_door(ctx, work);
 	if (!judge(ctx, &r))
 		r = finish_told(ctx, hook, r, WF_OBSERVE_DROPS);
 	return r == WF_GO_ON ? TC_ACT_UNSPEC : r;

@@ -65,6 +65,58 @@ static void test_hosts_have_addresses(void **state)
 	assert_int_equal(json_array_size(left), 0);
 }
 
+/* What a host shows in a network that is a scope of its own is known there alone, and found by nobody here. */
+static void test_scopes_have_doors(void **state)
+{
+	struct pair *pair = *state;
+	struct ctl_network *here, *there;
+	struct wf_addr_value found;
+	_cleanup_(wf_node_done) struct wf_node node = { .addr_count = 0 };
+	_cleanup_json_ json_t *stored = NULL;
+	char text[WF_ADDR_TEXT];
+	uint32_t number;
+
+	lab_use(pair->a);
+	lab_network(pair->a, "acme",
+		    "{'driver':'overlay','overlapping':true,'masquerade':true,"
+		    "'subnets':[{'cidr':'10.9.0.0/24'}]}");
+	/* without a way out nobody comes in */
+	lab_network(pair->a, "shut",
+		    "{'driver':'overlay','overlapping':true,'subnets':[{'cidr':'10.9.0.0/24'}]}");
+	for (int i = 0; i < 3; i++)
+		pair_settle(pair);
+	here = wf_ctl_network_find(pair->a->control, "acme");
+	there = wf_ctl_network_find(pair->b->control, "acme");
+	number = there->spec.number;
+	assert_false(wf_addr_is_zero(&here->host_addrs[0]));
+	assert_false(wf_addr_equal(&here->host_addrs[0], &there->host_addrs[0]));
+	(void)wf_addr_format(&here->host_addrs[0], text);
+	assert_int_equal(fake_dp_remote_in(pair->b->dp, number, text)->network, number);
+	assert_null(fake_dp_remote(pair->b->dp, text));
+	assert_int_equal(wf_pool_explain(there->pools[0], &here->host_addrs[0], 0).state,
+			 WF_POOL_TAKEN);
+	assert_int_equal(fake_dp_network(pair->a->dp, here->spec.number).host4.words[3],
+			 here->host_addrs[0].words[3]);
+	for (uint32_t scope = 0; scope <= here->spec.number; scope++)
+		assert_int_not_equal(
+			wf_dp_address_get(pair->a->dp, scope, &here->host_addrs[0], &found), 0);
+	assert_true(wf_addr_is_zero(&wf_ctl_network_find(pair->a->control, "shut")->host_addrs[0]));
+	/* it is no address of the node, which policies know it by */
+	assert_int_equal(wf_store_get(pair->a->store, WF_KIND_NODE, "a", &stored, NULL), 0);
+	assert_int_equal(wf_node_from_json(&node, stored, NULL), 0);
+	for (size_t i = 0; i < node.addr_count; i++)
+		assert_false(wf_addr_equal(&node.addrs[i], &here->host_addrs[0]));
+	/* the same after a restart, and gone with the network */
+	lab_use(pair->b);
+	lab_restart(pair->b);
+	assert_non_null(fake_dp_remote_in(pair->b->dp, number, text));
+	lab_use(pair->a);
+	assert_int_equal(lab_delete(pair->a, "Network", "acme"), 0);
+	for (int i = 0; i < 3; i++)
+		pair_settle(pair);
+	assert_null(fake_dp_remote_in(pair->b->dp, number, text));
+}
+
 /* Labels that somebody applies take nothing away that a node says of itself. */
 static void test_labels_leave_the_rest(void **state)
 {
@@ -132,6 +184,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		PAIR_CASE(test_hosts_have_addresses),
+		PAIR_CASE(test_scopes_have_doors),
 		PAIR_CASE(test_labels_leave_the_rest),
 		PAIR_CASE(test_hosts_ask_the_store),
 	};

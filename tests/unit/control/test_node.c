@@ -260,14 +260,14 @@ static void test_an_address_of_two_hosts(void **state)
 	assert_int_equal(wf_addr_parse("10.5.0.77", &host.addr), 0);
 	elsewhere.addr = host.addr;
 	learn_as(pair->a, "one", "192.0.2.7", &elsewhere);
-	assert_false(wf_ctl_node_hosts_have(control, &host.addr));
+	assert_false(wf_ctl_node_hosts_have(control, WF_NETWORK_HOST, &host.addr));
 	learn_as(pair->a, "one", "192.0.2.7", &host);
 	learn_as(pair->a, "two", "192.0.2.8", &host);
-	assert_true(wf_ctl_node_hosts_have(control, &host.addr));
+	assert_true(wf_ctl_node_hosts_have(control, WF_NETWORK_HOST, &host.addr));
 	assert_int_equal(wf_ctl_node_learn(control, "one", NULL, NULL), 0);
-	assert_true(wf_ctl_node_hosts_have(control, &host.addr));
+	assert_true(wf_ctl_node_hosts_have(control, WF_NETWORK_HOST, &host.addr));
 	assert_int_equal(wf_ctl_node_learn(control, "two", NULL, NULL), 0);
-	assert_false(wf_ctl_node_hosts_have(control, &host.addr));
+	assert_false(wf_ctl_node_hosts_have(control, WF_NETWORK_HOST, &host.addr));
 	lab_settle(pair->a);
 }
 

@@ -26,13 +26,15 @@ static void each_kind_of_network(void **state)
 		enum wf_driver driver;
 		bool overlapping, masquerade;
 		uint32_t scope;
-		bool has_host, has_outsiders;
+		bool has_host, has_outsiders, has_door;
 	} kinds[] = {
-		{ WF_DRIVER_BRIDGE, false, true, WF_NETWORK_HOST, true, true },
-		{ WF_DRIVER_OVERLAY, false, false, WF_NETWORK_HOST, true, true },
-		{ WF_DRIVER_MACVLAN, false, false, WF_NETWORK_HOST, false, true },
-		{ WF_DRIVER_BRIDGE, true, false, NUMBER, false, false },
-		{ WF_DRIVER_OVERLAY, true, true, NUMBER, false, true },
+		{ WF_DRIVER_BRIDGE, false, true, WF_NETWORK_HOST, true, true, false },
+		{ WF_DRIVER_OVERLAY, false, false, WF_NETWORK_HOST, true, true, false },
+		{ WF_DRIVER_MACVLAN, false, false, WF_NETWORK_HOST, false, true, false },
+		{ WF_DRIVER_BRIDGE, true, false, NUMBER, false, false, false },
+		{ WF_DRIVER_BRIDGE, true, true, NUMBER, false, true, false },
+		{ WF_DRIVER_OVERLAY, true, false, NUMBER, false, false, false },
+		{ WF_DRIVER_OVERLAY, true, true, NUMBER, false, true, true },
 	};
 
 	for (size_t i = 0; i < WF_ARRAY_LEN(kinds); i++) {
@@ -43,6 +45,7 @@ static void each_kind_of_network(void **state)
 		assert_int_equal(wf_ctl_scope_of(&network), kinds[i].scope);
 		assert_int_equal(wf_ctl_scope_has_host(&network.spec), kinds[i].has_host);
 		assert_int_equal(wf_ctl_scope_has_outsiders(&network.spec), kinds[i].has_outsiders);
+		assert_int_equal(wf_ctl_scope_has_door(&network.spec), kinds[i].has_door);
 		assert_int_equal(wf_ctl_scope_has_keys(&network.spec), !kinds[i].overlapping);
 		assert_true(wf_ctl_scope_has_key(&network, NUMBER));
 		assert_int_equal(wf_ctl_scope_has_key(&network, WF_NETWORK_HOST),

@@ -25,7 +25,7 @@ static json_t *document(const char *rest)
 static const char full[] =
 	"metadata: {name: n1.example.org, labels: {role: edge}, annotations: {weft.dev/addresses:"
 	" ' 192.0.2.9,2001:db8::1 ,192.0.2.1', weft.dev/host-addresses: 'over/10.5.0.14,"
-	"over/fd05::e'}}, spec: {podCIDRs: [10.1.0.0/24]}, status: {phase: x,"
+	"over/fd05::e', weft.dev/scope-addresses: 'acme/10.5.0.13'}}, spec: {podCIDRs: [10.1.0.0/24]}, status: {phase: x,"
 	" addresses: [{type: InternalIP, address: 192.0.2.1}, {type: ExternalIP, address:"
 	" 203.0.113.1}, {type: LinkLocalIP, address: 'fe80::1'}, {type: Hostname, address: n1}, {type: InternalDNS, address: a.b}]}";
 
@@ -43,7 +43,10 @@ static void test_everything(void **state)
 	assert_int_equal(node.addr_count, WF_ARRAY_LEN(want));
 	for (size_t i = 0; i < WF_ARRAY_LEN(want); i++)
 		assert_string_equal(wf_addr_format(&node.addrs[i], text), want[i]);
-	assert_int_equal(node.host_count, 2);
+	assert_int_equal(node.host_count, 3);
+	assert_false(node.hosts[1].is_scoped);
+	assert_true(node.hosts[2].is_scoped);
+	assert_string_equal(node.hosts[2].network, "acme");
 	assert_string_equal(node.hosts[1].network, "over");
 	assert_string_equal(wf_addr_format(&node.hosts[1].addr, text), "fd05::e");
 	assert_string_equal(wf_addr_format(&node.link_local, text), "fe80::1");
@@ -79,6 +82,8 @@ static void test_refusals(void **state)
 		  "metadata.annotations.weft.dev/addresses" },
 		{ "metadata: {name: n, annotations: {weft.dev/host-addresses: '10.5.0.14'}}",
 		  "metadata.annotations.weft.dev/host-addresses" },
+		{ "metadata: {name: n, annotations: {weft.dev/scope-addresses: 'acme'}}",
+		  "metadata.annotations.weft.dev/scope-addresses" },
 		{ "metadata: {name: n, annotations: {weft.dev/host-addresses: 'over/10.5.0.0/16'}}",
 		  "metadata.annotations.weft.dev/host-addresses" },
 		{ "metadata: {name: n, namespace: x}", "metadata.namespace" },
