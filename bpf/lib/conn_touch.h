@@ -23,9 +23,13 @@ static __always_inline int wf_conn_note_fin(struct wf_conn *conn, __u32 dir)
 	return flags & WF_CONN_DIRECT || (flags & WF_CONN_FIN_BOTH) == WF_CONN_FIN_BOTH;
 }
 
-/* The client begins again with the same ports before the old connection was forgotten. */
+/*
+ * The client begins again with the same ports before the old connection was forgotten. The answer is
+ * looked up by the other tuple, whose bucket nobody has read for as long.
+ */
 static __always_inline __u32 wf_conn_restart(struct wf_conn *conn)
 {
+	wf_touch(wf_map_conn_bucket(conn->refs[WF_DIR_REPLY] / WF_CONN_BUCKET_REFS));
 	(void)wf_atomic_and32(&conn->flags, ~WF_CONN_FIN_BOTH);
 	conn->seen[WF_DIR_REPLY] = 0;
 	conn->created = wf_conn_now();
