@@ -127,8 +127,9 @@ struct {
 } wf_uplinks __weak SEC(".maps");
 
 /*
- * Routes of the last moment. Written and read by XDP alone, not pinned. Bound: WF_ROUTE_SLOTS per
- * CPU; of what is overwritten the kernel is asked again.
+ * Routes of the last moment. Written and read by programs alone, on the way out past the stack and
+ * before it, not pinned. Bound: WF_ROUTE_SLOTS per CPU; of what is overwritten the kernel is asked
+ * again.
  */
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);

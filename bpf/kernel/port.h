@@ -15,6 +15,7 @@
 #include <linux/if_packet.h>
 
 #include "common.h"
+#include "fib.h"
 
 #define wf_ctx __sk_buff
 
@@ -287,48 +288,35 @@ static __always_inline int wf_redirect_hop(const struct wf_hop *hop)
 	return bpf_redirect_neigh(hop->ifindex, &to, sizeof(to), 0);
 }
 
-/* What is to be routed. */
-struct wf_ask {
-	__u32 ifindex; /* of the device that it came in by */
-	__u32 proto;
-	__u32 len; /* of its longest segment, from the IP header on; 0: as long as the frame is */
-};
-
-/* The way by which a packet between two addresses, `pair`, would leave: 0, or -1: there is none. */
-static __always_inline int wf_route_pair(struct wf_ctx *ctx, const struct wf_addr *pair,
-					 const struct wf_ask *ask, struct wf_hop *ret_hop)
+/*
+ * The way by which a packet between two addresses, `pair`, would leave: 1; 0: the neighbour is not
+ * known yet; -1: there is none. With 1 *ret_route has device and MACs; it may be NULL.
+ */
+static __always_inline int wf_route_ask(struct wf_ctx *ctx, const struct wf_addr *pair,
+					const struct wf_ask *ask, struct wf_hop *ret_hop,
+					struct wf_route_value *ret_route)
 {
-	struct bpf_fib_lookup route = { .ifindex = ask->ifindex,
-					.l4_protocol = ask->proto,
-					.tot_len = ask->len };
-	long r;
+	struct bpf_fib_lookup fib = {};
+	long r = wf_fib_ask(ctx, pair, ask, &fib);
 
-	if (pair[0].halves[0]) {
-		route.family = WF_FAMILY_IPV6;
-		__builtin_memcpy(route.ipv6_src, &pair[0], sizeof(route.ipv6_src));
-		__builtin_memcpy(route.ipv6_dst, &pair[1], sizeof(route.ipv6_dst));
-	} else {
-		route.family = WF_FAMILY_IPV4;
-		route.ipv4_src = pair[0].words[3];
-		route.ipv4_dst = pair[1].words[3];
-	}
-	r = bpf_fib_lookup(ctx, &route, sizeof(route), 0);
 	if (r != BPF_FIB_LKUP_RET_SUCCESS && r != BPF_FIB_LKUP_RET_NO_NEIGH)
 		return -1;
-	ret_hop->ifindex = route.ifindex;
+	ret_hop->ifindex = fib.ifindex;
 	/* a gateway of the other family has changed it */
-	ret_hop->family = route.family;
-	__builtin_memcpy(ret_hop->ip6, route.ipv6_dst, sizeof(ret_hop->ip6));
-	return 0;
+	ret_hop->family = fib.family;
+	__builtin_memcpy(ret_hop->ip6, fib.ipv6_dst, sizeof(ret_hop->ip6));
+	if (r == BPF_FIB_LKUP_RET_SUCCESS && ret_route)
+		wf_fib_frame(&fib, ret_route);
+	return r == BPF_FIB_LKUP_RET_SUCCESS;
 }
 
-/* The way by which a packet with this tuple would leave: 0, or -1 when there is none. */
+/* The way by which a packet with this tuple would leave: as wf_route_ask(). */
 static __always_inline int wf_route_hop(struct wf_ctx *ctx, const struct wf_tuple *tuple,
 					struct wf_hop *ret_hop)
 {
 	const struct wf_ask ask = { .ifindex = ctx->ifindex, .proto = tuple->proto };
 
-	return wf_route_pair(ctx, &tuple->src, &ask, ret_hop);
+	return wf_route_ask(ctx, &tuple->src, &ask, ret_hop, NULL);
 }
 
 /* The device of the host by which a packet with this tuple would leave; 0: none. */

@@ -10,6 +10,7 @@
 #include "age.h"
 #include "finish.h"
 #include "flow.h"
+#include "route.h"
 
 #define WF_TCP_DOFF_OFFSET 12
 
@@ -33,20 +34,49 @@ static __always_inline __u32 wf_beyond_len(struct wf_ctx *ctx, const struct wf_i
 
 /*
  * The uplink by which the host's routes send a packet between two addresses, `pair`, and the next hop
- * there; NULL: they name none of weft's. len: as in struct wf_ask.
+ * there; NULL: they name none of weft's.
  */
-static __always_inline struct wf_uplink_value *wf_beyond_way(struct wf_ctx *ctx,
-							     const struct wf_addr *pair,
-							     __u32 proto, __u32 len,
-							     struct wf_hop *ret_hop)
+static __always_inline struct wf_uplink_value *
+wf_beyond_way(struct wf_ctx *ctx, const struct wf_addr *pair, __u32 proto, struct wf_hop *ret_hop)
 {
 	struct wf_config_value *config = wf_map_config();
-	struct wf_ask ask = { .proto = proto, .len = len };
+	struct wf_ask ask = { .proto = proto };
 
 	if (!config)
 		return NULL;
 	ask.ifindex = config->host_ifindex;
-	return wf_route_pair(ctx, pair, &ask, ret_hop) < 0 ? NULL : wf_map_uplink(ret_hop->ifindex);
+	return wf_route_ask(ctx, pair, &ask, ret_hop, NULL) < 0 ? NULL
+								: wf_map_uplink(ret_hop->ifindex);
+}
+
+/* Sends the packet by the way that was remembered. As wf_beyond_send(). */
+static __always_inline int wf_beyond_again(struct wf_ctx *ctx, const struct wf_ip *ip,
+					   const struct wf_route_value *route)
+{
+	return wf_age_frame(ctx, ip, route->macs) < 0 ? WF_GO_ON : wf_redirect(route->ifindex);
+}
+
+/*
+ * Asks for the way, and sends the packet to the neighbour: by that the kernel learns that somebody
+ * needs it and keeps looking whether it is still there. The rest of the moment goes without. As
+ * wf_beyond_send().
+ */
+static __always_inline int wf_beyond_first(struct wf_ctx *ctx, struct wf_ip *ip,
+					   const struct wf_ask *ask, struct wf_route_value *route)
+{
+	struct wf_uplink_value *uplink;
+	struct wf_hop hop = {};
+	int r;
+
+	/* what the kernel says is written over it, whether it is good for more than this packet or not */
+	route->len = 0;
+	r = wf_route_ask(ctx, &ip->src, ask, &hop, route);
+	uplink = r < 0 ? NULL : wf_map_uplink(hop.ifindex);
+	if (!uplink || wf_age(ctx, ip) < 0)
+		return WF_GO_ON;
+	if (r == 1 && uplink->l2_bytes)
+		wf_route_keep(route, &ip->src, ask);
+	return wf_redirect_hop(&hop);
 }
 
 /*
@@ -56,15 +86,21 @@ static __always_inline struct wf_uplink_value *wf_beyond_way(struct wf_ctx *ctx,
  */
 WF_GLOBAL int wf_beyond_send(struct wf_ctx *ctx, struct wf_ip *ip)
 {
-	struct wf_hop hop = {};
-	__u32 len;
+	struct wf_config_value *config = wf_map_config();
+	struct wf_route_value *route;
+	struct wf_ask ask = {};
 
-	if (!ip)
+	if (!ip || !config)
 		return WF_GO_ON;
-	len = wf_beyond_len(ctx, ip);
-	if (!len || !wf_beyond_way(ctx, &ip->src, ip->proto, len, &hop) || wf_age(ctx, ip) < 0)
+	ask.ifindex = config->host_ifindex;
+	ask.proto = ip->proto;
+	ask.len = wf_beyond_len(ctx, ip);
+	route = wf_route_place(&ip->src);
+	if (!ask.len || !route)
 		return WF_GO_ON;
-	return wf_redirect_hop(&hop);
+	return wf_likely(wf_route_holds(route, &ip->src, &ask))
+		       ? wf_beyond_again(ctx, ip, route)
+		       : wf_beyond_first(ctx, ip, &ask, route);
 }
 
 /* Whether the host's stack and its filters may be passed by. */

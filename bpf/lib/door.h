@@ -107,7 +107,7 @@ static __noinline struct wf_uplink_value *wf_door_way(struct wf_ctx *ctx, struct
 
 	if (!work)
 		return NULL;
-	uplink = wf_beyond_way(ctx, &work->hit.to.src, work->hit.to.proto, 0, ret_hop);
+	uplink = wf_beyond_way(ctx, &work->hit.to.src, work->hit.to.proto, ret_hop);
 	return uplink && uplink->l2_bytes ? uplink : NULL;
 }
 

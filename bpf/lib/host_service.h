@@ -74,7 +74,7 @@ static __noinline int wf_host_aim_out(struct wf_ctx *ctx, struct wf_work *work)
 	struct wf_hop hop = {};
 
 	wf_work_hit(&work->hit, &work->fresh, 0);
-	uplink = wf_beyond_way(ctx, &work->hit.to.src, work->hit.to.proto, 0, &hop);
+	uplink = wf_beyond_way(ctx, &work->hit.to.src, work->hit.to.proto, &hop);
 	if (!uplink)
 		return -WF_REASON_SERVICE_NO_BACKEND;
 	work->fresh.flags |= WF_CONN_HOST;
@@ -144,8 +144,8 @@ static __noinline int wf_host_route_out(struct wf_ctx *ctx, struct wf_work *work
 	const struct wf_tuple *to = &work->hit.to;
 	struct wf_hop hop = {};
 
-	return wf_beyond_way(ctx, &to->src, to->proto, 0, &hop) ? wf_redirect_hop(&hop)
-								: -WF_REASON_SERVICE_NO_BACKEND;
+	return wf_beyond_way(ctx, &to->src, to->proto, &hop) ? wf_redirect_hop(&hop)
+							     : -WF_REASON_SERVICE_NO_BACKEND;
 }
 
 /* The same out of an uplink, whose own program sees it like all that the host sends. */

@@ -4,7 +4,7 @@
  * not tell by such an address whose packet it is, so it gets the host's own before anybody else sees
  * it, and leaves by the neighbour that the host's routes name, past the host's stack. The record's one
  * tuple is of the network's scope, the other of the host's: by that the answer finds back
- * (from_uplink.h).
+ * (uplink_in.h).
  */
 #ifndef WEFT_BPF_OUT_H
 #define WEFT_BPF_OUT_H
@@ -22,7 +22,7 @@
 static __noinline struct wf_uplink_value *wf_out_way(struct wf_ctx *ctx, const struct wf_ip *ip,
 						     struct wf_hop *ret_hop)
 {
-	struct wf_uplink_value *uplink = wf_beyond_way(ctx, &ip->src, ip->proto, 0, ret_hop);
+	struct wf_uplink_value *uplink = wf_beyond_way(ctx, &ip->src, ip->proto, ret_hop);
 
 	/* answers have to have a header that can be an endpoint's */
 	return uplink && uplink->l2_bytes ? uplink : NULL;

@@ -79,6 +79,20 @@ static __always_inline int wf_mac_same(const void *a, const void *b)
 	return !((x[0] ^ y[0]) | (x[1] ^ y[1]) | (x[2] ^ y[2]));
 }
 
+/*
+ * Reads a number of bytes, which like the offset is a constant: from the linear part, where what is
+ * read again nearly always is, without a call.
+ */
+static __always_inline int wf_ctx_peek(struct wf_ctx *ctx, __u32 offset, void *to, __u32 len)
+{
+	const void *data = wf_ctx_data(ctx), *end = wf_ctx_end(ctx);
+
+	if (wf_unlikely(data + offset + len > end))
+		return wf_ctx_load(ctx, offset, to, len);
+	wf_copy(to, data + offset, len);
+	return 0;
+}
+
 /* wf_ctx_gso_bytes(): segments of any length, as they are (GSO_BY_FRAGS). */
 #define WF_GSO_BY_FRAGS 0xffff
 

@@ -45,6 +45,23 @@ static __always_inline int wf_xdp_is_for_stack(struct wf_ctx *ctx, const struct 
 	return port && to->dport == port && wf_is_tunnel_end(ctx, &work->ip, &to->dst);
 }
 
+/* The route of a frame that becomes like the tuple; NULL when the stack has to look after it. */
+static __always_inline const struct wf_route_value *
+wf_xdp_route(struct wf_ctx *ctx, const struct wf_work *work, const struct wf_tuple *to)
+{
+	const struct wf_ask ask = { .ifindex = wf_ctx_ifindex(ctx),
+				    .proto = to->proto,
+				    .len = wf_ctx_len(ctx) - work->ip.l3 };
+	struct wf_route_value *route = wf_route_place(&to->src);
+
+	if (!route || wf_likely(wf_route_holds(route, &to->src, &ask)))
+		return route;
+	if (wf_route_ask(ctx, &to->src, &ask, route) < 0)
+		return NULL;
+	wf_route_keep(route, &to->src, &ask);
+	return route;
+}
+
 /* Changes the frame to what hit says and sends it by the route: an action of XDP. */
 static __always_inline int wf_xdp_send(struct wf_ctx *ctx, struct wf_work *work,
 				       const struct wf_route_value *route)
@@ -99,7 +116,7 @@ static __always_inline int wf_xdp_begin(struct wf_ctx *ctx, struct wf_work *work
 	*to = work->flow.tuple;
 	to->dst = work->target.addr;
 	to->dport = work->target.port;
-	route = wf_route_find(ctx, to, wf_ctx_len(ctx) - work->ip.l3);
+	route = wf_xdp_route(ctx, work, to);
 	if (!route)
 		return XDP_PASS;
 	uplink = wf_map_uplink(route->ifindex);
@@ -140,7 +157,7 @@ static __always_inline int wf_xdp(struct wf_ctx *ctx, struct wf_work *work)
 		/* what else is to be done with it, the other program knows */
 		if (wf_judge(&work->hit) != WF_JUDGE_KEEP)
 			return XDP_PASS;
-		route = wf_route_find(ctx, &work->hit.to, wf_ctx_len(ctx) - work->ip.l3);
+		route = wf_xdp_route(ctx, work, &work->hit.to);
 		if (!route)
 			return XDP_PASS;
 		return wf_xdp_send(ctx, work, route);

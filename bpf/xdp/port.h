@@ -8,6 +8,7 @@
 #define WEFT_BPF_PORT_H
 
 #include "../kernel/common.h"
+#include "../kernel/fib.h"
 #include "../lib/csum.h"
 
 #define wf_ctx xdp_md
@@ -190,6 +191,21 @@ static __always_inline void wf_ctx_set_mark(struct wf_ctx *ctx, __u32 mark)
 static __always_inline int wf_redirect(__u32 ifindex)
 {
 	return bpf_redirect(ifindex, 0);
+}
+
+/*
+ * How a frame between two addresses, `pair`, would leave: 0, or -1 when there is no route, no
+ * neighbour yet, or it is too long.
+ */
+static __always_inline int wf_route_ask(struct wf_ctx *ctx, const struct wf_addr *pair,
+					const struct wf_ask *ask, struct wf_route_value *ret_route)
+{
+	struct bpf_fib_lookup fib = {};
+
+	if (wf_fib_ask(ctx, pair, ask, &fib) != BPF_FIB_LKUP_RET_SUCCESS)
+		return -1;
+	wf_fib_frame(&fib, ret_route);
+	return 0;
 }
 
 #endif

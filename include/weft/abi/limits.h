@@ -127,7 +127,7 @@
 #define WF_MEMO_BITS  9
 #define WF_MEMO_SLOTS (1 << WF_MEMO_BITS)
 
-/* Routes that each CPU remembers for XDP (power of two, as this many bits say). */
+/* Routes that each CPU remembers for a moment (power of two, as this many bits say). */
 #define WF_ROUTE_BITS  9
 #define WF_ROUTE_SLOTS (1 << WF_ROUTE_BITS)
 

@@ -358,6 +358,11 @@ static inline struct wf_policy_memo *wf_map_policy_memo(__u32 index)
 	return &native.memos[index % NATIVE_MEMOS];
 }
 
+static inline struct wf_route_value *wf_map_route(__u32 index)
+{
+	return &native.routes[index % WF_ROUTE_SLOTS];
+}
+
 static inline __u32 wf_now_moment(void)
 {
 	return native.now_s;

@@ -293,13 +293,30 @@ struct wf_ask {
 	__u32 len;
 };
 
-static inline int wf_route_pair(struct wf_ctx *ctx, const struct wf_addr *pair,
-				const struct wf_ask *ask, struct wf_hop *ret_hop)
+static inline __u32 wf_route_moment(void)
 {
+	return native.route_moment;
+}
+
+/* All ways lead out of the packet's own device, and show its index as the source. */
+static inline int wf_route_ask(struct wf_ctx *ctx, const struct wf_addr *pair,
+			       const struct wf_ask *ask, struct wf_hop *ret_hop,
+			       struct wf_route_value *ret_route)
+{
+	static const __u8 none[sizeof(native.neighbour)];
+	int is_known = memcmp(native.neighbour, none, sizeof(none)) != 0;
+
 	(void)pair;
 	(void)ask;
+	native.route_questions++;
 	ret_hop->ifindex = ctx->ifindex;
-	return 0;
+	if (is_known && ret_route) {
+		ret_route->ifindex = ctx->ifindex;
+		memcpy(ret_route->macs, native.neighbour, sizeof(native.neighbour));
+		memset(ret_route->macs + sizeof(native.neighbour), ctx->ifindex,
+		       sizeof(ret_route->macs) - sizeof(native.neighbour));
+	}
+	return is_known;
 }
 
 static inline int wf_route_hop(struct wf_ctx *ctx, const struct wf_tuple *tuple,
@@ -307,7 +324,7 @@ static inline int wf_route_hop(struct wf_ctx *ctx, const struct wf_tuple *tuple,
 {
 	const struct wf_ask ask = { .ifindex = ctx->ifindex, .proto = tuple->proto };
 
-	return wf_route_pair(ctx, &tuple->src, &ask, ret_hop);
+	return wf_route_ask(ctx, &tuple->src, &ask, ret_hop, NULL);
 }
 
 static inline int wf_redirect_hop(const struct wf_hop *hop)

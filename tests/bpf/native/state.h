@@ -181,6 +181,10 @@ struct native_state {
 	__u32 redirect_peer;     /* ifindex of the last redirection of each kind, 0: none */
 	__u32 redirect_ingress;
 	__u32 redirect;
+	struct wf_route_value routes[WF_ROUTE_SLOTS];
+	__u32 route_moment;
+	__u32 route_questions; /* how often the host's routes were asked for a way */
+	__u8 neighbour[6];     /* MAC of the next hop on every way; zero: not known */
 	struct native_remote remotes[NATIVE_REMOTES];
 	__u32 remote_count;
 	struct wf_node_value nodes[NATIVE_NODES];
