@@ -27,7 +27,7 @@
 #define QUIET_MS 50
 /*
  * How many buried links, and how long the oldest of them has waited, make the thread go on
- * regardless. Who comes back to the same namespace before it is deleted has to wait for that.
+ * regardless. Who comes back to the same namespace before that puts the old interface aside.
  */
 #define PRESSING_COUNT 192
 #define PRESSING_MS    250

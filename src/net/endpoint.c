@@ -72,9 +72,32 @@ static bool delete_buried(struct wf_net *net, const char *name, uint32_t ifindex
 }
 
 /*
- * A link that waits for its burial may still hold a name or the index. It is deleted at once;
- * true when there was one.
+ * The inner end of a pair that waits for its burial makes way: to delete it would keep the caller
+ * waiting for grace periods of the kernel. Its routes and its local address go as it is taken down.
  */
+static bool put_aside(struct wf_net *net, struct wf_netlink_socket *inside,
+		      const struct wf_net_link *inner)
+{
+	struct wf_netlink_batch *batch;
+	char names[256], name[IFNAMSIZ];
+	struct wf_net_link link;
+	int r;
+
+	if (wf_net_link_find(net, NULL, inner->parent, &link, names, NULL) < 0 ||
+	    link.group != WF_NET_GROUP_DEAD)
+		return false;
+	(void)snprintf(name, sizeof(name), "wfd%u", inner->ifindex);
+	batch = wf_net_batch(net);
+	/* before Linux 6.2 an interface had to be down for another name */
+	wf_net_link_put_set(batch, inner->ifindex, 0, IFF_UP);
+	wf_net_link_put_set(batch, inner->ifindex, 0, 0);
+	wf_netlink_put_text(batch, IFLA_IFNAME, name);
+	r = wf_netlink_transact(inside, batch, NULL, NULL, NULL, NULL);
+	/* it was deleted meanwhile, or has to be */
+	return r == 0 || r == -ENODEV || wf_net_link_del(net, link.ifindex, NULL) == 0;
+}
+
+/* A link that waits for its burial may still hold a name or the index. True when there was one. */
 static bool clear_buried(struct wf_net *net, struct wf_netlink_socket *inside,
 			 const struct wf_net_endpoint *endpoint)
 {
@@ -87,7 +110,7 @@ static bool clear_buried(struct wf_net *net, struct wf_netlink_socket *inside,
 		if (link.group == WF_NET_GROUP_DEAD)
 			is_cleared = delete_inner(net, inside, link.ifindex);
 		else if (link.parent)
-			is_cleared = delete_buried(net, NULL, link.parent);
+			is_cleared = put_aside(net, inside, &link);
 	}
 	if (endpoint->kind != WF_NET_KIND_VETH)
 		return is_cleared;

@@ -138,7 +138,9 @@ def test_a_new_endpoint_is_isolated_before_its_first_packet(node, trio):
         try:
             for _ in range(5):
                 node.attach(ns, "blue", name="shouted-at", labels=labels, addresses=[address])
-                wait_until(lambda: forbidden or prober.seen, 2, what="a datagram")
+                enough = prober.sent + 21
+                wait_until(lambda: prober.sent >= enough and (forbidden or prober.seen), 2,
+                           what="a datagram")
                 node.detach("shouted-at")
             assert prober.sent > 100
             assert (not prober.seen) == forbidden, (labels, len(prober.seen))

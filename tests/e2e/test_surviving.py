@@ -47,8 +47,12 @@ def converged(node, endpoints):
     document = node.inspect("blue")
     assert document["status"]["endpointCount"] == endpoints
     assert document["status"]["subnets"][0]["inUse"] == endpoints
-    devices = [name for name in node.own_links() if not name.startswith(HOST_DEVICE)]
-    assert len(devices) == endpoints, devices
+
+    def devices():
+        return [name for name in node.own_links() if not name.startswith(HOST_DEVICE)]
+
+    # what an endpoint had before waits to be deleted with its like
+    wait_until(lambda: len(devices()) == endpoints, 3, what=f"{endpoints} devices")
 
 
 # ---- kill -9 ---------------------------------------------------------------------------------------

@@ -164,8 +164,35 @@ static void test_bury_nothing(void **state)
 	lab_ok(lab, wf_net_bury_flush(lab->net, &lab->err));
 }
 
-/* DEL and at once ADD of the same interface: the buried one does not count. */
+/* DEL and at once ADD of the same interface: the buried one makes way and is not waited for. */
 static void test_buried_name_is_free(void **state)
+{
+	struct lab *lab = *state;
+	int box = lab_container();
+	struct lab_endpoint e, other;
+	bool is_aside = false;
+	int32_t nsid;
+
+	lab_endpoint_init(&e, box, 1, "10.9.0.2/24", NULL);
+	lab_endpoint_init(&other, box, 2, "10.9.0.2/24", NULL);
+	/* on a busy host it may have been deleted already when we look */
+	for (int i = 0; i < 20 && !is_aside; i++) {
+		lab_ok(lab, wf_net_endpoint_create(lab->net, &e.endpoint, &nsid, &lab->err));
+		assert_int_equal(wf_net_endpoint_bury(lab->net, LAB_SLOT(1)), 0);
+		lab_ok(lab, wf_net_endpoint_create(lab->net, &other.endpoint, &nsid, &lab->err));
+		is_aside = strstr(lab_run(box, "ip link"), "wfd") != NULL;
+		/* its own end does not take along what the new one has of the same address */
+		lab_ok(lab, wf_net_bury_flush(lab->net, &lab->err));
+		lab_assert_lacks(box, "ip link", "wfd");
+		lab_assert_has(box, "ip route", "10.9.0.0/24 dev eth0 proto kernel");
+		assert_int_equal(wf_net_endpoint_bury(lab->net, LAB_SLOT(2)), 0);
+	}
+	assert_true(is_aside);
+	(void)close(box);
+}
+
+/* The same with the number of the device on the host: that is deleted at once. */
+static void test_buried_number_is_free(void **state)
 {
 	struct lab *lab = *state;
 	int box = lab_container();
@@ -252,6 +279,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_slow_ones_lie_alone, lab_setup, lab_teardown),
 		cmocka_unit_test_setup_teardown(test_bury_nothing, lab_setup, lab_teardown),
 		cmocka_unit_test_setup_teardown(test_buried_name_is_free, lab_setup, lab_teardown),
+		cmocka_unit_test_setup_teardown(test_buried_number_is_free, lab_setup,
+						lab_teardown),
 		cmocka_unit_test_setup_teardown(test_namespace_dies_first, lab_setup, lab_teardown),
 		cmocka_unit_test_setup_teardown(test_leftovers, lab_setup, lab_teardown),
 		cmocka_unit_test_setup_teardown(test_close_finishes, lab_setup, lab_teardown),
