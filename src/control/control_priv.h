@@ -380,6 +380,8 @@ int wf_ctl_repair_start(struct wf_control *control, struct wf_err *err);
 void wf_ctl_repair_stop(struct wf_control *control);
 /* Marks things to be looked at and arms the timer. */
 void wf_ctl_dirty(struct wf_control *control, uint32_t dirty);
+/* The same for what has to be looked at before the next request: in the loop's next round. */
+void wf_ctl_dirty_at_once(struct wf_control *control, uint32_t dirty);
 /* The same for what did not work: in a while what is in the way may be gone. */
 void wf_ctl_dirty_later(struct wf_control *control, uint32_t dirty);
 int wf_ctl_repair_devices(struct wf_control *control, struct wf_err *err);

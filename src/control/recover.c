@@ -343,7 +343,8 @@ int wf_ctl_recover(struct wf_control *control, struct wf_err *err)
 		return r;
 	/* the range of services may be another than before */
 	wf_ctl_service_routes_touch(control, NULL);
-	wf_ctl_dirty(control, CTL_DIRTY_REST);
+	/* the first attach would have to do it otherwise, and would take that much longer */
+	wf_ctl_dirty_at_once(control, CTL_DIRTY_REST);
 	/* an apply that nobody confirmed while no daemon ran */
 	return wf_ctl_confirm_arm(control, err);
 }

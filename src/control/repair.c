@@ -34,6 +34,15 @@ void wf_ctl_dirty(struct wf_control *control, uint32_t dirty)
 	(void)evtimer_add(control->repair_timer, &wait);
 }
 
+void wf_ctl_dirty_at_once(struct wf_control *control, uint32_t dirty)
+{
+	static const struct timeval now;
+
+	control->dirty |= dirty;
+	if (control->repair_timer)
+		(void)evtimer_add(control->repair_timer, &now);
+}
+
 void wf_ctl_dirty_later(struct wf_control *control, uint32_t dirty)
 {
 	const struct timeval later = { .tv_usec = SLOW_US };

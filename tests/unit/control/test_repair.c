@@ -285,6 +285,23 @@ static void test_start_in_two_halves(void **state)
 	assert_int_equal(fake_net_leftovers_asked(lab->net), settled);
 }
 
+/* Nor has anybody to wait for it who comes later: the loop's first round does it. */
+static void test_start_is_finished_at_once(void **state)
+{
+	struct lab *lab = *state;
+	unsigned int asked;
+
+	assert_true(fake_net_set_down(lab->net, "wf2"));
+	lab_stop(lab);
+	assert_int_equal(lab_start(lab), 0);
+	asked = fake_net_leftovers_asked(lab->net);
+	assert_int_equal(lab->control->repairs_total, 0);
+	(void)event_base_loop(lab->loop, EVLOOP_NONBLOCK);
+	assert_int_equal(lab->control->repairs_total, 1);
+	assert_int_equal(lab->control->dirty & CTL_DIRTY_REST, 0);
+	assert_true(fake_net_leftovers_asked(lab->net) > asked);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -301,6 +318,7 @@ int main(void)
 		CASE(test_deaths),
 		CASE(test_rate),
 		CASE(test_start_in_two_halves),
+		CASE(test_start_is_finished_at_once),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
