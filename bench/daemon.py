@@ -7,7 +7,8 @@ With no endpoint and with --endpoints (1,000), each in a network namespace of it
   start   from the start of the process to READY=1, the state of the last run pinned and adopted
   memory  resident and proportional set, from /proc/PID/smaps_rollup, some seconds after
   idle    context switches of all threads and CPU time over --idle seconds
-  ADD     latency of weft-cni with so many endpoints there
+  ADD     latency of weft-cni with so many endpoints there: of the daemon's first, and of many later,
+          into namespaces that were left a moment ago
 
 Needs root. $WEFT_BUILD: the build to measure.
 """
@@ -132,7 +133,7 @@ def measure_stage(node, spare, endpoints, args):
     time.sleep(SETTLE_S)
     stage["memory"] = memory_kib(node.daemon.pid)
     stage["idle"] = measure_idle(node.daemon.pid, args.idle)
-    run_plugin(node, spare, "ADD,DEL")
+    stage["first_add_ms"] = run_plugin(node, spare, "ADD,DEL")["ADD"][0] / 1e3
     stage.update({command: latency(values)
                   for command, values in run_plugin(node, spare, "ADD,DEL").items()})
     time.sleep(SETTLE_S)
@@ -172,6 +173,7 @@ def show(report):
     line("resident after ADDs, MiB", lambda s: short(s["memory_after_use"]["rss_mib"]))
     line("idle: context switches", lambda s: str(s["idle"]["switches"]))
     line("idle: CPU, us", lambda s: short(s["idle"]["cpu_us"]))
+    line("first ADD, ms", lambda s: short(s["first_add_ms"]))
     for command in ("ADD", "DEL"):
         for which in ("p50_ms", "p99_ms"):
             line(f"{command} {which.split('_', maxsplit=1)[0]}, ms",
