@@ -61,28 +61,32 @@ static __always_inline __u32 wf_conn_tcp_phase(struct wf_conn *conn, __u32 dir, 
 	return phase;
 }
 
-WF_GLOBAL int wf_conn_note(const struct wf_conn_hit *hit, __u32 tcp_flags)
+/* What a packet does to a record: the phase after it. tcp_flags: 0 unless TCP. */
+static __always_inline __u32 wf_conn_hear(struct wf_conn *conn, __u32 dir, __u32 proto,
+					  __u32 tcp_flags)
 {
-	__u32 now = wf_conn_now(), dir, phase, next;
-	struct wf_conn *conn;
+	__u32 now = wf_conn_now(), phase, next;
 
-	if (!hit)
-		return 0;
-	conn = wf_map_conn(hit->index);
-	if (!conn || wf_read32(&conn->guard) != hit->guard)
-		return 0;
-	dir = hit->dir & 1;
 	/* a line that nobody writes stays in the caches of all CPUs */
 	if (conn->seen[dir] != now)
 		conn->seen[dir] = now;
 	phase = wf_read32(&conn->phase);
-	if (hit->to.proto == IPPROTO_TCP)
+	if (proto == IPPROTO_TCP)
 		next = wf_conn_tcp_phase(conn, dir, tcp_flags, phase);
 	else
 		next = phase == WF_CONN_NEW && wf_conn_is_answered(conn) ? WF_CONN_ESTABLISHED
 									 : phase;
 	if (next != phase)
 		(void)wf_atomic_cas32(&conn->phase, phase, next);
+	return next;
+}
+
+WF_GLOBAL int wf_conn_note(const struct wf_conn_hit *hit, __u32 tcp_flags)
+{
+	struct wf_conn *conn = hit ? wf_map_conn(hit->index) : NULL;
+
+	if (conn && wf_read32(&conn->guard) == hit->guard)
+		(void)wf_conn_hear(conn, hit->dir & 1, hit->to.proto, tcp_flags);
 	return 0;
 }
 

@@ -7,7 +7,7 @@
 #ifndef WEFT_BPF_GUARD_H
 #define WEFT_BPF_GUARD_H
 
-#include "conn_record.h"
+#include "conn_touch.h"
 #include "endpoint.h"
 #include "finish.h"
 #include "flow.h"
@@ -37,7 +37,7 @@ enum wf_way {
 
 _Static_assert(WF_MAX_NETWORKS <= 1 << (32 - WF_GUARD_SCOPE), "WF_GUARD_SCOPE");
 
-/* TCP packets with one of these change what is known of the connection. */
+/* TCP packets with one of these change what is known of the connection, and must be noted. */
 #define WF_GUARD_TURNS (WF_TCP_FIN | WF_TCP_SYN | WF_TCP_RST)
 
 /* An end of a tuple as a number in whose lower half both address and port show. */
@@ -59,21 +59,32 @@ static __always_inline __u32 wf_verdict_index(const struct wf_tuple *tuple)
 	return pair << 1 | (source < target);
 }
 
-/* Whether such a packet may pass, as this CPU knows from a moment ago. */
-static __always_inline int wf_verdict_holds(const struct wf_config_value *config,
-					    const struct wf_tuple *tuple, __u32 from, __u32 to)
+/* What this CPU knows from a moment ago of such a packet that may pass; NULL: nothing. */
+static __always_inline struct wf_verdict_value *
+wf_verdict_find(const struct wf_config_value *config, const struct wf_tuple *tuple, __u32 from,
+		__u32 to)
 {
-	const struct wf_verdict_value *verdict = wf_map_verdict(wf_verdict_index(tuple));
+	struct wf_verdict_value *verdict = wf_map_verdict(wf_verdict_index(tuple));
 
 	/* whoever wants to know what rule let a flow pass gets it from the judge */
 	return verdict && wf_tuple_same(&verdict->tuple, tuple) && verdict->from == from &&
-	       verdict->to == to && verdict->revision == config->revision &&
-	       verdict->moment == wf_now_moment() && !(config->observe & WF_OBSERVE_FIRST);
+			       verdict->to == to && verdict->revision == config->revision &&
+			       verdict->moment == wf_now_moment() &&
+			       !(config->observe & WF_OBSERVE_FIRST)
+		       ? verdict
+		       : NULL;
 }
 
-/* revision: as it was before the tables were asked. */
+/* Whether such a packet may pass, of those that change nothing. */
+static __always_inline int wf_verdict_holds(const struct wf_config_value *config,
+					    const struct wf_tuple *tuple, __u32 from, __u32 to)
+{
+	return wf_verdict_find(config, tuple, from, to) != NULL;
+}
+
+/* revision: as it was before the tables were asked. conn, life: the record; 0, 0: none is known. */
 static __always_inline void wf_verdict_keep(const struct wf_tuple *tuple, __u32 from, __u32 to,
-					    __u32 revision)
+					    __u32 revision, __u32 conn, __u32 life)
 {
 	struct wf_verdict_value *verdict = wf_map_verdict(wf_verdict_index(tuple));
 
@@ -84,6 +95,8 @@ static __always_inline void wf_verdict_keep(const struct wf_tuple *tuple, __u32 
 	verdict->to = to;
 	verdict->revision = revision;
 	verdict->moment = wf_now_moment();
+	verdict->conn = conn;
+	verdict->life = life;
 }
 
 /* Whether verdicts on packets of that flow are good for those behind it. */
@@ -106,9 +119,12 @@ static __always_inline __u64 wf_guard_word(__u32 ports, __u32 proto, __u32 scope
 	return (__u64)ports << 32 | proto << 24 | WF_SITE_CONTAINER << 16 | scope;
 }
 
-/* Fills in the tuple of a packet that may be remembered: 1, or 0 when it has to be judged. */
+/*
+ * Fills in the tuple of a packet that may be remembered, and its TCP flags: 1, or 0 when it has to
+ * be judged.
+ */
 static __always_inline int wf_guard_tuple(struct wf_ctx *ctx, const struct wf_ip *ip, __u32 scope,
-					  union wf_conn_bits *ret_bits)
+					  union wf_conn_bits *ret_bits, __u32 *ret_flags)
 {
 	__u32 head[4] = {}, is_tcp = ip->proto == IPPROTO_TCP, flags;
 
@@ -120,15 +136,48 @@ static __always_inline int wf_guard_tuple(struct wf_ctx *ctx, const struct wf_ip
 	if (is_tcp ? wf_flow_load(ctx, ip, head, sizeof(head)) < 0
 		   : wf_flow_load(ctx, ip, head, sizeof(struct wf_l4)) < 0)
 		return 0;
-	flags = bpf_ntohl(head[3]) >> 16;
-	if (is_tcp && flags & WF_GUARD_TURNS)
+	flags = is_tcp ? bpf_ntohl(head[3]) >> 16 : 0;
+	/* whoever begins is judged */
+	if ((flags & (WF_TCP_SYN | WF_CONN_TCP_ACK)) == WF_TCP_SYN)
 		return 0;
+	*ret_flags = flags;
 	ret_bits->longs[0] = ip->src.halves[0];
 	ret_bits->longs[1] = ip->src.halves[1];
 	ret_bits->longs[2] = ip->dst.halves[0];
 	ret_bits->longs[3] = ip->dst.halves[1];
 	ret_bits->longs[4] = wf_guard_word(head[0], ip->proto, scope);
 	return 1;
+}
+
+/*
+ * A packet that may pass opens or closes its connection: the record is told, as the judge would do it.
+ * 1, or 0 when that is not the one that the verdict was about.
+ */
+WF_GLOBAL int wf_guard_note(struct wf_verdict_value *verdict, __u32 tcp_flags)
+{
+	struct wf_conn *conn;
+	__u32 dir, phase;
+
+	if (!verdict || !verdict->life)
+		return 0;
+	conn = wf_map_conn(verdict->conn & WF_CONN_REF_INDEX);
+	if (!conn || wf_read32(&conn->guard) != verdict->life)
+		return 0;
+	dir = verdict->conn >> WF_CONN_REF_DIR & 1;
+	phase = wf_conn_hear(conn, dir, IPPROTO_TCP, tcp_flags);
+	if (dir == WF_DIR_REPLY || phase != WF_CONN_NEW)
+		verdict->conn &= ~WF_VERDICT_OPENS;
+	return 1;
+}
+
+/* Whether what is known of a packet is all that it takes. */
+static __always_inline int wf_guard_passes(struct wf_verdict_value *verdict, __u32 tcp_flags)
+{
+	if (!verdict)
+		return 0;
+	if (wf_likely(!(tcp_flags & WF_GUARD_TURNS) && !(verdict->conn & WF_VERDICT_OPENS)))
+		return 1;
+	return wf_guard_note(verdict, tcp_flags);
 }
 
 /* Leaves the packet to the judge. */
@@ -159,6 +208,7 @@ static __always_inline int wf_guard_here(struct wf_ctx *ctx, const struct wf_ip 
 {
 	struct wf_config_value *config = wf_map_config();
 	union wf_conn_bits bits;
+	__u32 flags;
 
 	if (!config)
 		return -WF_REASON_INTERNAL_ERROR;
@@ -167,8 +217,8 @@ static __always_inline int wf_guard_here(struct wf_ctx *ctx, const struct wf_ip 
 	/* somebody else's mark brought it here */
 	if (!(how & WF_GUARD_GUARDED))
 		return 0;
-	if (wf_guard_tuple(ctx, ip, how >> WF_GUARD_SCOPE, &bits) &&
-	    wf_verdict_holds(config, &bits.tuple, from, to))
+	if (wf_guard_tuple(ctx, ip, how >> WF_GUARD_SCOPE, &bits, &flags) &&
+	    wf_guard_passes(wf_verdict_find(config, &bits.tuple, from, to), flags))
 		return 0;
 	return wf_guard_call(ctx, from, to, how);
 }

@@ -140,6 +140,25 @@ static __always_inline void wf_judge_expect(struct wf_work *work)
 	wf_touch(wf_map_verdict(wf_verdict_index(tuple) ^ 1));
 }
 
+/* The connection that the packet has begun, unless others have the record by now. */
+static __always_inline void wf_judge_added(struct wf_work *work, __u32 index)
+{
+	const struct wf_conn *conn = wf_map_conn(index);
+	__u32 guard;
+
+	if (!conn)
+		return;
+	guard = wf_read32(&conn->guard);
+	wf_barrier();
+	if ((guard & WF_CONN_STAND) != WF_CONN_FORCE ||
+	    !wf_tuple_same(&conn->tuple[WF_DIR_ORIGINAL], &work->flow.tuple))
+		return;
+	work->hit.index = index;
+	work->hit.dir = WF_DIR_ORIGINAL;
+	work->hit.flags = WF_CONN_POLICY;
+	work->hit.guard = guard;
+}
+
 /* Remembers whoever sent the packet as who began. 0 or -reason. */
 static __always_inline int wf_judge_add(struct wf_work *work)
 {
@@ -160,6 +179,8 @@ static __always_inline int wf_judge_add(struct wf_work *work)
 	if (wf_tuple_same(tuple, back))
 		return 0;
 	r = wf_conn_add(fresh, &index);
+	if (r == 0)
+		wf_judge_added(work, index);
 	/* when it is there already another CPU was faster, or its answers look like another's */
 	return r < 0 ? r : 0;
 }
@@ -175,6 +196,7 @@ static __always_inline int wf_judge_new(struct wf_work *work)
 	struct wf_answer back;
 	int r;
 
+	work->hit.guard = 0;
 	wf_judge_forward(work);
 	r = wf_policy_ask(&work->question, &work->answer);
 	if (r < 0)
@@ -363,6 +385,41 @@ static __always_inline int wf_judge_lasts(const struct wf_work *work)
 		work->hit.guard && work->hit.dir == WF_DIR_REPLY);
 }
 
+/* Whether both ends are containers of this node, each known by its slot in either direction. */
+static __always_inline int wf_judge_is_pair(const struct wf_guarding *guard)
+{
+	return guard->way == WF_WAY_PEER && guard->from != WF_SLOT_NOBODY &&
+	       guard->from != WF_SLOT_HOST && guard->to != WF_SLOT_HOST;
+}
+
+/*
+ * Remembers the verdict with the connection's record. Of a TCP connection that has begun also the one
+ * on what answers, if it is known who will have to pass: the guard opens and closes it then.
+ */
+static __always_inline void wf_judge_keep(struct wf_work *work, __u32 revision)
+{
+	const struct wf_guarding *guard = &work->guard;
+	const struct wf_conn_hit *hit = &work->hit;
+	__u32 is_ours = hit->guard && hit->flags & WF_CONN_POLICY;
+	__u32 conn = is_ours ? hit->index | (hit->dir & 1) << WF_CONN_REF_DIR : 0;
+	__u32 life = is_ours ? hit->guard : 0;
+
+	if (wf_judge_lasts(work)) {
+		wf_verdict_keep(&work->flow.tuple, guard->from, guard->to, revision, conn, life);
+		return;
+	}
+	if (!life || hit->dir != WF_DIR_ORIGINAL || guard->way >= WF_WAY_IN || work->ip.fragment ||
+	    work->flow.tuple.proto != IPPROTO_TCP || !wf_may_begin(&work->flow))
+		return;
+	conn |= WF_VERDICT_OPENS;
+	wf_verdict_keep(&work->flow.tuple, guard->from, guard->to, revision, conn, life);
+	if (!wf_judge_is_pair(guard))
+		return;
+	wf_tuple_turn(&work->flow.tuple, &work->fresh.tuple[WF_DIR_REPLY]);
+	wf_verdict_keep(&work->fresh.tuple[WF_DIR_REPLY], guard->to, guard->from, revision,
+			conn ^ WF_DIR_REPLY << WF_CONN_REF_DIR, life);
+}
+
 /*
  * The stage's logic: action, WF_TOLD() or -reason. A packet of an uplink was parsed already, the
  * others have an Ethernet header. *ret_type: enum wf_event_type of what is to be told beside a
@@ -397,8 +454,7 @@ static __always_inline int wf_judge_stage(struct wf_ctx *ctx, struct wf_work *wo
 		if (work->answer.verdict == WF_POLICY_AUDIT)
 			*ret_type = WF_EVENT_AUDIT;
 	}
-	if (wf_judge_lasts(work))
-		wf_verdict_keep(&work->flow.tuple, work->guard.from, work->guard.to, revision);
+	wf_judge_keep(work, revision);
 	return wf_judge_deliver(ctx, work);
 }
 

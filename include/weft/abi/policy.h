@@ -87,6 +87,9 @@ struct wf_policy_prefix_key {
 	struct wf_addr addr;
 };
 
+/* struct wf_verdict_value.conn, beside number and direction as in a reference of wf_conn_index. */
+#define WF_VERDICT_OPENS (1u << 31) /* its next packet changes the record, whatever it is */
+
 /*
  * Value of wf_verdicts (per CPU, direct-mapped by a hash of the tuple): a packet of this kind may
  * pass. Good for one revision of the policies and a moment of time (wf_now_moment()).
@@ -97,7 +100,8 @@ struct wf_verdict_value {
 	__u32 to;              /* slot that receives */
 	__u32 revision;
 	__u32 moment;
-	__u32 pad[2];
+	__u32 conn; /* of TCP: the record that its packets open and close */
+	__u32 life; /* wf_conn.guard of that; 0: not known */
 };
 
 /*

@@ -273,10 +273,10 @@ static void an_established_flow_is_judged_once_a_moment(void **state)
 	for (int i = 0; i < 100; i++)
 		assert_int_equal(from_one(WF_TCP_ACK), TC_ACT_REDIRECT);
 	assert_int_equal(native.verdict_questions, questions);
-	/* what ends it is looked at, as is another moment and another revision */
+	/* what ends it is noted without a look; another moment and another revision need one */
 	assert_int_equal(from_one(WF_TCP_FIN | WF_TCP_ACK), TC_ACT_REDIRECT);
-	assert_true(native.verdict_questions > questions);
-	questions = native.verdict_questions;
+	assert_int_equal(native.verdict_questions, questions);
+	assert_true(native_conns.records[1].flags & WF_CONN_FIN_ORIGINAL);
 	native.now_s++;
 	assert_int_equal(from_one(WF_TCP_ACK), TC_ACT_REDIRECT);
 	assert_true(native.verdict_questions > questions);
@@ -338,6 +338,63 @@ static void an_acceptance_is_good_for_what_follows(void **state)
 	assert_int_equal(native_conns.records[1].phase, WF_CONN_CLOSED);
 }
 
+/* Both sides of a whole connection; its first packet alone is judged. */
+static void run_connection(void)
+{
+	const struct wf_conn *conn = &native_conns.records[1];
+	__u32 questions;
+
+	assert_int_equal(from_one(WF_TCP_SYN), TC_ACT_REDIRECT);
+	assert_int_equal(conn->phase, WF_CONN_NEW);
+	questions = native.verdict_questions;
+	/* half of one: without the acceptance there is nothing to acknowledge */
+	assert_int_equal(from_one(WF_TCP_ACK), TC_ACT_REDIRECT);
+	assert_int_equal(conn->phase, WF_CONN_NEW);
+	assert_int_equal(from_two(WF_TCP_SYN | WF_TCP_ACK), TC_ACT_REDIRECT);
+	assert_int_equal(conn->phase, WF_CONN_NEW);
+	assert_int_equal(from_one(WF_TCP_ACK), TC_ACT_REDIRECT);
+	assert_int_equal(conn->phase, WF_CONN_ESTABLISHED);
+	assert_int_equal(from_two(WF_TCP_FIN | WF_TCP_ACK), TC_ACT_REDIRECT);
+	assert_int_equal(conn->phase, WF_CONN_ESTABLISHED);
+	assert_int_equal(from_one(WF_TCP_FIN | WF_TCP_ACK), TC_ACT_REDIRECT);
+	assert_int_equal(conn->phase, WF_CONN_CLOSING);
+	assert_int_equal(from_two(WF_TCP_ACK), TC_ACT_REDIRECT);
+	assert_int_equal(native.verdict_questions, questions);
+	assert_int_equal(native_conns.state.live, 1);
+}
+
+static void a_connection_is_judged_once(void **state)
+{
+	native_reset();
+	guard_two(WF_POLICY_ALLOW);
+	run_connection();
+	/* and once more with the same ports */
+	run_connection();
+	/* a revision that forbids it ends it with the next packet, whichever it is */
+	native.rules[0].at = WF_POLICY_AT(WF_POLICY_DENY, 0, 0);
+	native.config.revision++;
+	assert_int_equal(from_two(WF_TCP_FIN | WF_TCP_ACK), TC_ACT_SHOT);
+	assert_int_equal(from_one(WF_TCP_RST), TC_ACT_SHOT);
+}
+
+/* The record went to another connection: its packets do nothing to that one, and are judged. */
+static void a_record_of_another_life_is_left_alone(void **state)
+{
+	struct wf_conn *conn = &native_conns.records[1];
+	__u32 questions;
+
+	native_reset();
+	guard_two(WF_POLICY_ALLOW);
+	assert_int_equal(from_one(WF_TCP_SYN), TC_ACT_REDIRECT);
+	questions = native.verdict_questions;
+	conn->guard += WF_CONN_LIFE;
+	conn->tuple[WF_DIR_ORIGINAL].sport++;
+	conn->tuple[WF_DIR_REPLY].dport++;
+	assert_int_equal(from_one(WF_TCP_RST | WF_TCP_ACK), TC_ACT_REDIRECT);
+	assert_int_equal(conn->phase, WF_CONN_NEW);
+	assert_true(native.verdict_questions > questions);
+}
+
 static void connections_of_policies_spare_the_owners_counters(void **state)
 {
 	native_reset();
@@ -367,6 +424,8 @@ int main(void)
 		cmocka_unit_test(nobody_guarded_is_never_judged),
 		cmocka_unit_test(an_established_flow_is_judged_once_a_moment),
 		cmocka_unit_test(remembered_verdicts_are_the_senders),
+		cmocka_unit_test(a_connection_is_judged_once),
+		cmocka_unit_test(a_record_of_another_life_is_left_alone),
 		cmocka_unit_test(an_acceptance_is_good_for_what_follows),
 		cmocka_unit_test(connections_of_policies_spare_the_owners_counters),
 		cmocka_unit_test(a_full_table_drops),
