@@ -402,6 +402,18 @@ static __always_inline void wf_map_exhausted_set(const struct wf_tuple *key, __u
 	(void)bpf_map_update_elem(&wf_exhausted, key, &tick, BPF_ANY);
 }
 
+/*
+ * The value, of which the verifier knows nothing. Linux before 6.7 looks at a step of wf_loop() once, with
+ * the data of its first call, and takes out what these never reach: what a step asks and changes begins so.
+ */
+static __always_inline __u32 wf_opaque(__u32 value)
+{
+	__u64 opaque = value, noise = bpf_get_smp_processor_id();
+
+	asm volatile("%0 += %1\n\t%0 -= %1" : "+r"(opaque) : "r"(noise));
+	return opaque;
+}
+
 /* Calls step(i, data) for i from 0 up to count, until it says 1. */
 static __always_inline void wf_loop(__u32 count, long (*step)(__u32 i, void *data), void *data)
 {

@@ -51,7 +51,7 @@ static long wf_option_step(__u32 i, void *data)
 /* Looks at the `bytes` of options of the header at `l3`. 0 or -reason. */
 WF_GLOBAL int wf_read_options(struct wf_ctx *ctx, __u32 l3, __u32 bytes)
 {
-	struct wf_option_walk walk = { .bytes = bytes };
+	struct wf_option_walk walk = { .bytes = bytes, .next = wf_opaque(0) };
 
 	WF_UNROLL
 	for (__u32 i = 0; i < WF_IP4_MAX_OPTIONS; i += 4)

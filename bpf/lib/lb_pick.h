@@ -100,7 +100,9 @@ static long wf_pick_step(__u32 i, void *data)
 static __always_inline __u32 wf_pick_least(const struct wf_pick_run *run, __u32 service,
 					   __u32 place)
 {
-	struct wf_pick_search search = { .run = *run, .service = service, .place = place };
+	struct wf_pick_search search = {
+		.run = *run, .service = service, .place = place, .best = wf_opaque(0)
+	};
 
 	wf_loop(run->size > WF_PICK_LEAST ? 2 : run->size, wf_pick_step, &search);
 	return search.best;

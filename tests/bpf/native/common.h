@@ -511,6 +511,11 @@ static inline void wf_map_exhausted_set(const struct wf_tuple *key, __u32 tick)
 			(struct native_exhausted){ *key, tick };
 }
 
+static inline __u32 wf_opaque(__u32 value)
+{
+	return value;
+}
+
 static inline void wf_loop(__u32 count, long (*step)(__u32 i, void *data), void *data)
 {
 	for (__u32 i = 0; i < count; i++)

@@ -24,6 +24,8 @@ static void assert_fate(struct lab *lab, uint32_t in, const char *src, const cha
 {
 	const struct wf_net_fate fate = fate_of(lab, in, src, dst);
 
+	if (fate.kind != (unsigned int)kind)
+		print_error("%s to %s:\n", src, dst);
 	assert_int_equal(fate.kind, kind);
 	assert_int_equal(fate.ifindex, out);
 }
@@ -46,7 +48,7 @@ static void test_fates(void **state)
 		      "ip addr add 10.6.0.1/24 dev out0; ip -6 addr add fd06::1/64 dev out0 nodad; "
 		      "ip route add unreachable 10.7.0.0/24; ip route add blackhole 10.8.0.0/24; "
 		      "ip -6 route add unreachable fd07::/64; "
-		      "ip rule add to 10.6.0.9 ipproto tcp dport 80 blackhole");
+		      "ip rule add to 10.6.0.9 ipproto 6 dport 80 blackhole");
 	set_forwarding(1);
 	assert_fate(lab, in, "10.5.0.2", "10.5.0.1", WF_NET_FATE_HOST, 0);
 	assert_fate(lab, in, "fd05::2", "fd06::1", WF_NET_FATE_HOST, 0);
