@@ -90,6 +90,9 @@ static void test_ipsec(void **state)
 	assert_false(is_present);
 	(void)lab_run(-1, "ip xfrm policy add src 10.0.0.0/8 dst 10.0.0.0/8 dir out "
 			  "tmpl proto esp mode transport");
+	/* not in every kernel, nor in every image of one */
+	if (!strstr(lab_run(-1, "ip xfrm policy 2>&1 || true"), "10.0.0.0/8"))
+		skip();
 	lab_ok(lab, wf_net_ipsec_present(lab->net, &is_present, &lab->err));
 	assert_true(is_present);
 }
