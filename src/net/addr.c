@@ -8,15 +8,15 @@
 #include "base/mem.h"
 #include "net/net_priv.h"
 
-static const void *raw(const struct wf_addr *addr)
+void wf_net_put_addr(struct wf_netlink_batch *batch, uint16_t type, const struct wf_addr *addr)
 {
-	return wf_addr_is_ip4(addr) ? addr->bytes + 12 : addr->bytes;
+	wf_netlink_put(batch, type, wf_addr_is_ip4(addr) ? addr->bytes + 12 : addr->bytes,
+		       wf_addr_bits(addr) / 8);
 }
 
 void wf_net_addr_put(struct wf_netlink_batch *batch, uint16_t type, uint16_t flags,
 		     uint32_t ifindex, const struct wf_prefix *prefix, uint32_t ifa_flags)
 {
-	const size_t bytes = wf_addr_bits(&prefix->addr) / 8;
 	const struct ifaddrmsg header = {
 		.ifa_family = (uint8_t)wf_addr_family(&prefix->addr),
 		.ifa_prefixlen = prefix->len,
@@ -25,8 +25,8 @@ void wf_net_addr_put(struct wf_netlink_batch *batch, uint16_t type, uint16_t fla
 	};
 
 	wf_netlink_batch_begin(batch, type, flags, &header, sizeof(header));
-	wf_netlink_put(batch, IFA_LOCAL, raw(&prefix->addr), bytes);
-	wf_netlink_put(batch, IFA_ADDRESS, raw(&prefix->addr), bytes);
+	wf_net_put_addr(batch, IFA_LOCAL, &prefix->addr);
+	wf_net_put_addr(batch, IFA_ADDRESS, &prefix->addr);
 	if (ifa_flags)
 		wf_netlink_put_u32(batch, IFA_FLAGS, ifa_flags);
 }

@@ -35,12 +35,6 @@ static void take_fate(const struct nlmsghdr *message, void *context)
 	}
 }
 
-static void put_addr(struct wf_netlink_batch *batch, uint16_t type, const struct wf_addr *addr)
-{
-	wf_netlink_put(batch, type, wf_addr_is_ip4(addr) ? &addr->words[3] : addr->words,
-		       wf_addr_bits(addr) / 8);
-}
-
 static void put_question(struct wf_netlink_batch *batch, const struct wf_net_arrival *arrival)
 {
 	const uint8_t bits = (uint8_t)wf_addr_bits(&arrival->dst);
@@ -51,8 +45,8 @@ static void put_question(struct wf_netlink_batch *batch, const struct wf_net_arr
 	};
 
 	wf_netlink_batch_begin(batch, RTM_GETROUTE, 0, &header, sizeof(header));
-	put_addr(batch, RTA_DST, &arrival->dst);
-	put_addr(batch, RTA_SRC, &arrival->src);
+	wf_net_put_addr(batch, RTA_DST, &arrival->dst);
+	wf_net_put_addr(batch, RTA_SRC, &arrival->src);
 	wf_netlink_put_u32(batch, RTA_IIF, arrival->ifindex);
 	/* rules of the host may be about ports; the kernel takes those of no other protocols here */
 	if (arrival->proto != IPPROTO_TCP && arrival->proto != IPPROTO_UDP)
@@ -94,7 +88,7 @@ static int look_for_neighbour(struct wf_net *net, const struct wf_addr *addr,
 				      .ndm_ifindex = (int)fate->ifindex };
 
 	wf_netlink_batch_begin(batch, RTM_GETNEIGH, 0, &header, sizeof(header));
-	put_addr(batch, NDA_DST, addr);
+	wf_net_put_addr(batch, NDA_DST, addr);
 	wf_netlink_batch_tolerate(batch, -ENOENT);
 	return wf_net_send(&net->socket, batch, take_neighbour, fate, err);
 }

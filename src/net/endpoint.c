@@ -61,14 +61,24 @@ static bool delete_inner(struct wf_net *net, struct wf_netlink_socket *inside, u
 	return wf_netlink_transact(inside, batch, NULL, NULL, NULL, NULL) == 0;
 }
 
-/* Deletes a device of the host (by name or index) if it waits for its burial. */
-static bool delete_buried(struct wf_net *net, const char *name, uint32_t ifindex)
+/* The index of a device of the host, by name or index, that waits for its burial; 0: it does not. */
+static uint32_t find_buried(struct wf_net *net, const char *name, uint32_t ifindex)
 {
 	struct wf_net_link link;
 	char names[256];
 
 	return wf_net_link_find(net, name, ifindex, &link, names, NULL) == 0 &&
-	       link.group == WF_NET_GROUP_DEAD && wf_net_link_del(net, link.ifindex, NULL) == 0;
+			       link.group == WF_NET_GROUP_DEAD
+		       ? link.ifindex
+		       : 0;
+}
+
+/* Deletes such a device. */
+static bool delete_buried(struct wf_net *net, const char *name, uint32_t ifindex)
+{
+	const uint32_t buried = find_buried(net, name, ifindex);
+
+	return buried && wf_net_link_del(net, buried, NULL) == 0;
 }
 
 /*
@@ -78,13 +88,12 @@ static bool delete_buried(struct wf_net *net, const char *name, uint32_t ifindex
 static bool put_aside(struct wf_net *net, struct wf_netlink_socket *inside,
 		      const struct wf_net_link *inner)
 {
+	const uint32_t buried = find_buried(net, NULL, inner->parent);
 	struct wf_netlink_batch *batch;
-	char names[256], name[IFNAMSIZ];
-	struct wf_net_link link;
+	char name[IFNAMSIZ];
 	int r;
 
-	if (wf_net_link_find(net, NULL, inner->parent, &link, names, NULL) < 0 ||
-	    link.group != WF_NET_GROUP_DEAD)
+	if (!buried)
 		return false;
 	(void)snprintf(name, sizeof(name), "wfd%u", inner->ifindex);
 	batch = wf_net_batch(net);
@@ -94,7 +103,7 @@ static bool put_aside(struct wf_net *net, struct wf_netlink_socket *inside,
 	wf_netlink_put_text(batch, IFLA_IFNAME, name);
 	r = wf_netlink_transact(inside, batch, NULL, NULL, NULL, NULL);
 	/* it was deleted meanwhile, or has to be */
-	return r == 0 || r == -ENODEV || wf_net_link_del(net, link.ifindex, NULL) == 0;
+	return r == 0 || r == -ENODEV || wf_net_link_del(net, buried, NULL) == 0;
 }
 
 /* A link that waits for its burial may still hold a name or the index. True when there was one. */

@@ -10,7 +10,6 @@
 void wf_net_neigh_put(struct wf_netlink_batch *batch, uint16_t type, uint16_t flags,
 		      uint32_t ifindex, const struct wf_addr *addr, const struct wf_mac *mac)
 {
-	const bool is_ip4 = wf_addr_is_ip4(addr);
 	const struct ndmsg header = {
 		.ndm_family = (uint8_t)wf_addr_family(addr),
 		.ndm_ifindex = (int)ifindex,
@@ -19,7 +18,7 @@ void wf_net_neigh_put(struct wf_netlink_batch *batch, uint16_t type, uint16_t fl
 	};
 
 	wf_netlink_batch_begin(batch, type, flags, &header, sizeof(header));
-	wf_netlink_put(batch, NDA_DST, is_ip4 ? addr->bytes + 12 : addr->bytes, is_ip4 ? 4 : 16);
+	wf_net_put_addr(batch, NDA_DST, addr);
 	if (type != RTM_NEWNEIGH)
 		return;
 	if (mac)

@@ -116,6 +116,9 @@ uint16_t wf_net_vlan_of(const struct nlattr *data);
 
 /* ---- addr.c ------------------------------------------------------------------------------- */
 
+/* An attribute that is an address: 4 or 16 bytes, by its family. */
+void wf_net_put_addr(struct wf_netlink_batch *batch, uint16_t type, const struct wf_addr *addr);
+
 /* An address of a device as the kernel tells it. */
 struct wf_net_addr {
 	struct wf_prefix prefix; /* with host bits */

@@ -15,14 +15,10 @@
 static void put_addr(struct wf_netlink_batch *batch, uint16_t type, const struct wf_addr *addr,
 		     int family)
 {
-	if (wf_addr_family(addr) != family) {
+	if (wf_addr_family(addr) != family)
 		wf_netlink_batch_fail(batch, -EAFNOSUPPORT);
-		return;
-	}
-	if (family == AF_INET)
-		wf_netlink_put(batch, type, addr->bytes + 12, 4);
 	else
-		wf_netlink_put(batch, type, addr->bytes, 16);
+		wf_net_put_addr(batch, type, addr);
 }
 
 void wf_net_route_put(struct wf_netlink_batch *batch, uint16_t type, uint16_t flags,
