@@ -220,11 +220,10 @@ static json_t *flags_json(uint32_t flags)
 /* The network beyond which both ends' addresses mean nothing; "": they are those of the host's view. */
 static const char *network_of(const struct wf_control *control, const struct wf_conn *conn)
 {
-	uint16_t scope = conn->tuple[WF_DIR_ORIGINAL].scope;
+	const struct ctl_network *network =
+		wf_ctl_network_at(control, conn->tuple[WF_DIR_ORIGINAL].scope);
 
-	if (scope == WF_NETWORK_HOST || scope >= WF_MAX_NETWORKS || !control->by_number[scope])
-		return "";
-	return control->by_number[scope]->spec.meta.name;
+	return network ? network->spec.meta.name : "";
 }
 
 static json_t *conn_json(const struct wf_control *control, const struct wf_dp_conn *conn)

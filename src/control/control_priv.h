@@ -172,6 +172,8 @@ struct wf_control {
 /* Copies uid, resourceVersion and creation time from a stored document. */
 void wf_ctl_meta_adopt(struct wf_meta *meta, const json_t *document);
 struct ctl_network *wf_ctl_network_find(struct wf_control *control, const char *name);
+/* By its number in the datapath, or its scope's; NULL: there is none (WF_NETWORK_HOST is none). */
+struct ctl_network *wf_ctl_network_at(const struct wf_control *control, uint32_t number);
 struct ctl_endpoint *wf_ctl_endpoint_find(struct wf_control *control, const char *name);
 /*
  * -ENOENT, said with the endpoint that may have been meant: one whose name begins so. advice: what is

@@ -215,6 +215,8 @@ int wf_ctl_uplinks_sync(struct wf_control *control, struct wf_err *err);
  */
 #define WF_CTL_FORWARDING_FILE "forwarding"
 int wf_ctl_forwarding_note(const char *run_dir, const char *changed, struct wf_err *err);
+/* A device that leads out; NULL: this one does not. */
+const struct wf_net_uplink *wf_ctl_uplink_at(const struct wf_control *control, uint32_t ifindex);
 bool wf_ctl_is_uplink(const struct wf_control *control, uint32_t ifindex);
 /* The namespace of an endpoint as the socket hooks know it; endpoint NULL: the host's. */
 int wf_ctl_netns_program(struct wf_control *control, const struct ctl_endpoint *endpoint,

@@ -42,11 +42,9 @@ static const char *endpoint_by_address(uint32_t number, const struct wf_addr *ad
 
 static const char *network_name(uint32_t number, void *context)
 {
-	const struct wf_control *control = context;
+	const struct ctl_network *network = wf_ctl_network_at(context, number);
 
-	if (number == WF_NETWORK_HOST || number >= WF_MAX_NETWORKS || !control->by_number[number])
-		return NULL;
-	return control->by_number[number]->spec.meta.name;
+	return network ? network->spec.meta.name : NULL;
 }
 
 static json_t *rule_of(uint32_t number, void *context)

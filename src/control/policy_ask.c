@@ -35,13 +35,12 @@ static bool is_by_weft0(const struct wf_control *control, const struct ctl_quest
 /* The uplink that the host's routes name for an address, or the first one. */
 static const struct wf_net_uplink *uplink_to(struct wf_control *control, const struct wf_addr *addr)
 {
+	const struct wf_net_uplink *uplink = NULL;
 	struct wf_net_way way;
 
 	if (wf_net_way_find(control->net, addr, &way, NULL) == 0)
-		for (size_t i = 0; i < control->lb.uplink_count; i++)
-			if (control->lb.uplinks[i].ifindex == way.ifindex)
-				return &control->lb.uplinks[i];
-	return &control->lb.uplinks[0];
+		uplink = wf_ctl_uplink_at(control, way.ifindex);
+	return uplink ? uplink : &control->lb.uplinks[0];
 }
 
 /* Of endpoints whose device no program sees. */

@@ -30,8 +30,7 @@ static void set_endpoint(struct ctl_party *party, const struct ctl_endpoint *end
 /* Whether an address is one within a scope, somebody's or not: what else is meant is beyond it. */
 static bool is_within(const struct wf_control *control, uint32_t scope, const struct wf_addr *addr)
 {
-	const struct ctl_network *network =
-		scope < WF_MAX_NETWORKS ? control->by_number[scope] : NULL;
+	const struct ctl_network *network = wf_ctl_network_at(control, scope);
 
 	return network && wf_network_subnet_of(&network->spec, addr);
 }

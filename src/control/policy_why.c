@@ -138,14 +138,9 @@ static json_t *hop_json(struct wf_control *control, const struct ctl_question *q
 
 /* ---- why it would not ------------------------------------------------------------------------------------ */
 
-static const struct ctl_network *network_of_scope(const struct wf_control *control, uint32_t scope)
-{
-	return scope < WF_MAX_NETWORKS ? control->by_number[scope] : NULL;
-}
-
 static json_t *scope_text(const struct wf_control *control, const struct ctl_question *question)
 {
-	const struct ctl_network *network = network_of_scope(
+	const struct ctl_network *network = wf_ctl_network_at(
 		control, question->dst.scope ? question->dst.scope : question->src.scope);
 
 	return json_sprintf(

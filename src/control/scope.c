@@ -16,8 +16,7 @@ uint32_t wf_ctl_scope_of(const struct ctl_network *network)
 
 uint32_t wf_ctl_scope_of_number(const struct wf_control *control, uint32_t number)
 {
-	const struct ctl_network *network =
-		number < WF_MAX_NETWORKS ? control->by_number[number] : NULL;
+	const struct ctl_network *network = wf_ctl_network_at(control, number);
 
 	return network ? wf_ctl_scope_of(network) : WF_NETWORK_HOST;
 }

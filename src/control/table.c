@@ -34,6 +34,11 @@ struct ctl_network *wf_ctl_network_find(struct wf_control *control, const char *
 	return network;
 }
 
+struct ctl_network *wf_ctl_network_at(const struct wf_control *control, uint32_t number)
+{
+	return number < WF_MAX_NETWORKS ? control->by_number[number] : NULL;
+}
+
 struct ctl_endpoint *wf_ctl_endpoint_find(struct wf_control *control, const char *name)
 {
 	struct ctl_endpoint *endpoint;

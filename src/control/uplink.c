@@ -15,12 +15,17 @@
 
 WF_LOG_MODULE(uplink);
 
-bool wf_ctl_is_uplink(const struct wf_control *control, uint32_t ifindex)
+const struct wf_net_uplink *wf_ctl_uplink_at(const struct wf_control *control, uint32_t ifindex)
 {
 	for (size_t i = 0; i < control->lb.uplink_count; i++)
 		if (control->lb.uplinks[i].ifindex == ifindex)
-			return true;
-	return false;
+			return &control->lb.uplinks[i];
+	return NULL;
+}
+
+bool wf_ctl_is_uplink(const struct wf_control *control, uint32_t ifindex)
+{
+	return wf_ctl_uplink_at(control, ifindex) != NULL;
 }
 
 /* Whether a device's name is among those of --uplinks: names or patterns, separated by commas. */

@@ -240,10 +240,10 @@ static bool is_wanted(const struct wf_control *control, uint32_t scope,
 		      const struct wf_prefix *prefix)
 {
 	const struct wf_route peer = { .vtep = prefix->addr, .vni = scope & ~WF_VTEP_PEER };
+	const struct ctl_network *at = wf_ctl_network_at(control, scope);
 
 	if (!(scope & WF_VTEP_PEER))
-		return scope < WF_MAX_NETWORKS && control->by_number[scope] &&
-		       has_prefix(&control->by_number[scope]->spec, prefix);
+		return at && has_prefix(&at->spec, prefix);
 	for (const struct ctl_network *network = control->networks; network;
 	     network = network->by_name.next)
 		if (has_peer(&network->spec, &peer))
