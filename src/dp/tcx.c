@@ -42,19 +42,12 @@ static bool is_own(int fd)
 		       sizeof(info.name) - 1) == 0;
 }
 
-/* The descriptor of the first of weft's programs on a hook but for one, or -ENOENT. Owned by the caller. */
-static int open_own(const struct hook *hook, uint32_t but_for)
+/* A descriptor of a program if it is weft's, or -ENOENT. Owned by the caller. */
+static int open_own(uint32_t id)
 {
-	for (uint32_t i = 0; i < hook->count; i++) {
-		_cleanup_close_ int fd = -1;
+	_cleanup_close_ int fd = bpf_prog_get_fd_by_id(id);
 
-		if (hook->ids[i] == but_for)
-			continue;
-		fd = bpf_prog_get_fd_by_id(hook->ids[i]);
-		if (fd >= 0 && is_own(fd))
-			return TAKE_FD(fd);
-	}
-	return -ENOENT;
+	return fd >= 0 && is_own(fd) ? TAKE_FD(fd) : -ENOENT;
 }
 
 int wf_dp_tcx_look(uint32_t ifindex, struct wf_dp_tcx *ret_tcx)
@@ -67,11 +60,10 @@ int wf_dp_tcx_look(uint32_t ifindex, struct wf_dp_tcx *ret_tcx)
 		if (r < 0)
 			return r;
 		for (uint32_t k = 0; k < hook.count; k++) {
-			_cleanup_close_ int fd = bpf_prog_get_fd_by_id(hook.ids[k]);
-			bool own = fd >= 0 && is_own(fd);
+			_cleanup_close_ int fd = open_own(hook.ids[k]);
 
-			ret_tcx->own += own;
-			ret_tcx->others += !own;
+			ret_tcx->own += fd >= 0;
+			ret_tcx->others += fd < 0;
 		}
 	}
 	return 0;
@@ -91,19 +83,15 @@ int wf_dp_tcx_put(uint32_t ifindex, int program_fd)
 int wf_dp_tcx_take(uint32_t ifindex)
 {
 	struct hook hook;
-	int r = read_hook(ifindex, INGRESS, &hook), fd;
+	int r = read_hook(ifindex, INGRESS, &hook);
 
-	if (r < 0)
-		return r;
-	while ((fd = open_own(&hook, 0)) >= 0) {
-		r = bpf_prog_detach2(fd, (int)ifindex, INGRESS) < 0 ? -errno : 0;
-		(void)close(fd);
-		if (r == 0)
-			r = read_hook(ifindex, INGRESS, &hook);
-		if (r < 0)
-			return r;
+	for (uint32_t i = 0; r == 0 && i < hook.count; i++) {
+		_cleanup_close_ int fd = open_own(hook.ids[i]);
+
+		if (fd >= 0 && bpf_prog_detach2(fd, (int)ifindex, INGRESS) < 0)
+			r = -errno;
 	}
-	return 0;
+	return r;
 }
 
 int wf_dp_tcx_renew(struct wf_dp *dp, uint32_t ifindex)
@@ -115,7 +103,9 @@ int wf_dp_tcx_renew(struct wf_dp *dp, uint32_t ifindex)
 
 	if (r < 0)
 		return r;
-	before = open_own(&hook, dp->prog_ids[WF_DP_FROM_CONTAINER]);
+	for (uint32_t i = 0; before < 0 && i < hook.count; i++)
+		if (hook.ids[i] != dp->prog_ids[WF_DP_FROM_CONTAINER])
+			before = open_own(hook.ids[i]);
 	if (before < 0)
 		return 0;
 	options.replace_prog_fd = before;

@@ -25,8 +25,6 @@ int wf_dp_tcx_look(uint32_t ifindex, struct wf_dp_tcx *ret_tcx);
  * left as it is (no tcx here, the device is gone). 0, -ENOMEM or as of wf_thread_start().
  */
 int wf_dp_tcx_want(struct wf_dp *dp, uint32_t ifindex, bool off);
-/* Waits until all that was wanted is done (tests). */
-void wf_dp_tcx_wait(struct wf_dp *dp);
 
 /*
  * Puts the program of this build in the place of an earlier one's, at once and without a moment between; does

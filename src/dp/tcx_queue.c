@@ -20,13 +20,13 @@ struct wish {
 struct wf_dp_tcx_queue {
 	pthread_t thread;
 	pthread_mutex_t lock;
-	pthread_cond_t changed; /* something is wanted, is done, or the end is */
+	pthread_cond_t changed; /* something is wanted, or the end is */
 	int program_fd;         /* borrowed of dp, which outlives this */
 
 	/* under lock */
 	struct wish *wishes; /* owned */
 	size_t count, capacity;
-	bool is_working, is_ending;
+	bool is_ending;
 };
 
 /* Errors have been said to be left alone: the endpoint goes on with its filter. */
@@ -51,12 +51,9 @@ static void *run(void *context)
 			continue;
 		}
 		wish = queue->wishes[--queue->count];
-		queue->is_working = true;
 		(void)pthread_mutex_unlock(&queue->lock);
 		fulfil(queue, &wish);
 		(void)pthread_mutex_lock(&queue->lock);
-		queue->is_working = false;
-		(void)pthread_cond_broadcast(&queue->changed);
 	}
 	(void)pthread_mutex_unlock(&queue->lock);
 	return NULL;
@@ -106,21 +103,9 @@ int wf_dp_tcx_want(struct wf_dp *dp, uint32_t ifindex, bool off)
 		return r;
 	(void)pthread_mutex_lock(&dp->tcx_queue->lock);
 	r = add(dp->tcx_queue, (struct wish){ .ifindex = ifindex, .off = off });
-	(void)pthread_cond_broadcast(&dp->tcx_queue->changed);
+	(void)pthread_cond_signal(&dp->tcx_queue->changed);
 	(void)pthread_mutex_unlock(&dp->tcx_queue->lock);
 	return r;
-}
-
-void wf_dp_tcx_wait(struct wf_dp *dp)
-{
-	struct wf_dp_tcx_queue *queue = dp->tcx_queue;
-
-	if (!queue)
-		return;
-	(void)pthread_mutex_lock(&queue->lock);
-	while (queue->count || queue->is_working)
-		(void)pthread_cond_wait(&queue->changed, &queue->lock);
-	(void)pthread_mutex_unlock(&queue->lock);
 }
 
 void wf_dp_tcx_end(struct wf_dp *dp)
@@ -131,7 +116,7 @@ void wf_dp_tcx_end(struct wf_dp *dp)
 		return;
 	(void)pthread_mutex_lock(&queue->lock);
 	queue->is_ending = true;
-	(void)pthread_cond_broadcast(&queue->changed);
+	(void)pthread_cond_signal(&queue->changed);
 	(void)pthread_mutex_unlock(&queue->lock);
 	(void)pthread_join(queue->thread, NULL);
 	(void)pthread_cond_destroy(&queue->changed);
