@@ -99,18 +99,6 @@ static __always_inline int wf_door_find(struct wf_work *work)
 	       !(work->hit.flags & WF_CONN_POLICY) && work->hit.to.scope == WF_NETWORK_HOST;
 }
 
-/* As wf_out_way(), from the address that the client asked for to the client. */
-static __noinline struct wf_uplink_value *wf_door_way(struct wf_ctx *ctx, struct wf_work *work,
-						      struct wf_hop *ret_hop)
-{
-	struct wf_uplink_value *uplink;
-
-	if (!work)
-		return NULL;
-	uplink = wf_beyond_way(ctx, &work->hit.to.src, work->hit.to.proto, ret_hop);
-	return uplink && uplink->l2_bytes ? uplink : NULL;
-}
-
 /* From a container of another node to this node's address in its scope: WF_TOLD() or -reason. */
 static __always_inline int wf_door_out(struct wf_ctx *ctx, struct wf_work *work)
 {
@@ -125,7 +113,8 @@ static __always_inline int wf_door_out(struct wf_ctx *ctx, struct wf_work *work)
 		return r;
 	if (!wf_door_find(work))
 		return -WF_REASON_NO_SUCH_ADDRESS;
-	uplink = wf_door_way(ctx, work, &hop);
+	/* from the address that the client asked for to the client */
+	uplink = wf_out_way(ctx, &work->hit.to.src, work->hit.to.proto, &hop);
 	if (!uplink)
 		return -WF_REASON_NETWORK_INTERNAL;
 	r = wf_translate(ctx, work);

@@ -140,25 +140,6 @@ static __always_inline void wf_judge_expect(struct wf_work *work)
 	wf_touch(wf_map_verdict(wf_verdict_index(tuple) ^ 1));
 }
 
-/* The connection that the packet has begun, unless others have the record by now. */
-static __always_inline void wf_judge_added(struct wf_work *work, __u32 index)
-{
-	const struct wf_conn *conn = wf_map_conn(index);
-	__u32 guard;
-
-	if (!conn)
-		return;
-	guard = wf_read32(&conn->guard);
-	wf_barrier();
-	if ((guard & WF_CONN_STAND) != WF_CONN_FORCE ||
-	    !wf_tuple_same(&conn->tuple[WF_DIR_ORIGINAL], &work->flow.tuple))
-		return;
-	work->hit.index = index;
-	work->hit.dir = WF_DIR_ORIGINAL;
-	work->hit.flags = WF_CONN_POLICY;
-	work->hit.guard = guard;
-}
-
 /* Remembers whoever sent the packet as who began. 0 or -reason. */
 static __always_inline int wf_judge_add(struct wf_work *work)
 {
@@ -179,8 +160,9 @@ static __always_inline int wf_judge_add(struct wf_work *work)
 	if (wf_tuple_same(tuple, back))
 		return 0;
 	r = wf_conn_add(fresh, &index);
-	if (r == 0)
-		wf_judge_added(work, index);
+	/* the connection that the packet has begun, unless others have the record by now */
+	if (r == 0 && !wf_conn_read(index, tuple, &work->hit))
+		work->hit.guard = 0;
 	/* when it is there already another CPU was faster, or its answers look like another's */
 	return r < 0 ? r : 0;
 }

@@ -15,14 +15,14 @@
 #include "uplink.h"
 
 /*
- * The uplink by which a packet leaves the host, and the next hop there; NULL: none does. A function: what
- * the question takes of the stack would be missing where observers are told (before Linux 6.7 frames
- * are rounded up to 32 bytes).
+ * The uplink by which a packet between two addresses, `pair`, leaves the host, and the next hop there;
+ * NULL: none does. A function: what the question takes of the stack would be missing where observers are
+ * told (before Linux 6.7 frames are rounded up to 32 bytes).
  */
-static __noinline struct wf_uplink_value *wf_out_way(struct wf_ctx *ctx, const struct wf_ip *ip,
-						     struct wf_hop *ret_hop)
+static __noinline struct wf_uplink_value *wf_out_way(struct wf_ctx *ctx, const struct wf_addr *pair,
+						     __u32 proto, struct wf_hop *ret_hop)
 {
-	struct wf_uplink_value *uplink = wf_beyond_way(ctx, &ip->src, ip->proto, ret_hop);
+	struct wf_uplink_value *uplink = wf_beyond_way(ctx, pair, proto, ret_hop);
 
 	/* answers have to have a header that can be an endpoint's */
 	return uplink && uplink->l2_bytes ? uplink : NULL;
@@ -88,7 +88,7 @@ WF_GLOBAL int wf_out(struct wf_ctx *ctx, struct wf_work *work, __u32 scope)
 	r = wf_flow_gather(ctx, &work->ip, WF_PLACE(WF_SITE_EDGE, scope), &work->flow);
 	if (r < 0)
 		return r;
-	uplink = wf_out_way(ctx, &work->ip, &hop);
+	uplink = wf_out_way(ctx, &work->ip.src, work->ip.proto, &hop);
 	if (!uplink)
 		return -WF_REASON_NETWORK_INTERNAL;
 	own = *wf_uplink_addr(uplink, &work->ip);
