@@ -4,10 +4,10 @@ import ctypes
 import errno
 import os
 
-SYS_BPF = {"x86_64": 321, "aarch64": 280}[os.uname().machine]
-MAP_LOOKUP, OBJ_GET, PROG_TEST_RUN, MAP_LOOKUP_BATCH = 1, 7, 10, 24
+from benchlib import HERE  # noqa: F401  (makes lib importable)
+from lib.bpf import bpf, failed
 
-libc = ctypes.CDLL(None, use_errno=True)
+MAP_LOOKUP, OBJ_GET, PROG_TEST_RUN, MAP_LOOKUP_BATCH = 1, 7, 10, 24
 
 
 class ElementAttr(ctypes.Structure):
@@ -37,18 +37,12 @@ class RunAttr(ctypes.Structure):
                 ("batch", ctypes.c_uint32)]
 
 
-def bpf(command, attr):
-    """The result, or minus the error."""
-    result = libc.syscall(SYS_BPF, command, ctypes.byref(attr), ctypes.sizeof(attr))
-    return result if result >= 0 else -ctypes.get_errno()
-
-
 def open_pin(path):
     """A descriptor of what is pinned there."""
     text = ctypes.create_string_buffer(str(path).encode())
     fd = bpf(OBJ_GET, ObjectAttr(path=ctypes.addressof(text)))
     if fd < 0:
-        raise OSError(-fd, f"{path}: {os.strerror(-fd)}")
+        raise failed(fd, path)
     return fd
 
 
@@ -77,7 +71,7 @@ class Map:
                          values=ctypes.addressof(values), count=at_most, map_fd=self.fd)
         result = bpf(MAP_LOOKUP_BATCH, attr)
         if result not in (0, -errno.ENOENT):
-            raise OSError(-result, f"reading a map: {os.strerror(-result)}")
+            raise failed(result, "reading a map")
         return attr.count
 
     def close(self):
@@ -96,5 +90,5 @@ def run_program(fd, packet, ifindex, repeat):
                    ctx_in_bytes=len(context), ctx_in=ctypes.addressof(context))
     result = bpf(PROG_TEST_RUN, attr)
     if result < 0:
-        raise OSError(-result, f"running a program: {os.strerror(-result)}")
+        raise failed(result, "running a program")
     return attr.retval, attr.duration

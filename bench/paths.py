@@ -75,7 +75,7 @@ class Path:
                 raise AssertionError(f"{self.name}: nettool does not serve")
 
     def warm_up(self):
-        """ARP, ND and the first connection are behind us when measuring begins."""
+        """ARP, ND, the first connection and BUSY_S are behind us when measuring begins."""
         for address in self.addresses.values():
             self.client.run([str(NETTOOL), "rr", "-c", self.cpu, "-t", self.warm_s, address,
                              PORT_SAME])

@@ -1,51 +1,55 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Programs on the tcx hook of a device, by bpf(2): the tools of the oldest distribution do not know it.
-
-Call from inside the device's namespace (lib.netns.entered).
-"""
+"""Programs on the tcx hook of a device. Call from inside its namespace (lib.netns.entered)."""
 import ctypes
 import errno
 import os
-import struct
 
-SYS_BPF = 321
+from .bpf import bpf, failed
+
 PROG_ATTACH, PROG_DETACH, PROG_GET_FD_BY_ID, PROG_QUERY = 8, 9, 13, 16
 TCX_INGRESS = 46
 MOST = 64
 
-libc = ctypes.CDLL(None, use_errno=True)
+
+class QueryAttr(ctypes.Structure):
+    _fields_ = [("ifindex", ctypes.c_uint32), ("type", ctypes.c_uint32),
+                ("query_flags", ctypes.c_uint32), ("attach_flags", ctypes.c_uint32),
+                ("ids", ctypes.c_uint64), ("count", ctypes.c_uint32), ("pad", ctypes.c_uint32),
+                # younger kernels write a revision there, whatever size they are told
+                ("rest", ctypes.c_uint64 * 12)]
 
 
-def bpf(command, attr):
-    buffer = ctypes.create_string_buffer(attr.ljust(128, b"\0"), 128)
-    done = libc.syscall(SYS_BPF, command, buffer, 128)
-    if done < 0:
-        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
-    return done, buffer.raw
+class AttachAttr(ctypes.Structure):
+    _fields_ = [("ifindex", ctypes.c_uint32), ("fd", ctypes.c_uint32), ("type", ctypes.c_uint32),
+                ("flags", ctypes.c_uint32)]
+
+
+class IdAttr(ctypes.Structure):
+    _fields_ = [("id", ctypes.c_uint32), ("next", ctypes.c_uint32), ("flags", ctypes.c_uint32)]
 
 
 def programs(ifindex):
     """The ids of the programs on ingress, in their order; None where the kernel has no tcx."""
     ids = (ctypes.c_uint32 * MOST)()
-    try:
-        _, answer = bpf(PROG_QUERY, struct.pack("=IIIIQI", ifindex, TCX_INGRESS, 0, 0,
-                                                ctypes.addressof(ids), MOST))
-    except OSError as error:
-        if error.errno == errno.ENOENT:
-            return []
-        if error.errno == errno.EINVAL:
-            return None
-        raise
-    (count,) = struct.unpack_from("=I", answer, 24)
-    return list(ids[:count])
+    attr = QueryAttr(ifindex=ifindex, type=TCX_INGRESS, ids=ctypes.addressof(ids), count=MOST)
+    result = bpf(PROG_QUERY, attr)
+    if result == -errno.ENOENT:
+        return []
+    if result == -errno.EINVAL:
+        return None
+    if result < 0:
+        raise failed(result, f"programs of device {ifindex}")
+    return list(ids[:attr.count])
 
 
 def change(command, ifindex, program):
-    fd, _ = bpf(PROG_GET_FD_BY_ID, struct.pack("=I", program))
-    try:
-        bpf(command, struct.pack("=III", ifindex, fd, TCX_INGRESS))
-    finally:
-        os.close(fd)
+    fd = bpf(PROG_GET_FD_BY_ID, IdAttr(id=program))
+    if fd < 0:
+        raise failed(fd, f"program {program}")
+    result = bpf(command, AttachAttr(ifindex=ifindex, fd=fd, type=TCX_INGRESS))
+    os.close(fd)
+    if result < 0:
+        raise failed(result, f"program {program} of device {ifindex}")
 
 
 def attach(ifindex, program):
