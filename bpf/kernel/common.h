@@ -243,9 +243,12 @@ static __always_inline struct wf_counter *wf_map_policy_hit(__u32 rule)
 	return bpf_map_lookup_elem(&wf_policy_hits, &rule);
 }
 
+/* Of this CPU. */
 static __always_inline struct wf_verdict_value *wf_map_verdict(__u32 index)
 {
-	return bpf_map_lookup_elem(&wf_verdicts, &index);
+	__u32 place = bpf_get_smp_processor_id() * WF_VERDICT_SLOTS + index;
+
+	return bpf_map_lookup_elem(&wf_verdicts, &place);
 }
 
 static __always_inline struct wf_route_value *wf_map_route(__u32 index)

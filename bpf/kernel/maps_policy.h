@@ -84,11 +84,14 @@ struct {
 } wf_policy_hits __weak SEC(".maps");
 
 /*
- * Verdicts of the last moment. Written and read by the programs alone, not pinned. Bound:
- * WF_VERDICT_SLOTS per CPU; what is overwritten is judged again.
+ * Verdicts of the last moment, those of each CPU together. Written and read by the programs alone,
+ * not pinned. Bound: WF_VERDICT_SLOTS per CPU; what is overwritten is judged again. No array per CPU:
+ * that one's values are anywhere, across cache lines, behind a table of pointers; mappable, so that
+ * they begin on a page, but nobody maps it. The loader gives it room for all CPUs.
  */
 struct {
-	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
 	__uint(max_entries, WF_VERDICT_SLOTS);
 	__type(key, __u32);
 	__type(value, struct wf_verdict_value);

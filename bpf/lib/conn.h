@@ -8,14 +8,16 @@
  *     Taking a record for new use begins a new life.
  *  2. To add: take a record - from wf_conn_free, else one never used, else one of 32 tried at
  *     random that is over, or not established and silent for some seconds. Established ones are
- *     never taken: with nothing to take the new connection is refused. Fill it, make it PENDING, put a reference to each tuple into
- *     that tuple's bucket, and only then look for rivals: other references there to an equal
- *     tuple that is PENDING or in FORCE. None: FORCE. Otherwise it is withdrawn.
+ *     never taken: with nothing to take the new connection is refused. Fill it, make it PENDING,
+ *     put a reference into the bucket of each tuple (one, where both tuples have the same place:
+ *     abi/conn_place.h), and only then look for rivals: other records that references with the
+ *     same tag lead to, one of whose tuples is one of these, PENDING or in FORCE. None: FORCE.
+ *     Otherwise it is withdrawn.
  *     Of two that add the same tuple at once, whoever looks later sees the other, because each
  *     puts its reference before it looks: no tuple is ever in force twice. Among PENDING ones the
  *     lower record waits a moment and the higher withdraws.
  *  3. To find: tuple -> bucket -> references with the tuple's tag -> record. It is a hit when it
- *     is in FORCE, the tuple is equal, and guard is the same after everything needed was copied.
+ *     is in FORCE, one of its tuples is equal, and guard is the same after everything needed was copied.
  *  4. To remove: FORCE -> HELD, counters down, references out, LIMBO with the tick. The next use
  *     is WF_CONN_GRACE_TICKS later at the earliest: the daemon's sweep makes it FREE and puts it
  *     into wf_conn_free, or a program that finds nothing else takes it. Only a record that

@@ -151,15 +151,36 @@ static __always_inline void wf_conn_withdraw(struct wf_conn *conn, __u32 index)
 		(void)wf_conn_free_push(index);
 }
 
-/* Whether a pending record has to give way to another with one of its tuples. */
-static __always_inline int wf_conn_gives_way(const struct wf_conn *conn, __u32 index)
+/* Where a record's tuples are in the index. */
+struct wf_conn_spots {
+	struct wf_conn_spot dir[WF_DIR_COUNT];
+	int are_same; /* one reference stands for both */
+};
+
+static __always_inline void wf_conn_locate(const struct wf_conn_state *state,
+					   const struct wf_conn *conn,
+					   struct wf_conn_spots *ret_spots)
 {
+	struct wf_conn_spot *spots = ret_spots->dir;
+
+	spots[WF_DIR_ORIGINAL] = wf_conn_spot(state, &conn->tuple[WF_DIR_ORIGINAL]);
+	spots[WF_DIR_REPLY] = wf_conn_spot(state, &conn->tuple[WF_DIR_REPLY]);
+	ret_spots->are_same = wf_conn_spot_same(&spots[WF_DIR_ORIGINAL], &spots[WF_DIR_REPLY]);
+}
+
+/* Whether a pending record has to give way to another with one of its tuples. */
+static __always_inline int wf_conn_gives_way(const struct wf_conn_spots *spots,
+					     const struct wf_conn *conn, __u32 index)
+{
+	const struct wf_tuple *there = &conn->tuple[WF_DIR_ORIGINAL];
+	const struct wf_tuple *back = &conn->tuple[WF_DIR_REPLY];
+
 	WF_NO_UNROLL
 	for (int i = 0; i < WF_CONN_PATIENCE; i++) {
-		__u32 rival = wf_conn_rival(&conn->tuple[WF_DIR_ORIGINAL], index);
+		__u32 rival = wf_conn_rival_at(&spots->dir[WF_DIR_ORIGINAL], there, back, index);
 
-		if (!rival)
-			rival = wf_conn_rival(&conn->tuple[WF_DIR_REPLY], index);
+		if (!rival && !spots->are_same)
+			rival = wf_conn_rival_at(&spots->dir[WF_DIR_REPLY], there, back, index);
 		if (!rival)
 			return 0;
 		if (rival & WF_CONN_RIVAL_FORCE || rival < index)
@@ -192,14 +213,17 @@ static __always_inline int wf_conn_publish(struct wf_conn_state *state, struct w
 					   __u32 index)
 {
 	__u32 guard = wf_read32(&conn->guard);
+	struct wf_conn_spots spots;
 	int r = 0;
 
+	wf_conn_locate(state, conn, &spots);
 	(void)wf_conn_turn(conn, guard, WF_CONN_PENDING);
-	if (wf_conn_refer(state, conn, index, WF_DIR_ORIGINAL) ||
-	    wf_conn_refer(state, conn, index, WF_DIR_REPLY)) {
+	if (wf_conn_refer(&spots.dir[WF_DIR_ORIGINAL], conn, index, WF_DIR_ORIGINAL) ||
+	    (!spots.are_same &&
+	     wf_conn_refer(&spots.dir[WF_DIR_REPLY], conn, index, WF_DIR_REPLY))) {
 		(void)wf_atomic_add32(&state->failed_index, 1);
 		r = -WF_REASON_CONN_TABLE_FULL;
-	} else if (wf_conn_gives_way(conn, index)) {
+	} else if (wf_conn_gives_way(&spots, conn, index)) {
 		r = WF_CONN_TAKEN;
 	}
 	if (r) {

@@ -22,7 +22,10 @@ struct wf_conn_hit {
 	struct wf_tuple to; /* how the packet shall look */
 };
 
-/* A reference with the right tag: copies the record if it is the tuple's. 1 or 0. */
+/*
+ * A reference with the right tag: copies the record if either of its tuples is this one. 1 or 0. A
+ * reference that stands for both tuples names one of them.
+ */
 WF_GLOBAL int wf_conn_read(__u32 ref, const struct wf_tuple *tuple, struct wf_conn_hit *ret_hit)
 {
 	__u32 index = ref & WF_CONN_REF_INDEX, dir = ref >> WF_CONN_REF_DIR & 1, guard;
@@ -32,8 +35,13 @@ WF_GLOBAL int wf_conn_read(__u32 ref, const struct wf_tuple *tuple, struct wf_co
 		return 0;
 	guard = wf_read32(&conn->guard);
 	wf_barrier();
-	if ((guard & WF_CONN_STAND) != WF_CONN_FORCE || !wf_tuple_same(&conn->tuple[dir], tuple))
+	if ((guard & WF_CONN_STAND) != WF_CONN_FORCE)
 		return 0;
+	if (!wf_tuple_same(&conn->tuple[dir], tuple)) {
+		dir ^= 1;
+		if (!wf_tuple_same(&conn->tuple[dir], tuple))
+			return 0;
+	}
 	wf_tuple_turn(&conn->tuple[dir ^ 1], &ret_hit->to);
 	ret_hit->index = index;
 	ret_hit->guard = guard;
@@ -90,20 +98,28 @@ static __always_inline int wf_conn_find(const struct wf_tuple *tuple, struct wf_
 	return wf_conn_search(tuple, ret_hit);
 }
 
-/* Whether a reference leads to an equal tuple: 0, or the record's stand. */
-WF_GLOBAL int wf_conn_stand_of(__u32 ref, const struct wf_tuple *tuple)
+/* Whether the tuple is one of the record's. */
+static __always_inline int wf_conn_has(const struct wf_conn *conn, const struct wf_tuple *tuple)
+{
+	return wf_tuple_same(&conn->tuple[WF_DIR_ORIGINAL], tuple) ||
+	       wf_tuple_same(&conn->tuple[WF_DIR_REPLY], tuple);
+}
+
+/* Whether a reference leads to one of two tuples: 0, or the record's stand. */
+WF_GLOBAL int wf_conn_stand_of(__u32 ref, const struct wf_tuple *tuple,
+			       const struct wf_tuple *other)
 {
 	const struct wf_conn *conn = wf_map_conn(ref & WF_CONN_REF_INDEX);
 	__u32 guard, again, stand;
 
-	if (!conn || !tuple)
+	if (!conn || !tuple || !other)
 		return 0;
 	guard = wf_read32(&conn->guard);
 	wf_barrier();
 	stand = guard & WF_CONN_STAND;
 	if (stand != WF_CONN_FORCE && stand != WF_CONN_PENDING)
 		return 0;
-	if (!wf_tuple_same(&conn->tuple[ref >> WF_CONN_REF_DIR & 1], tuple))
+	if (!wf_conn_has(conn, tuple) && !wf_conn_has(conn, other))
 		return 0;
 	wf_barrier();
 	again = wf_read32(&conn->guard);
@@ -111,6 +127,27 @@ WF_GLOBAL int wf_conn_stand_of(__u32 ref, const struct wf_tuple *tuple)
 		return 0;
 	stand = again & WF_CONN_STAND;
 	return stand == WF_CONN_FORCE || stand == WF_CONN_PENDING ? stand : 0;
+}
+
+/* A record in the bucket other than `own` with either tuple, as wf_conn_rival() says it. */
+static __always_inline int wf_conn_rival_at(const struct wf_conn_spot *spot,
+					    const struct wf_tuple *tuple,
+					    const struct wf_tuple *other, __u32 own)
+{
+	if (!spot->bucket)
+		return 0;
+	WF_NO_UNROLL
+	for (__u32 i = 0; i < WF_CONN_BUCKET_REFS; i++) {
+		__u32 ref = wf_read32(&spot->bucket->refs[i]);
+		__u32 index = ref & WF_CONN_REF_INDEX, stand;
+
+		if (!index || index == own || (ref & WF_CONN_REF_TAG_MASK) != spot->tag)
+			continue;
+		stand = wf_conn_stand_of(ref, tuple, other);
+		if (stand)
+			return index | (stand == WF_CONN_FORCE ? WF_CONN_RIVAL_FORCE : 0);
+	}
+	return 0;
 }
 
 /* A record other than `own` with the tuple, PENDING or in FORCE (WF_CONN_RIVAL_FORCE); 0: none. */
@@ -122,20 +159,7 @@ WF_GLOBAL int wf_conn_rival(const struct wf_tuple *tuple, __u32 own)
 	if (!state || !tuple)
 		return 0;
 	spot = wf_conn_spot(state, tuple);
-	if (!spot.bucket)
-		return 0;
-	WF_NO_UNROLL
-	for (__u32 i = 0; i < WF_CONN_BUCKET_REFS; i++) {
-		__u32 ref = wf_read32(&spot.bucket->refs[i]);
-		__u32 index = ref & WF_CONN_REF_INDEX, stand;
-
-		if (!index || index == own || (ref & WF_CONN_REF_TAG_MASK) != spot.tag)
-			continue;
-		stand = wf_conn_stand_of(ref, tuple);
-		if (stand)
-			return index | (stand == WF_CONN_FORCE ? WF_CONN_RIVAL_FORCE : 0);
-	}
-	return 0;
+	return wf_conn_rival_at(&spot, tuple, tuple, own);
 }
 
 /* Whether the tuple is in force, or about to be. */

@@ -10,13 +10,11 @@
 #include <linux/in6.h>
 
 #include <weft/abi/conn.h>
+#include <weft/abi/conn_place.h>
 
 #include "port.h"
 
 #define WF_CONN_NS_PER_S     1000000000ULL
-#define WF_CONN_HASH_SPREAD  0x9e3779b97f4a7c15ULL
-#define WF_CONN_HASH_BUCKET  29 /* lowest bit of the hash that chooses the bucket */
-#define WF_CONN_HASH_TAG     57 /* and of the tag: the seven uppermost */
 #define WF_CONN_REF_TAG_MASK 0xfe000000
 
 /* A tuple as words. */
@@ -56,32 +54,12 @@ static __always_inline void wf_tuple_turn(const struct wf_tuple *tuple, struct w
 	ret_turned->scope = tuple->scope;
 }
 
-/*
- * Products of pairs of words, each word moved by a random key of its own (Black et al.: NH): two
- * tuples meet with a probability of 2^-32 over the keys, whoever chose them without knowing the
- * keys. The last multiplication brings all of the sum into the upper bits.
- */
-static __always_inline __u64 wf_conn_hash(const struct wf_conn_state *state,
-					  const struct wf_tuple *tuple)
-{
-	const __u32 *words = ((const union wf_conn_bits *)tuple)->words;
-	__u64 sum = 0;
-
-	WF_UNROLL
-	for (int i = 0; i < WF_CONN_KEYS; i += 2)
-		sum += (__u64)(words[i] + state->keys[i]) * (words[i + 1] + state->keys[i + 1]);
-	return (sum ^ sum >> 32) * WF_CONN_HASH_SPREAD;
-}
-
 /* The spot of a tuple; bucket NULL when there is no table. */
 static __always_inline struct wf_conn_spot wf_conn_spot(const struct wf_conn_state *state,
 							const struct wf_tuple *tuple)
 {
-	__u64 hash = wf_conn_hash(state, tuple);
-	struct wf_conn_spot spot = {
-		.number = (__u32)(hash >> WF_CONN_HASH_BUCKET) & (state->buckets - 1),
-		.tag = (__u32)(hash >> WF_CONN_HASH_TAG) << WF_CONN_REF_TAG,
-	};
+	struct wf_conn_place place = wf_conn_place(state, tuple);
+	struct wf_conn_spot spot = { .number = place.bucket, .tag = place.tag };
 
 	spot.bucket = wf_map_conn_bucket(spot.number);
 	return spot;
@@ -191,25 +169,31 @@ static __always_inline void wf_conn_count(const struct wf_conn *conn, __u32 chan
 		wf_atomic_add32(&backend->active, change);
 }
 
-/* Puts a reference to one tuple of a held or pending record into the index. 0, or 1: no place. */
-static __always_inline int wf_conn_refer(const struct wf_conn_state *state, struct wf_conn *conn,
+/* Puts a reference to one tuple of a held or pending record into its bucket. 0, or 1: no place. */
+static __always_inline int wf_conn_refer(const struct wf_conn_spot *spot, struct wf_conn *conn,
 					 __u32 index, __u32 dir)
 {
-	struct wf_conn_spot spot = wf_conn_spot(state, &conn->tuple[dir]);
-	__u32 ref = index | dir << WF_CONN_REF_DIR | spot.tag;
+	__u32 ref = index | dir << WF_CONN_REF_DIR | spot->tag;
 
-	if (!spot.bucket)
+	if (!spot->bucket)
 		return 1;
 	WF_NO_UNROLL
 	for (__u32 i = 0; i < WF_CONN_BUCKET_REFS; i++) {
-		__u32 *place = &spot.bucket->refs[i];
+		__u32 *place = &spot->bucket->refs[i];
 
 		if (wf_read32(place) || wf_atomic_cas32(place, 0, ref))
 			continue;
-		conn->refs[dir] = spot.number * WF_CONN_BUCKET_REFS + i;
+		conn->refs[dir] = spot->number * WF_CONN_BUCKET_REFS + i;
 		return 0;
 	}
 	return 1;
+}
+
+/* Whether one reference stands for what is at both. */
+static __always_inline int wf_conn_spot_same(const struct wf_conn_spot *a,
+					     const struct wf_conn_spot *b)
+{
+	return a->number == b->number && a->tag == b->tag;
 }
 
 /* Takes the record's reference out of the index, if it has one. */

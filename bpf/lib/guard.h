@@ -40,35 +40,51 @@ _Static_assert(WF_MAX_NETWORKS <= 1 << (32 - WF_GUARD_SCOPE), "WF_GUARD_SCOPE");
 /* TCP packets with one of these change what is known of the connection, and must be noted. */
 #define WF_GUARD_TURNS (WF_TCP_FIN | WF_TCP_SYN | WF_TCP_RST)
 
-/* An end of a tuple as a number in whose lower half both address and port show. */
-static __always_inline __u64 wf_verdict_end(const struct wf_addr *addr, __be16 port)
+/*
+ * Brings a tuple into the order in which verdicts are remembered: 1 when it was turned for that, 0
+ * otherwise. Without a branch: packets go there and back by turns.
+ */
+static __always_inline __u32 wf_verdict_turn(union wf_conn_bits *bits)
 {
-	__u64 end = addr->halves[1] + port;
+	__u64 turned = wf_conn_is_turned(&bits->tuple);
+	__u64 swap0 = (bits->longs[0] ^ bits->longs[2]) & turned;
+	__u64 swap1 = (bits->longs[1] ^ bits->longs[3]) & turned;
+	__u32 ports = bits->words[8], swap = (ports ^ (ports << 16 | ports >> 16)) & (__u32)turned;
 
-	return end ^ end >> 31;
+	bits->longs[0] ^= swap0;
+	bits->longs[1] ^= swap1;
+	bits->longs[2] ^= swap0;
+	bits->longs[3] ^= swap1;
+	bits->words[8] ^= swap;
+	return turned & 1;
 }
 
-/* Both directions are neighbours: a new flow has one place in memory to wait for. */
-static __always_inline __u32 wf_verdict_index(const struct wf_tuple *tuple)
+/* Both directions are at one place, and what clients begin one after the other are neighbours. */
+static __always_inline __u32 wf_verdict_index(const union wf_conn_bits *bits)
 {
-	__u64 source = wf_verdict_end(&tuple->src, tuple->sport);
-	__u64 target = wf_verdict_end(&tuple->dst, tuple->dport);
-	__u64 both = source * target;
-	__u32 pair = (both ^ both >> 32) * WF_CONN_HASH_SPREAD >> (64 - WF_VERDICT_BITS + 1);
+	const struct wf_tuple *tuple = &bits->tuple;
+	__u64 other = bits->longs[3] << 32 | bits->longs[3] >> 32;
+	__u64 both = bits->longs[1] ^ (other + tuple->dport);
+	__u32 place = (both ^ both >> 31) * WF_CONN_HASH_SPREAD >> (64 - WF_VERDICT_BITS);
 
-	return pair << 1 | (source < target);
+	return (place + wf_conn_port(tuple->sport)) & (WF_VERDICT_SLOTS - 1);
 }
 
-/* What this CPU knows from a moment ago of such a packet that may pass; NULL: nothing. */
+/*
+ * What this CPU knows from a moment ago of such a packet that may pass; NULL: nothing. The tuple is
+ * in order, turned: what wf_verdict_turn() said of it.
+ */
 static __always_inline struct wf_verdict_value *
-wf_verdict_find(const struct wf_config_value *config, const struct wf_tuple *tuple, __u32 from,
-		__u32 to)
+wf_verdict_find(const struct wf_config_value *config, const union wf_conn_bits *bits, __u32 turned,
+		__u32 ends)
 {
-	struct wf_verdict_value *verdict = wf_map_verdict(wf_verdict_index(tuple));
+	struct wf_verdict_value *verdict = wf_map_verdict(wf_verdict_index(bits));
 
 	/* whoever wants to know what rule let a flow pass gets it from the judge */
-	return verdict && wf_tuple_same(&verdict->tuple, tuple) && verdict->from == from &&
-			       verdict->to == to && verdict->revision == config->revision &&
+	return verdict && wf_tuple_same(&verdict->tuple, &bits->tuple) &&
+			       verdict->ends[turned & 1] == ends &&
+			       verdict->conn & WF_VERDICT_MAY << turned &&
+			       verdict->revision == config->revision &&
 			       verdict->moment == wf_now_moment() &&
 			       !(config->observe & WF_OBSERVE_FIRST)
 		       ? verdict
@@ -79,24 +95,58 @@ wf_verdict_find(const struct wf_config_value *config, const struct wf_tuple *tup
 static __always_inline int wf_verdict_holds(const struct wf_config_value *config,
 					    const struct wf_tuple *tuple, __u32 from, __u32 to)
 {
-	return wf_verdict_find(config, tuple, from, to) != NULL;
+	union wf_conn_bits bits = { .tuple = *tuple };
+	__u32 turned = wf_verdict_turn(&bits);
+
+	return wf_verdict_find(config, &bits, turned, WF_VERDICT_ENDS(from, to)) != NULL;
 }
 
-/* revision: as it was before the tables were asked. conn, life: the record; 0, 0: none is known. */
-static __always_inline void wf_verdict_keep(const struct wf_tuple *tuple, __u32 from, __u32 to,
-					    __u32 revision, __u32 conn, __u32 life)
+/* What is to be remembered of a packet. */
+struct wf_verdict_news {
+	__u32 from;
+	__u32 to;
+	__u32 revision; /* as it was before the tables were asked */
+	__u32 conn;     /* its record, and its direction as in a reference; 0: none is known */
+	__u32 life;     /* wf_conn.guard of that; 0: none is known */
+	__u32 opens;    /* of the connection that it begins: 1 */
+	__u32 is_pair;  /* and the answer, which has the same ends, will pass as well: 1 */
+};
+
+/* Whether what is remembered is of the same tuple, record and moment. */
+static __always_inline int wf_verdict_is_of(const struct wf_verdict_value *verdict,
+					    const struct wf_verdict_value *news)
 {
-	struct wf_verdict_value *verdict = wf_map_verdict(wf_verdict_index(tuple));
+	const __u32 record = WF_CONN_REF_INDEX | 1u << WF_CONN_REF_DIR;
+
+	return verdict->moment == news->moment && verdict->revision == news->revision &&
+	       verdict->life == news->life && !((verdict->conn ^ news->conn) & record) &&
+	       wf_tuple_same(&verdict->tuple, &news->tuple);
+}
+
+static __always_inline void wf_verdict_keep(const struct wf_tuple *tuple,
+					    const struct wf_verdict_news *news)
+{
+	union wf_conn_bits bits = { .tuple = *tuple };
+	__u32 turned = wf_verdict_turn(&bits);
+	__u32 may = WF_VERDICT_MAY << turned, opens = WF_VERDICT_OPENS << turned;
+	struct wf_verdict_value *verdict = wf_map_verdict(wf_verdict_index(&bits));
+	struct wf_verdict_value next = { .tuple = bits.tuple,
+					 .revision = news->revision,
+					 .moment = wf_now_moment(),
+					 .life = news->life };
 
 	if (!verdict)
 		return;
-	verdict->tuple = *tuple;
-	verdict->from = from;
-	verdict->to = to;
-	verdict->revision = revision;
-	verdict->moment = wf_now_moment();
-	verdict->conn = conn;
-	verdict->life = life;
+	next.conn = news->life ? news->conn ^ turned << WF_CONN_REF_DIR : 0;
+	if (!wf_verdict_is_of(verdict, &next))
+		*verdict = next;
+	verdict->ends[turned & 1] = WF_VERDICT_ENDS(news->from, news->to);
+	if (news->is_pair) {
+		verdict->ends[~turned & 1] = WF_VERDICT_ENDS(news->to, news->from);
+		may = WF_VERDICT_MAY * 3;
+		opens = WF_VERDICT_OPENS * 3;
+	}
+	verdict->conn = (verdict->conn & ~opens) | may | (news->opens ? opens : 0);
 }
 
 /* Whether verdicts on packets of that flow are good for those behind it. */
@@ -120,8 +170,8 @@ static __always_inline __u64 wf_guard_word(__u32 ports, __u32 proto, __u32 scope
 }
 
 /*
- * Fills in the tuple of a packet that may be remembered, and its TCP flags: 1, or 0 when it has to
- * be judged.
+ * Fills in the tuple of a packet that may be remembered, not in order yet, and its TCP flags: 1, or 0
+ * when it has to be judged.
  */
 static __always_inline int wf_guard_tuple(struct wf_ctx *ctx, const struct wf_ip *ip, __u32 scope,
 					  union wf_conn_bits *ret_bits, __u32 *ret_flags)
@@ -153,7 +203,7 @@ static __always_inline int wf_guard_tuple(struct wf_ctx *ctx, const struct wf_ip
  * A packet that may pass opens or closes its connection: the record is told, as the judge would do it.
  * 1, or 0 when that is not the one that the verdict was about.
  */
-WF_GLOBAL int wf_guard_note(struct wf_verdict_value *verdict, __u32 tcp_flags)
+WF_GLOBAL int wf_guard_note(struct wf_verdict_value *verdict, __u32 turned, __u32 tcp_flags)
 {
 	struct wf_conn *conn;
 	__u32 dir, phase;
@@ -163,21 +213,23 @@ WF_GLOBAL int wf_guard_note(struct wf_verdict_value *verdict, __u32 tcp_flags)
 	conn = wf_map_conn(verdict->conn & WF_CONN_REF_INDEX);
 	if (!conn || wf_read32(&conn->guard) != verdict->life)
 		return 0;
-	dir = verdict->conn >> WF_CONN_REF_DIR & 1;
+	dir = (verdict->conn >> WF_CONN_REF_DIR ^ turned) & 1;
 	phase = wf_conn_hear(conn, dir, IPPROTO_TCP, tcp_flags);
 	if (dir == WF_DIR_REPLY || phase != WF_CONN_NEW)
-		verdict->conn &= ~WF_VERDICT_OPENS;
+		verdict->conn &= ~(WF_VERDICT_OPENS << (turned & 1));
 	return 1;
 }
 
 /* Whether what is known of a packet is all that it takes. */
-static __always_inline int wf_guard_passes(struct wf_verdict_value *verdict, __u32 tcp_flags)
+static __always_inline int wf_guard_passes(struct wf_verdict_value *verdict, __u32 turned,
+					   __u32 tcp_flags)
 {
 	if (!verdict)
 		return 0;
-	if (wf_likely(!(tcp_flags & WF_GUARD_TURNS) && !(verdict->conn & WF_VERDICT_OPENS)))
+	if (wf_likely(!(tcp_flags & WF_GUARD_TURNS) &&
+		      !(verdict->conn & WF_VERDICT_OPENS << turned)))
 		return 1;
-	return wf_guard_note(verdict, tcp_flags);
+	return wf_guard_note(verdict, turned, tcp_flags);
 }
 
 /* Leaves the packet to the judge. */
@@ -207,8 +259,8 @@ static __always_inline int wf_guard_here(struct wf_ctx *ctx, const struct wf_ip 
 					 __u32 to, __u32 how)
 {
 	struct wf_config_value *config = wf_map_config();
+	__u32 ends = WF_VERDICT_ENDS(from, to), flags, turned;
 	union wf_conn_bits bits;
-	__u32 flags;
 
 	if (!config)
 		return -WF_REASON_INTERNAL_ERROR;
@@ -217,8 +269,10 @@ static __always_inline int wf_guard_here(struct wf_ctx *ctx, const struct wf_ip 
 	/* somebody else's mark brought it here */
 	if (!(how & WF_GUARD_GUARDED))
 		return 0;
-	if (wf_guard_tuple(ctx, ip, how >> WF_GUARD_SCOPE, &bits, &flags) &&
-	    wf_guard_passes(wf_verdict_find(config, &bits.tuple, from, to), flags))
+	if (!wf_guard_tuple(ctx, ip, how >> WF_GUARD_SCOPE, &bits, &flags))
+		return wf_guard_call(ctx, from, to, how);
+	turned = wf_verdict_turn(&bits);
+	if (wf_guard_passes(wf_verdict_find(config, &bits, turned, ends), turned, flags))
 		return 0;
 	return wf_guard_call(ctx, from, to, how);
 }

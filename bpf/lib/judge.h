@@ -122,22 +122,18 @@ static __always_inline int wf_judge_is_pretence(const struct wf_work *work)
 
 /*
  * A connection is about to begin. What it will take lies in pages of large tables which nobody has
- * touched lately: asked for now, all of them are under way at once instead of one after the other.
+ * touched lately: asked for now, it is under way while policies are asked.
  */
-static __always_inline void wf_judge_expect(struct wf_work *work)
+static __always_inline void wf_judge_expect(const struct wf_tuple *tuple)
 {
-	const struct wf_tuple *tuple = &work->flow.tuple;
-	struct wf_tuple *back = &work->fresh.tuple[WF_DIR_REPLY];
 	const struct wf_conn_state *state = wf_map_conn_state();
+	union wf_conn_bits bits = { .tuple = *tuple };
 
-	if (!state || tuple->proto != IPPROTO_TCP || work->flow.error_ip ||
-	    (work->flow.tcp_flags & (WF_TCP_SYN | WF_TCP_ACK)) != WF_TCP_SYN)
+	if (!state)
 		return;
-	wf_tuple_turn(tuple, back);
+	(void)wf_verdict_turn(&bits);
 	wf_touch(wf_conn_spot(state, tuple).bucket);
-	wf_touch(wf_conn_spot(state, back).bucket);
-	wf_touch(wf_map_verdict(wf_verdict_index(tuple)));
-	wf_touch(wf_map_verdict(wf_verdict_index(tuple) ^ 1));
+	wf_touch(wf_map_verdict(wf_verdict_index(&bits)));
 }
 
 /* Remembers whoever sent the packet as who began. 0 or -reason. */
@@ -167,6 +163,14 @@ static __always_inline int wf_judge_add(struct wf_work *work)
 	return r < 0 ? r : 0;
 }
 
+/* Whoever sent the packet may begin: the connection begins with it. 0 or -reason. */
+static __always_inline int wf_judge_begin(struct wf_work *work)
+{
+	work->hit.guard = 0;
+	work->guard.is_first = 1;
+	return wf_judge_records(work) ? wf_judge_add(work) : 0;
+}
+
 /*
  * The packet of no known connection. One that is under way already - it began before anybody was
  * guarded, or its record was lost - goes on and is remembered when either end might have begun it;
@@ -183,20 +187,12 @@ static __always_inline int wf_judge_new(struct wf_work *work)
 	r = wf_policy_ask(&work->question, &work->answer);
 	if (r < 0)
 		return r;
-	if (flow->tuple.proto == IPPROTO_TCP && !flow->error_ip && !wf_may_begin(flow)) {
+	if (flow->tuple.proto == IPPROTO_TCP && !flow->error_ip) {
 		wf_judge_backward(work);
 		if (!wf_judge_records(work) || wf_policy_ask(&work->question, &back) < 0)
 			return 0;
 	}
-	work->guard.is_first = 1;
-	return wf_judge_records(work) ? wf_judge_add(work) : 0;
-}
-
-/* Whether the one who was asked begins himself, with the same ports. */
-static __always_inline int wf_judge_is_turned(const struct wf_work *work)
-{
-	return work->flow.tuple.proto == IPPROTO_TCP && work->hit.dir == WF_DIR_REPLY &&
-	       wf_may_begin(&work->flow);
+	return wf_judge_begin(work);
 }
 
 /* The packet of the connection in hit. */
@@ -204,11 +200,6 @@ static __always_inline int wf_judge_known(struct wf_work *work)
 {
 	int r;
 
-	if (wf_judge_is_turned(work)) {
-		if (work->hit.phase >= WF_CONN_CLOSING)
-			wf_conn_remove(work->hit.index);
-		return wf_judge_new(work);
-	}
 	if (work->flow.error_ip)
 		wf_judge_quoted(work);
 	else if (work->hit.dir == WF_DIR_REPLY)
@@ -220,6 +211,36 @@ static __always_inline int wf_judge_known(struct wf_work *work)
 	if (r == 0 && !work->flow.error_ip)
 		wf_conn_touch(&work->hit, work->flow.tcp_flags);
 	return r;
+}
+
+/* Whether the packet's tuple is that of a connection which policies allowed. */
+static __always_inline int wf_judge_find(struct wf_work *work)
+{
+	return wf_conn_find_here(&work->flow.tuple, &work->hit) && work->hit.flags & WF_CONN_POLICY;
+}
+
+/*
+ * A packet that opens a TCP connection. Whoever sent it is the one who begins, also when he was the
+ * one who was asked before, with the same ports.
+ */
+static __always_inline int wf_judge_open(struct wf_work *work)
+{
+	int r;
+
+	wf_judge_expect(&work->flow.tuple);
+	wf_judge_forward(work);
+	r = wf_policy_ask(&work->question, &work->answer);
+	if (r < 0)
+		return r;
+	if (!wf_judge_find(work))
+		return wf_judge_begin(work);
+	if (work->hit.dir == WF_DIR_ORIGINAL) {
+		wf_conn_touch(&work->hit, work->flow.tcp_flags);
+		return 0;
+	}
+	if (work->hit.phase >= WF_CONN_CLOSING)
+		wf_conn_remove(work->hit.index);
+	return wf_judge_begin(work);
 }
 
 /* Who is at both ends of the packet. */
@@ -270,7 +291,6 @@ static __always_inline int wf_judge_packet(struct wf_ctx *ctx, struct wf_work *w
 		r = wf_judge_icmp(ctx, work);
 	if (r < 0)
 		return r;
-	wf_judge_expect(work);
 	wf_judge_ends(work);
 	if (site == WF_SITE_EDGE && wf_judge_is_remembered(work))
 		return 0;
@@ -282,8 +302,9 @@ static __always_inline int wf_judge_packet(struct wf_ctx *ctx, struct wf_work *w
 	if (site == WF_SITE_EDGE && work->ip.version == 6 && wf_is_icmp(&work->ip) &&
 	    wf_is_link_icmp6(work->guard.type))
 		return 0;
-	if (!wf_judge_is_pretence(work) && wf_conn_find_here(&work->flow.tuple, &work->hit) &&
-	    work->hit.flags & WF_CONN_POLICY)
+	if (work->flow.tuple.proto == IPPROTO_TCP && wf_may_begin(&work->flow))
+		return wf_judge_open(work);
+	if (!wf_judge_is_pretence(work) && wf_judge_find(work))
 		return wf_judge_known(work);
 	return wf_judge_new(work);
 }
@@ -383,23 +404,23 @@ static __always_inline void wf_judge_keep(struct wf_work *work, __u32 revision)
 	const struct wf_guarding *guard = &work->guard;
 	const struct wf_conn_hit *hit = &work->hit;
 	__u32 is_ours = hit->guard && hit->flags & WF_CONN_POLICY;
-	__u32 conn = is_ours ? hit->index | (hit->dir & 1) << WF_CONN_REF_DIR : 0;
-	__u32 life = is_ours ? hit->guard : 0;
+	struct wf_verdict_news news = { .from = guard->from,
+					.to = guard->to,
+					.revision = revision };
 
-	if (wf_judge_lasts(work)) {
-		wf_verdict_keep(&work->flow.tuple, guard->from, guard->to, revision, conn, life);
-		return;
+	if (is_ours) {
+		news.conn = hit->index | (hit->dir & 1) << WF_CONN_REF_DIR;
+		news.life = hit->guard;
 	}
-	if (!life || hit->dir != WF_DIR_ORIGINAL || guard->way >= WF_WAY_IN || work->ip.fragment ||
-	    work->flow.tuple.proto != IPPROTO_TCP || !wf_may_begin(&work->flow))
-		return;
-	conn |= WF_VERDICT_OPENS;
-	wf_verdict_keep(&work->flow.tuple, guard->from, guard->to, revision, conn, life);
-	if (!wf_judge_is_pair(guard))
-		return;
-	wf_tuple_turn(&work->flow.tuple, &work->fresh.tuple[WF_DIR_REPLY]);
-	wf_verdict_keep(&work->fresh.tuple[WF_DIR_REPLY], guard->to, guard->from, revision,
-			conn ^ WF_DIR_REPLY << WF_CONN_REF_DIR, life);
+	if (!wf_judge_lasts(work)) {
+		if (!is_ours || hit->dir != WF_DIR_ORIGINAL || guard->way >= WF_WAY_IN ||
+		    work->ip.fragment || work->flow.tuple.proto != IPPROTO_TCP ||
+		    !wf_may_begin(&work->flow))
+			return;
+		news.opens = 1;
+		news.is_pair = wf_judge_is_pair(guard);
+	}
+	wf_verdict_keep(&work->flow.tuple, &news);
 }
 
 /*

@@ -59,8 +59,13 @@ WF_GLOBAL int wf_judge_nat(struct wf_ctx *ctx, struct wf_work *work, __u32 sende
 		return r;
 	if (r < 0 || !work->hit.guard)
 		wf_policy_count(&work->answer, wf_ctx_len(ctx));
-	if (r == 0 && steady)
-		wf_verdict_keep(&work->flow.tuple, sender, receiver, revision, 0, 0);
+	if (r == 0 && steady) {
+		const struct wf_verdict_news news = { .from = sender,
+						      .to = receiver,
+						      .revision = revision };
+
+		wf_verdict_keep(&work->flow.tuple, &news);
+	}
 	return r;
 }
 

@@ -309,6 +309,7 @@ int wf_dp_conn_init(struct wf_dp *dp, bool fresh, struct wf_err *err)
 	if (getrandom(state->keys, sizeof(state->keys), 0) != (ssize_t)sizeof(state->keys))
 		return wf_fail(err, -EIO, "no random numbers for the table of connections");
 	state->buckets = entries_of(dp, WF_DP_MAP_CONN_INDEX);
+	state->layout = WF_CONN_LAYOUT_RUNS;
 	state->quota = entries_of(dp, WF_DP_MAP_CONNS) / QUOTA_DIVISOR;
 	write_timeouts(state, default_timeout_s);
 	state->high = 1;

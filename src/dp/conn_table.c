@@ -6,12 +6,10 @@
 #include <netinet/in.h>
 #include <string.h>
 
+#include <weft/abi/conn_place.h>
 #include <weft/abi/limits.h>
 
 #define REF_TAG_MASK   0xfe000000u
-#define HASH_SPREAD    0x9e3779b97f4a7c15ULL
-#define HASH_BUCKET    29
-#define HASH_TAG       57
 #define MS_PER_S       1000ULL
 #define TICK_MS(ticks) (((uint64_t)(ticks) << WF_CONN_TICK_SHIFT) / 1000000)
 
@@ -156,52 +154,38 @@ bool wf_conn_table_remove(const struct wf_conn_table *table, uint32_t index, uin
 
 /* ---- adding -------------------------------------------------------------------------------- */
 
-/* As wf_conn_hash() of the programs. */
-static uint64_t hash_of(const struct wf_conn_state *state, const struct wf_tuple *tuple)
-{
-	uint32_t words[WF_CONN_KEYS];
-	uint64_t sum = 0;
-
-	memcpy(words, tuple, sizeof(words));
-	for (size_t i = 0; i < WF_CONN_KEYS; i += 2)
-		sum += (uint64_t)(words[i] + state->keys[i]) * (words[i + 1] + state->keys[i + 1]);
-	return (sum ^ sum >> 32) * HASH_SPREAD;
-}
-
-static uint32_t bucket_of(const struct wf_conn_state *state, uint64_t hash)
-{
-	return (uint32_t)(hash >> HASH_BUCKET) & (state->buckets - 1);
-}
-
 /* Puts a reference to one tuple of a pending record into the index; false: no place. */
-static bool refer(const struct wf_conn_table *table, struct wf_conn *conn, uint32_t index,
-		  uint32_t dir)
+static bool refer(const struct wf_conn_table *table, const struct wf_conn_place *place,
+		  struct wf_conn *conn, uint32_t index, uint32_t dir)
 {
-	uint64_t hash = hash_of(table->state, &conn->tuple[dir]);
-	uint32_t number = bucket_of(table->state, hash);
-	uint32_t ref =
-		index | dir << WF_CONN_REF_DIR | (uint32_t)(hash >> HASH_TAG) << WF_CONN_REF_TAG;
+	uint32_t ref = index | dir << WF_CONN_REF_DIR | place->tag;
 
 	for (uint32_t i = 0; i < WF_CONN_BUCKET_REFS; i++) {
 		uint32_t none = 0;
 
-		if (!__atomic_compare_exchange_n(&table->buckets[number].refs[i], &none, ref, false,
-						 __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))
+		if (!__atomic_compare_exchange_n(&table->buckets[place->bucket].refs[i], &none, ref,
+						 false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))
 			continue;
-		conn->refs[dir] = number * WF_CONN_BUCKET_REFS + i;
+		conn->refs[dir] = place->bucket * WF_CONN_BUCKET_REFS + i;
 		return true;
 	}
 	return false;
 }
 
-/* Whether another record, pending or in force, has the tuple. */
-static bool has_rival(const struct wf_conn_table *table, const struct wf_tuple *tuple, uint32_t own)
+static bool has_tuple(const struct wf_conn *conn, const struct wf_tuple *tuple)
 {
-	const struct wf_conn_bucket *bucket =
-		&table->buckets[bucket_of(table->state, hash_of(table->state, tuple))];
+	return memcmp(&conn->tuple[WF_DIR_ORIGINAL], tuple, sizeof(*tuple)) == 0 ||
+	       memcmp(&conn->tuple[WF_DIR_REPLY], tuple, sizeof(*tuple)) == 0;
+}
+
+/* Whether another record at that place, pending or in force, has one of a record's tuples. */
+static bool has_rival(const struct wf_conn_table *table, const struct wf_conn_place *place,
+		      const struct wf_conn *of, uint32_t own)
+{
+	const struct wf_conn_bucket *bucket = &table->buckets[place->bucket];
 
 	for (uint32_t i = 0; i < WF_CONN_BUCKET_REFS; i++) {
-		uint32_t ref = load(&bucket->refs[i]), index = ref & WF_CONN_REF_INDEX, stand;
+		uint32_t index = load(&bucket->refs[i]) & WF_CONN_REF_INDEX, stand;
 		const struct wf_conn *conn;
 
 		if (!index || index == own || index >= table->count)
@@ -209,10 +193,28 @@ static bool has_rival(const struct wf_conn_table *table, const struct wf_tuple *
 		conn = record(table, index);
 		stand = load(&conn->guard) & WF_CONN_STAND;
 		if ((stand == WF_CONN_FORCE || stand == WF_CONN_PENDING) &&
-		    memcmp(&conn->tuple[ref >> WF_CONN_REF_DIR & 1], tuple, sizeof(*tuple)) == 0)
+		    (has_tuple(conn, &of->tuple[WF_DIR_ORIGINAL]) ||
+		     has_tuple(conn, &of->tuple[WF_DIR_REPLY])))
 			return true;
 	}
 	return false;
+}
+
+/* Puts a pending record into the index unless another has one of its tuples. 0 or a negative errno. */
+static int enter(const struct wf_conn_table *table, struct wf_conn *conn, uint32_t index)
+{
+	struct wf_conn_place there = wf_conn_place(table->state, &conn->tuple[WF_DIR_ORIGINAL]);
+	struct wf_conn_place back = wf_conn_place(table->state, &conn->tuple[WF_DIR_REPLY]);
+	/* one reference stands for both */
+	bool are_same = there.bucket == back.bucket && there.tag == back.tag;
+
+	if (!refer(table, &there, conn, index, WF_DIR_ORIGINAL) ||
+	    (!are_same && !refer(table, &back, conn, index, WF_DIR_REPLY)))
+		return -ENOSPC;
+	/* gives way to whoever is there, pending or not: a program adds the same */
+	if (has_rival(table, &there, conn, index) || has_rival(table, &back, conn, index))
+		return -EEXIST;
+	return 0;
 }
 
 /* Takes a free record for a new life; false: it is none. */
@@ -265,7 +267,7 @@ int wf_conn_table_add(const struct wf_conn_table *table, const struct wf_conn_se
 {
 	uint32_t index = take(table), guard;
 	struct wf_conn *conn;
-	int r = 0;
+	int r;
 
 	if (!index)
 		return -ENOSPC;
@@ -273,12 +275,7 @@ int wf_conn_table_add(const struct wf_conn_table *table, const struct wf_conn_se
 	fill(conn, seed, now ? now : 1);
 	guard = load(&conn->guard);
 	(void)turn(conn, guard, WF_CONN_PENDING, 0);
-	if (!refer(table, conn, index, WF_DIR_ORIGINAL) || !refer(table, conn, index, WF_DIR_REPLY))
-		r = -ENOSPC;
-	/* gives way to whoever is there, pending or not: a program adds the same */
-	else if (has_rival(table, &conn->tuple[WF_DIR_ORIGINAL], index) ||
-		 has_rival(table, &conn->tuple[WF_DIR_REPLY], index))
-		r = -EEXIST;
+	r = enter(table, conn, index);
 	if (r < 0) {
 		unrefer(table, conn, index, WF_DIR_ORIGINAL);
 		unrefer(table, conn, index, WF_DIR_REPLY);

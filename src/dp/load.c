@@ -85,6 +85,16 @@ static int reuse_map(struct wf_dp *dp, struct bpf_map *map, const struct wf_dp_m
 		     : 0;
 }
 
+/* What programs remember by CPU in a plain array: room for every CPU. */
+static int size_verdicts(const struct wf_dp *dp, struct bpf_object *object, struct wf_err *err)
+{
+	struct bpf_map *map = bpf_object__find_map_by_name(object, "wf_verdicts");
+	int r = map ? bpf_map__set_max_entries(map, WF_VERDICT_SLOTS * (uint32_t)dp->cpu_count)
+		    : -ENOENT;
+
+	return r < 0 ? wf_fail(err, r, "cannot size the map wf_verdicts: %s", strerror(-r)) : 0;
+}
+
 static int reuse_maps(struct wf_dp *dp, struct bpf_object *object, struct wf_err *err)
 {
 	for (size_t i = 0; i < WF_DP_MAP_COUNT; i++) {
@@ -238,6 +248,8 @@ static int load(struct wf_dp *dp, size_t chosen, struct weft_bpf **skeleton, str
 		return wf_fail(err, -errno, "cannot open the embedded object: %s",
 			       wf_dp_log_text());
 	r = choose_programs((*skeleton)->obj, chosen, err);
+	if (r == 0)
+		r = size_verdicts(dp, (*skeleton)->obj, err);
 	if (r == 0)
 		r = reuse_maps(dp, (*skeleton)->obj, err);
 	if (r < 0)

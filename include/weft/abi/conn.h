@@ -104,7 +104,7 @@ struct wf_conn {
 
 /*
  * A bucket of the index. A reference is 0 when empty; otherwise bits 0-23 are the record, bit 24
- * the direction whose tuple leads here, bits 25-31 a tag: the upper bits of the tuple's hash.
+ * the direction whose tuple leads here (or both do), bits 25-31 a tag: of the tuple's hash.
  */
 #define WF_CONN_BUCKET_REFS 16
 #define WF_CONN_REF_INDEX   0x00ffffff
@@ -116,12 +116,18 @@ struct wf_conn_bucket {
 };
 
 /*
- * Records per bucket of the index at full load: two references each, a quarter of the places used,
- * so that one bucket in a million runs over.
+ * Records per bucket of the index at full load: two references each at most, a quarter of the places
+ * used, so that one bucket in a million runs over.
  */
 #define WF_CONN_PER_BUCKET 2
 
 #define WF_CONN_KEYS 10
+
+/* How the index is laid out (conn_place.h). A table keeps the layout that it was made with. */
+enum wf_conn_layout {
+	WF_CONN_LAYOUT_LONE, /* every tuple by itself: of builds before there were runs */
+	WF_CONN_LAYOUT_RUNS,
+};
 
 /*
  * Value of wf_conn_state (one entry, mapped by the daemon). What every packet reads and what every
@@ -132,7 +138,8 @@ struct wf_conn_state {
 	__u32 buckets;            /* power of two. Written once by the daemon */
 	__u32 keys[WF_CONN_KEYS]; /* of the hash: random. Written once by the daemon */
 	__u32 quota;              /* most records of one endpoint; 0: no limit */
-	__u32 pad[3];
+	__u32 layout;             /* enum wf_conn_layout. Written once by the daemon */
+	__u32 pad[2];
 	__u32 timeout_s[WF_CONN_PHASE_COUNT][4]; /* by enum wf_conn_class */
 	__u32 high;         /* records 1 to high - 1 were handed out once; may pass max a little */
 	__u32 live;         /* records in force */

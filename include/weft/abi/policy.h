@@ -88,21 +88,26 @@ struct wf_policy_prefix_key {
 };
 
 /* struct wf_verdict_value.conn, beside number and direction as in a reference of wf_conn_index. */
-#define WF_VERDICT_OPENS (1u << 31) /* its next packet changes the record, whatever it is */
+#define WF_VERDICT_MAY   (1u << 25) /* a packet as in the tuple may pass; one bit up: an answer */
+#define WF_VERDICT_OPENS (1u << 27) /* the next one changes the record, whatever it is; as before */
+
+/* struct wf_verdict_value.ends: slots have 16 bits here, WF_SLOT_NOBODY as well. */
+#define WF_VERDICT_ENDS(from, to) (((from)&0xffff) << 16 | ((to)&0xffff))
 
 /*
- * Value of wf_verdicts (per CPU, direct-mapped by a hash of the tuple): a packet of this kind may
- * pass. Good for one revision of the policies and a moment of time (wf_now_moment()).
+ * Value of wf_verdicts (per CPU, direct-mapped by a hash of the tuple): packets of this kind may
+ * pass, there or back. Good for one revision of the policies and a moment of time (wf_now_moment()).
  */
 struct wf_verdict_value {
-	struct wf_tuple tuple; /* as packets of that direction arrive */
-	__u32 from;            /* slot that sent, WF_SLOT_NOBODY: not known when it was looked up */
-	__u32 to;              /* slot that receives */
+	struct wf_tuple tuple; /* not turned (wf_conn_is_turned()) */
+	__u32 ends[2];         /* WF_VERDICT_ENDS() as they were asked for: there, back */
 	__u32 revision;
 	__u32 moment;
 	__u32 conn; /* of TCP: the record that its packets open and close */
 	__u32 life; /* wf_conn.guard of that; 0: not known */
 };
+
+_Static_assert(WF_MAX_SLOTS < 0xffff, "WF_VERDICT_ENDS");
 
 /*
  * Value of wf_policy_memos (per CPU, direct-mapped by a hash of the first three): what a profile

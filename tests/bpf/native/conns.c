@@ -34,6 +34,7 @@ void native_conns_reset(__u32 max)
 	native_conns.queue_count = 0;
 	state->max = max;
 	state->buckets = max / WF_CONN_PER_BUCKET;
+	state->layout = WF_CONN_LAYOUT_RUNS;
 	state->high = 1;
 	for (__u32 i = 0; i < WF_CONN_KEYS; i++)
 		state->keys[i] = wf_random32();

@@ -18,6 +18,12 @@ static inline int lab_free(uint32_t index, void *context)
 	return native_queue_push(index);
 }
 
+static inline int lab_pop(uint32_t *ret_index, void *context)
+{
+	(void)context;
+	return native_queue_pop(ret_index);
+}
+
 /* The whole table as the daemon maps it. */
 static inline struct wf_conn_table lab_table(void)
 {
@@ -31,6 +37,7 @@ static inline struct wf_conn_table lab_table(void)
 		.backends = native.backends,
 		.backend_count = NATIVE_BACKENDS,
 		.free = lab_free,
+		.pop = lab_pop,
 	};
 }
 

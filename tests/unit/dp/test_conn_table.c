@@ -8,6 +8,7 @@
 #include <stddef.h>
 
 #include <cmocka.h>
+#include <errno.h>
 
 #include "conn_steps.h"
 
@@ -121,6 +122,7 @@ static void pending_rivals_give_way_by_number(void **state)
 	struct wf_conn_new rival = lab_conn(LAB_PROTO_UDP, 1, 2);
 	struct wf_conn *record = &native_conns.records[1];
 	__u32 index = conn_add(&conn), none = 0;
+	struct wf_conn_spots spots;
 	struct wf_conn_hit hit;
 
 	/* as on another CPU, between its references and its decision */
@@ -128,7 +130,8 @@ static void pending_rivals_give_way_by_number(void **state)
 	assert_int_equal(wf_conn_find(&conn.tuple[0], &hit), 0);
 	assert_int_equal(wf_conn_known(&conn.tuple[0]), 1);
 	assert_int_equal(wf_conn_add(&rival, &none), WF_CONN_TAKEN);
-	assert_int_equal(wf_conn_gives_way(record, index), 0);
+	wf_conn_locate(&native_conns.state, record, &spots);
+	assert_int_equal(wf_conn_gives_way(&spots, record, index), 0);
 	assert_int_equal(wf_conn_rival(&conn.tuple[0], index), 0);
 	assert_int_equal(wf_conn_rival(&conn.tuple[0], index + 1), index);
 }
@@ -264,33 +267,153 @@ static void full_bucket_refuses_and_leaks_nothing(void **state)
 	assert_true(conn_found(&conn.tuple[1]));
 }
 
-static __u32 bucket_of(__u16 port, __u32 site)
+/* What nobody translates: its tuples mirror each other. */
+static struct wf_conn_new mirrored(__u32 port)
+{
+	struct wf_conn_new conn = lab_conn(LAB_PROTO_TCP, port, port);
+
+	conn.flags = WF_CONN_POLICY;
+	wf_tuple_turn(&conn.tuple[WF_DIR_ORIGINAL], &conn.tuple[WF_DIR_REPLY]);
+	return conn;
+}
+
+/* In tables of either layout: references that the connection takes. */
+static void mirrored_is_found_both_ways(__u32 layout, int refs)
+{
+	struct wf_conn_new conn = mirrored(7), turned = conn;
+	struct wf_conn_hit hit;
+	__u32 index, none = 0;
+
+	native_conns.state.layout = layout;
+	index = conn_add(&conn);
+	assert_int_equal(lab_refs(), refs);
+	for (__u16 dir = 0; dir < WF_DIR_COUNT; dir++) {
+		assert_int_equal(wf_conn_find(&conn.tuple[dir], &hit), 1);
+		assert_int_equal(hit.index, index);
+		assert_int_equal(hit.dir, dir);
+	}
+	/* nor does whoever answers begin a second one */
+	turned.tuple[WF_DIR_ORIGINAL] = conn.tuple[WF_DIR_REPLY];
+	turned.tuple[WF_DIR_REPLY] = conn.tuple[WF_DIR_ORIGINAL];
+	assert_int_equal(wf_conn_add(&turned, &none), WF_CONN_TAKEN);
+	assert_int_equal(lab_refs(), refs);
+	wf_conn_remove(index);
+	assert_int_equal(lab_refs(), 0);
+	assert_false(conn_found(&conn.tuple[WF_DIR_REPLY]));
+}
+
+static void one_reference_stands_for_both_directions(void **state)
+{
+	mirrored_is_found_both_ways(WF_CONN_LAYOUT_RUNS, 1);
+}
+
+static void older_tables_keep_their_layout(void **state)
+{
+	mirrored_is_found_both_ways(WF_CONN_LAYOUT_LONE, 2);
+}
+
+/* What the daemon adds is found by programs, and neither adds what the other has added. */
+static void daemon_adds(__u32 layout, int refs)
+{
+	const struct wf_conn_new conn = mirrored(7), other = mirrored(8);
+	struct wf_conn_seed seed = { .flags = WF_CONN_POLICY, .phase = WF_CONN_ESTABLISHED };
+	struct wf_conn_table table;
+	__u32 none = 0;
+
+	native_conns.state.layout = layout;
+	native_conns.state.high = 4; /* some have been in use: they are in the queue */
+	for (__u32 i = 1; i < native_conns.state.high; i++)
+		assert_int_equal(native_queue_push(i), 0);
+	table = lab_table();
+	memcpy(seed.tuple, conn.tuple, sizeof(seed.tuple));
+	assert_int_equal(wf_conn_table_add(&table, &seed, wf_now_tick()), 0);
+	assert_int_equal(lab_refs(), refs);
+	assert_true(conn_found(&conn.tuple[WF_DIR_ORIGINAL]));
+	assert_true(conn_found(&conn.tuple[WF_DIR_REPLY]));
+	assert_int_equal(wf_conn_add(&conn, &none), WF_CONN_TAKEN);
+
+	(void)conn_add(&other);
+	memcpy(seed.tuple, other.tuple, sizeof(seed.tuple));
+	assert_int_equal(wf_conn_table_add(&table, &seed, wf_now_tick()), -EEXIST);
+	assert_int_equal(lab_refs(), 2 * refs);
+	assert_int_equal(wf_conn_live(), 2);
+}
+
+static void daemon_adds_as_programs_do(void **state)
+{
+	daemon_adds(WF_CONN_LAYOUT_RUNS, 1);
+	assert_int_equal(conn_set_up(state), 0);
+	daemon_adds(WF_CONN_LAYOUT_LONE, 2);
+}
+
+/* One of its tuples is that of a connection that is not translated. */
+static void translated_gives_way_to_mirrored(void **state)
+{
+	const struct wf_conn_new conn = mirrored(7);
+	struct wf_conn_new other = lab_conn(LAB_PROTO_TCP, 9, 9);
+	__u32 none = 0;
+
+	(void)conn_add(&conn);
+	for (__u32 dir = 0; dir < WF_DIR_COUNT; dir++) {
+		other.tuple[WF_DIR_REPLY] = conn.tuple[dir];
+		assert_int_equal(wf_conn_add(&other, &none), WF_CONN_TAKEN);
+	}
+	assert_int_equal(lab_refs(), 1);
+}
+
+static struct wf_conn_place place_of(__u32 client, __u16 port)
 {
 	struct wf_tuple tuple = lab_tuple(LAB_PROTO_TCP, 1, 1);
 
-	tuple.sport = (__be16)port;
-	tuple.site = (__u8)site;
-	return wf_conn_spot(&native_conns.state, &tuple).number;
+	tuple.src.words[3] = client;
+	tuple.sport = wf_conn_port(port);
+	tuple.dport = wf_conn_port(80);
+	return wf_conn_place(&native_conns.state, &tuple);
 }
 
-/* Tuples that differ in one place only spread over the buckets as chance would have it. */
-static void hash_spreads(void **state)
+/* Buckets are filled evenly, and differently from what is known without the keys. */
+static void spreads(__u32 clients, __u32 ports, __u32 most)
 {
 	static __u32 load[NATIVE_CONNS / WF_CONN_PER_BUCKET];
-	__u32 count = NATIVE_CONNS * 2, most = 0, moved;
+	struct wf_conn_place was;
+
+	memset(load, 0, sizeof(load));
+	for (__u32 i = 0; i < clients; i++)
+		for (__u32 j = 0; j < ports; j++)
+			load[place_of(i, (__u16)(1024 + j)).bucket]++;
+	for (__u32 i = 0; i < native_conns.state.buckets; i++)
+		assert_in_range(load[i], 0, most);
+	was = place_of(1, 1024);
+	native_conns.state.keys[8]++;
+	assert_int_not_equal(place_of(1, 1024).bucket, was.bucket);
+}
+
+/* Four on average; more than 20 of them once in a hundred million buckets. */
+static void hash_spreads(void **state)
+{
+	const __u32 layouts[] = { WF_CONN_LAYOUT_LONE, WF_CONN_LAYOUT_RUNS };
 
 	native_conns_reset(NATIVE_CONNS);
-	memset(load, 0, sizeof(load));
-	for (__u32 i = 0; i < count; i++)
-		load[bucket_of((__u16)i, i >> 16)]++;
-	/* others than somebody who knows the program but not the keys can work out */
-	moved = bucket_of(1, 1);
-	native_conns.state.keys[8]++;
-	assert_int_not_equal(bucket_of(1, 1), moved);
-	for (__u32 i = 0; i < native_conns.state.buckets; i++)
-		most = load[i] > most ? load[i] : most;
-	/* four on average; more than 20 of them once in a hundred million buckets */
-	assert_in_range(most, 5, 20);
+	for (size_t i = 0; i < sizeof(layouts) / sizeof(layouts[0]); i++) {
+		native_conns.state.layout = layouts[i];
+		spreads(NATIVE_CONNS * 2, 1, 20);
+		spreads(NATIVE_CONNS / 16, 32, 20);
+	}
+}
+
+/* The ports of one client are neighbours, each in its own bucket as long as there are buckets. */
+static void ports_of_a_client_are_neighbours(void **state)
+{
+	struct wf_conn_place last, next;
+
+	native_conns_reset(NATIVE_CONNS);
+	last = place_of(1, 1023);
+	for (__u16 port = 1024; port < 1124; port++) {
+		next = place_of(1, port);
+		assert_int_equal(next.bucket, (last.bucket + 1) & (native_conns.state.buckets - 1));
+		last = next;
+	}
+	spreads(1, NATIVE_CONNS / WF_CONN_PER_BUCKET, 1);
 }
 
 int main(void)
@@ -305,7 +428,12 @@ int main(void)
 		cmocka_unit_test_setup(full_table_keeps_what_is_established, conn_set_up),
 		cmocka_unit_test_setup(programs_wait_for_the_grace_as_well, conn_set_up),
 		cmocka_unit_test_setup(full_bucket_refuses_and_leaks_nothing, conn_set_up),
+		cmocka_unit_test_setup(one_reference_stands_for_both_directions, conn_set_up),
+		cmocka_unit_test_setup(older_tables_keep_their_layout, conn_set_up),
+		cmocka_unit_test_setup(daemon_adds_as_programs_do, conn_set_up),
+		cmocka_unit_test_setup(translated_gives_way_to_mirrored, conn_set_up),
 		cmocka_unit_test_setup(hash_spreads, conn_set_up),
+		cmocka_unit_test_setup(ports_of_a_client_are_neighbours, conn_set_up),
 	};
 
 	return cmocka_run_group_tests_name("dp/conn_table", tests, NULL, NULL);

@@ -301,8 +301,8 @@ static void remembered_verdicts_are_the_senders(void **state)
 	assert_int_equal(from_one(WF_TCP_SYN), TC_ACT_REDIRECT);
 	assert_int_equal(from_one(WF_TCP_ACK), TC_ACT_REDIRECT);
 	for (__u32 i = 0; i < NATIVE_VERDICTS; i++)
-		if (native.verdicts[i].tuple.proto)
-			native.verdicts[i].from = 7;
+		for (int dir = 0; dir < 2; dir++)
+			native.verdicts[i].ends[dir] ^= WF_VERDICT_ENDS(6, 0);
 	memset(native.memos, 0, sizeof(native.memos));
 	native.rules[0].at = WF_POLICY_AT(WF_POLICY_DENY, 0, 0);
 	assert_int_equal(from_one(WF_TCP_ACK), TC_ACT_SHOT);
