@@ -12,16 +12,11 @@
 #include "beyond.h"
 #include "endpoint.h"
 #include "finish.h"
+#include "frame.h"
 #include "guard.h"
 #include "overlay.h"
 #include "too_big.h"
 #include "vtep.h"
-
-/* The two addresses at the front of a frame. */
-struct wf_macs {
-	__u8 dst[ETH_ALEN];
-	__u8 src[ETH_ALEN];
-};
 
 /* Hands over to an endpoint whose frame is as it should be; returns the action or -reason. */
 static __always_inline int wf_to_peer(struct wf_ctx *ctx, __u32 from, __u32 to,
@@ -89,14 +84,22 @@ static __always_inline int wf_check_networks(const struct wf_net_value *network,
 	return 0;
 }
 
-/* Makes the frame one that the network's gateway sends to the endpoint. 0 or -reason. */
+/* The MACs of a frame that the network's gateway sends to the endpoint. */
+static __always_inline void wf_address_macs(const struct wf_net_value *network,
+					    const struct wf_ep_value *peer,
+					    struct wf_macs *ret_macs)
+{
+	__builtin_memcpy(ret_macs->dst, peer->mac, ETH_ALEN);
+	__builtin_memcpy(ret_macs->src, network->gateway_mac, ETH_ALEN);
+}
+
+/* Makes the frame such a one. 0 or -reason. */
 static __always_inline int wf_address_frame(struct wf_ctx *ctx, const struct wf_net_value *network,
 					    const struct wf_ep_value *peer)
 {
 	struct wf_macs macs;
 
-	__builtin_memcpy(macs.dst, peer->mac, ETH_ALEN);
-	__builtin_memcpy(macs.src, network->gateway_mac, ETH_ALEN);
+	wf_address_macs(network, peer, &macs);
 	return wf_ctx_store(ctx, 0, &macs, sizeof(macs)) < 0 ? -WF_REASON_INTERNAL_ERROR : 0;
 }
 
