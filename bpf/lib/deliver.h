@@ -327,6 +327,25 @@ static __always_inline int wf_deliver_unknown(struct wf_ctx *ctx, const struct e
 	return wf_deliver_elsewhere(ctx, eth, slot, endpoint, ip, value);
 }
 
+/*
+ * The same, if it is of a connection with somebody outside that is known, and the stack is passed by:
+ * action or -reason, WF_GO_ON: it is not, or has to be looked at.
+ */
+static __always_inline int wf_deliver_again(struct wf_ctx *ctx, __u32 slot,
+					    const struct wf_ep_value *endpoint, struct wf_ip *ip)
+{
+	struct wf_config_value *config = wf_map_config();
+	int r;
+
+	if (!wf_may_bypass(config) || endpoint->scope ||
+	    wf_guard_cares(ctx, endpoint->flags | wf_host_flags()))
+		return WF_GO_ON;
+	r = wf_beyond_known(ctx, ip);
+	if (r != WF_GO_ON && r >= 0)
+		wf_traffic_count(slot, WF_SLOT_HOST, wf_ctx_len(ctx));
+	return r;
+}
+
 /* Returns the action, WF_NEXT() or -reason. */
 static __always_inline int wf_deliver(struct wf_ctx *ctx, const struct ethhdr *eth, __u32 slot,
 				      const struct wf_ep_value *endpoint, struct wf_ip *ip)
@@ -347,6 +366,12 @@ static __always_inline int wf_deliver(struct wf_ctx *ctx, const struct ethhdr *e
 	to = traffic->peer;
 	peer = wf_peer_guess(to, endpoint, ip);
 	if (wf_unlikely(!peer)) {
+		r = owner->calling ? WF_GO_ON : wf_deliver_again(ctx, slot, endpoint, ip);
+		if (r != WF_GO_ON)
+			return r;
+		eth = wf_ctx_eth(ctx);
+		if (!eth)
+			return reason;
 		value = wf_address_find(endpoint->network, &ip->dst);
 		if (!value) {
 			remote = wf_remote_for(endpoint, &ip->dst);
