@@ -4,8 +4,9 @@
 
   sizes    connections to a cluster address and to a node port with ever more services, beside
            those to the pod's own address in the same rounds
-  peers    node port and masquerade with 10 services: weft, iptables, nftables, and two floors:
-           the host's stack without rules, and programs that only redirect (translated.py)
+  peers    node port and masquerade with 10 services: weft, iptables, nftables, and three floors:
+           the host's stack without rules, programs that only redirect, and programs that
+           write what a translation writes as well (translated.py)
   xdp      datagrams from outside to a backend elsewhere: before the stack, after it, and where
            a program only sends them on (xdp_flood: nothing else is in their way)
   publish  1,000 ports as one run, one port, and the rules that Docker makes for them

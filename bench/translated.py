@@ -191,22 +191,33 @@ def floor_stack(stack, _):
     return Floor(stack)
 
 
-def floor_redirect(stack, _):
-    """Programs that only redirect, on both devices of the host."""
+def floor_programs(stack, way_in, way_out):
+    """Programs of floor.bpf.c on both devices of the host."""
     way = Floor(stack)
     program = BUILD / "bench" / "floor.bpf.o"
     way.server.run(f"ip neigh replace {kubeproxy.GATEWAY[4]} lladdr {way.out.mac('up0')} "
                    "dev eth0")
     way.out.run(f"ip neigh replace {HOST[4]} lladdr {way.server.mac('eth0')} dev up0")
-    for device, section in (("up0", "tc"), (way.server_device, "tc/out")):
+    for device, section in (("up0", way_in), (way.server_device, way_out)):
         way.host.run(f"tc qdisc add dev {device} clsact")
         way.host.run(f"tc filter add dev {device} ingress protocol all prio 1 bpf da "
                      f"obj {program} sec {section}")
     return way
 
 
+def floor_redirect(stack, _):
+    """They only redirect."""
+    return floor_programs(stack, "tc", "tc/out")
+
+
+def floor_rewrite(stack, _):
+    """They write what a translation has to write, and redirect."""
+    return floor_programs(stack, "tc/rewrite", "tc/rewrite_out")
+
+
 # What weft with --firewall respect, and with bypass, cannot be faster than.
-FLOORS = {"floor, stack": floor_stack, "floor, redirect": floor_redirect}
+FLOORS = {"floor, stack": floor_stack, "floor, redirect": floor_redirect,
+          "floor, rewrite": floor_rewrite}
 
 
 class Flood:

@@ -262,9 +262,9 @@ DISASSEMBLY = """
 Disassembly of section .text:
 
 0000000000000000 <helper>:
-       0:\tr2 = r10
-       1:\tr2 += -{helper}
-       2:\tcall 2
+       0:\t85 00 00 00 02 00 00 00\tcall 2
+       1:\t07 02 00 00 00 00 00 00\tr2 += -{helper}
+       2:\t85 10 00 00 02 00 00 00\tcall 2
 
 0000000000000018 <unused>:
        3:\t*(u64 *)(r10 - 0x100) = r1
@@ -281,7 +281,7 @@ Disassembly of section tc:
 
 0000000000000000 <program>:
        0:\t*(u64 *)(r10 - 0x60) = r1
-       1:\tcall -1
+       1:\t85 10 00 00 ff ff ff ff\tcall -1
 \t\t0000000000000008:  R_BPF_64_32\thelper
        2:\texit
 """

@@ -134,6 +134,12 @@ static __always_inline int wf_ctx_store_summed(struct wf_ctx *ctx, __u32 offset,
 	return bpf_skb_store_bytes(ctx, offset, from, len, BPF_F_RECOMPUTE_CSUM);
 }
 
+/* The same after bytes were written that a pseudo header sums up: their sum changed by `diff`. */
+static __always_inline void wf_ctx_sum_changed(struct wf_ctx *ctx, __u32 diff)
+{
+	(void)bpf_csum_update(ctx, diff);
+}
+
 /* wf_csum_l4(): the change is one of the pseudo header; the packet's sum is still to be made. */
 #define WF_CSUM_PSEUDO BPF_F_PSEUDO_HDR
 /* wf_csum_l4(): 0 means that there is no checksum (UDP). */

@@ -10,7 +10,10 @@
 #include "age.h"
 #include "finish.h"
 #include "flow.h"
+#include "frame.h"
+#include "pretend.h"
 #include "route.h"
+#include "translate.h"
 
 #define WF_TCP_DOFF_OFFSET 12
 
@@ -101,6 +104,52 @@ WF_GLOBAL int wf_beyond_send(struct wf_ctx *ctx, struct wf_ip *ip)
 	return wf_likely(wf_route_holds(route, &ip->src, &ask))
 		       ? wf_beyond_again(ctx, ip, route)
 		       : wf_beyond_first(ctx, ip, &ask, route);
+}
+
+/* The tuple's connection, if it goes this way here: 1 or 0. */
+static __always_inline int wf_uplink_find(struct wf_work *work, __u32 is_egress)
+{
+	__u32 hides;
+
+	if (!wf_conn_find_here(&work->flow.tuple, &work->hit) || work->hit.flags & WF_CONN_POLICY)
+		return 0;
+	/* what shows the host's address leaves first; what was asked from outside comes first */
+	hides = !!(work->hit.flags & (WF_CONN_MASQUERADE | WF_CONN_HOST));
+	return (work->hit.dir == WF_DIR_ORIGINAL) == (hides == is_egress);
+}
+
+/*
+ * What a container sends to somebody outside is of a connection that is known, and the way was asked
+ * for a moment ago: sends it as the uplink's own program would have changed it, which has nothing left to
+ * do then. As wf_beyond_send(), or -reason.
+ */
+WF_GLOBAL int wf_beyond_known(struct wf_ctx *ctx, struct wf_ip *ip)
+{
+	struct wf_config_value *config = wf_map_config();
+	struct wf_work *work = wf_map_work();
+	struct wf_route_value *route;
+	struct wf_ask ask = {};
+	int r;
+
+	/* who watches is told by the uplink's program */
+	if (!ip || !config || !work || config->flags & WF_CONFIG_SEALS ||
+	    config->observe & WF_OBSERVE_FIRST || ip->fragment || !wf_conn_live())
+		return WF_GO_ON;
+	ask.ifindex = config->host_ifindex;
+	ask.proto = ip->proto;
+	ask.len = wf_beyond_len(ctx, ip);
+	route = wf_route_place(&ip->src);
+	if (!ask.len || !route || !wf_route_holds(route, &ip->src, &ask) ||
+	    wf_flow_read_here(ctx, ip, WF_SITE_EDGE, &work->flow) < 0 ||
+	    !wf_frame_is_plain(ip, &work->flow) || wf_is_for_tunnel(ctx, ip) ||
+	    !wf_uplink_find(work, 1) || work->hit.flags & (WF_CONN_HOST | WF_CONN_DIRECT))
+		return WF_GO_ON;
+	r = wf_frame_turn(ctx, &work->flow, &work->hit.to, (const struct wf_macs *)route->macs, 1);
+	if (r)
+		return r < 0 ? r : WF_GO_ON;
+	wf_conn_touch(&work->hit, work->flow.tcp_flags);
+	wf_ctx_set_mark(ctx, WF_MARK_NEAR);
+	return wf_redirect(route->ifindex);
 }
 
 /* Whether the host's stack and its filters may be passed by. */

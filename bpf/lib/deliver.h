@@ -12,16 +12,11 @@
 #include "beyond.h"
 #include "endpoint.h"
 #include "finish.h"
+#include "frame.h"
 #include "guard.h"
 #include "overlay.h"
 #include "too_big.h"
 #include "vtep.h"
-
-/* The two addresses at the front of a frame. */
-struct wf_macs {
-	__u8 dst[ETH_ALEN];
-	__u8 src[ETH_ALEN];
-};
 
 /* Hands over to an endpoint whose frame is as it should be; returns the action or -reason. */
 static __always_inline int wf_to_peer(struct wf_ctx *ctx, __u32 from, __u32 to,
@@ -89,14 +84,22 @@ static __always_inline int wf_check_networks(const struct wf_net_value *network,
 	return 0;
 }
 
-/* Makes the frame one that the network's gateway sends to the endpoint. 0 or -reason. */
+/* The MACs of a frame that the network's gateway sends to the endpoint. */
+static __always_inline void wf_address_macs(const struct wf_net_value *network,
+					    const struct wf_ep_value *peer,
+					    struct wf_macs *ret_macs)
+{
+	__builtin_memcpy(ret_macs->dst, peer->mac, ETH_ALEN);
+	__builtin_memcpy(ret_macs->src, network->gateway_mac, ETH_ALEN);
+}
+
+/* Makes the frame such a one. 0 or -reason. */
 static __always_inline int wf_address_frame(struct wf_ctx *ctx, const struct wf_net_value *network,
 					    const struct wf_ep_value *peer)
 {
 	struct wf_macs macs;
 
-	__builtin_memcpy(macs.dst, peer->mac, ETH_ALEN);
-	__builtin_memcpy(macs.src, network->gateway_mac, ETH_ALEN);
+	wf_address_macs(network, peer, &macs);
 	return wf_ctx_store(ctx, 0, &macs, sizeof(macs)) < 0 ? -WF_REASON_INTERNAL_ERROR : 0;
 }
 
@@ -324,6 +327,25 @@ static __always_inline int wf_deliver_unknown(struct wf_ctx *ctx, const struct e
 	return wf_deliver_elsewhere(ctx, eth, slot, endpoint, ip, value);
 }
 
+/*
+ * The same, if it is of a connection with somebody outside that is known, and the stack is passed by:
+ * action or -reason, WF_GO_ON: it is not, or has to be looked at.
+ */
+static __always_inline int wf_deliver_again(struct wf_ctx *ctx, __u32 slot,
+					    const struct wf_ep_value *endpoint, struct wf_ip *ip)
+{
+	struct wf_config_value *config = wf_map_config();
+	int r;
+
+	if (!wf_may_bypass(config) || endpoint->scope ||
+	    wf_guard_cares(ctx, endpoint->flags | wf_host_flags()))
+		return WF_GO_ON;
+	r = wf_beyond_known(ctx, ip);
+	if (r != WF_GO_ON && r >= 0)
+		wf_traffic_count(slot, WF_SLOT_HOST, wf_ctx_len(ctx));
+	return r;
+}
+
 /* Returns the action, WF_NEXT() or -reason. */
 static __always_inline int wf_deliver(struct wf_ctx *ctx, const struct ethhdr *eth, __u32 slot,
 				      const struct wf_ep_value *endpoint, struct wf_ip *ip)
@@ -344,6 +366,12 @@ static __always_inline int wf_deliver(struct wf_ctx *ctx, const struct ethhdr *e
 	to = traffic->peer;
 	peer = wf_peer_guess(to, endpoint, ip);
 	if (wf_unlikely(!peer)) {
+		r = owner->calling ? WF_GO_ON : wf_deliver_again(ctx, slot, endpoint, ip);
+		if (r != WF_GO_ON)
+			return r;
+		eth = wf_ctx_eth(ctx);
+		if (!eth)
+			return reason;
 		value = wf_address_find(endpoint->network, &ip->dst);
 		if (!value) {
 			remote = wf_remote_for(endpoint, &ip->dst);

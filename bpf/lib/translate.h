@@ -132,13 +132,19 @@ static __always_inline void wf_tell(struct wf_ctx *ctx, const struct wf_work *wo
 		(void)wf_observe(ctx, &subject, 0, WF_EVENT_FIRST);
 }
 
-/* Changes the packet to what hit says; one that goes on as it is is only noted. 0 or -reason. */
-static __always_inline int wf_translate(struct wf_ctx *ctx, struct wf_work *work)
+/* Tells of a packet of the connection in hit, before it is changed, and notes it there. */
+static __always_inline void wf_translate_note(struct wf_ctx *ctx, const struct wf_work *work)
 {
 	wf_tell(ctx, work);
 	/* an error is no sign of life; guard 0: just added */
 	if (!work->flow.error_ip && work->hit.guard)
 		wf_conn_touch(&work->hit, work->flow.tcp_flags);
+}
+
+/* Changes the packet to what hit says; one that goes on as it is is only noted. 0 or -reason. */
+static __always_inline int wf_translate(struct wf_ctx *ctx, struct wf_work *work)
+{
+	wf_translate_note(ctx, work);
 	if (wf_unlikely(work->hit.flags & WF_CONN_DIRECT))
 		return 0;
 	return wf_nat_apply(ctx, &work->ip, &work->flow, &work->hit.to);

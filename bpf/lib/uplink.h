@@ -25,18 +25,6 @@ static __always_inline int wf_uplink_parse(struct wf_ctx *ctx, const struct wf_u
 	return uplink->l2_bytes ? wf_work_parse_here(ctx, ETH_HLEN, ip) : wf_work_parse(ctx, 0, ip);
 }
 
-/* The tuple's connection, if it goes this way here: 1 or 0. */
-static __always_inline int wf_uplink_find(struct wf_work *work, __u32 is_egress)
-{
-	__u32 hides;
-
-	if (!wf_conn_find_here(&work->flow.tuple, &work->hit) || work->hit.flags & WF_CONN_POLICY)
-		return 0;
-	/* what shows the host's address leaves first; what was asked from outside comes first */
-	hides = !!(work->hit.flags & (WF_CONN_MASQUERADE | WF_CONN_HOST));
-	return (work->hit.dir == WF_DIR_ORIGINAL) == (hides == is_egress);
-}
-
 /* Leaves what the host itself receives or sends to the judge, if policies are about the host. */
 static __always_inline int wf_uplink_firewall(struct wf_ctx *ctx, __u32 from, __u32 how)
 {

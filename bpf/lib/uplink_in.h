@@ -10,25 +10,44 @@
 #include "age.h"
 #include "uplink.h"
 
-/*
- * Straight into the container, past the host's stack: action, WF_NEXT() or -reason. That the
- * source is nobody's of this node was looked at before.
- */
-static __always_inline int wf_uplink_bypass(struct wf_ctx *ctx, __u32 slot, const struct wf_ip *ip)
+/* The frame may be changed at once and nobody has to be asked: action or -reason. */
+static __always_inline int wf_uplink_straight(struct wf_ctx *ctx, struct wf_work *work,
+					      const struct wf_net_value *network,
+					      const struct wf_ep_value *endpoint)
 {
-	int reason = -WF_REASON_INTERNAL_ERROR;
-	struct wf_ep_value *endpoint = wf_endpoint_ready(slot, &reason);
-	struct wf_net_value *network;
+	struct wf_macs macs;
 	int r;
 
+	wf_translate_note(ctx, work);
+	wf_address_macs(network, endpoint, &macs);
+	r = wf_frame_turn(ctx, &work->flow, &work->hit.to, &macs, 0);
+	return r < 0 ? r : wf_to_peer(ctx, WF_SLOT_HOST, work->slot, endpoint);
+}
+
+/*
+ * A packet of the connection in hit goes straight into the container in work->slot, past the host's
+ * stack: action, WF_NEXT() or -reason. That the source is nobody's of this node was looked at before.
+ */
+static __always_inline int wf_uplink_bypass(struct wf_ctx *ctx, struct wf_work *work)
+{
+	int r = -WF_REASON_INTERNAL_ERROR;
+	struct wf_ep_value *endpoint = wf_endpoint_ready(work->slot, &r);
+	struct wf_net_value *network;
+
 	if (!endpoint)
-		return reason;
+		return r;
 	network = wf_network_valid(endpoint->network);
 	if (!network)
 		return -WF_REASON_NO_NETWORK;
-	r = wf_check_internal(endpoint, network, ip);
+	r = wf_check_internal(endpoint, network, &work->ip);
+	if (r < 0)
+		return r;
+	if (wf_likely(wf_frame_is_plain(&work->ip, &work->flow)) &&
+	    !wf_guard_cares(ctx, endpoint->flags | wf_host_flags()))
+		return wf_uplink_straight(ctx, work, network, endpoint);
+	r = wf_translate(ctx, work);
 	return r < 0 ? r
-		     : wf_to_endpoint_guarded(ctx, ip, network, slot, endpoint,
+		     : wf_to_endpoint_guarded(ctx, &work->ip, network, work->slot, endpoint,
 					      WF_HOOK_FROM_UPLINK);
 }
 
@@ -116,6 +135,16 @@ static __always_inline int wf_uplink_scope(struct wf_ctx *ctx, const struct wf_u
 	return WF_NEXT(WF_STAGE_DOOR);
 }
 
+/* Whether a packet of the connection in hit goes into the container in work->slot past the stack. */
+static __always_inline int wf_uplink_may_bypass(const struct wf_ctx *ctx,
+						const struct wf_uplink_value *uplink,
+						const struct wf_config_value *config,
+						const struct wf_work *work)
+{
+	return work->slot != WF_SLOT_HOST && wf_may_bypass(config) && uplink->l2_bytes &&
+	       !wf_ctx_is_for_others(ctx) && !(work->hit.flags & WF_CONN_DIRECT);
+}
+
 /* A packet from outside, of the connection in hit, goes in. */
 static __always_inline int wf_uplink_in(struct wf_ctx *ctx, const struct wf_uplink_value *uplink,
 					const struct wf_config_value *config, struct wf_work *work)
@@ -125,6 +154,10 @@ static __always_inline int wf_uplink_in(struct wf_ctx *ctx, const struct wf_upli
 	work->slot = wf_uplink_receiver(work);
 	if (wf_unlikely(work->hit.to.scope))
 		return wf_uplink_scope(ctx, uplink, work);
+	if (wf_uplink_may_bypass(ctx, uplink, config, work)) {
+		r = wf_uplink_bypass(ctx, work);
+		return r < 0 || r == WF_NEXT(WF_STAGE_POLICY) ? r : WF_TOLD(r);
+	}
 	r = work->hit.flags & WF_CONN_HOST
 		    ? wf_judge_translated(ctx, work, WF_SLOT_NOBODY, WF_SLOT_HOST)
 		    : 0;
@@ -142,11 +175,7 @@ static __always_inline int wf_uplink_in(struct wf_ctx *ctx, const struct wf_upli
 	}
 	if (work->hit.flags & WF_CONN_SNAT && work->hit.dir == WF_DIR_ORIGINAL)
 		wf_ctx_set_mark(ctx, wf_ctx_mark(ctx) | WF_MARK_MASQUERADE);
-	if (work->slot == WF_SLOT_HOST || !wf_may_bypass(config) || !uplink->l2_bytes ||
-	    wf_ctx_is_for_others(ctx))
-		return WF_TOLD(WF_GO_ON);
-	r = wf_uplink_bypass(ctx, work->slot, &work->ip);
-	return r < 0 || r == WF_NEXT(WF_STAGE_POLICY) ? r : WF_TOLD(r);
+	return WF_TOLD(WF_GO_ON);
 }
 
 /* Refuses towards whoever is outside, or drops. */

@@ -43,6 +43,8 @@
 #define SHOT     .action = TC_ACT_SHOT
 #define REDIRECT .action = TC_ACT_REDIRECT
 #define TO_H     "192.0.2.1"
+/* Of steps: marked as it may be, see services_mark. */
+#define ANY_MARK 0xffffffff
 
 /* Numbers of backends. */
 enum services_backend {
@@ -86,6 +88,7 @@ struct step {
 
 extern struct wf_dp *services_dp;
 extern __u32 services_uplink; /* ifindex */
+extern __u32 services_mark;   /* of the last packet that passed a program of tc, behind it */
 
 /* Group fixtures: enters the world; and leaves. */
 int services_set_up(void **state);

@@ -37,6 +37,7 @@ static const struct step small6 = {
 
 static int begin(void **state)
 {
+	assert_int_equal(services_begin(state), 0);
 	services_configure(WF_CONFIG_SERVICES | WF_CONFIG_BYPASS, 0);
 	return 0;
 }
@@ -133,7 +134,9 @@ static void routes_and_neighbours_that_change_are_followed(void **state)
 
 static void no_uplink_no_way(void **state)
 {
-	const struct wf_uplink_value value = { .ip4 = lab_addr("192.0.2.1"), .l2_bytes = 14 };
+	const struct wf_uplink_value value = { .ip4 = lab_addr("192.0.2.1"),
+					       .ip6 = lab_addr("2001:db8::1"),
+					       .l2_bytes = 14 };
 	uint8_t mac;
 
 	leaves(&small, TO_MAC, 2);
@@ -147,12 +150,122 @@ static void no_uplink_no_way(void **state)
 	assert_int_equal(fate_of(&small, &mac), TO_STACK);
 }
 
+/* Whether what the container sends leaves as the uplink's own program would have made it. */
+static bool leaves_done(const struct step *step, const struct wire_spec *out)
+{
+	static struct wire in, wanted, found;
+	size_t ttl = strchr(out->src, ':') ? 14 + 7 : 14 + 8;
+	struct step any = *step;
+
+	any.mark_out = ANY_MARK;
+	assert_int_equal(services_run(&any, &in, &found), TC_ACT_REDIRECT);
+	assert_true(wire_is_right(found.bytes + 14, found.len - 14));
+	if (services_mark != WF_MARK_NEAR) {
+		assert_int_equal(services_mark, 0);
+		return false;
+	}
+	wire_build(out, &wanted);
+	assert_memory_equal(found.bytes, "\2\0\0\0\xaa\2\2\0\0\0\xff\1", 12);
+	assert_int_equal(found.bytes[ttl], in.bytes[ttl] - 1);
+	/* but for what a hop changes */
+	found.bytes[ttl] = wanted.bytes[ttl];
+	if (ttl == 14 + 8)
+		memcpy(found.bytes + ttl + 2, wanted.bytes + ttl + 2, 2);
+	assert_int_equal(found.len, wanted.len);
+	assert_memory_equal(found.bytes + 12, wanted.bytes + 12, wanted.len - 12);
+	return true;
+}
+
+/* Of two packets in a row the second finds the way remembered, whatever moment it is. */
+static bool ever_leaves_done(const struct step *step, const struct wire_spec *out)
+{
+	for (int i = 0; i < 10; i++)
+		if (leaves_done(step, out))
+			return true;
+	return false;
+}
+
+/* A packet that the uplink sends, or receives, once; and those of the connection from then on. */
+struct known {
+	struct step first;
+	struct step then;
+	struct wire_spec out;
+};
+
+static const struct known known[] = {
+	{ { "masquerade",
+	    GOES_OUT,
+	    0,
+	    { "10.1.0.11", "203.0.113.5", SERVICES_TCP, .dport = 443 },
+	    GO_ON,
+	    { TO_H, "203.0.113.5", SERVICES_TCP, .dport = 443 } },
+	  { "of a container", FROM, 1, { "10.1.0.11", "203.0.113.5", SERVICES_TCP, .dport = 443 } },
+	  { TO_H, "203.0.113.5", SERVICES_TCP, .dport = 443 } },
+	{ { "of IPv6",
+	    GOES_OUT,
+	    0,
+	    { "fd01::11", "2001:db8:1::5", SERVICES_UDP, .dport = 53 },
+	    GO_ON,
+	    { "2001:db8::1", "2001:db8:1::5", SERVICES_UDP, .dport = 53 } },
+	  { "of a container", FROM, 1, { "fd01::11", "2001:db8:1::5", SERVICES_UDP, .dport = 53 } },
+	  { "2001:db8::1", "2001:db8:1::5", SERVICES_UDP, .dport = 53 } },
+	{ { "node port",
+	    COMES_IN,
+	    0,
+	    { "203.0.113.9", TO_H, SERVICES_TCP, .dport = 30080 },
+	    REDIRECT,
+	    { "203.0.113.9", "10.1.0.12", SERVICES_TCP, .dport = 8080 } },
+	  { "its answer",
+	    FROM,
+	    2,
+	    { "10.1.0.12", "203.0.113.9", IPPROTO_TCP, 8080, 40000, .tcp_flags = 18 } },
+	  { TO_H, "203.0.113.9", IPPROTO_TCP, 30080, 40000, .tcp_flags = 18 } },
+};
+
+static void what_is_known_leaves_as_it_shall_be(void **state)
+{
+	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
+		const struct known *one = &known[i];
+		struct step out = { "the uplink's program", GOES_OUT, 0, one->out, GO_ON,
+				    .mark = WF_MARK_NEAR };
+		struct step other = one->then;
+
+		assert_false(ever_leaves_done(&one->then, &one->out));
+		services_step(&one->first);
+		if (!ever_leaves_done(&one->then, &one->out))
+			fail_msg("%s: never", one->first.name);
+		services_step(&out);
+		/* of another connection by the same way */
+		other.in.sport++;
+		assert_false(ever_leaves_done(&other, &one->out));
+	}
+}
+
+static void what_somebody_has_to_see_goes_by_him(void **state)
+{
+	const __u32 flags = WF_CONFIG_SERVICES | WF_CONFIG_BYPASS;
+	const struct known *one = &known[0];
+
+	services_step(&one->first);
+	assert_true(ever_leaves_done(&one->then, &one->out));
+	services_configure(flags | WF_CONFIG_SEALS, 0);
+	assert_false(ever_leaves_done(&one->then, &one->out));
+	services_configure(flags, WF_OBSERVE_FIRST);
+	assert_false(ever_leaves_done(&one->then, &one->out));
+	services_configure(flags, WF_OBSERVE_DROPS);
+	assert_true(ever_leaves_done(&one->then, &one->out));
+	services_configure(WF_CONFIG_SERVICES, 0);
+	assert_false(ever_leaves_done(&one->then, &one->out));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(every_moment_asks_again, begin),
 		cmocka_unit_test_setup(routes_and_neighbours_that_change_are_followed, begin),
 		cmocka_unit_test_setup(no_uplink_no_way, begin),
+		cmocka_unit_test_setup(what_is_known_leaves_as_it_shall_be, begin),
+		cmocka_unit_test_setup(what_somebody_has_to_see_goes_by_him, begin),
 	};
 
 	lab_enter();

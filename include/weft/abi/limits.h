@@ -144,8 +144,8 @@
 #define WF_MARK_MASQUERADE 0x02000000
 
 /*
- * Mark, as a whole, of what leaves for another node past the host's stack: the filter of the uplink
- * lets it pass at once. Nobody else sees a packet between the two.
+ * Mark, as a whole, of what leaves past the host's stack as it shall be, for another node or for the
+ * world: the filter of the uplink lets it pass at once. Nobody else sees a packet between the two.
  */
 #define WF_MARK_NEAR 0x77664e01
 

@@ -158,6 +158,11 @@ static inline int wf_ctx_store_summed(struct wf_ctx *ctx, __u32 offset, const vo
 	return r;
 }
 
+static inline void wf_ctx_sum_changed(struct wf_ctx *ctx, __u32 diff)
+{
+	ctx->sum = wf_csum_fold((__u64)ctx->sum + diff);
+}
+
 #define WF_CSUM_PSEUDO      0x10
 #define WF_CSUM_MAY_BE_NONE 0x20
 

@@ -23,6 +23,51 @@ void nat_put(struct wf_ctx *ret_ctx, const struct wire *wire)
 	native_packet_at(ret_ctx, padded, (__u32)(wire->len + PADDING), wire->l3 ? 2 : 0);
 }
 
+/* The packet in a context is that one, and the device's sum, if there is any, is right. */
+static void compare(const char *name, const struct wf_ctx *ctx, const struct wire_spec *to,
+		    const struct wire *after)
+{
+	if (memcmp(ctx->bytes, after->bytes, after->len) != 0)
+		print_error("%s: to %s\n", name, to->src);
+	assert_memory_equal(ctx->bytes, after->bytes, after->len);
+	for (size_t i = 0; i < PADDING; i++)
+		assert_int_equal(ctx->bytes[after->len + i], 0xa5);
+	/* nobody asks for the sum of a packet that has no checksum of this kind */
+	if (ctx->summed == NATIVE_SUMMED_COMPLETE && !to->no_check && to->proto != IPPROTO_SCTP) {
+		__u32 sum = bpf_htons(
+			(__u16)wire_sum(after->bytes + after->l3, after->len - after->l3));
+
+		if (sum % 0xffff != ctx->sum % 0xffff)
+			print_error("%s: to %s: sum\n", name, to->src);
+		assert_int_equal(sum % 0xffff, ctx->sum % 0xffff);
+	}
+}
+
+/* The same by one write, which ordinary packets with an Ethernet header get. */
+static void check_frame(const char *name, const struct wire *before, const struct wire_spec *to,
+			const struct wire *after, enum native_summed summed)
+{
+	static const struct wf_macs macs = { { 2, 0, 0, 0, 0xaa, 2 }, { 2, 0, 0, 0, 0xaa, 1 } };
+	static struct wire wanted;
+	struct wf_tuple tuple;
+	struct wf_flow flow = {};
+	struct wf_ctx ctx;
+	struct wf_ip ip = {};
+
+	nat_put(&ctx, before);
+	ctx.summed = summed;
+	ctx.sum = bpf_htons((__u16)wire_sum(before->bytes + before->l3, before->len - before->l3));
+	assert_int_equal(native_flow_read(&ctx, (__u32)before->l3, WF_SITE_EDGE, &ip, &flow), 0);
+	if (wf_frame_is_plain(&ip, &flow)) {
+		wire_tuple(to, &tuple);
+		wanted = *after;
+		memcpy(wanted.bytes, &macs, sizeof(macs));
+		assert_int_equal(wf_frame_turn(&ctx, &flow, &tuple, &macs, 0), 0);
+		compare(name, &ctx, to, &wanted);
+	}
+	native_packet_done(&ctx);
+}
+
 void nat_check(const char *name, const struct wire_spec *from, const struct wire_spec *to,
 	       enum native_summed summed)
 {
@@ -43,21 +88,9 @@ void nat_check(const char *name, const struct wire_spec *from, const struct wire
 	assert_memory_equal(&flow.tuple, &tuple, sizeof(tuple));
 	wire_tuple(to, &tuple);
 	assert_int_equal(wf_nat_apply(&ctx, &ip, &flow, &tuple), 0);
-	if (memcmp(ctx.bytes, after.bytes, after.len) != 0)
-		print_error("%s: %s -> %s\n", name, from->src, to->src);
-	assert_memory_equal(ctx.bytes, after.bytes, after.len);
-	for (size_t i = 0; i < PADDING; i++)
-		assert_int_equal(ctx.bytes[after.len + i], 0xa5);
-	/* nobody asks for the sum of a packet that has no checksum of this kind */
-	if (summed == NATIVE_SUMMED_COMPLETE && !from->no_check && from->proto != IPPROTO_SCTP) {
-		__u32 sum =
-			bpf_htons((__u16)wire_sum(after.bytes + after.l3, after.len - after.l3));
-
-		if (sum % 0xffff != ctx.sum % 0xffff)
-			print_error("%s: %s -> %s: sum\n", name, from->src, to->src);
-		assert_int_equal(sum % 0xffff, ctx.sum % 0xffff);
-	}
+	compare(name, &ctx, to, &after);
 	native_packet_done(&ctx);
+	check_frame(name, &before, to, &after, summed);
 }
 
 void nat_check_both_ways(const struct nat_case *nat, enum native_summed summed)

@@ -6,6 +6,7 @@
 #ifndef WEFT_TESTS_UNIT_DP_NAT_LAB_H
 #define WEFT_TESTS_UNIT_DP_NAT_LAB_H
 
+#include "lib/frame.h"
 #include "lib/ipv4.h"
 #include "lib/ipv6.h"
 #include "lib/nat.h"

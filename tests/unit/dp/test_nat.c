@@ -188,6 +188,40 @@ static void test_failing_helpers(void **state)
 	}
 }
 
+/* A frame that is over stays; what cannot be written is not taken for done. */
+static void test_frames_that_go_no_further(void **state)
+{
+	static const struct wf_macs macs = {};
+	static struct wire wire;
+	struct wf_flow flow = {};
+	struct wf_ctx ctx;
+	struct wf_ip ip = {};
+
+	(void)state;
+	for (size_t i = 0; i < nat_case_count; i++) {
+		native_reset();
+		wire_build(&nat_cases[i].before, &wire);
+		nat_put(&ctx, &wire);
+		assert_int_equal(native_flow_read(&ctx, (__u32)wire.l3, WF_SITE_EDGE, &ip, &flow),
+				 0);
+		if (wf_frame_is_plain(&ip, &flow)) {
+			__u8 *ttl = (__u8 *)ctx.bytes + wire.l3 +
+				    (ip.version == 4 ? WF_IP4_TTL_OFFSET : WF_IP6_TTL_OFFSET);
+			__u8 was = *ttl;
+
+			*ttl = 1;
+			assert_int_equal(wf_frame_turn(&ctx, &flow, &flow.tuple, &macs, 1),
+					 WF_FRAME_OVER);
+			*ttl = was;
+			assert_memory_equal(ctx.bytes, wire.bytes, wire.len);
+			native.failing = NATIVE_HELPER_STORE;
+			assert_int_equal(wf_frame_turn(&ctx, &flow, &flow.tuple, &macs, 1),
+					 -WF_REASON_INTERNAL_ERROR);
+		}
+		native_packet_done(&ctx);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -200,6 +234,7 @@ int main(void)
 		cmocka_unit_test(test_udp_sum_of_zero),
 		cmocka_unit_test(test_bounds_of_short_packets),
 		cmocka_unit_test(test_failing_helpers),
+		cmocka_unit_test(test_frames_that_go_no_further),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
