@@ -84,10 +84,11 @@ struct {
 } wf_policy_hits __weak SEC(".maps");
 
 /*
- * Verdicts of the last moment, those of each CPU together. Written and read by the programs alone,
- * not pinned. Bound: WF_VERDICT_SLOTS per CPU; what is overwritten is judged again. No array per CPU:
- * that one's values are anywhere, across cache lines, behind a table of pointers; mappable, so that
- * they begin on a page, but nobody maps it. The loader gives it room for all CPUs.
+ * Verdicts of the last moment, those of each CPU together. Written and read by the programs alone;
+ * pinned only so that those that are loaded late find it, and made anew with the others. Bound:
+ * WF_VERDICT_SLOTS per CPU; what is overwritten is judged again. No array per CPU: that one's values
+ * are anywhere, across cache lines, behind a table of pointers; mappable, so that they begin on a
+ * page, but nobody maps it. The loader gives it room for all CPUs.
  */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);

@@ -57,6 +57,7 @@ enum wf_dp_map {
 	WF_DP_MAP_POLICY_PAIRS,
 	WF_DP_MAP_POLICY_PREFIXES,
 	WF_DP_MAP_POLICY_HITS,
+	WF_DP_MAP_VERDICTS,
 	WF_DP_MAP_WORK,
 	WF_DP_MAP_COUNT,
 };
@@ -68,6 +69,7 @@ enum wf_dp_sizing {
 	WF_DP_SIZE_NUMBERED,    /* the same, and one more: number 0 is not used */
 	WF_DP_SIZE_CONNECTIONS, /* one entry for so many connections */
 	WF_DP_SIZE_ADDRESSES,   /* as it says, and room for more services than the default */
+	WF_DP_SIZE_CPUS,        /* for each possible CPU */
 };
 
 /* What a map must look like to be shared with a running datapath. */
@@ -79,6 +81,8 @@ struct wf_dp_map_spec {
 	uint32_t max_entries;
 	uint32_t flags;
 	enum wf_dp_sizing sizing;
+	/* what programs remember for themselves: made anew with them, pinned for those that are late */
+	bool is_passing;
 };
 
 /* The socket hooks. */

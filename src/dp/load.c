@@ -15,6 +15,12 @@
 #include "dp/dp_priv.h"
 #include "weft.skel.h"
 
+/*
+ * Which programs of the object are loaded: one, or all that are not late (ALL_BUT_LATE). The verifier
+ * takes a third of a second for all of them: what few hosts need waits until it is wanted.
+ */
+#define ALL_BUT_LATE WF_DP_OBJECT_PROGRAMS
+
 /* Tables that refer to each other by number: one alone is of no use. */
 static const enum wf_dp_map together[] = {
 	WF_DP_MAP_CONNS,      WF_DP_MAP_CONN_INDEX,  WF_DP_MAP_CONN_FREE,
@@ -85,17 +91,8 @@ static int reuse_map(struct wf_dp *dp, struct bpf_map *map, const struct wf_dp_m
 		     : 0;
 }
 
-/* What programs remember by CPU in a plain array: room for every CPU. */
-static int size_verdicts(const struct wf_dp *dp, struct bpf_object *object, struct wf_err *err)
-{
-	struct bpf_map *map = bpf_object__find_map_by_name(object, "wf_verdicts");
-	int r = map ? bpf_map__set_max_entries(map, WF_VERDICT_SLOTS * (uint32_t)dp->cpu_count)
-		    : -ENOENT;
-
-	return r < 0 ? wf_fail(err, r, "cannot size the map wf_verdicts: %s", strerror(-r)) : 0;
-}
-
-static int reuse_maps(struct wf_dp *dp, struct bpf_object *object, struct wf_err *err)
+static int reuse_maps(struct wf_dp *dp, size_t chosen, struct bpf_object *object,
+		      struct wf_err *err)
 {
 	for (size_t i = 0; i < WF_DP_MAP_COUNT; i++) {
 		const struct wf_dp_map_spec *spec = &wf_dp_map_specs[i];
@@ -106,6 +103,8 @@ static int reuse_maps(struct wf_dp *dp, struct bpf_object *object, struct wf_err
 			return wf_fail(err, -ENOENT, "the object has no map %s", spec->name);
 		if (spec->sizing != WF_DP_SIZE_FIXED)
 			(void)bpf_map__set_max_entries(map, wf_dp_map_entries(spec, &dp->sizes));
+		if (spec->is_passing && chosen == ALL_BUT_LATE)
+			continue;
 		r = reuse_map(dp, map, spec, err);
 		if (r < 0)
 			return r;
@@ -127,7 +126,7 @@ static int keep_maps(struct wf_dp *dp, struct bpf_object *object, struct wf_err 
 		if (dp->map_fds[i] < 0)
 			return wf_fail(err, -errno, "cannot keep map %s: %s", spec->name,
 				       strerror(errno));
-		if (pinned >= 0)
+		if (pinned >= 0 && !spec->is_passing)
 			continue;
 		r = wf_dp_map_check(fd, spec, &dp->sizes, err);
 		if (r == 0)
@@ -216,12 +215,6 @@ static int refused(const struct wf_dp *dp, int r, struct wf_err *err)
 		       wf_dp_log_text());
 }
 
-/*
- * Which programs of the object are loaded: one, or all that are not late (ALL_BUT_LATE). The verifier
- * takes a third of a second for all of them: what few hosts need waits until it is wanted.
- */
-#define ALL_BUT_LATE WF_DP_OBJECT_PROGRAMS
-
 static int choose_programs(struct bpf_object *object, size_t chosen, struct wf_err *err)
 {
 	for (size_t i = 0; i < WF_DP_OBJECT_PROGRAMS; i++) {
@@ -249,9 +242,7 @@ static int load(struct wf_dp *dp, size_t chosen, struct weft_bpf **skeleton, str
 			       wf_dp_log_text());
 	r = choose_programs((*skeleton)->obj, chosen, err);
 	if (r == 0)
-		r = size_verdicts(dp, (*skeleton)->obj, err);
-	if (r == 0)
-		r = reuse_maps(dp, (*skeleton)->obj, err);
+		r = reuse_maps(dp, chosen, (*skeleton)->obj, err);
 	if (r < 0)
 		return r;
 	r = weft_bpf__load(*skeleton);

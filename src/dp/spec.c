@@ -110,6 +110,9 @@ const struct wf_dp_map_spec wf_dp_map_specs[WF_DP_MAP_COUNT] = {
 					WF_MAX_POLICY_PREFIXES, BPF_F_NO_PREALLOC },
 	[WF_DP_MAP_POLICY_HITS] = { "wf_policy_hits", BPF_MAP_TYPE_PERCPU_ARRAY, 4,
 				    sizeof(struct wf_counter), WF_MAX_POLICY_HITS, 0 },
+	[WF_DP_MAP_VERDICTS] = { "wf_verdicts", BPF_MAP_TYPE_ARRAY, 4,
+				 sizeof(struct wf_verdict_value), WF_VERDICT_SLOTS, BPF_F_MMAPABLE,
+				 WF_DP_SIZE_CPUS, .is_passing = true },
 	[WF_DP_MAP_WORK] = { "wf_work", BPF_MAP_TYPE_PERCPU_ARRAY, 4, WF_WORK_BYTES, 1, 0 },
 };
 
@@ -179,6 +182,7 @@ uint32_t wf_dp_map_entries(const struct wf_dp_map_spec *spec, const struct wf_dp
 	case WF_DP_SIZE_NUMBERED: return spec->max_entries * sizes->services + 1;
 	case WF_DP_SIZE_CONNECTIONS: return sizes->connections / spec->max_entries;
 	case WF_DP_SIZE_ADDRESSES: return spec->max_entries + more_addresses(sizes);
+	case WF_DP_SIZE_CPUS: return spec->max_entries * (uint32_t)libbpf_num_possible_cpus();
 	default: return spec->max_entries;
 	}
 }

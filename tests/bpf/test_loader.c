@@ -112,6 +112,48 @@ static void second_open_adopts(void **state)
 		assert_int_equal(wf_dp_program_id(first, i), wf_dp_program_id(second, i));
 }
 
+static uint32_t verdicts_id(void)
+{
+	_cleanup_close_ int fd = bpf_obj_get(MAPS "/wf_verdicts");
+	struct bpf_map_info info = {};
+	uint32_t bytes = sizeof(info);
+
+	assert_int_equal(bpf_obj_get_info_by_fd(fd, &info, &bytes), 0);
+	return info.id;
+}
+
+/* Whether a program remembers verdicts in the pinned table, where others look for them. */
+static bool shares_verdicts(const struct wf_dp *dp, enum wf_dp_program program)
+{
+	uint32_t maps[64], id = verdicts_id();
+	struct bpf_prog_info info = { .map_ids = (uintptr_t)maps, .nr_map_ids = 64 };
+	uint32_t bytes = sizeof(info);
+
+	assert_int_equal(bpf_obj_get_info_by_fd(wf_dp_program_fd(dp, program), &info, &bytes), 0);
+	for (uint32_t i = 0; i < info.nr_map_ids; i++)
+		if (maps[i] == id)
+			return true;
+	return false;
+}
+
+static void late_programs_remember_with_the_others(void **state)
+{
+	_cleanup_(wf_dp_close) struct wf_dp *dp = open_or_fail();
+	uint32_t id = verdicts_id();
+
+	assert_int_equal(wf_dp_program_want(dp, WF_DP_FROM_TUNNEL, NULL), 0);
+	assert_true(shares_verdicts(dp, WF_DP_FROM_TUNNEL));
+	assert_true(shares_verdicts(dp, WF_DP_FROM_CONTAINER));
+	wf_dp_close(&dp);
+	/* another build begins with nothing */
+	write_hash(read_hash() + 1);
+	dp = open_or_fail();
+	assert_int_not_equal(verdicts_id(), id);
+	assert_int_equal(wf_dp_program_want(dp, WF_DP_FROM_TUNNEL, NULL), 0);
+	assert_true(shares_verdicts(dp, WF_DP_FROM_TUNNEL));
+	assert_true(shares_verdicts(dp, WF_DP_FROM_CONTAINER));
+}
+
 static void late_program_waits_until_it_is_wanted(void **state)
 {
 	_cleanup_(wf_dp_close) struct wf_dp *dp = open_or_fail(), *second = NULL;
@@ -524,6 +566,7 @@ int main(void)
 		cmocka_unit_test_teardown(first_open_loads, clean),
 		cmocka_unit_test_teardown(second_open_adopts, clean),
 		cmocka_unit_test_teardown(late_program_waits_until_it_is_wanted, clean),
+		cmocka_unit_test_teardown(late_programs_remember_with_the_others, clean),
 		cmocka_unit_test_teardown(another_build_replaces_programs_and_keeps_maps, clean),
 		cmocka_unit_test_teardown(half_done_replacement_is_done_again, clean),
 		cmocka_unit_test_teardown(missing_map_is_made_again, clean),
