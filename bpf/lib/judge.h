@@ -388,11 +388,21 @@ static __always_inline int wf_judge_lasts(const struct wf_work *work)
 		work->hit.guard && work->hit.dir == WF_DIR_REPLY);
 }
 
-/* Whether both ends are containers of this node, each known by its slot in either direction. */
-static __always_inline int wf_judge_is_pair(const struct wf_guarding *guard)
+/*
+ * Whether both ends are containers, each known in either direction as it is in this one: by its slot,
+ * or, on another node, by its address alone.
+ */
+static __always_inline int wf_judge_is_pair(const struct wf_work *work)
 {
-	return guard->way == WF_WAY_PEER && guard->from != WF_SLOT_NOBODY &&
-	       guard->from != WF_SLOT_HOST && guard->to != WF_SLOT_HOST;
+	const struct wf_guarding *guard = &work->guard;
+
+	if (guard->from == WF_SLOT_HOST || guard->to == WF_SLOT_HOST)
+		return 0;
+	if (guard->way == WF_WAY_REMOTE)
+		return guard->from != WF_SLOT_NOBODY;
+	return guard->way == WF_WAY_PEER &&
+	       (guard->from != WF_SLOT_NOBODY || work->hook == WF_HOOK_FROM_OVERLAY ||
+		work->hook == WF_HOOK_FROM_UPLINK);
 }
 
 /*
@@ -418,7 +428,7 @@ static __always_inline void wf_judge_keep(struct wf_work *work, __u32 revision)
 		    !wf_may_begin(&work->flow))
 			return;
 		news.opens = 1;
-		news.is_pair = wf_judge_is_pair(guard);
+		news.is_pair = wf_judge_is_pair(work);
 	}
 	wf_verdict_keep(&work->flow.tuple, &news);
 }

@@ -12,6 +12,7 @@
 
 #include "native.h"
 
+#include "lib/judge.h"
 #include "lib/policy.h"
 #include "lib/transport.h"
 
@@ -377,6 +378,78 @@ static void a_connection_is_judged_once(void **state)
 	assert_int_equal(from_one(WF_TCP_RST), TC_ACT_SHOT);
 }
 
+/* A packet between a container of another node and the second one here. */
+static void far_packet(struct wf_ctx *ctx, struct wf_ip *ret_ip, __u8 flags, bool is_answer)
+{
+	const struct packet_spec spec = { .src_mac = is_answer ? 2 : 1,
+					  .dst_mac = is_answer ? 1 : 2,
+					  .src = is_answer ? "10.1.0.12" : "10.1.0.99",
+					  .dst = is_answer ? "10.1.0.99" : "10.1.0.12",
+					  .tcp_flags = flags,
+					  .sport = is_answer ? 80 : 40000,
+					  .dport = is_answer ? 40000 : 80 };
+	struct packet packet;
+
+	packet_build(&spec, &packet);
+	native_packet(ctx, packet.bytes, (__u32)packet.len);
+	ctx->ifindex = WF_IFINDEX_BASE + 2;
+	assert_int_equal(wf_work_parse(ctx, ETH_HLEN, ret_ip), 0);
+}
+
+/* What the judge says of the first packet, which came by a hook. */
+static int begin_from_afar(__u32 hook)
+{
+	const __u32 how = WF_GUARD_HOW(WF_WAY_PEER, hook, WF_EP_GUARDED);
+	struct wf_ctx ctx;
+	struct wf_ip ip;
+	__u32 type;
+	int r;
+
+	far_packet(&ctx, &ip, WF_TCP_SYN, false);
+	assert_int_equal(wf_guard_call(&ctx, WF_SLOT_NOBODY, 2, how), WF_NEXT(WF_STAGE_POLICY));
+	r = wf_judge_stage(&ctx, wf_map_work(), &type);
+	native_packet_done(&ctx);
+	return r;
+}
+
+/* Whether the guard lets a packet pass by itself. */
+static bool guard_knows(__u8 flags, bool is_answer)
+{
+	const __u32 hook = is_answer ? WF_HOOK_FROM_CONTAINER : WF_HOOK_FROM_OVERLAY;
+	const __u32 way = is_answer ? WF_WAY_REMOTE : WF_WAY_PEER;
+	struct wf_ctx ctx;
+	struct wf_ip ip;
+	int r;
+
+	far_packet(&ctx, &ip, flags, is_answer);
+	r = wf_guard(&ctx, &ip, is_answer ? 2 : WF_SLOT_NOBODY, is_answer ? WF_SLOT_NOBODY : 2,
+		     WF_GUARD_HOW(way, hook, WF_EP_GUARDED));
+	native_packet_done(&ctx);
+	return r == 0;
+}
+
+/* The same between nodes; what the host's stack brings may be answered another way. */
+static void a_connection_between_nodes_is_judged_once(void **state)
+{
+	(void)state;
+	native_reset();
+	guard_two(WF_POLICY_ALLOW);
+	assert_int_equal(begin_from_afar(WF_HOOK_FROM_HOST), TC_ACT_REDIRECT);
+	assert_false(guard_knows(WF_TCP_SYN | WF_TCP_ACK, true));
+	native_reset();
+	guard_two(WF_POLICY_ALLOW);
+	assert_false(guard_knows(WF_TCP_SYN | WF_TCP_ACK, true));
+	assert_int_equal(begin_from_afar(WF_HOOK_FROM_OVERLAY), TC_ACT_REDIRECT);
+	assert_false(guard_knows(WF_TCP_SYN, true));
+	assert_true(guard_knows(WF_TCP_SYN | WF_TCP_ACK, true));
+	assert_true(guard_knows(WF_TCP_ACK, false));
+	assert_int_equal(native_conns.records[1].phase, WF_CONN_ESTABLISHED);
+	assert_true(guard_knows(WF_TCP_RST, true));
+	assert_int_equal(native_conns.records[1].phase, WF_CONN_CLOSED);
+	native.config.revision++;
+	assert_false(guard_knows(WF_TCP_ACK, true));
+}
+
 /* The record went to another connection: its packets do nothing to that one, and are judged. */
 static void a_record_of_another_life_is_left_alone(void **state)
 {
@@ -425,6 +498,7 @@ int main(void)
 		cmocka_unit_test(an_established_flow_is_judged_once_a_moment),
 		cmocka_unit_test(remembered_verdicts_are_the_senders),
 		cmocka_unit_test(a_connection_is_judged_once),
+		cmocka_unit_test(a_connection_between_nodes_is_judged_once),
 		cmocka_unit_test(a_record_of_another_life_is_left_alone),
 		cmocka_unit_test(an_acceptance_is_good_for_what_follows),
 		cmocka_unit_test(connections_of_policies_spare_the_owners_counters),
