@@ -162,7 +162,9 @@ def tunnel(stack, letter, allowed):
     # its sockets are in one folder for all namespaces
     devices = [f"w{letter}{os.getpid()}x{number}" for number in (1, 2)]
     for number, (host, device) in enumerate(zip(hosts, devices), 1):
-        host.popen(["wireguard-go", "-f", device], env=dict(os.environ, LOG_LEVEL="error"))
+        # in a session of its own, as weft's: the kernel shares CPUs out between sessions (autogroup)
+        host.popen(["wireguard-go", "-f", device], env=dict(os.environ, LOG_LEVEL="error"),
+                   start_new_session=True)
         other = 3 - number
         set_up(device, f"private_key={keys[number - 1][0]}\nlisten_port=51820\n"
                        f"public_key={keys[other - 1][1]}\nendpoint=10.9.1.{other}:51820\n"
