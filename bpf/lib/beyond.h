@@ -111,7 +111,8 @@ static __always_inline int wf_uplink_find(struct wf_work *work, __u32 is_egress)
 {
 	__u32 hides;
 
-	if (!wf_conn_find_here(&work->flow.tuple, &work->hit) || work->hit.flags & WF_CONN_POLICY)
+	/* by a call: in place it would take more of the stack than there is */
+	if (!wf_conn_search(&work->flow.tuple, &work->hit) || work->hit.flags & WF_CONN_POLICY)
 		return 0;
 	/* what shows the host's address leaves first; what was asked from outside comes first */
 	hides = !!(work->hit.flags & (WF_CONN_MASQUERADE | WF_CONN_HOST));

@@ -48,10 +48,17 @@ WF_CONN_INLINE __u64 wf_conn_term(const __u32 *keys, __u32 a, __u32 b)
 	return (__u64)(a + keys[0]) * (b + keys[1]);
 }
 
-WF_CONN_INLINE __u64 wf_conn_terms(const __u32 *keys, __u64 half0, __u64 half1)
+WF_CONN_INLINE __u64 wf_conn_half(const __u32 *keys, __u64 half)
 {
-	return wf_conn_term(keys, (__u32)half0, half0 >> 32) +
-	       wf_conn_term(keys + 2, (__u32)half1, half1 >> 32);
+	return wf_conn_term(keys, (__u32)half, half >> 32);
+}
+
+/* Of half an address of either end, in order. */
+WF_CONN_INLINE __u64 wf_conn_halves(const __u32 *keys, __u64 src, __u64 dst, __u64 turned)
+{
+	__u64 swap = (src ^ dst) & turned;
+
+	return wf_conn_half(keys, src ^ swap) + wf_conn_half(keys + 4, dst ^ swap);
 }
 
 /*
@@ -74,13 +81,12 @@ WF_CONN_INLINE struct wf_conn_place wf_conn_place_run(const struct wf_conn_state
 {
 	const __u64 *src = tuple->src.halves, *dst = tuple->dst.halves;
 	__u64 turned = wf_conn_is_turned(tuple);
-	__u64 swap0 = (src[0] ^ dst[0]) & turned, swap1 = (src[1] ^ dst[1]) & turned;
+	__u64 sum = wf_conn_halves(state->keys, src[0], dst[0], turned) +
+		    wf_conn_halves(state->keys + 2, src[1], dst[1], turned);
 	__u32 sport = wf_conn_port(tuple->sport), dport = wf_conn_port(tuple->dport);
 	__u32 swap = (sport ^ dport) & (__u32)turned, run = sport ^ swap;
 	__u32 rest = tuple->proto | (__u32)tuple->site << 8 | (__u32)tuple->scope << 16;
-	__u64 hash = wf_conn_spread(wf_conn_terms(state->keys, src[0] ^ swap0, src[1] ^ swap1) +
-				    wf_conn_terms(state->keys + 4, dst[0] ^ swap0, dst[1] ^ swap1) +
-				    wf_conn_term(state->keys + 8, dport ^ swap, rest));
+	__u64 hash = wf_conn_spread(sum + wf_conn_term(state->keys + 8, dport ^ swap, rest));
 
 	return (struct wf_conn_place){
 		.bucket = ((__u32)(hash >> WF_CONN_HASH_BUCKET) + run) & (state->buckets - 1),

@@ -287,7 +287,7 @@ static void mirrored_is_found_both_ways(__u32 layout, int refs)
 	native_conns.state.layout = layout;
 	index = conn_add(&conn);
 	assert_int_equal(lab_refs(), refs);
-	for (__u16 dir = 0; dir < WF_DIR_COUNT; dir++) {
+	for (__u32 dir = 0; dir < WF_DIR_COUNT; dir++) {
 		assert_int_equal(wf_conn_find(&conn.tuple[dir], &hit), 1);
 		assert_int_equal(hit.index, index);
 		assert_int_equal(hit.dir, dir);

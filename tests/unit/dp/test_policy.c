@@ -401,7 +401,7 @@ static int begin_from_afar(__u32 hook)
 {
 	const __u32 how = WF_GUARD_HOW(WF_WAY_PEER, hook, WF_EP_GUARDED);
 	struct wf_ctx ctx;
-	struct wf_ip ip;
+	struct wf_ip ip = {};
 	__u32 type;
 	int r;
 
@@ -418,7 +418,7 @@ static bool guard_knows(__u8 flags, bool is_answer)
 	const __u32 hook = is_answer ? WF_HOOK_FROM_CONTAINER : WF_HOOK_FROM_OVERLAY;
 	const __u32 way = is_answer ? WF_WAY_REMOTE : WF_WAY_PEER;
 	struct wf_ctx ctx;
-	struct wf_ip ip;
+	struct wf_ip ip = {};
 	int r;
 
 	far_packet(&ctx, &ip, flags, is_answer);
