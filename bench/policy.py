@@ -10,19 +10,22 @@
 Needs root. $WEFT_BUILD: the build to measure.
 """
 import contextlib
+import itertools
 import os
+import random
 import socket
 import statistics
 import sys
 import threading
 import time
 
-from benchlib import (better, columns, finish, machine, need_root, parser, percentile, short,
+from benchlib import (better, better_interval, columns, finish, machine, need_root, parser, percentile, short,
                       spread, stop_politely)
 from daemon import Spaces, run_plugin
 from lib.netns import entered
 from lib.node import Node
 from samehost import METRICS, UNITS, measure_one
+import paths as ways
 import policy_paths
 
 SIZES = [10, 10000]
@@ -34,20 +37,27 @@ ALLOW = [{"from": [{"podSelector": {"matchLabels": {"app": "client"}}}]}]
 # ---- paths -------------------------------------------------------------------------------------
 
 
+def one_of_each(stack, complaints, makers, wanted):
+    """The paths in the order of `wanted`, made in any: memory is not alike for all."""
+    made = ways.build(stack, complaints, makers, random.sample(wanted, len(wanted)))
+    return sorted(made, key=lambda path: wanted.index(path.name))
+
+
 def measure_paths(args, complaints):
     """{name: {metric: [values]}}, who is first changes each round."""
+    makers = policy_paths.makers(args.sizes)
+    wanted = args.paths or list(makers)
     with contextlib.ExitStack() as stack:
-        every = policy_paths.build(stack, complaints, args.sizes)
-        for path in every:
+        sets = [one_of_each(stack, complaints, makers, wanted) for _ in range(args.instances)]
+        for path in itertools.chain(*sets):
             path.prepare(args.cpu, (args.cpu + 1) % os.cpu_count())
             path.warm_up()
-        values = {path.name: {} for path in every}
-        for number in range(args.rounds):
+        values = {path.name: {} for path in sets[0]}
+        for number, metric, every in itertools.product(range(args.rounds), args.metrics, sets):
             turn = number % len(every)
-            for metric in args.metrics:
-                for path in every[turn:] + every[:turn]:
-                    value, _ = measure_one(path, 4, metric, args)
-                    values[path.name].setdefault(metric, []).append(value)
+            for path in every[turn:] + every[:turn]:
+                value, _ = measure_one(path, 4, metric, args)
+                values[path.name].setdefault(metric, []).append(value)
         return values
 
 
@@ -159,6 +169,14 @@ def one_revocation(node, listener):
 # ---- the report --------------------------------------------------------------------------------
 
 
+def quotient(values, mine, other, metric):
+    ratio = better(values, mine, other, metric)
+    if not ratio:
+        return ""
+    least, most = better_interval(values, mine, other, metric)
+    return f"{ratio:.3f} [{least:.3f}-{most:.3f}]"
+
+
 def show(report):
     values = report["paths"]
     for metric in next(iter(values.values()), {}):
@@ -167,9 +185,8 @@ def show(report):
         for name, row in values.items():
             if metric in row:
                 cell = spread(row[metric])
-                ratio = better(values, most, name, metric)
                 lines.append([name, short(cell["median"]), short(cell["min"]), short(cell["max"]),
-                              f"{ratio:.3f}" if ratio else ""])
+                              quotient(values, most, name, metric)])
         print(columns(lines), end="\n\n")
     if report["change"]:
         for what in ("last_ms", "answer_ms"):
@@ -186,6 +203,11 @@ def main():
                          help="CPU of clients and servers (the last)")
     options.add_argument("--metrics", nargs="*", choices=list(METRICS),
                          default=["stream", "rr", "crr", "udp"])
+    options.add_argument("--paths", nargs="*",
+                         help="names as above, such as weft-10000 (all)")
+    options.add_argument("--instances", type=int, default=1,
+                         help="how many of each path are made (1): one may be 2 %% off for as long "
+                         "as it lives, by where its memory is")
     options.add_argument("--sizes", nargs="*", type=int, default=SIZES, help="rules (10 10000)")
     options.add_argument("--endpoints", type=int, default=1000, help="of a change (1000)")
     options.add_argument("--known", type=int, default=10000,

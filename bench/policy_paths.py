@@ -111,18 +111,12 @@ table ip filter {{
     return path
 
 
-def build(stack, complaints, sizes):
-    """All paths that this machine can have; a peer that it has not is told."""
-    found = [weft(stack, complaints, 0)] + [weft(stack, complaints, size) for size in sizes]
-    makers = [(f"{name}-{size}", lambda make=make, size=size: make(stack, size))
-              for name, make in (("iptables", iptables), ("nftables", nftables))
-              for size in sizes]
-    makers += [("veth-tuned", lambda: ways.veth(stack, "veth-tuned", tuned=True)),
-               ("bridge", lambda: ways.bridge(stack, "bridge", netfilter=False)),
-               ("netfilter", lambda: ways.bridge(stack, "netfilter", netfilter=True))]
-    for name, make in makers:
-        try:
-            found.append(make())
-        except (AssertionError, OSError) as error:
-            complaints.append(f"{name} left out: {str(error)[:300]}")
-    return found
+def makers(sizes):
+    """As MAKERS of paths.py."""
+    every = {"weft": lambda stack, complaints: weft(stack, complaints, 0)}
+    for size in sizes:
+        every[f"weft-{size}"] = lambda stack, complaints, size=size: weft(stack, complaints, size)
+    for name, make in (("iptables", iptables), ("nftables", nftables)):
+        for size in sizes:
+            every[f"{name}-{size}"] = lambda stack, _, make=make, size=size: make(stack, size)
+    return every | {name: ways.MAKERS[name] for name in ("veth-tuned", "bridge", "netfilter")}
