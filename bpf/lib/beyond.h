@@ -52,6 +52,18 @@ wf_beyond_way(struct wf_ctx *ctx, const struct wf_addr *pair, __u32 proto, struc
 								: wf_map_uplink(ret_hop->ifindex);
 }
 
+/* What the routes are asked about the packet, and where the answer is remembered; NULL: nowhere. */
+static __always_inline struct wf_route_value *wf_beyond_ask(struct wf_ctx *ctx,
+							    const struct wf_ip *ip,
+							    const struct wf_config_value *config,
+							    struct wf_ask *ret_ask)
+{
+	*ret_ask = (struct wf_ask){ .ifindex = config->host_ifindex,
+				    .proto = ip->proto,
+				    .len = wf_beyond_len(ctx, ip) };
+	return ret_ask->len ? wf_route_place(&ip->src) : NULL;
+}
+
 /* Sends the packet by the way that was remembered. As wf_beyond_send(). */
 static __always_inline int wf_beyond_again(struct wf_ctx *ctx, const struct wf_ip *ip,
 					   const struct wf_route_value *route)
@@ -91,15 +103,12 @@ WF_GLOBAL int wf_beyond_send(struct wf_ctx *ctx, struct wf_ip *ip)
 {
 	struct wf_config_value *config = wf_map_config();
 	struct wf_route_value *route;
-	struct wf_ask ask = {};
+	struct wf_ask ask;
 
 	if (!ip || !config)
 		return WF_GO_ON;
-	ask.ifindex = config->host_ifindex;
-	ask.proto = ip->proto;
-	ask.len = wf_beyond_len(ctx, ip);
-	route = wf_route_place(&ip->src);
-	if (!ask.len || !route)
+	route = wf_beyond_ask(ctx, ip, config, &ask);
+	if (!route)
 		return WF_GO_ON;
 	return wf_likely(wf_route_holds(route, &ip->src, &ask))
 		       ? wf_beyond_again(ctx, ip, route)
@@ -129,18 +138,15 @@ WF_GLOBAL int wf_beyond_known(struct wf_ctx *ctx, struct wf_ip *ip)
 	struct wf_config_value *config = wf_map_config();
 	struct wf_work *work = wf_map_work();
 	struct wf_route_value *route;
-	struct wf_ask ask = {};
+	struct wf_ask ask;
 	int r;
 
 	/* who watches is told by the uplink's program */
 	if (!ip || !config || !work || config->flags & WF_CONFIG_SEALS ||
 	    config->observe & WF_OBSERVE_FIRST || ip->fragment || !wf_conn_live())
 		return WF_GO_ON;
-	ask.ifindex = config->host_ifindex;
-	ask.proto = ip->proto;
-	ask.len = wf_beyond_len(ctx, ip);
-	route = wf_route_place(&ip->src);
-	if (!ask.len || !route || !wf_route_holds(route, &ip->src, &ask) ||
+	route = wf_beyond_ask(ctx, ip, config, &ask);
+	if (!route || !wf_route_holds(route, &ip->src, &ask) ||
 	    wf_flow_read_here(ctx, ip, WF_SITE_EDGE, &work->flow) < 0 ||
 	    !wf_frame_is_plain(ip, &work->flow) || wf_is_for_tunnel(ctx, ip) ||
 	    !wf_uplink_find(work, 1) || work->hit.flags & (WF_CONN_HOST | WF_CONN_DIRECT))

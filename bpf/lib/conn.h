@@ -17,7 +17,8 @@
  *     puts its reference before it looks: no tuple is ever in force twice. Among PENDING ones the
  *     lower record waits a moment and the higher withdraws.
  *  3. To find: tuple -> bucket -> references with the tuple's tag -> record. It is a hit when it
- *     is in FORCE, one of its tuples is equal, and guard is the same after everything needed was copied.
+ *     is in FORCE, one of its tuples is equal, and guard is the same after everything needed was
+ *     copied.
  *  4. To remove: FORCE -> HELD, counters down, references out, LIMBO with the tick. The next use
  *     is WF_CONN_GRACE_TICKS later at the earliest: the daemon's sweep makes it FREE and puts it
  *     into wf_conn_free, or a program that finds nothing else takes it. Only a record that

@@ -165,7 +165,8 @@ static __always_inline void wf_conn_locate(const struct wf_conn_state *state,
 
 	spots[WF_DIR_ORIGINAL] = wf_conn_spot(state, &conn->tuple[WF_DIR_ORIGINAL]);
 	spots[WF_DIR_REPLY] = wf_conn_spot(state, &conn->tuple[WF_DIR_REPLY]);
-	ret_spots->are_same = wf_conn_spot_same(&spots[WF_DIR_ORIGINAL], &spots[WF_DIR_REPLY]);
+	ret_spots->are_same =
+		wf_conn_place_same(spots[WF_DIR_ORIGINAL].place, spots[WF_DIR_REPLY].place);
 }
 
 /* Whether a pending record has to give way to another with one of its tuples. */

@@ -76,7 +76,7 @@ static __always_inline int wf_conn_find_here(const struct wf_tuple *tuple,
 	for (__u32 i = 0; i < WF_CONN_BUCKET_REFS; i++) {
 		__u32 ref = wf_read32(&spot.bucket->refs[i]);
 
-		if (!ref || (ref & WF_CONN_REF_TAG_MASK) != spot.tag)
+		if (!ref || (ref & WF_CONN_REF_TAG_MASK) != spot.place.tag)
 			continue;
 		if (wf_conn_read(ref, tuple, ret_hit))
 			return 1;
@@ -141,7 +141,7 @@ static __always_inline int wf_conn_rival_at(const struct wf_conn_spot *spot,
 		__u32 ref = wf_read32(&spot->bucket->refs[i]);
 		__u32 index = ref & WF_CONN_REF_INDEX, stand;
 
-		if (!index || index == own || (ref & WF_CONN_REF_TAG_MASK) != spot->tag)
+		if (!index || index == own || (ref & WF_CONN_REF_TAG_MASK) != spot->place.tag)
 			continue;
 		stand = wf_conn_stand_of(ref, tuple, other);
 		if (stand)

@@ -29,8 +29,7 @@ _Static_assert(sizeof(union wf_conn_bits) == sizeof(struct wf_tuple), "wf_conn_b
 /* Where the references to a tuple are. */
 struct wf_conn_spot {
 	struct wf_conn_bucket *bucket;
-	__u32 number; /* of the bucket */
-	__u32 tag;    /* as it is in a reference */
+	struct wf_conn_place place;
 };
 
 static __always_inline int wf_tuple_same(const struct wf_tuple *a, const struct wf_tuple *b)
@@ -58,10 +57,9 @@ static __always_inline void wf_tuple_turn(const struct wf_tuple *tuple, struct w
 static __always_inline struct wf_conn_spot wf_conn_spot(const struct wf_conn_state *state,
 							const struct wf_tuple *tuple)
 {
-	struct wf_conn_place place = wf_conn_place(state, tuple);
-	struct wf_conn_spot spot = { .number = place.bucket, .tag = place.tag };
+	struct wf_conn_spot spot = { .place = wf_conn_place(state, tuple) };
 
-	spot.bucket = wf_map_conn_bucket(spot.number);
+	spot.bucket = wf_map_conn_bucket(spot.place.bucket);
 	return spot;
 }
 
@@ -173,7 +171,7 @@ static __always_inline void wf_conn_count(const struct wf_conn *conn, __u32 chan
 static __always_inline int wf_conn_refer(const struct wf_conn_spot *spot, struct wf_conn *conn,
 					 __u32 index, __u32 dir)
 {
-	__u32 ref = index | dir << WF_CONN_REF_DIR | spot->tag;
+	__u32 ref = index | dir << WF_CONN_REF_DIR | spot->place.tag;
 
 	if (!spot->bucket)
 		return 1;
@@ -183,17 +181,10 @@ static __always_inline int wf_conn_refer(const struct wf_conn_spot *spot, struct
 
 		if (wf_read32(place) || wf_atomic_cas32(place, 0, ref))
 			continue;
-		conn->refs[dir] = spot->number * WF_CONN_BUCKET_REFS + i;
+		conn->refs[dir] = spot->place.bucket * WF_CONN_BUCKET_REFS + i;
 		return 0;
 	}
 	return 1;
-}
-
-/* Whether one reference stands for what is at both. */
-static __always_inline int wf_conn_spot_same(const struct wf_conn_spot *a,
-					     const struct wf_conn_spot *b)
-{
-	return a->number == b->number && a->tag == b->tag;
 }
 
 /* Takes the record's reference out of the index, if it has one. */

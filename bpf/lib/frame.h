@@ -66,8 +66,7 @@ static __always_inline int wf_frame_turn4(struct wf_ctx *ctx, const struct wf_tu
 		return -WF_REASON_INTERNAL_ERROR;
 	if (hops && wf_age_step(&frame.age) < 0)
 		return WF_FRAME_OVER;
-	*ret_diff = wf_csum_fold((__u64)wf_csum_change(from->src.words[3], to->src.words[3]) +
-				 wf_csum_change(from->dst.words[3], to->dst.words[3]));
+	*ret_diff = wf_nat_change_ip4(&from->src, &from->dst, to);
 	wf_copy(&frame.macs, macs, sizeof(*macs));
 	frame.age.check = wf_csum_apply(frame.age.check, *ret_diff);
 	frame.addrs[0] = to->src.words[3];

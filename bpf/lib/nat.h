@@ -113,6 +113,14 @@ static __always_inline int wf_nat_check_ip4(struct wf_ctx *ctx, __u32 l3, __u32 
 	return wf_csum_l3(ctx, l3 + WF_IP4_CHECK_OFFSET, 0, diff, 0);
 }
 
+/* What a sum over both addresses of IPv4 changes by. */
+static __always_inline __u32 wf_nat_change_ip4(const struct wf_addr *src, const struct wf_addr *dst,
+					       const struct wf_tuple *to)
+{
+	return wf_csum_fold((__u64)wf_csum_change(src->words[3], to->src.words[3]) +
+			    wf_csum_change(dst->words[3], to->dst.words[3]));
+}
+
 /* Gives the packet both addresses of `to`; *ret_diff is what sums of them change by. */
 static __always_inline int wf_nat_addrs(struct wf_ctx *ctx, const struct wf_ip *ip,
 					const struct wf_tuple *to, __u32 *ret_diff)
@@ -124,8 +132,7 @@ static __always_inline int wf_nat_addrs(struct wf_ctx *ctx, const struct wf_ip *
 		return wf_ctx_store_summed(ctx, ip->l3 + WF_IP6_ADDRS_OFFSET, to,
 					   2 * sizeof(struct wf_addr));
 	}
-	*ret_diff = wf_csum_fold((__u64)wf_csum_change(ip->src.words[3], ip4.src) +
-				 wf_csum_change(ip->dst.words[3], ip4.dst));
+	*ret_diff = wf_nat_change_ip4(&ip->src, &ip->dst, to);
 	ip4.check = wf_csum_apply(ip->check, *ret_diff);
 	return wf_ctx_store_fast(ctx, ip->l3 + WF_IP4_CHECK_OFFSET, &ip4, sizeof(ip4));
 }

@@ -205,8 +205,7 @@ static int enter(const struct wf_conn_table *table, struct wf_conn *conn, uint32
 {
 	struct wf_conn_place there = wf_conn_place(table->state, &conn->tuple[WF_DIR_ORIGINAL]);
 	struct wf_conn_place back = wf_conn_place(table->state, &conn->tuple[WF_DIR_REPLY]);
-	/* one reference stands for both */
-	bool are_same = there.bucket == back.bucket && there.tag == back.tag;
+	bool are_same = wf_conn_place_same(there, back);
 
 	if (!refer(table, &there, conn, index, WF_DIR_ORIGINAL) ||
 	    (!are_same && !refer(table, &back, conn, index, WF_DIR_REPLY)))

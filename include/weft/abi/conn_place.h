@@ -21,6 +21,12 @@ struct wf_conn_place {
 	__u32 tag; /* as it is in a reference */
 };
 
+/* Whether one reference stands for the tuples at both. */
+WF_CONN_INLINE int wf_conn_place_same(struct wf_conn_place a, struct wf_conn_place b)
+{
+	return a.bucket == b.bucket && a.tag == b.tag;
+}
+
 WF_CONN_INLINE __u32 wf_conn_port(__be16 port)
 {
 	return __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__ ? __builtin_bswap16(port) : port;

@@ -165,6 +165,17 @@ static void test_bounds_of_short_packets(void **state)
 	}
 }
 
+/* The packet of a case before it is changed, in a program's hands and read. */
+static void nat_read(const struct nat_case *one, struct wire *wire, struct wf_ctx *ret_ctx,
+		     struct wf_ip *ret_ip, struct wf_flow *ret_flow)
+{
+	native_reset();
+	wire_build(&one->before, wire);
+	nat_put(ret_ctx, wire);
+	assert_int_equal(native_flow_read(ret_ctx, (__u32)wire->l3, WF_SITE_EDGE, ret_ip, ret_flow),
+			 0);
+}
+
 /* Every helper's failure is reported, none is taken for success. */
 static void test_failing_helpers(void **state)
 {
@@ -176,12 +187,8 @@ static void test_failing_helpers(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < nat_case_count; i++) {
-		native_reset();
-		wire_build(&nat_cases[i].before, &wire);
+		nat_read(&nat_cases[i], &wire, &ctx, &ip, &flow);
 		wire_tuple(&nat_cases[i].after, &to);
-		nat_put(&ctx, &wire);
-		assert_int_equal(native_flow_read(&ctx, (__u32)wire.l3, WF_SITE_EDGE, &ip, &flow),
-				 0);
 		native.failing = NATIVE_HELPER_STORE;
 		assert_int_equal(wf_nat_apply(&ctx, &ip, &flow, &to), -WF_REASON_INTERNAL_ERROR);
 		native_packet_done(&ctx);
@@ -199,11 +206,7 @@ static void test_frames_that_go_no_further(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < nat_case_count; i++) {
-		native_reset();
-		wire_build(&nat_cases[i].before, &wire);
-		nat_put(&ctx, &wire);
-		assert_int_equal(native_flow_read(&ctx, (__u32)wire.l3, WF_SITE_EDGE, &ip, &flow),
-				 0);
+		nat_read(&nat_cases[i], &wire, &ctx, &ip, &flow);
 		if (wf_frame_is_plain(&ip, &flow)) {
 			__u8 *ttl = (__u8 *)ctx.bytes + wire.l3 +
 				    (ip.version == 4 ? WF_IP4_TTL_OFFSET : WF_IP6_TTL_OFFSET);
