@@ -56,6 +56,27 @@ WF_GLOBAL int wf_conn_read(__u32 ref, const struct wf_tuple *tuple, struct wf_co
 	return wf_read32(&conn->guard) == guard;
 }
 
+/* As wf_conn_find_here(), of a tuple whose spot is known. */
+static __always_inline int wf_conn_find_at(const struct wf_conn_spot *spot,
+					   const struct wf_tuple *tuple,
+					   struct wf_conn_hit *ret_hit)
+{
+	ret_hit->guard = 0;
+	if (!spot->bucket)
+		return 0;
+	WF_NO_UNROLL
+	for (__u32 i = 0; i < WF_CONN_BUCKET_REFS; i++) {
+		__u32 ref = wf_read32(&spot->bucket->refs[i]);
+
+		if (!ref || (ref & WF_CONN_REF_TAG_MASK) != spot->place.tag)
+			continue;
+		if (wf_conn_read(ref, tuple, ret_hit))
+			return 1;
+		ret_hit->guard = 0;
+	}
+	return 0;
+}
+
 /*
  * Whether the tuple is in force; if so *ret_hit says all about it, otherwise nothing but guard 0. 1
  * or 0.
@@ -70,19 +91,7 @@ static __always_inline int wf_conn_find_here(const struct wf_tuple *tuple,
 	if (!state)
 		return 0;
 	spot = wf_conn_spot(state, tuple);
-	if (!spot.bucket)
-		return 0;
-	WF_NO_UNROLL
-	for (__u32 i = 0; i < WF_CONN_BUCKET_REFS; i++) {
-		__u32 ref = wf_read32(&spot.bucket->refs[i]);
-
-		if (!ref || (ref & WF_CONN_REF_TAG_MASK) != spot.place.tag)
-			continue;
-		if (wf_conn_read(ref, tuple, ret_hit))
-			return 1;
-		ret_hit->guard = 0;
-	}
-	return 0;
+	return wf_conn_find_at(&spot, tuple, ret_hit);
 }
 
 /* For wf_conn_find(). */

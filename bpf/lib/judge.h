@@ -122,18 +122,21 @@ static __always_inline int wf_judge_is_pretence(const struct wf_work *work)
 
 /*
  * A connection is about to begin. What it will take lies in pages of large tables which nobody has
- * touched lately: asked for now, it is under way while policies are asked.
+ * touched lately: asked for now, it is under way while policies are asked. The spot of its tuple.
  */
-static __always_inline void wf_judge_expect(const struct wf_tuple *tuple)
+static __always_inline struct wf_conn_spot wf_judge_expect(const struct wf_tuple *tuple)
 {
 	const struct wf_conn_state *state = wf_map_conn_state();
 	union wf_conn_bits bits = { .tuple = *tuple };
+	struct wf_conn_spot spot = {};
 
 	if (!state)
-		return;
-	(void)wf_verdict_turn(&bits);
-	wf_touch(wf_conn_spot(state, tuple).bucket);
+		return spot;
+	spot = wf_conn_spot(state, tuple);
+	wf_touch(spot.bucket);
+	/* in order as it is, for clients have the higher port as good as always */
 	wf_touch(wf_map_verdict(wf_verdict_index(&bits)));
+	return spot;
 }
 
 /* Remembers whoever sent the packet as who began. 0 or -reason. */
@@ -225,14 +228,15 @@ static __always_inline int wf_judge_find(struct wf_work *work)
  */
 static __always_inline int wf_judge_open(struct wf_work *work)
 {
+	struct wf_conn_spot spot = wf_judge_expect(&work->flow.tuple);
 	int r;
 
-	wf_judge_expect(&work->flow.tuple);
 	wf_judge_forward(work);
 	r = wf_policy_ask(&work->question, &work->answer);
 	if (r < 0)
 		return r;
-	if (!wf_judge_find(work))
+	if (!wf_conn_find_at(&spot, &work->flow.tuple, &work->hit) ||
+	    !(work->hit.flags & WF_CONN_POLICY))
 		return wf_judge_begin(work);
 	if (work->hit.dir == WF_DIR_ORIGINAL) {
 		wf_conn_touch(&work->hit, work->flow.tcp_flags);

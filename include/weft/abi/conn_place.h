@@ -32,20 +32,26 @@ WF_CONN_INLINE __u32 wf_conn_port(__be16 port)
 	return __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__ ? __builtin_bswap16(port) : port;
 }
 
+/* Keeps the compiler from knowing what a value can be, of which it would make a branch. */
+#define WF_CONN_OPAQUE(value) __asm__("" : "+r"(value))
+
 /*
  * Whether the end that receives comes first: the one with the higher port, which is the client's as
- * good as always. All bits or none, reckoned without a branch unless the ports are the same.
+ * good as always. All bits or none, reckoned without a branch unless the ports are the same: packets
+ * go there and back by turns, so that a processor would guess wrong half of the time.
  */
 WF_CONN_INLINE __u64 wf_conn_is_turned(const struct wf_tuple *tuple)
 {
-	__s64 sport = wf_conn_port(tuple->sport), dport = wf_conn_port(tuple->dport);
+	__s64 order = (__s64)wf_conn_port(tuple->sport) - wf_conn_port(tuple->dport);
 	const __u64 *src = tuple->src.halves, *dst = tuple->dst.halves;
+	__u64 turned;
 
-	if (sport != dport)
-		return (__u64)((sport - dport) >> 63);
-	if (src[1] != dst[1])
-		return src[1] < dst[1] ? ~0ULL : 0;
-	return src[0] < dst[0] ? ~0ULL : 0;
+	if (!order)
+		order = src[1] != dst[1] ? (src[1] < dst[1] ? -1 : 1) : (src[0] < dst[0] ? -1 : 1);
+	WF_CONN_OPAQUE(order);
+	turned = (__u64)(order >> 63);
+	WF_CONN_OPAQUE(turned);
+	return turned;
 }
 
 /* A term of the hash: two words, each moved by a key. */

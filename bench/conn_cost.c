@@ -1,0 +1,239 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What policies cost each packet of a TCP connection when memory is as cold as other work leaves it:
+ * nanoseconds by BPF_PROG_TEST_RUN, the median over many connections whose ports follow one another
+ * as Linux chooses them. Before each packet as much memory is walked through as fits into the nearest
+ * cache, before each connection as much as fits into the next. prog_cost measures the same packets
+ * warm. Needs root; works in namespaces of its own. An argument: KiB to walk through before a
+ * connection.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <bpf/bpf.h>
+#include <linux/bpf.h>
+#include <linux/in.h>
+
+#include "base/mem.h"
+#include "dp/dp.h"
+#include "lab.h"
+#include "packet.h"
+#include "rules.h"
+#include "world.h"
+
+#define CONNECTIONS 2000 /* of one turn */
+#define TURNS       12
+#define LINE        64
+#define NEAR_BYTES  (48 << 10)
+#define NEXT_KIB    768
+#define MOST_KIB    (64 << 10)
+
+#define FIRST_PORT 32768
+#define PORTS      28232
+
+#define FIN 0x01
+#define SYN 0x02
+#define PSH 0x08
+#define ACK 0x10
+
+static const struct step {
+	const char *name;
+	bool is_reply;
+	__u8 tcp_flags;
+} steps[] = {
+	{ "SYN", false, SYN },      { "SYN ACK", true, SYN | ACK },
+	{ "ACK", false, ACK },      { "request", false, PSH | ACK },
+	{ "ACK", true, ACK },       { "answer", true, PSH | ACK },
+	{ "ACK", false, ACK },      { "FIN", false, FIN | ACK },
+	{ "FIN", true, FIN | ACK }, { "last ACK", false, ACK },
+};
+
+#define STEPS WF_ARRAY_LEN(steps)
+#define WAYS  2 /* without policies, with them */
+
+static struct wf_dp *dp;
+static size_t next_bytes;
+static __u32 taken[WAYS][STEPS][TURNS * CONNECTIONS];
+static size_t counts[WAYS];
+
+static void check(int r, const char *what)
+{
+	if (r >= 0)
+		return;
+	(void)fprintf(stderr, "%s: %s\n", what, strerror(-r));
+	exit(EXIT_FAILURE);
+}
+
+static void put_endpoint(__u32 slot, const struct wf_ep_value *value, void *context)
+{
+	check(wf_dp_endpoint_set(dp, slot, value, NULL), "endpoint");
+}
+
+static void put_address(__u32 network, const struct wf_addr *addr,
+			const struct wf_addr_value *value, void *context)
+{
+	check(wf_dp_address_set(dp, network, addr, value, NULL), "address");
+}
+
+static void put_network(__u32 number, const struct wf_net_value *value, void *context)
+{
+	check(wf_dp_network_set(dp, number, value, NULL), "network");
+}
+
+static void put_config(const struct wf_config_value *value, void *context)
+{
+	check(wf_dp_config_set(dp, value, NULL), "config");
+}
+
+static void build(void)
+{
+	const struct world_maps maps = { put_endpoint, put_address, put_network, put_config, NULL };
+	const struct wf_config_value config = { .host_ifindex = WORLD_HOST_DEVICE };
+	const struct rule rules[] = { { 0, 0, WF_POLICY_ALLOW, 1 } };
+	struct wf_err err = WF_ERR_INIT;
+
+	for (unsigned int slot = 0; slot < 3; slot++)
+		lab_run("ip link add wf%u index %u type veth peer name c%u", slot,
+			WF_IFINDEX_BASE + slot, slot);
+	if (wf_dp_open(LAB_BPF_DIR, NULL, &dp, &err) < 0) {
+		(void)fprintf(stderr, "%s\n", err.message);
+		exit(EXIT_FAILURE);
+	}
+	world_fill(&maps);
+	put_config(&config, NULL);
+	rules_profile(dp, 2, rules, WF_ARRAY_LEN(rules));
+}
+
+static __u32 run(__u32 slot, const struct packet *packet)
+{
+	struct __sk_buff context = { .ifindex = WF_IFINDEX_BASE + slot };
+	LIBBPF_OPTS(bpf_test_run_opts, options);
+
+	options.data_in = packet->bytes;
+	options.data_size_in = (__u32)packet->len;
+	options.ctx_in = &context;
+	options.ctx_size_in = sizeof(context);
+	options.repeat = 1;
+	check(bpf_prog_test_run_opts(wf_dp_program_fd(dp, WF_DP_FROM_CONTAINER), &options) < 0
+		      ? -errno
+		      : 0,
+	      "test run");
+	if (options.retval == 2) {
+		(void)fprintf(stderr, "a packet was dropped\n");
+		exit(EXIT_FAILURE);
+	}
+	return options.duration;
+}
+
+/* Walks through memory, so that what was there before has to go. */
+static void push_out(size_t len)
+{
+	static volatile char memory[MOST_KIB << 10];
+
+	for (size_t i = 0; i < len; i += LINE)
+		memory[i]++;
+}
+
+static void build_packet(const struct step *step, unsigned int port, struct packet *ret_packet)
+{
+	struct packet_spec spec = { .src_mac = step->is_reply ? 2 : 1,
+				    .dst_mac = step->is_reply ? 1 : 2,
+				    .src = step->is_reply ? "10.1.0.12" : "10.1.0.11",
+				    .dst = step->is_reply ? "10.1.0.11" : "10.1.0.12",
+				    .sport = step->is_reply ? 9000 : (__u16)port,
+				    .dport = step->is_reply ? (__u16)port : 9000,
+				    .tcp_flags = step->tcp_flags };
+
+	packet_build(&spec, ret_packet);
+}
+
+static void connect_once(int way, unsigned int port, bool is_counted)
+{
+	struct packet packets[STEPS];
+
+	for (size_t i = 0; i < STEPS; i++)
+		build_packet(&steps[i], port, &packets[i]);
+	push_out(next_bytes);
+	for (size_t i = 0; i < STEPS; i++) {
+		__u32 ns;
+
+		push_out(NEAR_BYTES);
+		ns = run(steps[i].is_reply ? 2 : 1, &packets[i]);
+		if (is_counted)
+			taken[way][i][counts[way]] = ns;
+	}
+	counts[way] += is_counted;
+}
+
+/* The port that Linux would choose next: one to eight places on, of those with the same parity. */
+static unsigned int next_port(unsigned int port)
+{
+	static __u32 state = 1;
+
+	/* Numerical Recipes' generator; the upper bits are the random ones */
+	state = state * 1664525 + 1013904223;
+	port += 2 + 2 * (state >> 29);
+	return port < FIRST_PORT + PORTS ? port : port - PORTS;
+}
+
+static void measure_turn(int way, bool is_counted, size_t count)
+{
+	static unsigned int port = FIRST_PORT;
+
+	rules_subject(dp, 1, way ? 2 : 0, way ? 2 : 0, 1);
+	rules_subject(dp, 2, way ? 2 : 0, way ? 2 : 0, 1);
+	check(wf_dp_policy_revise(dp, NULL), "revise");
+	for (size_t i = 0; i < count; i++) {
+		connect_once(way, port, is_counted);
+		port = next_port(port);
+	}
+}
+
+static int compare(const void *a, const void *b)
+{
+	const __u32 *x = a, *y = b;
+
+	return *x < *y ? -1 : *x > *y;
+}
+
+static __u32 median(__u32 *values, size_t count)
+{
+	qsort(values, count, sizeof(*values), compare);
+	return values[count / 2];
+}
+
+static void print(void)
+{
+	int sums[WAYS] = {};
+
+	for (size_t i = 0; i < STEPS; i++) {
+		int plain = (int)median(taken[0][i], counts[0]);
+		int guarded = (int)median(taken[1][i], counts[1]);
+
+		sums[0] += plain;
+		sums[1] += guarded;
+		(void)printf("%-10s %5d %5d %+5d ns\n", steps[i].name, plain, guarded,
+			     guarded - plain);
+	}
+	(void)printf("%-10s %5d %5d %+5d ns\n", "in all", sums[0], sums[1], sums[1] - sums[0]);
+}
+
+int main(int argc, char **argv)
+{
+	size_t kib = argc > 1 ? strtoul(argv[1], NULL, 10) : NEXT_KIB;
+
+	next_bytes = (kib < MOST_KIB ? kib : MOST_KIB) << 10;
+	lab_enter();
+	build();
+	/* every port has a record from before */
+	measure_turn(1, false, 4 * PORTS / 2);
+	for (int turn = 0; turn < TURNS; turn++)
+		for (int way = 0; way < WAYS; way++)
+			measure_turn(way, true, CONNECTIONS);
+	print();
+	(void)wf_dp_remove(LAB_BPF_DIR, NULL);
+	wf_dp_close(&dp);
+	return 0;
+}
