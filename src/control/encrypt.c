@@ -18,6 +18,10 @@ WF_LOG_MODULE(encrypt);
 #define STARTING_MS 20
 #define GREET_MS    2000
 
+/* Looks at which a device that worked may be late, as on a machine that has no time for it. */
+#define LATE_LOOKS 3
+#define LATE_MS    250
+
 /* Seconds between greetings. */
 #define GREET_OFTEN 5
 #define GREET_ONCE  UINT16_MAX
@@ -384,6 +388,16 @@ static int turn_on(struct wf_control *control, struct wf_err *err)
 	return r;
 }
 
+/*
+ * Whether a device that worked is only late: it goes on as it was told before, and so does what is
+ * said of it. Nobody waits for it until the next look.
+ */
+static bool is_late(struct ctl_encrypt *encrypt, int r)
+{
+	encrypt->late_count = r == -ETIMEDOUT ? encrypt->late_count + 1 : 0;
+	return encrypt->is_on && encrypt->late_count && encrypt->late_count < LATE_LOOKS;
+}
+
 void wf_ctl_encrypt_sync(struct wf_control *control)
 {
 	struct ctl_encrypt *encrypt = &control->cluster.encrypt;
@@ -396,6 +410,10 @@ void wf_ctl_encrypt_sync(struct wf_control *control)
 	r = wf_ctl_seals_sync(control, &fault);
 	if (r == 0)
 		r = wanted ? turn_on(control, &fault) : turn_off(control, &fault);
+	if (wanted && is_late(encrypt, r)) {
+		wf_ctl_encrypt_wake(control, LATE_MS);
+		return;
+	}
 	encrypt->is_on = wanted && r == 0;
 	if (r == 0)
 		r = publish(control, &fault);

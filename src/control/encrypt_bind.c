@@ -111,7 +111,8 @@ void wf_ctl_bind(struct wf_control *control, struct ctl_remote *remote)
 	struct wf_err fault = WF_ERR_INIT;
 	int r;
 
-	if (remote->is_bound || !control->cluster.encrypt.is_on || !is_wanted(control, remote))
+	if (remote->is_bound || !control->cluster.encrypt.is_on ||
+	    control->cluster.encrypt.late_count || !is_wanted(control, remote))
 		return;
 	r = tell(control, remote->node->tunnels[0].key, addrs, list(control, remote, addrs),
 		 &fault);

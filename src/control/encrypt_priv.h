@@ -37,14 +37,15 @@ struct ctl_encrypt {
 	struct ctl_tunnel own[WF_MAX_TUNNELS]; /* the one in use first */
 	size_t count;                          /* 0: no key yet */
 	enum ctl_rotation rotation;
-	bool is_on;                           /* the device in use works */
-	bool is_swept;                        /* no device is there that shall not be */
-	bool is_requested;                    /* somebody asked for another key */
-	uint64_t since_ms;                    /* when the rotation came to where it is */
-	uint64_t quiet_ms;                    /* since when nothing has come with the former key */
-	uint64_t rx_bytes;                    /* that had come by then */
-	uint64_t not_before_ms;               /* after one that failed */
-	bool has_ports;                       /* the datapath knows which ports are excepted */
+	bool is_on;              /* the device in use works */
+	unsigned int late_count; /* looks in a row at which it did not answer in time */
+	bool is_swept;           /* no device is there that shall not be */
+	bool is_requested;       /* somebody asked for another key */
+	uint64_t since_ms;       /* when the rotation came to where it is */
+	uint64_t quiet_ms;       /* since when nothing has come with the former key */
+	uint64_t rx_bytes;       /* that had come by then */
+	uint64_t not_before_ms;  /* after one that failed */
+	bool has_ports;          /* the datapath knows which ports are excepted */
 	char published[WF_NODE_TUNNELS_TEXT]; /* what the store says of this node */
 	bool published_hosts;
 	char problem[640]; /* "" when it works */

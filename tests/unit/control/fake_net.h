@@ -155,6 +155,8 @@ const struct fake_wg *fake_net_wg(const struct wf_net *net, unsigned int digit);
 uint32_t fake_net_wg_way(const struct wf_net *net, bool *ret_has_end);
 /* No device can be made or changed, or they can again. */
 void fake_net_wg_break(struct wf_net *net, bool on);
+/* Devices do not answer in time, or they do again. */
+void fake_net_wg_delay(struct wf_net *net, bool on);
 /* All peers of a device have shaken hands, or none. */
 void fake_net_wg_meet(struct wf_net *net, unsigned int digit, bool on);
 

@@ -123,6 +123,7 @@ struct wf_net {
 	uint32_t next_ifindex;
 	struct fake_wg wg[2];
 	bool wg_broken;  /* none can be made */
+	bool wg_late;    /* none answers in time */
 	uint32_t wg_way; /* device that tunnel addresses lead into; 0: none */
 	bool wg_has_end; /* without one they are refused */
 	uint64_t next_inode;

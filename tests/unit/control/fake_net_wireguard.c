@@ -46,6 +46,8 @@ int wf_net_wg_ensure(struct wf_net *net, const struct wf_wg_device *device, uint
 	PASS(-EOPNOTSUPP, err);
 	if (net->wg_broken)
 		return wf_fail(err, -EOPNOTSUPP, "broken");
+	if (net->wg_late)
+		return wf_fail(err, -ETIMEDOUT, "late");
 	if (!link)
 		link = fake_add_link(net, device->name, 0, "wireguard", device->mtu);
 	if (device->peer_count > FAKE_WG_PEERS)
@@ -159,6 +161,11 @@ uint32_t fake_net_wg_way(const struct wf_net *net, bool *ret_has_end)
 void fake_net_wg_break(struct wf_net *net, bool on)
 {
 	net->wg_broken = on;
+}
+
+void fake_net_wg_delay(struct wf_net *net, bool on)
+{
+	net->wg_late = on;
 }
 
 void fake_net_wg_meet(struct wf_net *net, unsigned int digit, bool on)

@@ -283,6 +283,39 @@ static void assert_bound(struct lab *lab, unsigned int digit, const char *text,
 	assert_int_equal(remote ? remote->flags : 0, holder ? WF_REMOTE_BOUND : 0);
 }
 
+/* One that is late once or twice works, one that stays away does not; then it works again. */
+static void test_a_late_device(void **state)
+{
+	struct pair *pair = *state;
+	struct lab *a;
+
+	encrypt(pair);
+	a = pair->a;
+	fake_net_wg_delay(a->net, true);
+	for (int i = 0; i < 2; i++) {
+		wf_ctl_encrypt_sync(a->control);
+		assert_true(of(a)->is_on);
+		assert_string_equal(of(a)->problem, "");
+		assert_leads(a, 0);
+	}
+	/* what comes meanwhile waits for the next look */
+	attach(pair, pair->b, "db", "10.5.0.7");
+	assert_bound(a, 0, "10.5.0.7", NULL);
+	wf_ctl_encrypt_sync(a->control);
+	assert_false(of(a)->is_on);
+	assert_string_not_equal(of(a)->problem, "");
+	fake_net_wg_delay(a->net, false);
+	wf_ctl_encrypt_sync(a->control);
+	assert_true(of(a)->is_on);
+	assert_bound(a, 0, "10.5.0.7", pair->b);
+	/* being late is counted anew */
+	fake_net_wg_delay(a->net, true);
+	wf_ctl_encrypt_sync(a->control);
+	assert_true(of(a)->is_on);
+	fake_net_wg_delay(a->net, false);
+	wf_ctl_encrypt_sync(a->control);
+}
+
 static void test_addresses_are_bound(void **state)
 {
 	struct pair *pair = *state;
@@ -446,6 +479,7 @@ int main(void)
 		CASE(test_key_outlives_a_restart),
 		CASE(test_no_device),
 		CASE(test_rotation),
+		CASE(test_a_late_device),
 		CASE(test_addresses_are_bound),
 		CASE(test_addresses_follow_a_key),
 		CASE(test_rotation_without_answer),
