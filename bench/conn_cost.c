@@ -7,19 +7,13 @@
  * warm. Needs root; works in namespaces of its own. An argument: KiB to walk through before a
  * connection.
  */
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
-#include <bpf/bpf.h>
-#include <linux/bpf.h>
-#include <linux/in.h>
+#include <linux/pkt_cls.h>
 
 #include "base/mem.h"
-#include "dp/dp.h"
-#include "lab.h"
-#include "packet.h"
+#include "prog_lab.h"
 #include "rules.h"
 #include "world.h"
 
@@ -58,73 +52,27 @@ static size_t next_bytes;
 static __u32 taken[WAYS][STEPS][TURNS * CONNECTIONS];
 static size_t counts[WAYS];
 
-static void check(int r, const char *what)
-{
-	if (r >= 0)
-		return;
-	(void)fprintf(stderr, "%s: %s\n", what, strerror(-r));
-	exit(EXIT_FAILURE);
-}
-
-static void put_endpoint(__u32 slot, const struct wf_ep_value *value, void *context)
-{
-	check(wf_dp_endpoint_set(dp, slot, value, NULL), "endpoint");
-}
-
-static void put_address(__u32 network, const struct wf_addr *addr,
-			const struct wf_addr_value *value, void *context)
-{
-	check(wf_dp_address_set(dp, network, addr, value, NULL), "address");
-}
-
-static void put_network(__u32 number, const struct wf_net_value *value, void *context)
-{
-	check(wf_dp_network_set(dp, number, value, NULL), "network");
-}
-
-static void put_config(const struct wf_config_value *value, void *context)
-{
-	check(wf_dp_config_set(dp, value, NULL), "config");
-}
-
 static void build(void)
 {
-	const struct world_maps maps = { put_endpoint, put_address, put_network, put_config, NULL };
 	const struct wf_config_value config = { .host_ifindex = WORLD_HOST_DEVICE };
 	const struct rule rules[] = { { 0, 0, WF_POLICY_ALLOW, 1 } };
-	struct wf_err err = WF_ERR_INIT;
 
-	for (unsigned int slot = 0; slot < 3; slot++)
-		lab_run("ip link add wf%u index %u type veth peer name c%u", slot,
-			WF_IFINDEX_BASE + slot, slot);
-	if (wf_dp_open(LAB_BPF_DIR, NULL, &dp, &err) < 0) {
-		(void)fprintf(stderr, "%s\n", err.message);
-		exit(EXIT_FAILURE);
-	}
-	world_fill(&maps);
-	put_config(&config, NULL);
+	dp = prog_lab_open();
+	prog_lab_check(wf_dp_config_set(dp, &config, NULL), "config");
 	rules_profile(dp, 2, rules, WF_ARRAY_LEN(rules));
 }
 
 static __u32 run(__u32 slot, const struct packet *packet)
 {
-	struct __sk_buff context = { .ifindex = WF_IFINDEX_BASE + slot };
-	LIBBPF_OPTS(bpf_test_run_opts, options);
+	__u32 action;
+	__u32 ns =
+		prog_lab_run(wf_dp_program_fd(dp, WF_DP_FROM_CONTAINER), slot, packet, 1, &action);
 
-	options.data_in = packet->bytes;
-	options.data_size_in = (__u32)packet->len;
-	options.ctx_in = &context;
-	options.ctx_size_in = sizeof(context);
-	options.repeat = 1;
-	check(bpf_prog_test_run_opts(wf_dp_program_fd(dp, WF_DP_FROM_CONTAINER), &options) < 0
-		      ? -errno
-		      : 0,
-	      "test run");
-	if (options.retval == 2) {
+	if (action == TC_ACT_SHOT) {
 		(void)fprintf(stderr, "a packet was dropped\n");
 		exit(EXIT_FAILURE);
 	}
-	return options.duration;
+	return ns;
 }
 
 /* Walks through memory, so that what was there before has to go. */
@@ -184,7 +132,7 @@ static void measure_turn(int way, bool is_counted, size_t count)
 
 	rules_subject(dp, 1, way ? 2 : 0, way ? 2 : 0, 1);
 	rules_subject(dp, 2, way ? 2 : 0, way ? 2 : 0, 1);
-	check(wf_dp_policy_revise(dp, NULL), "revise");
+	prog_lab_check(wf_dp_policy_revise(dp, NULL), "revise");
 	for (size_t i = 0; i < count; i++) {
 		connect_once(way, port, is_counted);
 		port = next_port(port);
@@ -225,7 +173,6 @@ int main(int argc, char **argv)
 	size_t kib = argc > 1 ? strtoul(argv[1], NULL, 10) : NEXT_KIB;
 
 	next_bytes = (kib < MOST_KIB ? kib : MOST_KIB) << 10;
-	lab_enter();
 	build();
 	/* every port has a record from before */
 	measure_turn(1, false, 4 * PORTS / 2);
@@ -233,7 +180,6 @@ int main(int argc, char **argv)
 		for (int way = 0; way < WAYS; way++)
 			measure_turn(way, true, CONNECTIONS);
 	print();
-	(void)wf_dp_remove(LAB_BPF_DIR, NULL);
-	wf_dp_close(&dp);
+	prog_lab_close(dp);
 	return 0;
 }

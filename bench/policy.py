@@ -19,8 +19,8 @@ import sys
 import threading
 import time
 
-from benchlib import (better, better_interval, columns, finish, machine, need_root, parser, percentile, short,
-                      spread, stop_politely)
+from benchlib import (better, better_interval, columns, finish, machine, need_root, parser,
+                      percentile, short, spread, stop_politely)
 from daemon import Spaces, run_plugin
 from lib.netns import entered
 from lib.node import Node

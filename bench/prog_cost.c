@@ -23,6 +23,7 @@
 #include "dp/dp.h"
 #include "lab.h"
 #include "packet.h"
+#include "prog_lab.h"
 #include "rules.h"
 #include "world.h"
 
@@ -101,68 +102,27 @@ static const struct path paths[] = {
 
 static struct wf_dp *dp;
 
-static void check(int r, const char *what)
+static void put_config(const struct wf_config_value *config)
 {
-	if (r >= 0)
-		return;
-	(void)fprintf(stderr, "%s: %s\n", what, strerror(-r));
-	exit(EXIT_FAILURE);
+	prog_lab_check(wf_dp_config_set(dp, config, NULL), "config");
 }
 
-static void put_endpoint(__u32 slot, const struct wf_ep_value *value, void *context)
+static void put_more_addresses(void)
 {
-	check(wf_dp_endpoint_set(dp, slot, value, NULL), "endpoint");
-}
-
-static void put_address(__u32 network, const struct wf_addr *addr,
-			const struct wf_addr_value *value, void *context)
-{
-	check(wf_dp_address_set(dp, network, addr, value, NULL), "address");
-}
-
-static void put_network(__u32 number, const struct wf_net_value *value, void *context)
-{
-	check(wf_dp_network_set(dp, number, value, NULL), "network");
-}
-
-static void put_config(const struct wf_config_value *value, void *context)
-{
-	check(wf_dp_config_set(dp, value, NULL), "config");
-}
-
-static void build(void)
-{
-	const struct world_maps maps = { put_endpoint, put_address, put_network, put_config, NULL };
 	const struct wf_addr_value value = { .slot = 9 };
-	struct wf_err err = WF_ERR_INIT;
 
-	for (unsigned int slot = 0; slot < 2; slot++)
-		lab_run("ip link add wf%u index %u type veth peer name c%u", slot,
-			WF_IFINDEX_BASE + slot, slot);
-	if (wf_dp_open(LAB_BPF_DIR, NULL, &dp, &err) < 0) {
-		(void)fprintf(stderr, "%s\n", err.message);
-		exit(EXIT_FAILURE);
-	}
-	world_fill(&maps);
 	for (__u32 i = 0; i < MORE_ADDRESSES; i++) {
 		const struct wf_addr addr = { .words = { 1, 2, 3, i } };
 
-		put_address(100, &addr, &value, NULL);
+		prog_lab_check(wf_dp_address_set(dp, 100, &addr, &value, NULL), "address");
 	}
 }
 
-static __u32 measure(int prog_fd, __u32 ifindex, const struct packet *packet)
+static __u32 measure(int prog_fd, __u32 slot, const struct packet *packet)
 {
-	struct __sk_buff context = { .ifindex = ifindex };
-	LIBBPF_OPTS(bpf_test_run_opts, options);
+	__u32 action;
 
-	options.data_in = packet->bytes;
-	options.data_size_in = (__u32)packet->len;
-	options.ctx_in = &context;
-	options.ctx_size_in = sizeof(context);
-	options.repeat = REPEAT;
-	check(bpf_prog_test_run_opts(prog_fd, &options) < 0 ? -errno : 0, "test run");
-	return options.duration;
+	return prog_lab_run(prog_fd, slot, packet, REPEAT, &action);
 }
 
 /* 0: nothing measured yet. */
@@ -181,7 +141,7 @@ static int load(const struct bpf_insn *insns, size_t count)
 {
 	int fd = bpf_prog_load(BPF_PROG_TYPE_SCHED_CLS, "bench", "GPL", insns, count, NULL);
 
-	check(fd < 0 ? -errno : 0, "bench program");
+	prog_lab_check(fd < 0 ? -errno : 0, "bench program");
 	return fd;
 }
 
@@ -236,9 +196,8 @@ static void measure_path(const struct path *path, __u32 *least)
 	struct packet packet;
 
 	packet_build(&path->packet, &packet);
-	put_config(&config, NULL);
-	keep_least(least,
-		   measure(wf_dp_program_fd(dp, program), WF_IFINDEX_BASE + path->slot, &packet));
+	put_config(&config);
+	keep_least(least, measure(wf_dp_program_fd(dp, program), path->slot, &packet));
 }
 
 static void measure_paths(bool json)
@@ -298,10 +257,9 @@ static void measure_policy(const struct policy_path *path, __u32 *least)
 
 	rules_subject(dp, 1, path->profile, path->profile, 1);
 	rules_subject(dp, 2, path->profile, path->profile, 1);
-	check(wf_dp_policy_revise(dp, NULL), "revise");
+	prog_lab_check(wf_dp_policy_revise(dp, NULL), "revise");
 	packet_build(&spec, &packet);
-	keep_least(least, measure(wf_dp_program_fd(dp, WF_DP_FROM_CONTAINER), WF_IFINDEX_BASE + 1,
-				  &packet));
+	keep_least(least, measure(wf_dp_program_fd(dp, WF_DP_FROM_CONTAINER), 1, &packet));
 }
 
 static void measure_policies(bool json)
@@ -309,7 +267,7 @@ static void measure_policies(bool json)
 	const struct wf_config_value config = { .host_ifindex = WORLD_HOST_DEVICE };
 	__u32 least[WF_ARRAY_LEN(policy_paths)] = {};
 
-	put_config(&config, NULL);
+	put_config(&config);
 	put_profile(2, 10);
 	put_profile(3, MANY_RULES);
 	for (int turn = 0; turn < TURNS; turn++)
@@ -327,7 +285,7 @@ static void measure_floor(bool json, const char *name, int prog_fd)
 
 	packet_build(&paths[0].packet, &packet);
 	for (int turn = 0; turn < TURNS; turn++)
-		keep_least(&least, measure(prog_fd, WF_IFINDEX_BASE + 1, &packet));
+		keep_least(&least, measure(prog_fd, 1, &packet));
 	print(json, name, least, false);
 }
 
@@ -336,7 +294,7 @@ static void measure_open(bool json)
 	__u64 started = wf_clock_monotonic_ns();
 	struct wf_dp *again = NULL;
 
-	check(wf_dp_open(LAB_BPF_DIR, NULL, &again, NULL), "open");
+	prog_lab_check(wf_dp_open(LAB_BPF_DIR, NULL, &again, NULL), "open");
 	print(json, "opening, adopted", (__u32)(wf_clock_monotonic_ns() - started), false);
 	wf_dp_close(&again);
 }
@@ -349,8 +307,8 @@ int main(int argc, char **argv)
 		(void)fprintf(stderr, "usage: %s [-o json]\n", argv[0]);
 		return 2;
 	}
-	lab_enter();
-	build();
+	dp = prog_lab_open();
+	put_more_addresses();
 	if (json)
 		(void)printf("[\n");
 	measure_open(json);
@@ -360,7 +318,6 @@ int main(int argc, char **argv)
 	measure_paths(json);
 	if (json)
 		(void)printf("]\n");
-	(void)wf_dp_remove(LAB_BPF_DIR, NULL);
-	wf_dp_close(&dp);
+	prog_lab_close(dp);
 	return 0;
 }

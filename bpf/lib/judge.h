@@ -216,10 +216,17 @@ static __always_inline int wf_judge_known(struct wf_work *work)
 	return r;
 }
 
-/* Whether the packet's tuple is that of a connection which policies allowed. */
+/* Whether a connection was found, and is one that policies allowed. */
+static __always_inline int wf_judge_is_ours(const struct wf_conn_hit *hit)
+{
+	return hit->guard && hit->flags & WF_CONN_POLICY;
+}
+
+/* Whether the packet's tuple is that of such a connection. */
 static __always_inline int wf_judge_find(struct wf_work *work)
 {
-	return wf_conn_find_here(&work->flow.tuple, &work->hit) && work->hit.flags & WF_CONN_POLICY;
+	(void)wf_conn_find_here(&work->flow.tuple, &work->hit);
+	return wf_judge_is_ours(&work->hit);
 }
 
 /*
@@ -235,8 +242,8 @@ static __always_inline int wf_judge_open(struct wf_work *work)
 	r = wf_policy_ask(&work->question, &work->answer);
 	if (r < 0)
 		return r;
-	if (!wf_conn_find_at(&spot, &work->flow.tuple, &work->hit) ||
-	    !(work->hit.flags & WF_CONN_POLICY))
+	(void)wf_conn_find_at(&spot, &work->flow.tuple, &work->hit);
+	if (!wf_judge_is_ours(&work->hit))
 		return wf_judge_begin(work);
 	if (work->hit.dir == WF_DIR_ORIGINAL) {
 		wf_conn_touch(&work->hit, work->flow.tcp_flags);
@@ -417,7 +424,7 @@ static __always_inline void wf_judge_keep(struct wf_work *work, __u32 revision)
 {
 	const struct wf_guarding *guard = &work->guard;
 	const struct wf_conn_hit *hit = &work->hit;
-	__u32 is_ours = hit->guard && hit->flags & WF_CONN_POLICY;
+	__u32 is_ours = wf_judge_is_ours(hit);
 	struct wf_verdict_news news = { .from = guard->from,
 					.to = guard->to,
 					.revision = revision };

@@ -120,9 +120,7 @@ def peers(node):
 
 
 def key_of(node):
-    """Not there for a moment when wireguard-go was too slow with an answer."""
-    key = wait_until(lambda: encryption(node).get("publicKey"), 10, 0.02, f"the key of {node.name}")
-    return base64.b64decode(key).hex()
+    return base64.b64decode(encryption(node)["publicKey"]).hex()
 
 
 def test_packets_go_in_as_they_are(cluster, pair):

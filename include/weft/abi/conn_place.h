@@ -47,7 +47,7 @@ WF_CONN_INLINE __u64 wf_conn_is_turned(const struct wf_tuple *tuple)
 	__u64 turned;
 
 	if (!order)
-		order = src[1] != dst[1] ? (src[1] < dst[1] ? -1 : 1) : (src[0] < dst[0] ? -1 : 1);
+		order = -(src[1] != dst[1] ? src[1] < dst[1] : src[0] < dst[0]);
 	WF_CONN_OPAQUE(order);
 	turned = (__u64)(order >> 63);
 	WF_CONN_OPAQUE(turned);
