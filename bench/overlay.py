@@ -10,6 +10,7 @@
    routes    no encapsulation, a route to each node's block, as Flannel's host-gw makes them
    bare      from node to node, without containers
    weft-wg   as weft, and the network is encrypted
+   weft-netkit, weft-routed-netkit, weft-wg-netkit  the same with netkit pairs (Linux 6.7)
    wireguard from node to node through one wireguard-go tunnel, as weft-wg's has it
    wireguard-routes  the same with containers behind it, by the host's routes and a veth pair each
 
@@ -33,6 +34,7 @@ import paths as ways
 import samehost
 
 ETCD = "10.9.1.1"
+NETKIT = ("--datapath-mode", "netkit")
 
 
 def underlay(stack, a=None, b=None):
@@ -57,21 +59,25 @@ def start_etcd(stack, ns):
     return etcd
 
 
-def weft(stack, complaints, name="weft", driver="overlay", **spec):
+def weft(stack, complaints, name="weft", driver="overlay", options=(), **spec):
     nodes = [Node(name) for name in "ab"]
     for node in nodes:
         stack.callback(lambda node=node: complaints.extend(node.close()))
     underlay(stack, nodes[0].host, nodes[1].host)
     etcd = start_etcd(stack, nodes[0].host)
     for number, node in enumerate(nodes, 1):
-        node.start_daemon("--store", etcd.url(), "--node-ip", f"10.9.1.{number}")
+        node.start_daemon("--store", etcd.url(), "--node-ip", f"10.9.1.{number}",
+                          *options)
     nodes[0].network("bench", driver=driver, subnets=[{"cidr": "10.60.0.0/16"}],
                      **spec)
     nodes[0].apply(allow_from("bench", {"app": "server"}, {"app": "client"}))
     wait_until(lambda: nodes[1].api("GET", "/v1/networks")["items"], 10, what="the network")
-    client, _, _ = nodes[0].container("bench", name="client", labels={"app": "client"})
-    server, address, _ = nodes[1].container("bench", name="server", labels={"app": "server"})
+    client, _, near = nodes[0].container("bench", name="client", labels={"app": "client"})
+    server, address, there = nodes[1].container("bench", name="server", labels={"app": "server"})
     wait_until(lambda: client.ping(address), 10, what="the way")
+    if ways.IS_EMULATED:
+        nodes[0].move(near)
+        nodes[1].move(there)
     return ways.Path(name, client, server, {4: address}, ways.BUSY_S)
 
 
@@ -81,6 +87,11 @@ def weft_routed(stack, complaints):
 
 def encrypted(stack, complaints):
     return weft(stack, complaints, "weft-wg", encryption="wireguard")
+
+
+def netkit(name, **spec):
+    """The maker of a path with netkit pairs."""
+    return lambda stack, complaints: weft(stack, complaints, name, options=NETKIT, **spec)
 
 
 def containers(stack, hosts, mtu, bridge):
@@ -191,7 +202,9 @@ def wireguard_routes(stack, _):
 
 MAKERS = {"weft": weft, "weft-routed": weft_routed, "flannel": flannel, "routes": routes,
           "bare": bare, "weft-wg": encrypted, "wireguard": wireguard,
-          "wireguard-routes": wireguard_routes}
+          "wireguard-routes": wireguard_routes, "weft-netkit": netkit("weft-netkit"),
+          "weft-routed-netkit": netkit("weft-routed-netkit", driver="routed"),
+          "weft-wg-netkit": netkit("weft-wg-netkit", encryption="wireguard")}
 
 
 if __name__ == "__main__":

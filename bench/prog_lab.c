@@ -69,7 +69,8 @@ void prog_lab_close(struct wf_dp *dp)
 __u32 prog_lab_run(int prog_fd, __u32 slot, const struct packet *packet, int repeat,
 		   __u32 *ret_action)
 {
-	struct __sk_buff context = { .ifindex = WF_IFINDEX_BASE + slot };
+	struct __sk_buff context = { .ifindex = WF_IFINDEX_BASE + slot,
+				     .ingress_ifindex = WF_IFINDEX_BASE + slot };
 	LIBBPF_OPTS(bpf_test_run_opts, options);
 
 	options.data_in = packet->bytes;

@@ -23,13 +23,16 @@ import time
 from benchlib import (columns, finish, machine, need_root, paired_ratio, parser, short, spread,
                       stop_politely)
 from lib.netns import execute
-from paths import BUSY_S
+from paths import BUSY_S, IS_EMULATED
 import translated as nodes
 
 SIZES = [10, 1000, 10000, 100000]
 PEER_SERVICES = 10
 RUN = 1000  # published ports
 PEERS = (("iptables", nodes.iptables), ("nftables", nodes.nftables), *nodes.FLOORS.items())
+# weft's ways, and what each asks of weftd
+MINE = {"weft": (), "weft, bypass": ("--firewall", "bypass"),
+        "weft, netkit": ("--firewall", "bypass", "--datapath-mode", "netkit")}
 SETTLE_S = 0.05  # what a detach leaves behind is buried: the next attach would wait for that
 
 
@@ -89,24 +92,37 @@ def measure_sizes(weft, args, complaints):
 def contestants(stack, weft, args, complaints):
     """{name: ways}; a peer that this machine has not is told."""
     found = {"weft": weft.ways()}
-    bypass = nodes.Weft(stack, complaints, "--firewall", "bypass")
-    nodes.serve_all(bypass, args.cpu)
-    bypass.grow(PEER_SERVICES)
-    found["weft, bypass"] = bypass.ways()
-    for name, make in PEERS:
+
+    def another(name, make):
         try:
-            peer = make(stack, PEER_SERVICES)
-            nodes.serve_all(peer, args.cpu)
-            found[name] = peer.ways()
+            one = make()
+            nodes.serve_all(one, args.cpu)
+            found[name] = one.ways()
         except (AssertionError, OSError) as error:
             complaints.append(f"{name} left out: {str(error)[:300]}")
+
+    def grown(options):
+        node = nodes.Weft(stack, complaints, *options)
+        node.grow(PEER_SERVICES)
+        return node
+
+    for name, options in list(MINE.items())[1:]:
+        if name == "weft, netkit" and not nodes.has_netkit():
+            complaints.append("netkit left out: this kernel has none (Linux 6.7)")
+        else:
+            another(name, lambda options=options: grown(options))
+    for name, make in PEERS:
+        another(name, lambda make=make: make(stack, PEER_SERVICES))
+    if IS_EMULATED:
+        for node in nodes.Weft.made:
+            node.move()
     return found
 
 
 def measure_peers(everybody, args):
     """{"node-port/rr": {"weft": [round trips a second]}}, and connections for crr."""
     values = {}
-    for way in [way for name in ("weft", "weft, bypass") for way in everybody[name].values()]:
+    for way in [way for name in MINE for way in everybody.get(name, {}).values()]:
         nettool(way, "rr", args, BUSY_S)
     for which in ("node-port", "masquerade"):
         ways = {name: own[which] for name, own in everybody.items()}
@@ -207,7 +223,7 @@ def ratios(report):
     for what, values in report["peers"].items():
         found["peers"][what] = {mine: {name: paired_ratio(values[mine], other)
                                        for name, other in values.items() if "weft" not in name}
-                                for mine in ("weft", "weft, bypass", *nodes.FLOORS)
+                                for mine in (*MINE, *nodes.FLOORS)
                                 if mine in values}
     if report["xdp"]:
         found["xdp"] = paired_ratio(report["xdp"]["xdp"], report["xdp"]["tc"])
@@ -237,12 +253,11 @@ def show_sizes(report):
 def show(report):
     if report["sizes"]:
         show_sizes(report)
-    lines = [["10 services", "who", "median", "min", "max", "weft by this", "bypass by this"]]
+    lines = [["10 services", "who", "median", "min", "max", "weft by this", "bypass by this", "netkit by this"]]
     for what, values in report["peers"].items():
         for name, row in values.items():
             cells = spread(row)
-            by_this = [report["ratios"]["peers"][what][mine].get(name)
-                       for mine in ("weft", "weft, bypass")]
+            by_this = [report["ratios"]["peers"][what].get(mine, {}).get(name) for mine in MINE]
             lines.append([what, name, *(short(cells[i]) for i in ("median", "min", "max")),
                           *(f"{ratio:.3f}" if ratio else "" for ratio in by_this)])
     if len(lines) > 1:

@@ -168,15 +168,40 @@ static __always_inline __u32 wf_ctx_mark(const struct wf_ctx *ctx)
 	return ctx->mark;
 }
 
+/* In one instruction: of an address of the field, made beforehand, the verifier wants to know nothing. */
 static __always_inline void wf_ctx_set_mark(struct wf_ctx *ctx, __u32 mark)
 {
-	ctx->mark = mark;
+	asm("*(u32 *)(%1 + %2) = %3"
+	    : "=m"(ctx->mark)
+	    : "r"(ctx), "i"(__builtin_offsetof(struct wf_ctx, mark)), "r"(mark));
 }
 
-/* Delivers into the namespace of the peer of a host-side device; returns the action. */
-static __always_inline int wf_redirect_peer(__u32 ifindex)
+/* The EtherType by which the kernel takes the packet, in network order. */
+static __always_inline __be16 wf_ctx_protocol(const struct wf_ctx *ctx)
 {
-	return bpf_redirect_peer(ifindex, 0);
+	return (__be16)ctx->protocol;
+}
+
+/*
+ * Whether the program runs as a container sends, on a netkit pair, and not as the host receives: then
+ * the packet has come in by no device.
+ */
+static __always_inline int wf_ctx_is_sent(const struct wf_ctx *ctx)
+{
+	return !ctx->ingress_ifindex;
+}
+
+/*
+ * Delivers into the namespace of the peer of a host-side device; returns the action. The kernel does
+ * that for what the host receives: what is being sent gets a mark, and the filter of the sender's
+ * host-side device, where it comes next, does it (lib/handed.h).
+ */
+static __always_inline int wf_redirect_peer(struct wf_ctx *ctx, __u32 ifindex)
+{
+	if (wf_likely(!wf_ctx_is_sent(ctx)))
+		return bpf_redirect_peer(ifindex, 0);
+	wf_ctx_set_mark(ctx, ifindex);
+	return TC_ACT_OK;
 }
 
 /* Delivers as received on a device of the host; returns the action. */

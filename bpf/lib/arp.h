@@ -148,7 +148,7 @@ static __always_inline int wf_arp(struct wf_ctx *ctx)
 		return r;
 	if (wf_ctx_store(ctx, 0, &frame, sizeof(frame)) < 0 || wf_ctx_set_type_host(ctx) < 0)
 		return -WF_REASON_INTERNAL_ERROR;
-	return wf_redirect_peer(endpoint->ifindex);
+	return wf_redirect_peer(ctx, endpoint->ifindex);
 }
 
 #endif

@@ -25,7 +25,7 @@ static __always_inline int wf_to_peer(struct wf_ctx *ctx, __u32 from, __u32 to,
 	if (wf_ctx_set_type_host(ctx) < 0)
 		return -WF_REASON_INTERNAL_ERROR;
 	wf_traffic_count(from, to, wf_ctx_len(ctx));
-	return wf_redirect_peer(peer->ifindex);
+	return wf_redirect_peer(ctx, peer->ifindex);
 }
 
 /* The frame's Ethernet header again, after packet pointers became void; NULL: there is none. */

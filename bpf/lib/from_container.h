@@ -5,6 +5,7 @@
 
 #include "deliver.h"
 #include "finish.h"
+#include "handed.h"
 #include "ipv4.h"
 #include "ipv6.h"
 #include "transport.h"
@@ -73,12 +74,16 @@ static __always_inline int wf_from_container(struct wf_ctx *ctx)
 	struct wf_cursor cursor;
 	struct ethhdr *eth;
 	struct wf_ip ip;
+	__u32 handed;
 	int proto, r;
 
 	if (wf_unlikely(!endpoint))
 		return reason;
 	if (endpoint->flags & WF_EP_HOST)
 		return WF_NEXT(WF_STAGE_FROM_HOST);
+	handed = wf_handed_to(ctx);
+	if (handed)
+		return wf_handed_deliver(ctx, handed);
 	wf_cursor_start(ctx, &cursor);
 	proto = wf_parse_eth(&cursor, &eth);
 	if (wf_unlikely(proto < 0))
@@ -97,6 +102,9 @@ static __always_inline int wf_from_container(struct wf_ctx *ctx)
 	}
 	if (wf_unlikely(r < 0))
 		return r;
+	/* on netkit the sender says what it is, and whoever receives believes that */
+	if (wf_unlikely(wf_ctx_protocol(ctx) != eth->h_proto))
+		return -WF_REASON_MALFORMED_L2;
 	return wf_from_container_ip(ctx, eth, slot, endpoint, &ip);
 }
 

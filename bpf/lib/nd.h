@@ -198,7 +198,7 @@ static __always_inline int wf_nd_solicit(struct wf_ctx *ctx, const struct wf_ip 
 	if (wf_ctx_resize(ctx, sizeof(answer)) < 0 ||
 	    wf_ctx_store(ctx, 0, &answer, sizeof(answer)) < 0 || wf_ctx_set_type_host(ctx) < 0)
 		return -WF_REASON_INTERNAL_ERROR;
-	return wf_redirect_peer(endpoint->ifindex);
+	return wf_redirect_peer(ctx, endpoint->ifindex);
 }
 
 /* An advertisement is never needed; one for a foreign address is an attack. */

@@ -58,7 +58,7 @@ static __always_inline int wf_service_refuse(struct wf_ctx *ctx, const struct wf
 		return reason;
 	if (!wf_refuse(ctx, work, reason) || wf_ctx_set_type_host(ctx) < 0)
 		return WF_TOLD(TC_ACT_SHOT);
-	return WF_TOLD(wf_redirect_peer(sender->endpoint->ifindex));
+	return WF_TOLD(wf_redirect_peer(ctx, sender->endpoint->ifindex));
 }
 
 /* The endpoint of a slot if it has the address; otherwise NULL with the reason. */

@@ -160,7 +160,7 @@ static __always_inline int wf_too_big_send(struct wf_ctx *ctx, __u32 slot,
 
 	if (slot != WF_SLOT_HOST)
 		return wf_ctx_set_type_host(ctx) < 0 ? -WF_REASON_INTERNAL_ERROR
-						     : wf_redirect_peer(endpoint->ifindex);
+						     : wf_redirect_peer(ctx, endpoint->ifindex);
 	if (!config || wf_ctx_store(ctx, 0, endpoint->mac, ETH_ALEN) < 0)
 		return -WF_REASON_INTERNAL_ERROR;
 	return wf_redirect_ingress(config->host_ifindex);

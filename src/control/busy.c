@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Endpoints that send much (WF_EVENT_BUSY) get the program of their block's filter on tcx, where it
- * costs a packet less; see dp/tcx.h for what that costs. Slot 0 is one of them: what the host
- * sends to containers.
+ * Endpoints that send much (WF_EVENT_BUSY) get the program of their block's filter on tcx, or on netkit
+ * if they are such a pair, where it costs a packet less; see dp/tcx.h for what that costs. Slot 0 is one
+ * of them: what the host sends to containers.
  */
+#include <errno.h>
 #include <string.h>
 
 #include "base/log.h"
@@ -11,6 +12,20 @@
 #include "dp/tcx.h"
 
 WF_LOG_MODULE(busy);
+
+int wf_ctl_pair_choose(struct wf_control *control, struct wf_err *err)
+{
+	const char *pair = control->config.pair ? control->config.pair : "veth";
+
+	if (strcmp(pair, "veth") == 0)
+		return 0;
+	control->is_netkit = wf_dp_netkit_possible();
+	if (control->is_netkit || strcmp(pair, "auto") == 0)
+		return 0;
+	return wf_fail(err, -EOPNOTSUPP,
+		       "datapathMode: the kernel has no netkit devices (Linux 6.7 or later with "
+		       "CONFIG_NETKIT has): say veth, or auto");
+}
 
 static bool is_off(const struct wf_control *control)
 {

@@ -89,8 +89,10 @@ int wf_control_new(struct wf_control **ret_control, const struct wf_control_conf
 	control->net = net;
 	control->loop = loop;
 	control->started_ms = wf_clock_monotonic_ms();
+	r = wf_ctl_pair_choose(control, err);
 	/* listen before looking: what changes meanwhile is looked at again */
-	r = wf_ctl_remotes_init(control, err);
+	if (r == 0)
+		r = wf_ctl_remotes_init(control, err);
 	if (r == 0)
 		r = wf_ctl_repair_start(control, err);
 	if (r == 0)

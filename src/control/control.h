@@ -70,6 +70,7 @@ struct wf_control_config {
 	const char *uplinks;    /* "auto", "none", or names of devices that lead out */
 	const char *xdp;        /* "off", "auto" or "native" */
 	const char *tcx;        /* "auto" or "off"; NULL: auto */
+	const char *pair;       /* of new endpoints: "veth", "netkit" or "auto"; NULL: veth */
 	const char *firewall;   /* "respect" or "bypass": netfilter, with packets of the world */
 	const char *cgroup;     /* root of cgroup v2 for the socket hooks; "" none */
 	struct wf_prefix

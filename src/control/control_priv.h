@@ -147,6 +147,7 @@ struct wf_control {
 	size_t endpoint_count;
 	uint32_t weft0_ifindex;
 	struct wf_mac weft0_mac; /* also what every gateway answers: no frame has to be rewritten */
+	bool is_netkit;          /* what new endpoints get instead of veth */
 	uint8_t ula_seed[5];
 	char boot_id[37];
 	struct ctl_plan *plan;      /* borrowed while a document is being checked */
@@ -419,6 +420,8 @@ void wf_ctl_observe_stop(struct wf_control *control);
 
 /* busy.c */
 
+/* Decides about is_netkit. -EOPNOTSUPP: it is asked for, and the kernel has none. */
+int wf_ctl_pair_choose(struct wf_control *control, struct wf_err *err);
 /* An endpoint, or the host as slot 0, sends much: it gets the better hook, if that is wanted. */
 void wf_ctl_busy_event(struct wf_control *control, uint32_t slot);
 /* Whether an endpoint may have it: it has sent that much. */

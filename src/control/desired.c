@@ -136,7 +136,7 @@ static enum wf_net_kind kind_of(enum wf_driver driver)
 	case WF_DRIVER_IPVLAN: return WF_NET_KIND_IPVLAN;
 	case WF_DRIVER_OVERLAY:
 	case WF_DRIVER_ROUTED:
-	case WF_DRIVER_BRIDGE: return WF_NET_KIND_VETH;
+	case WF_DRIVER_BRIDGE: return WF_NET_KIND_PAIR;
 	default: return WF_NET_KIND_LOOPBACK_ONLY;
 	}
 }
@@ -250,13 +250,14 @@ void wf_ctl_desired_interface(const struct wf_control *control, const struct ctl
 {
 	const struct wf_endpoint *spec = &endpoint->spec;
 	const struct ctl_network *network = endpoint->network;
-	bool veth = wf_ctl_is_routed_by_host(network);
+	bool is_pair = wf_ctl_is_routed_by_host(network);
 
 	wf_ctl_desired_names(endpoint, ret_interface->host_name, ret_interface->alias);
 	for (size_t i = 0; i < spec->address_count; i++)
 		ret_interface->addresses[i].prefix = spec->addresses[i].prefix;
 	ret_interface->net = (struct wf_net_endpoint){
 		.kind = kind_of(network->spec.driver),
+		.is_netkit = control->is_netkit,
 		.netns_fd = netns_fd,
 		.ifname = spec->ifname,
 		.host_name = ret_interface->host_name,
@@ -269,9 +270,9 @@ void wf_ctl_desired_interface(const struct wf_control *control, const struct ctl
 		.mode = mode_of(network->spec.mode),
 		/* a tunnel adds headers to what the kernel sends in one piece */
 		.gso_max_bytes =
-			veth && !wf_ctl_is_overlay(network) ? control->config.gso_max_bytes : 0,
-		.ingress_block = veth ? WF_BLOCK_INGRESS : 0,
-		.egress_block = veth ? WF_BLOCK_EGRESS : 0,
+			is_pair && !wf_ctl_is_overlay(network) ? control->config.gso_max_bytes : 0,
+		.ingress_block = is_pair ? WF_BLOCK_INGRESS : 0,
+		.egress_block = is_pair ? WF_BLOCK_EGRESS : 0,
 		.addresses = ret_interface->addresses,
 		.address_count = spec->address_count,
 		.routes = ret_interface->routes,

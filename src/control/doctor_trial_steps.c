@@ -36,7 +36,7 @@ static struct wf_net_endpoint make_endpoint(const struct doctor_trial *trial, ui
 					    const char *ifname, const char *host_name)
 {
 	return (struct wf_net_endpoint){
-		.kind = WF_NET_KIND_VETH,
+		.kind = WF_NET_KIND_PAIR,
 		.netns_fd = trial->inner_fd,
 		.ifname = ifname,
 		.host_name = host_name,
@@ -160,6 +160,20 @@ static int try_big_tcp(struct doctor_trial *trial, struct doctor_result *result,
 	return 0;
 }
 
+static int try_netkit(struct doctor_trial *trial, struct doctor_result *result, struct wf_err *err)
+{
+	struct wf_net_endpoint endpoint = make_endpoint(trial, 3, "eth3", "wf3");
+	int32_t nsid;
+	int r = need_net(trial, err);
+
+	endpoint.is_netkit = true;
+	if (r == 0)
+		r = wf_net_endpoint_create(trial->net, &endpoint, &nsid, err);
+	if (r == 0)
+		wf_doctor_say(result, DOCTOR_OK, "netkit pairs are possible (datapathMode)");
+	return r;
+}
+
 static int try_macvlan(struct doctor_trial *trial, struct doctor_result *result, struct wf_err *err)
 {
 	uint32_t ifindex = 0;
@@ -253,6 +267,8 @@ const struct doctor_check wf_doctor_trial_checks[] = {
 	      "Make /proc/sys/net writable for weftd: mount -o remount,rw /proc/sys."),
 	TRIAL("kernel.bigtcp", "BIG TCP", try_big_tcp, DOCTOR_NOTE,
 	      "Nothing has to be done; kernel 6.3 or later would give more throughput."),
+	TRIAL("kernel.netkit", "netkit", try_netkit, DOCTOR_NOTE,
+	      "Only datapathMode netkit needs it: kernel 6.7 or later with CONFIG_NETKIT."),
 	TRIAL("kernel.macvlan", "macvlan", try_macvlan, DOCTOR_NOTE,
 	      "Only networks with driver macvlan need it: modprobe macvlan."),
 	TRIAL("kernel.ipvlan", "ipvlan", try_ipvlan, DOCTOR_NOTE,

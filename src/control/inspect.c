@@ -187,7 +187,9 @@ static void add_hook(json_t *document, const struct wf_endpoint *spec)
 
 	if (spec->slot && wf_dp_tcx_look(WF_IFINDEX_BASE + spec->slot, &tcx) == 0)
 		(void)wf_json_set_str(json_object_get(document, "status"), "hook",
-				      tcx.own ? "tcx" : "clsact");
+				      tcx.is_netkit ? "netkit"
+				      : tcx.own     ? "tcx"
+						    : "clsact");
 }
 
 int wf_control_endpoint_inspect(struct wf_control *control, const char *name, json_t **ret_document,

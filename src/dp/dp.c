@@ -221,7 +221,10 @@ uint32_t wf_dp_program_id(const struct wf_dp *dp, enum wf_dp_program program)
 int wf_dp_run(struct wf_dp *dp, const struct wf_dp_packet *packet, int *ret_action,
 	      uint32_t *ret_ns, struct wf_err *err)
 {
-	struct __sk_buff context = { .ifindex = packet->ifindex, .mark = packet->mark };
+	/* received there, as far as programs can see */
+	struct __sk_buff context = { .ifindex = packet->ifindex,
+				     .ingress_ifindex = packet->ifindex,
+				     .mark = packet->mark };
 	LIBBPF_OPTS(bpf_test_run_opts, options);
 
 	options.data_in = packet->bytes;

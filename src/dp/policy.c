@@ -356,13 +356,16 @@ static void sort_event(const struct wf_event *event, void *context)
 	reading->found = true;
 }
 
+/* No packet that is handed over (bpf/lib/handed.h) has this bit, since it is marked with a device's index. */
+#define TRACE_BIT 0x80000000
+
 /* A mark that nobody else uses, as far as chance goes; weft's own bits stay 0. */
 static uint32_t choose_mark(void)
 {
 	uint32_t mark = 0;
 
 	(void)!getentropy(&mark, sizeof(mark));
-	return (mark & ~(uint32_t)(WF_MARK_MASQUERADE | WF_MARK_SEALED)) | 1;
+	return (mark & ~(uint32_t)(WF_MARK_MASQUERADE | WF_MARK_SEALED)) | TRACE_BIT;
 }
 
 int wf_dp_trace(struct wf_dp *dp, const struct wf_dp_packet *packet, struct wf_event *ret_event,

@@ -92,7 +92,7 @@ static int judge_identity(const struct inspection *seen, const struct wf_net_end
 			  struct wf_err *err)
 {
 	static const char *const kinds[] = {
-		[WF_NET_KIND_VETH] = "veth",
+		[WF_NET_KIND_PAIR] = "veth",
 		[WF_NET_KIND_MACVLAN] = "macvlan",
 		[WF_NET_KIND_IPVLAN] = "ipvlan",
 		[WF_NET_KIND_LOOPBACK_ONLY] = "",
@@ -100,10 +100,11 @@ static int judge_identity(const struct inspection *seen, const struct wf_net_end
 	const struct wf_net_link *link = &seen->link;
 	uint32_t parent = endpoint->parent_ifindex;
 
-	if (strcmp(link->kind, kinds[endpoint->kind]) != 0)
+	if (strcmp(link->kind, kinds[endpoint->kind]) != 0 &&
+	    !(endpoint->kind == WF_NET_KIND_PAIR && strcmp(link->kind, "netkit") == 0))
 		return wf_fail(err, -ESTALE, "interface %s is of kind '%s' instead of '%s'",
 			       link->name, link->kind, kinds[endpoint->kind]);
-	if (endpoint->kind == WF_NET_KIND_VETH)
+	if (endpoint->kind == WF_NET_KIND_PAIR)
 		parent = endpoint->host_ifindex;
 	if (parent && link->parent != parent)
 		return wf_fail(err, -ESTALE,

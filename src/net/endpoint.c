@@ -22,7 +22,7 @@ static int explain_exists(struct wf_net *net, struct wf_netlink_socket *inside,
 	    0)
 		return wf_fail(err, -EEXIST, "interface %s exists already in %s", endpoint->ifname,
 			       wf_net_ns_name(endpoint->netns_fd, ns));
-	if (endpoint->kind != WF_NET_KIND_VETH)
+	if (endpoint->kind != WF_NET_KIND_PAIR)
 		return -EEXIST;
 	if (wf_net_link_find(net, endpoint->host_name, 0, &link, names, NULL) == 0)
 		return wf_fail(err, -EBUSY, "interface %s exists already on the host",
@@ -39,8 +39,8 @@ static int make_link(struct wf_net *net, struct wf_netlink_socket *inside,
 {
 	int r;
 
-	if (endpoint->kind == WF_NET_KIND_VETH)
-		return wf_net_veth_create(net, endpoint, ret_inner, ret_nsid, err);
+	if (endpoint->kind == WF_NET_KIND_PAIR)
+		return wf_net_pair_create(net, endpoint, ret_inner, ret_nsid, err);
 	r = wf_net_ns_number(net, endpoint->netns_fd, ret_nsid, err);
 	if (r < 0)
 		return r;
@@ -121,7 +121,7 @@ static bool clear_buried(struct wf_net *net, struct wf_netlink_socket *inside,
 		else if (link.parent)
 			is_cleared = put_aside(net, inside, &link);
 	}
-	if (endpoint->kind != WF_NET_KIND_VETH)
+	if (endpoint->kind != WF_NET_KIND_PAIR)
 		return is_cleared;
 	is_cleared |= delete_buried(net, endpoint->host_name, 0);
 	is_cleared |= delete_buried(net, NULL, endpoint->host_ifindex);
@@ -142,7 +142,7 @@ static int make_link_patiently(struct wf_net *net, struct wf_netlink_socket *ins
 static void unmake_link(struct wf_net *net, struct wf_netlink_socket *inside,
 			const struct wf_net_endpoint *endpoint, uint32_t inner)
 {
-	if (endpoint->kind == WF_NET_KIND_VETH)
+	if (endpoint->kind == WF_NET_KIND_PAIR)
 		(void)wf_net_link_del(net, endpoint->host_ifindex, NULL);
 	else if (inner)
 		(void)delete_inner(net, inside, inner);
@@ -159,7 +159,7 @@ static void await_host_side(struct wf_net *net, const struct wf_net_endpoint *en
 	struct wf_net_link link;
 	char names[256];
 
-	if (endpoint->kind != WF_NET_KIND_VETH)
+	if (endpoint->kind != WF_NET_KIND_PAIR)
 		return;
 	for (int try = 0; try < CARRIER_TRIES; try++) {
 		if (wf_net_link_find(net, NULL, endpoint->host_ifindex, &link, names, NULL) < 0 ||

@@ -73,7 +73,7 @@ bool wf_net_ns_is_own(const struct wf_net_ns_id *id);
 /* ---- endpoints ---------------------------------------------------------------------------- */
 
 enum wf_net_kind {
-	WF_NET_KIND_VETH,
+	WF_NET_KIND_PAIR, /* veth or netkit */
 	WF_NET_KIND_MACVLAN,
 	WF_NET_KIND_IPVLAN,
 	WF_NET_KIND_LOOPBACK_ONLY, /* driver none: bring lo up, nothing else */
@@ -107,18 +107,19 @@ struct wf_net_route {
 /* What an endpoint's interface shall be. All pointers borrowed for the call. */
 struct wf_net_endpoint {
 	enum wf_net_kind kind;
+	bool is_netkit; /* PAIR: how it is made; to a check either is right */
 	int netns_fd;
 	const char *ifname;     /* inside */
-	const char *host_name;  /* VETH: name of the host side */
-	uint32_t host_ifindex;  /* VETH: index of the host side, WF_IFINDEX_BASE + slot */
-	const char *alias;      /* VETH: IFLA_IFALIAS of the host side, for people */
+	const char *host_name;  /* PAIR: name of the host side */
+	uint32_t host_ifindex;  /* PAIR: index of the host side, WF_IFINDEX_BASE + slot */
+	const char *alias;      /* PAIR: IFLA_IFALIAS of the host side, for people */
 	struct wf_mac mac;      /* inside */
 	struct wf_mac host_mac; /* VETH */
 	uint32_t mtu;
 	uint32_t parent_ifindex; /* MACVLAN, IPVLAN */
 	enum wf_net_mode mode;   /* MACVLAN, IPVLAN */
 	uint32_t gso_max_bytes;  /* BIG TCP limit for both ends and families; 0: leave */
-	uint32_t ingress_block;  /* VETH: shared tc blocks of the host side, 0: none */
+	uint32_t ingress_block;  /* PAIR: shared tc blocks of the host side, 0: none */
 	uint32_t egress_block;
 	const struct wf_net_address *addresses;
 	size_t address_count;
@@ -152,7 +153,7 @@ int wf_net_endpoint_sync_routes(struct wf_net *net, const struct wf_net_endpoint
 				struct wf_err *err);
 
 /*
- * Puts right what others did to the host side of a VETH endpoint: name, alias, group, MTU, blocks,
+ * Puts right what others did to the host side of a PAIR endpoint: name, alias, group, MTU, blocks,
  * up. netns_fd is not looked at. -ENODEV: there is no device with that index.
  */
 int wf_net_host_side_repair(struct wf_net *net, const struct wf_net_endpoint *endpoint,

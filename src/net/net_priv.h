@@ -192,13 +192,13 @@ void wf_net_filter_put_program(struct wf_netlink_batch *batch, int prog_fd, cons
 /* Program id in the TCA_OPTIONS of a bpf filter; 0: no program in direct action. */
 uint32_t wf_net_filter_program(const struct nlattr *attribute);
 
-/* ---- veth.c, macvlan.c -------------------------------------------------------------------- */
+/* ---- pair.c, macvlan.c -------------------------------------------------------------------- */
 
 /*
  * The pair, its host side up with blocks; the inner side is there but down. On failure nothing
  * is left. *ret_inner: index of the inner side.
  */
-int wf_net_veth_create(struct wf_net *net, const struct wf_net_endpoint *endpoint,
+int wf_net_pair_create(struct wf_net *net, const struct wf_net_endpoint *endpoint,
 		       uint32_t *ret_inner, int32_t *ret_nsid, struct wf_err *err);
 
 /* MACVLAN and IPVLAN. `inside` is a socket in the endpoint's namespace. */

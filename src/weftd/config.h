@@ -43,6 +43,7 @@ struct weftd_config {
 	char *uplinks;
 	char *xdp;
 	char *tcx;
+	char *datapath_mode;
 	char *firewall;
 	uint64_t max_services;
 	uint64_t max_connections;

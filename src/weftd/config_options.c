@@ -23,6 +23,7 @@
 
 static const char *const formats[] = { "table", "json", NULL };
 static const char *const xdp_modes[] = { "off", "auto", "native", NULL };
+static const char *const datapath_modes[] = { "veth", "netkit", "auto", NULL };
 static const char *const tcx_modes[] = { "auto", "off", NULL };
 static const char *const firewall_modes[] = { "respect", "bypass", NULL };
 
@@ -337,14 +338,23 @@ const struct wf_option weftd_options[] = {
 	  .value = "MODE",
 	  .help = "balance before the stack: off, auto (native where the driver can, else "
 		  "generic), native" },
+	{ .name = "datapath-mode",
+	  .type = WF_OPTION_CHOICE,
+	  .offset = MEMBER(datapath_mode),
+	  .fallback = "veth",
+	  .choices = datapath_modes,
+	  .value = "MODE",
+	  .help = "devices of new endpoints: veth, netkit (their program runs as they send, which "
+		  "spares what leaves the host a queue; Linux 6.7), auto (netkit where the kernel "
+		  "has it)" },
 	{ .name = "tcx",
 	  .type = WF_OPTION_CHOICE,
 	  .offset = MEMBER(tcx),
 	  .fallback = "auto",
 	  .choices = tcx_modes,
 	  .value = "MODE",
-	  .help = "whether endpoints that send much get their program on the tcx hook, where it "
-		  "costs a packet less: auto (where the kernel has it), off" },
+	  .help = "whether endpoints that send much get their program on the tcx or netkit hook, "
+		  "where it costs a packet less: auto (where the kernel has it), off" },
 	{ .name = "firewall",
 	  .type = WF_OPTION_CHOICE,
 	  .offset = MEMBER(firewall),

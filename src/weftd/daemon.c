@@ -196,6 +196,7 @@ static int configure_control(struct daemon *daemon, struct wf_control_config *re
 		.uplinks = config->uplinks,
 		.xdp = config->xdp,
 		.tcx = config->tcx,
+		.pair = config->datapath_mode,
 		.firewall = config->firewall,
 		.cgroup = weftd_config_cgroup(config),
 		.conn_quota = (uint32_t)config->connection_quota,

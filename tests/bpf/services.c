@@ -300,6 +300,7 @@ static void run(const struct step *step, const struct wire *in, struct wire *ret
 	struct xdp_md xdp = { .data_end = (__u32)in->len, .ingress_ifindex = services_uplink };
 	LIBBPF_OPTS(bpf_test_run_opts, options);
 
+	skb.ingress_ifindex = skb.ifindex;
 	options.data_in = in->bytes;
 	options.data_size_in = (__u32)in->len;
 	options.data_out = ret_out->bytes;

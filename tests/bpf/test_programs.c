@@ -111,7 +111,7 @@ static int run_packet(const struct row *row, const struct packet *in, struct out
 
 	/* 1 is the loopback device, what the kernel takes when nothing is said */
 	if (row->slot != SLOT_FOREIGN)
-		context.ifindex = WF_IFINDEX_BASE + row->slot;
+		context.ifindex = context.ingress_ifindex = WF_IFINDEX_BASE + row->slot;
 	options.data_in = in->bytes;
 	options.data_size_in = (__u32)in->len;
 	options.data_out = ret_outcome->out.bytes;

@@ -17,7 +17,8 @@
 	  "the endpoint was removed or is being repaired; see 'weft endpoint ls'")                 \
 	X(NOT_READY, 2, "not_ready", error, "the endpoint is not in service",                      \
 	  "it is being attached or detached; if it stays so, see the log of weftd")                \
-	X(MALFORMED_L2, 3, "malformed_l2", error, "frame shorter than an Ethernet header", "")     \
+	X(MALFORMED_L2, 3, "malformed_l2", error,                                                  \
+	  "frame shorter than an Ethernet header, or sent as what it is not", "")                  \
 	X(VLAN_TAGGED, 4, "vlan_tagged", error, "frame with a VLAN tag",                           \
 	  "weft networks carry untagged frames only")                                              \
 	X(UNSUPPORTED_L3, 5, "unsupported_l3", noise, "neither IPv4, IPv6 nor ARP", "")            \

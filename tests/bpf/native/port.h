@@ -210,8 +210,20 @@ static inline void wf_ctx_set_mark(struct wf_ctx *ctx, __u32 mark)
 	ctx->mark = mark;
 }
 
-static inline int wf_redirect_peer(__u32 ifindex)
+static inline __be16 wf_ctx_protocol(const struct wf_ctx *ctx)
 {
+	return ctx->len > 13 ? (__be16)(ctx->bytes[12] | ctx->bytes[13] << 8) : 0;
+}
+
+static inline int wf_ctx_is_sent(const struct wf_ctx *ctx)
+{
+	(void)ctx;
+	return 0;
+}
+
+static inline int wf_redirect_peer(struct wf_ctx *ctx, __u32 ifindex)
+{
+	(void)ctx;
 	native.redirect_peer = ifindex;
 	return TC_ACT_REDIRECT;
 }

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Programs on the tcx hook of a device. Call from inside its namespace (lib.netns.entered)."""
+"""Programs on a tcx or netkit hook of a device. Call from inside its namespace (lib.netns.entered)."""
 import ctypes
 import errno
 import os
@@ -8,6 +8,7 @@ from .bpf import bpf, failed
 
 PROG_ATTACH, PROG_DETACH, PROG_GET_FD_BY_ID, PROG_QUERY = 8, 9, 13, 16
 TCX_INGRESS = 46
+NETKIT_PEER = 55  # of the host-side device: what its peer sends
 MOST = 64
 
 
@@ -28,12 +29,12 @@ class IdAttr(ctypes.Structure):
     _fields_ = [("id", ctypes.c_uint32), ("next", ctypes.c_uint32), ("flags", ctypes.c_uint32)]
 
 
-def programs(ifindex):
-    """The ids of the programs on ingress, in their order; None where the kernel has no tcx."""
+def programs(ifindex, hook=TCX_INGRESS):
+    """The ids of the programs on a hook, in their order; None where the kernel has no such hook."""
     ids = (ctypes.c_uint32 * MOST)()
-    attr = QueryAttr(ifindex=ifindex, type=TCX_INGRESS, ids=ctypes.addressof(ids), count=MOST)
+    attr = QueryAttr(ifindex=ifindex, type=hook, ids=ctypes.addressof(ids), count=MOST)
     result = bpf(PROG_QUERY, attr)
-    if result == -errno.ENOENT:
+    if result in (-errno.ENOENT, -errno.ENXIO):  # nobody was there, or it is no netkit device
         return []
     if result == -errno.EINVAL:
         return None
@@ -42,19 +43,19 @@ def programs(ifindex):
     return list(ids[:attr.count])
 
 
-def change(command, ifindex, program):
+def change(command, ifindex, program, hook):
     fd = bpf(PROG_GET_FD_BY_ID, IdAttr(id=program))
     if fd < 0:
         raise failed(fd, f"program {program}")
-    result = bpf(command, AttachAttr(ifindex=ifindex, fd=fd, type=TCX_INGRESS))
+    result = bpf(command, AttachAttr(ifindex=ifindex, fd=fd, type=hook))
     os.close(fd)
     if result < 0:
         raise failed(result, f"program {program} of device {ifindex}")
 
 
-def attach(ifindex, program):
-    change(PROG_ATTACH, ifindex, program)
+def attach(ifindex, program, hook=TCX_INGRESS):
+    change(PROG_ATTACH, ifindex, program, hook)
 
 
-def detach(ifindex, program):
-    change(PROG_DETACH, ifindex, program)
+def detach(ifindex, program, hook=TCX_INGRESS):
+    change(PROG_DETACH, ifindex, program, hook)

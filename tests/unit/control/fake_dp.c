@@ -12,6 +12,8 @@
 
 #define PROGRAM_ID 700
 
+bool fake_dp_kernel_has_netkit;
+
 struct wf_dp *fake_dp_new(void)
 {
 	struct wf_dp *dp = calloc(1, sizeof(*dp));
@@ -364,6 +366,11 @@ int wf_dp_run(struct wf_dp *dp, const struct wf_dp_packet *packet, int *ret_acti
 int wf_dp_probe(wf_dp_finding_fn report, void *context)
 {
 	return -EOPNOTSUPP;
+}
+
+bool wf_dp_netkit_possible(void)
+{
+	return fake_dp_kernel_has_netkit;
 }
 
 int wf_dp_tcx_look(uint32_t ifindex, struct wf_dp_tcx *ret_tcx)

@@ -11,6 +11,9 @@
 #include "dp/policy.h"
 #include "dp/tcx.h"
 
+/* What wf_dp_netkit_possible() says. */
+extern bool fake_dp_kernel_has_netkit;
+
 struct wf_dp *fake_dp_new(void);
 void fake_dp_free(struct wf_dp **dp);
 

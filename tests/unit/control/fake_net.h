@@ -52,6 +52,8 @@ void fake_net_add_ns(struct wf_net *net, const char *path);
 void fake_net_kill_ns(struct wf_net *net, const char *path);
 /* How many interfaces a namespace has (lo not counted, buried ones neither). */
 size_t fake_net_ns_interfaces(const struct wf_net *net, const char *path);
+/* Whether one of them was made as a netkit pair. */
+bool fake_net_ns_has_netkit(const struct wf_net *net, const char *path);
 
 /* A physical device, an address or route of the host's own. */
 /* A TCP socket that every namespace shows. */

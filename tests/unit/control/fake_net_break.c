@@ -81,6 +81,16 @@ size_t fake_net_ns_interfaces(const struct wf_net *net, const char *path)
 	return count;
 }
 
+bool fake_net_ns_has_netkit(const struct wf_net *net, const char *path)
+{
+	const struct ns *ns = fake_ns_by_path(net, path);
+	bool found = false;
+
+	for (size_t i = 0; ns && i < MAX_INNER; i++)
+		found |= ns->inner[i].used && ns->inner[i].is_netkit;
+	return found;
+}
+
 uint32_t fake_net_add_device(struct wf_net *net, const char *name, uint32_t mtu)
 {
 	struct link *link = fake_add_link(net, name, 0, "", mtu);

@@ -53,6 +53,7 @@ static void fill_inner(struct inner *inner, const struct wf_net_endpoint *endpoi
 {
 	*inner = (struct inner){ .used = true,
 				 .kind = endpoint->kind,
+				 .is_netkit = endpoint->is_netkit,
 				 .parent = endpoint->parent_ifindex,
 				 .mode = endpoint->mode,
 				 .mtu = endpoint->mtu,
@@ -99,11 +100,11 @@ int wf_net_endpoint_create(struct wf_net *net, const struct wf_net_endpoint *end
 		return 0;
 	if (fake_inner_by_name(ns, endpoint->ifname, false))
 		return wf_fail(err, -EEXIST, "interface %s is there already", endpoint->ifname);
-	if (endpoint->kind == WF_NET_KIND_VETH &&
+	if (endpoint->kind == WF_NET_KIND_PAIR &&
 	    (fake_link_by_index(net, endpoint->host_ifindex) ||
 	     fake_link_by_name(net, endpoint->host_name)))
 		return wf_fail(err, -EBUSY, "device %s is there already", endpoint->host_name);
-	if (endpoint->kind != WF_NET_KIND_VETH &&
+	if (endpoint->kind != WF_NET_KIND_PAIR &&
 	    !fake_link_by_index(net, endpoint->parent_ifindex))
 		return wf_fail(err, -ENODEV, "the parent is gone");
 	inner = fake_inner_by_name(ns, endpoint->ifname, true);
@@ -112,7 +113,7 @@ int wf_net_endpoint_create(struct wf_net *net, const struct wf_net_endpoint *end
 			inner = &ns->inner[i];
 	fake_must(inner != NULL);
 	fill_inner(inner, endpoint);
-	if (endpoint->kind == WF_NET_KIND_VETH) {
+	if (endpoint->kind == WF_NET_KIND_PAIR) {
 		inner->host_ifindex = endpoint->host_ifindex;
 		add_host_side(net, ns, endpoint);
 	}

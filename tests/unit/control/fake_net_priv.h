@@ -49,7 +49,7 @@ struct link {
 
 /* An interface inside of a namespace. */
 struct inner {
-	bool used, buried;
+	bool used, buried, is_netkit;
 	char ifname[16];
 	enum wf_net_kind kind;
 	uint32_t host_ifindex, parent, mode, mtu;

@@ -37,6 +37,7 @@ int lab_start(struct lab *lab)
 					    .cool_down_ms = lab->cool_down_ms,
 					    .uplinks = "auto",
 					    .xdp = "off",
+					    .pair = lab->pair,
 					    .firewall = "respect",
 					    .cgroup = "/fake/cgroup",
 					    .node_port_first = 30000,

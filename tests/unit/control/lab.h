@@ -35,6 +35,7 @@ struct lab {
 	bool encryption_hosts;   /* whether it encrypts what its host sends */
 	bool is_guest;           /* the store is another lab's */
 	enum wf_overlay_sums overlay_sums;
+	const char *pair;         /* devices of new endpoints; NULL: veth; borrowed */
 	const char *service_cidr; /* NULL: 10.96.0.0/24; borrowed */
 };
 

@@ -7,6 +7,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -236,6 +237,42 @@ static void test_driver_macvlan(void **state)
 	assert_null(wf_ctl_endpoint_find(lab->control, "a"));
 }
 
+struct pair_case {
+	const char *mode;
+	bool kernel_has_netkit, wanted;
+};
+
+/* What an endpoint was made as stays; new ones are made as the mode says now. */
+static void test_datapath_modes(void **state)
+{
+	static const struct pair_case cases[] = {
+		{ "veth", true, false },
+		{ "auto", false, false },
+		{ "auto", true, true },
+		{ "netkit", true, true },
+	};
+	struct lab *lab = *state;
+	char netns[32], name[8];
+
+	for (size_t i = 0; i < WF_ARRAY_LEN(cases); i++) {
+		lab->pair = cases[i].mode;
+		fake_dp_kernel_has_netkit = cases[i].kernel_has_netkit;
+		lab_restart(lab);
+		(void)snprintf(netns, sizeof(netns), "/fake/c%zu", i);
+		(void)snprintf(name, sizeof(name), "p%zu", i);
+		lab_endpoint(lab, "blue", name, (unsigned int)i);
+		assert_int_equal(fake_net_ns_has_netkit(lab->net, netns), cases[i].wanted);
+	}
+	assert_false(fake_net_ns_has_netkit(lab->net, "/fake/c0"));
+	lab_stop(lab);
+	fake_dp_kernel_has_netkit = false;
+	assert_int_equal(lab_start(lab), -EOPNOTSUPP);
+	assert_non_null(strstr(lab->err.message, "netkit"));
+	assert_non_null(strstr(lab->err.message, "Linux 6.7"));
+	lab->pair = NULL;
+	assert_int_equal(lab_start(lab), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -252,6 +289,7 @@ int main(void)
 		ATTACH_CASE(test_driver_none),
 		ATTACH_CASE(test_driver_host),
 		ATTACH_CASE(test_driver_macvlan),
+		ATTACH_CASE(test_datapath_modes),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

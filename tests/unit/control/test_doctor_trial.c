@@ -293,7 +293,7 @@ static void attach(struct wf_net *net, int netns_fd, uint32_t slot, uint32_t mtu
 {
 	char ifname[16], host_name[16];
 	struct wf_net_endpoint endpoint = {
-		.kind = WF_NET_KIND_VETH,
+		.kind = WF_NET_KIND_PAIR,
 		.netns_fd = netns_fd,
 		.ifname = ifname,
 		.host_name = host_name,

@@ -252,7 +252,7 @@ void lab_endpoint_init(struct lab_endpoint *storage, int netns_fd, uint32_t slot
 	memset(storage, 0, sizeof(*storage));
 	(void)snprintf(storage->host_name, sizeof(storage->host_name), "wft%u", slot);
 	storage->endpoint = (struct wf_net_endpoint){
-		.kind = WF_NET_KIND_VETH,
+		.kind = WF_NET_KIND_PAIR,
 		.netns_fd = netns_fd,
 		.ifname = "eth0",
 		.host_name = storage->host_name,

@@ -56,6 +56,37 @@ static void test_create_ip4(void **state)
 	(void)close(box);
 }
 
+/* A netkit pair is made like any other; to a check it is as good as veth. */
+static void test_netkit(void **state)
+{
+	struct lab *lab = *state;
+	int box = lab_container(), r;
+	struct lab_endpoint e;
+	int32_t nsid = -1;
+
+	lab_endpoint_init(&e, box, 1, "10.9.0.2/24", "fd09::2/64");
+	e.endpoint.is_netkit = true;
+	r = wf_net_endpoint_create(lab->net, &e.endpoint, &nsid, &lab->err);
+	if (r == -EOPNOTSUPP) {
+		assert_non_null(strstr(lab->err.message, "netkit"));
+		(void)close(box);
+		skip();
+	}
+	lab_ok(lab, r);
+	assert_true(nsid >= 0);
+	lab_assert_has(box, "ip -d link show eth0", "mtu 1500");
+	lab_assert_has(box, "ip -d link show eth0", "link/ether 02:00:00:01:00:01");
+	lab_assert_has(box, "ip link show eth0", ",UP,LOWER_UP");
+	lab_assert_lacks(box, "ip link show eth0", "NOARP");
+	lab_assert_has(-1, "ip -d link show wft1", "16777217: wft1@");
+	lab_assert_has(-1, "ip -d link show wft1", "link/ether 02:00:00:02:00:01");
+	lab_assert_has(-1, "tc qdisc show dev wft1", "ingress_block 1592590337");
+	lab_ok(lab, wf_net_endpoint_check(lab->net, &e.endpoint, &lab->err));
+	e.endpoint.is_netkit = false;
+	lab_ok(lab, wf_net_endpoint_check(lab->net, &e.endpoint, &lab->err));
+	(void)close(box);
+}
+
 /* Enough for the kernel's workers to be late once. */
 #define SPEEDY_ENDPOINTS 40
 
@@ -489,6 +520,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_create_ip4, lab_setup, lab_teardown),
+		cmocka_unit_test_setup_teardown(test_netkit, lab_setup, lab_teardown),
 		cmocka_unit_test_setup_teardown(test_host_side_has_no_ip6, lab_setup, lab_teardown),
 		cmocka_unit_test_setup_teardown(test_ip6_is_received_at_once, lab_setup,
 						lab_teardown),

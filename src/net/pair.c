@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Virtual Ethernet pairs: one message makes both ends, each in its final namespace with its
- * final name, MAC, MTU and limits.
+ * Pairs of Ethernet devices, veth or netkit: one message makes both ends, each in its final namespace
+ * with its final name, MAC, MTU and limits.
  */
 #include <errno.h>
 #include <linux/if_link.h>
@@ -24,6 +24,20 @@ static void put_end(struct wf_netlink_batch *batch, const char *name, const stru
 	wf_net_link_put_limits(batch, mac, endpoint->mtu, endpoint->gso_max_bytes);
 }
 
+/* Of netkit, as in linux/if_link.h, of which the headers of the oldest distribution are too old. */
+#define NETKIT_PEER_INFO 1
+#define NETKIT_MODE      5
+#define NETKIT_MODE_L2   0 /* with MACs and ARP, like veth */
+
+/* What stands before the inner side of each kind. */
+static wf_netlink_nest begin_peer(struct wf_netlink_batch *batch, bool is_netkit)
+{
+	if (!is_netkit)
+		return wf_netlink_nest_begin(batch, VETH_INFO_PEER);
+	wf_netlink_put_u32(batch, NETKIT_MODE, NETKIT_MODE_L2);
+	return wf_netlink_nest_begin(batch, NETKIT_PEER_INFO);
+}
+
 static void put_pair(struct wf_netlink_batch *batch, const struct wf_net_endpoint *endpoint)
 {
 	const struct ifinfomsg host = { .ifi_index = (int)endpoint->host_ifindex };
@@ -35,9 +49,9 @@ static void put_pair(struct wf_netlink_batch *batch, const struct wf_net_endpoin
 	put_end(batch, endpoint->host_name, &endpoint->host_mac, endpoint);
 	wf_netlink_put_u32(batch, IFLA_GROUP, WF_NET_GROUP_LIVE);
 	info = wf_netlink_nest_begin(batch, IFLA_LINKINFO);
-	wf_netlink_put_text(batch, IFLA_INFO_KIND, "veth");
+	wf_netlink_put_text(batch, IFLA_INFO_KIND, endpoint->is_netkit ? "netkit" : "veth");
 	data = wf_netlink_nest_begin(batch, IFLA_INFO_DATA);
-	peer = wf_netlink_nest_begin(batch, VETH_INFO_PEER);
+	peer = begin_peer(batch, endpoint->is_netkit);
 	wf_netlink_put_raw(batch, &inner, sizeof(inner));
 	put_end(batch, endpoint->ifname, &endpoint->mac, endpoint);
 	wf_netlink_put_u32(batch, IFLA_NET_NS_FD, (uint32_t)endpoint->netns_fd);
@@ -94,7 +108,7 @@ static int ready_host_side(struct wf_net *net, const struct wf_net_endpoint *end
 	return wf_net_send(&net->socket, batch, NULL, NULL, err);
 }
 
-int wf_net_veth_create(struct wf_net *net, const struct wf_net_endpoint *endpoint,
+int wf_net_pair_create(struct wf_net *net, const struct wf_net_endpoint *endpoint,
 		       uint32_t *ret_inner, int32_t *ret_nsid, struct wf_err *err)
 {
 	struct wf_netlink_batch *batch = wf_net_batch(net);
@@ -103,6 +117,9 @@ int wf_net_veth_create(struct wf_net *net, const struct wf_net_endpoint *endpoin
 
 	put_pair(batch, endpoint);
 	r = wf_net_send(&net->socket, batch, take_pair, &pair, err);
+	if (r == -EOPNOTSUPP && endpoint->is_netkit)
+		return wf_fail(err, r,
+			       "the kernel has no netkit devices (Linux 6.7, CONFIG_NETKIT)");
 	if (r < 0)
 		return r;
 	r = ready_host_side(net, endpoint, err);

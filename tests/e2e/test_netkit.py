@@ -1,0 +1,215 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Endpoints of netkit pairs: their program runs as they send, once they send much.
+
+    busy eth0 ---- wf1 [ node ] wf2 ---- eth0 quiet
+                         up0
+                          |
+                         far 192.0.2.2
+"""
+import contextlib
+import signal
+import socket
+import struct
+
+import pytest
+from lib import tcx
+from lib.netns import entered, wait_until
+from lib.node import IFINDEX_BASE
+from lib.policy import network_policy
+from lib.traffic import Meter, tcp_works
+from test_busy import send_much
+from test_upgrade import pretend_other_build, programs
+
+MODE = ("--datapath-mode", "netkit")
+
+
+@pytest.fixture(autouse=True)
+def needs_netkit():
+    if tcx.programs(socket.if_nametoindex("lo"), tcx.NETKIT_PEER) is None:
+        pytest.skip("this kernel has no netkit (Linux 6.7)")
+
+
+class End:
+    """A container of the network."""
+
+    def __init__(self, node, name):
+        self.node = node
+        self.ns, _, self.endpoint = node.container("blue", name=name, labels={"app": name})
+        self.name = name
+        self.address = node.address_of(self.endpoint, 4)
+        self.address6 = node.address_of(self.endpoint, 6)
+        self.ifindex = IFINDEX_BASE + self.status()["slot"]
+
+    def status(self):
+        return self.node.api("GET", f"/v1/endpoints/{self.name}")["status"]
+
+    def hook(self):
+        return self.status()["hook"]
+
+    def programs(self):
+        with entered(self.node.host.path):
+            return tcx.programs(self.ifindex, tcx.NETKIT_PEER)
+
+    def kind(self):
+        details = self.ns.run("ip -d link show eth0").stdout
+        return next(kind for kind in ("veth", "netkit") if f" {kind} " in details)
+
+
+def move(end, other):
+    """It sends so much that weft moves it."""
+    with other.ns.socket(socket.AF_INET, socket.SOCK_DGRAM) as sink:
+        sink.bind(("", 9))
+        send_much(end.ns, other.address)
+    wait_until(lambda: end.hook() == "netkit", what="the sender's program on netkit")
+
+
+@pytest.fixture
+def netkit_node(stopped_node):
+    stopped_node.start_daemon(*MODE)
+    return stopped_node
+
+
+@pytest.fixture
+def pair(netkit_node):
+    netkit_node.network("blue", ipFamilies=["IPv4", "IPv6"])
+    return End(netkit_node, "busy"), End(netkit_node, "quiet")
+
+
+def assert_all_ways(node, one, other, far):
+    """Between containers, with the gateway, the host and the world, both ways and families."""
+    one.ns.run("ip neigh flush dev eth0", check=False)
+    for near, there in ((one, other), (other, one)):
+        assert tcp_works(near.ns, there.ns, there.address)
+        assert tcp_works(near.ns, there.ns, there.address6)
+        assert near.ns.ping(node.gateway_of(near.endpoint))
+        assert near.ns.ping(node.gateway_of(near.endpoint, 6))
+        assert tcp_works(node.host, near.ns, near.address)
+        assert tcp_works(node.host, near.ns, near.address6)
+        assert tcp_works(near.ns, far, "192.0.2.2")
+        assert tcp_works(near.ns, far, "2001:db8:ffff::2")
+        assert tcp_works(near.ns, node.host, node.gateway_of(near.endpoint))
+    big = b"x" * 400000
+    assert tcp_works(one.ns, other.ns, other.address, payload=big)
+    assert tcp_works(one.ns, far, "192.0.2.2", payload=big)
+
+
+def test_every_way_before_and_after_it_moves(netkit_node, pair):
+    busy, quiet = pair
+    far = netkit_node.outside()
+    assert (busy.kind(), busy.hook()) == ("netkit", "clsact")
+    assert_all_ways(netkit_node, busy, quiet, far)
+    meter = Meter(netkit_node.build_dir, busy.ns, quiet.ns, quiet.address, "udp", 200, 60, 7010)
+    move(busy, quiet)
+    assert meter.running(), "it must move during the traffic"
+    meter.stop()
+    meter.assert_nothing_lost()
+    assert quiet.hook() == "clsact"
+    assert busy.programs() == programs(netkit_node)[:1] and quiet.programs() == []
+    assert_all_ways(netkit_node, busy, quiet, far)
+    move(quiet, busy)
+    assert_all_ways(netkit_node, busy, quiet, far)
+
+
+def test_the_same_is_denied_there(netkit_node, pair):
+    busy, quiet = pair
+    move(busy, quiet)
+    assert tcp_works(busy.ns, quiet.ns, quiet.address)
+    netkit_node.apply(network_policy("shut", {"app": "busy"}, policyTypes=["Egress"]))
+    assert not tcp_works(busy.ns, quiet.ns, quiet.address, timeout=1)
+    with entered(netkit_node.host.path):
+        tcx.detach(busy.ifindex, *busy.programs(), tcx.NETKIT_PEER)
+    assert busy.hook() == "clsact"
+    assert not tcp_works(busy.ns, quiet.ns, quiet.address, timeout=1)
+
+
+def datagram(busy, quiet, source=None):
+    """A frame with a UDP datagram from busy to quiet, port 7000."""
+    def mac(end):
+        return bytes.fromhex(end.status()["mac"].replace(":", ""))
+
+    def bare(address):
+        return socket.inet_aton(address)
+
+    def summed(header):
+        total = sum(struct.unpack(f"!{len(header) // 2}H", header))
+        total = (total & 0xffff) + (total >> 16)
+        return ~(total + (total >> 16)) & 0xffff
+
+    payload = struct.pack("!HHHH", 7001, 7000, 12, 0) + b"weft"
+    header = struct.pack("!BBHHHBBH4s4s", 0x45, 0, 20 + len(payload), 1, 0, 64, 17, 0,
+                         bare(source or busy.address), bare(quiet.address))
+    header = header[:10] + struct.pack("!H", summed(header)) + header[12:]
+    return mac(quiet) + mac(busy) + b"\x08\x00" + header + payload
+
+
+def send_raw(raw, protocol, frame):
+    with contextlib.suppress(OSError):  # ENOBUFS: a netkit device tells its sender of a drop
+        raw.sendto(frame, ("eth0", protocol))
+
+
+def arrives(busy, quiet, protocol, frame):
+    """Whether a frame that busy sends as that protocol is read by quiet's socket."""
+    with quiet.ns.socket(socket.AF_INET, socket.SOCK_DGRAM) as sink, \
+            busy.ns.socket(socket.AF_PACKET, socket.SOCK_RAW) as raw:
+        sink.bind(("", 7000))
+        sink.settimeout(1)
+        send_raw(raw, protocol, frame)
+        try:
+            return sink.recv(100) == b"weft"
+        except TimeoutError:
+            return False
+
+
+def test_no_lies_about_the_frame(netkit_node, pair):
+    """The kernel takes the sender's word for what a frame is, and the receiver would believe it."""
+    busy, quiet = pair
+    move(busy, quiet)
+    for protocol, is_true in ((0x0800, True), (0x86dd, False), (0x0806, False), (0x88b5, False)):
+        before = netkit_node.drops("malformed_l2")
+        assert arrives(busy, quiet, protocol, datagram(busy, quiet)) == is_true
+        assert netkit_node.drops("malformed_l2") - before == (not is_true)
+    before = netkit_node.drops("spoofed_ip")
+    assert not arrives(busy, quiet, 0x0800, datagram(busy, quiet, "192.0.2.77"))
+    assert netkit_node.drops("spoofed_ip") == before + 1
+
+
+def test_a_mark_of_the_container_is_nothing(netkit_node, pair):
+    """A mark hands a packet over; of a container's own nothing is left when the program looks."""
+    busy, quiet = pair
+    frame = datagram(busy, quiet, "192.0.2.77")
+    for is_moved in (False, True):
+        if is_moved:
+            move(busy, quiet)
+        before = netkit_node.drops("spoofed_ip")
+        with busy.ns.socket(socket.AF_PACKET, socket.SOCK_RAW) as raw:
+            raw.setsockopt(socket.SOL_SOCKET, socket.SO_MARK, quiet.ifindex)
+            send_raw(raw, 0x0800, frame)
+        wait_until(lambda seen=before: netkit_node.drops("spoofed_ip") == seen + 1, what="the drop")
+
+
+def test_another_build_replaces_it(netkit_node, pair):
+    busy, quiet = pair
+    move(busy, quiet)
+    before = busy.programs()
+    meter = Meter(netkit_node.build_dir, busy.ns, quiet.ns, quiet.address, "udp", 200, 60)
+    netkit_node.kill_daemon(signal.SIGKILL)
+    pretend_other_build(netkit_node)
+    netkit_node.start_daemon(*MODE)
+    assert meter.running(), "the upgrade must happen during the traffic"
+    meter.stop()
+    meter.assert_nothing_lost()
+    assert busy.programs() == programs(netkit_node)[:1] != before
+
+
+def test_both_kinds_live_together(netkit_node, pair):
+    busy, quiet = pair
+    move(busy, quiet)
+    netkit_node.stop_daemon()
+    netkit_node.start_daemon("--tcx", "off")
+    wait_until(lambda: busy.hook() == "clsact", what="the program taken back")
+    other = End(netkit_node, "other")
+    assert (busy.kind(), other.kind()) == ("netkit", "veth")
+    assert tcp_works(busy.ns, other.ns, other.address)
+    assert tcp_works(other.ns, busy.ns, busy.address6)
+    netkit_node.detach("busy")
+    wait_until(lambda: "eth0" not in busy.ns.run("ip -o link").stdout, what="the pair gone")
