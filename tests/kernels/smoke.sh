@@ -36,9 +36,12 @@ pings() { # NETNS ADDRESS
 	inside "$1" ping -c 2 -i 0.3 -W 3 "$2"
 }
 
-start() {
-	weftd --node-name vm --config none --run-dir $run --state-dir $state --bpf-dir $bpf \
-		>>/tmp/weftd.log 2>&1 &
+daemon() { # [OPTION...]
+	weftd --node-name vm --config none --run-dir $run --state-dir $state --bpf-dir $bpf "$@"
+}
+
+start() { # [OPTION...]
+	daemon "$@" >>/tmp/weftd.log 2>&1 &
 	daemon=$!
 	for _ in $(seq 60); do
 		weft status >/dev/null 2>&1 && return 0
@@ -285,6 +288,28 @@ else
 	echo "skip smoke/vlan: the kernel has no VLANs"
 fi
 
+kill $daemon
+wait $daemon
+if ip link add probe0 type netkit 2>/dev/null && ip link del probe0; then
+	check netkit-start start --datapath-mode netkit
+	check netkit-attach-1 container k1 blue --ip 10.64.0.21 --ip fd64::21
+	check netkit-attach-2 container k2 blue --ip 10.64.0.22 --ip fd64::22
+	check netkit-kind sh -c "nsenter --net=/run/netns/k1 ip -d link show eth0 | grep netkit"
+	check netkit-v4 pings k1 10.64.0.22
+	check netkit-v6 pings k2 fd64::21
+	check netkit-to-veth pings k1 10.64.0.11
+	check netkit-from-veth pings c1 fd64::21
+	check netkit-gateway pings k1 10.64.0.1
+	check netkit-host ping -c 2 -W 3 10.64.0.21
+	check netkit-isolated not pings k1 10.65.0.13
+	check netkit-detach weft detach k1
+	check netkit-detached not pings k2 10.64.0.21
+else
+	check netkit-refused refused "the kernel has no netkit devices" daemon --datapath-mode netkit
+	check netkit-auto start --datapath-mode auto
+	check netkit-auto-attach container k1 blue --ip 10.64.0.21
+	check netkit-auto-works pings k1 10.64.0.11
+fi
 kill $daemon
 sleep 2
 check cleanup weft cleanup --yes --config none --run-dir $run --state-dir $state --bpf-dir $bpf
