@@ -192,6 +192,20 @@ static __always_inline int wf_ctx_is_sent(const struct wf_ctx *ctx)
 }
 
 /*
+ * Whether the kernel takes the packet to begin behind one Ethernet header, as programs do: helpers that
+ * redirect without that header cut off whatever it says. The header's place shows by how many bytes
+ * there are from it to the end of the linear part.
+ */
+static __always_inline int wf_ctx_is_framed(struct wf_ctx *ctx)
+{
+	__u32 behind = wf_ctx_end(ctx) - wf_ctx_data(ctx) - ETH_HLEN;
+	__u8 byte;
+
+	return bpf_skb_load_bytes_relative(ctx, behind - 1, &byte, 1, BPF_HDR_START_NET) == 0 &&
+	       bpf_skb_load_bytes_relative(ctx, behind, &byte, 1, BPF_HDR_START_NET) < 0;
+}
+
+/*
  * Delivers into the namespace of the peer of a host-side device; returns the action. The kernel does
  * that for what the host receives: what is being sent gets a mark, and the filter of the sender's
  * host-side device, where it comes next, does it (lib/handed.h).

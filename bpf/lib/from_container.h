@@ -102,8 +102,9 @@ static __always_inline int wf_from_container(struct wf_ctx *ctx)
 	}
 	if (wf_unlikely(r < 0))
 		return r;
-	/* on netkit the sender says what it is, and whoever receives believes that */
-	if (wf_unlikely(wf_ctx_protocol(ctx) != eth->h_proto))
+	/* on netkit the sender says what it is and where it begins, and the kernel believes that */
+	if (wf_unlikely(wf_ctx_protocol(ctx) != eth->h_proto) ||
+	    (wf_ctx_is_sent(ctx) && !wf_ctx_is_framed(ctx)))
 		return -WF_REASON_MALFORMED_L2;
 	return wf_from_container_ip(ctx, eth, slot, endpoint, &ip);
 }

@@ -173,6 +173,23 @@ def test_no_lies_about_the_frame(netkit_node, pair):
     assert netkit_node.drops("spoofed_ip") == before + 1
 
 
+def test_no_lies_about_its_beginning(netkit_node, pair):
+    """What is judged and what is sent on are the same bytes, whatever the container does to its frames."""
+    busy, quiet = pair
+    move(busy, quiet)
+    busy.ns.run("tc qdisc add dev eth0 clsact")
+    inner = datagram(busy, quiet)
+    assert arrives(busy, quiet, 0x0800, inner)
+    # the kernel is made to cut a header off: the next is no header of Ethernet to it, but bytes of IP
+    busy.ns.run("tc filter add dev eth0 egress protocol ip flower src_mac 02:00:00:00:00:99 "
+                "action vlan pop_eth")
+    before = netkit_node.drops("malformed_l2")
+    lie = inner[:6] + bytes.fromhex("020000000099") + b"\x08\x00" + inner
+    assert not arrives(busy, quiet, 0x0800, lie)
+    assert netkit_node.drops("malformed_l2") == before + 1
+    assert arrives(busy, quiet, 0x0800, inner)
+
+
 def test_a_mark_of_the_container_is_nothing(netkit_node, pair):
     """A mark hands a packet over; of a container's own nothing is left when the program looks."""
     busy, quiet = pair

@@ -221,6 +221,12 @@ static inline int wf_ctx_is_sent(const struct wf_ctx *ctx)
 	return 0;
 }
 
+static inline int wf_ctx_is_framed(const struct wf_ctx *ctx)
+{
+	(void)ctx;
+	return 1;
+}
+
 static inline int wf_redirect_peer(struct wf_ctx *ctx, __u32 ifindex)
 {
 	(void)ctx;
