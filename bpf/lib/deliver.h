@@ -372,9 +372,13 @@ static __always_inline int wf_deliver(struct wf_ctx *ctx, const struct ethhdr *e
 		eth = wf_ctx_eth(ctx);
 		if (!eth)
 			return reason;
-		value = wf_address_find(endpoint->network, &ip->dst);
+		/* who sent to another node last most likely does so again: no address is of both */
+		remote = to == WF_SLOT_NOBODY ? wf_remote_for(endpoint, &ip->dst) : NULL;
+		value = remote ? NULL : wf_address_find(endpoint->network, &ip->dst);
 		if (!value) {
-			remote = wf_remote_for(endpoint, &ip->dst);
+			if (to != WF_SLOT_NOBODY)
+				remote = wf_remote_for(endpoint, &ip->dst);
+			traffic->peer = remote ? WF_SLOT_NOBODY : WF_SLOT_HOST;
 			return remote ? wf_to_remote_guarded(ctx, slot, endpoint, ip, remote)
 				      : wf_deliver_unknown(ctx, eth, slot, endpoint, owner, ip);
 		}

@@ -80,6 +80,13 @@ static __always_inline int wf_overlay_deliver(struct wf_ctx *ctx, struct wf_work
 	return wf_host_hand_over(ctx, work, network, value->slot, endpoint, hook);
 }
 
+/* How a packet of another node came, as wf_overlay_enter() is told. */
+enum wf_overlay_seal {
+	WF_OVERLAY_CLEAR,
+	WF_OVERLAY_SEALED, /* through WireGuard */
+	WF_OVERLAY_SEALED_KNOWN /* the same, and its source was found to be the node's, in that network */
+};
+
 /*
  * A packet that a node sent to a network, without its outer headers; WF_NODE_SELF: somebody else who
  * may, its source was looked at. Action, WF_NEXT(), WF_TOLD() or -reason.
@@ -94,7 +101,7 @@ static __always_inline int wf_overlay_enter(struct wf_ctx *ctx, struct wf_work *
 		return -WF_REASON_NO_NETWORK;
 	work->guard.scope = wf_network_scope(network, vni);
 	r = wf_parse_host_packet(ctx, &work->ip);
-	if (r == 0 && node != WF_NODE_SELF)
+	if (r == 0 && node != WF_NODE_SELF && sealed != WF_OVERLAY_SEALED_KNOWN)
 		r = wf_overlay_check_source(&work->ip, node, vni, network, sealed);
 	if (r == -WF_REASON_OVERLAY_SPOOFED && network->flags & WF_NET_VTEPS) {
 		r = wf_via_check_source(&work->ip, node, vni, sealed);

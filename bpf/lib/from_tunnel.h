@@ -73,7 +73,11 @@ static __always_inline int wf_from_tunnel(struct wf_ctx *ctx)
 	network = wf_network_valid(vni);
 	if (!network || !(network->flags & WF_NET_ENCRYPTED))
 		return -WF_REASON_NO_NETWORK;
-	return wf_overlay_enter(ctx, work, vni, node, 1, WF_HOOK_FROM_OVERLAY);
+	/* it was looked for in the scope of the host */
+	if (network->flags & WF_NET_SCOPED)
+		return -WF_REASON_OVERLAY_SPOOFED;
+	return wf_overlay_enter(ctx, work, vni, node, WF_OVERLAY_SEALED_KNOWN,
+				WF_HOOK_FROM_OVERLAY);
 }
 
 #endif

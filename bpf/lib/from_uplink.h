@@ -185,7 +185,9 @@ wf_uplink_tunnelled(struct wf_ctx *ctx, const struct wf_uplink_value *uplink, st
 	if (work->ip.proto != IPPROTO_UDP || !uplink->l2_bytes)
 		return 0;
 	vni = wf_tunnel_open(ctx, &work->ip, &node);
-	return vni > 0 ? wf_overlay_enter(ctx, work, vni, node, 0, WF_HOOK_FROM_UPLINK) : vni;
+	return vni > 0 ? wf_overlay_enter(ctx, work, vni, node, WF_OVERLAY_CLEAR,
+					  WF_HOOK_FROM_UPLINK)
+		       : vni;
 }
 
 /* What an uplink received: WF_GO_ON, an action, WF_TOLD(), WF_NEXT(WF_STAGE_POLICY) or -reason. */

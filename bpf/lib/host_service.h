@@ -132,8 +132,8 @@ static __always_inline int wf_host_go_node(struct wf_ctx *ctx, struct wf_work *w
 	if (!remote)
 		return -WF_REASON_NO_SUCH_ADDRESS;
 	mtu = wf_remote_mtu(ctx, &work->ip, WF_SLOT_HOST, remote);
-	r = wf_unlikely(mtu) ? wf_too_big_tell(ctx, &work->ip, WF_SLOT_HOST, mtu) : 0;
-	if (r)
+	r = wf_unlikely(mtu) ? wf_too_big_tell(ctx, &work->ip, WF_SLOT_HOST, mtu) : WF_GO_ON;
+	if (r != WF_GO_ON)
 		return r;
 	r = wf_translate(ctx, work);
 	return r < 0 ? r : wf_to_remote(ctx, WF_SLOT_HOST, remote);

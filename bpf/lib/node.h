@@ -157,8 +157,8 @@ static __always_inline int wf_node_send(struct wf_ctx *ctx, struct wf_work *work
 		return -WF_REASON_NO_NETWORK;
 	own = wf_node_addr(network, ip);
 	mtu = traced ? 0 : wf_remote_mtu(ctx, &work->ip, WF_SLOT_HOST, remote);
-	r = wf_unlikely(mtu) ? wf_too_big_tell(ctx, &work->ip, WF_SLOT_HOST, mtu) : 0;
-	if (r)
+	r = wf_unlikely(mtu) ? wf_too_big_tell(ctx, &work->ip, WF_SLOT_HOST, mtu) : WF_GO_ON;
+	if (r != WF_GO_ON)
 		return r < 0 ? r : WF_TOLD(r);
 	if (wf_addr_same(own, &ip->src))
 		return wf_node_plain(ctx, ip, remote);

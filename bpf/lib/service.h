@@ -130,7 +130,7 @@ static __noinline int wf_service_too_big(struct wf_ctx *ctx, struct wf_work *wor
 		r = wf_nat_apply(ctx, &work->ip, &work->flow, sent);
 	if (r == 0)
 		r = wf_too_big_tell(ctx, &work->ip, work->slot, mtu);
-	return r ? r : -WF_REASON_TOO_BIG;
+	return r == WF_GO_ON ? -WF_REASON_TOO_BIG : r;
 }
 
 /* A backend that is not on this node: through the overlay, or by the host's routes. */

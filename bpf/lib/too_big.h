@@ -185,14 +185,14 @@ WF_GLOBAL int wf_too_big_make(struct wf_ctx *ctx, struct wf_ip *ip, __u32 slot, 
 }
 
 /*
- * Tells the sender, in `slot`, the MTU; ip, which is the packet's, is void afterwards. The action; 0:
- * no more in this second, nothing was changed; or -reason.
+ * Tells the sender, in `slot`, the MTU; ip, which is the packet's, is void afterwards. The action;
+ * WF_GO_ON: no more in this second, nothing was changed; or -reason.
  */
 static __always_inline int wf_too_big_tell(struct wf_ctx *ctx, struct wf_ip *ip, __u32 slot,
 					   __u32 mtu)
 {
 	if (!wf_too_big_may_tell(slot))
-		return 0;
+		return WF_GO_ON;
 	wf_too_big_count(ctx, slot);
 	return wf_too_big_make(ctx, ip, slot, mtu);
 }
@@ -205,9 +205,9 @@ static __always_inline int wf_to_remote_fitting(struct wf_ctx *ctx, struct wf_ip
 						const struct wf_remote_value *remote)
 {
 	__u32 mtu = wf_remote_mtu(ctx, ip, from, remote);
-	int r = wf_unlikely(mtu) ? wf_too_big_tell(ctx, ip, from, mtu) : 0;
+	int r = wf_unlikely(mtu) ? wf_too_big_tell(ctx, ip, from, mtu) : WF_GO_ON;
 
-	return r ? r : wf_to_remote(ctx, from, remote);
+	return r == WF_GO_ON ? wf_to_remote(ctx, from, remote) : r;
 }
 
 #endif
