@@ -268,7 +268,7 @@ const struct doctor_check wf_doctor_trial_checks[] = {
 	TRIAL("kernel.bigtcp", "BIG TCP", try_big_tcp, DOCTOR_NOTE,
 	      "Nothing has to be done; kernel 6.3 or later would give more throughput."),
 	TRIAL("kernel.netkit", "netkit", try_netkit, DOCTOR_NOTE,
-	      "Only datapathMode netkit needs it: kernel 6.7 or later with CONFIG_NETKIT."),
+	      "Only datapathMode netkit needs it; auto does without."),
 	TRIAL("kernel.macvlan", "macvlan", try_macvlan, DOCTOR_NOTE,
 	      "Only networks with driver macvlan need it: modprobe macvlan."),
 	TRIAL("kernel.ipvlan", "ipvlan", try_ipvlan, DOCTOR_NOTE,

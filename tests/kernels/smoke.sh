@@ -8,6 +8,7 @@
 run=/tmp/weft/run
 state=/tmp/weft/state
 bpf=/sys/fs/bpf/weft
+options="--node-name vm --config none --run-dir $run --state-dir $state --bpf-dir $bpf"
 export WEFT_SOCKET=$run/weft.sock
 count=0
 
@@ -36,12 +37,9 @@ pings() { # NETNS ADDRESS
 	inside "$1" ping -c 2 -i 0.3 -W 3 "$2"
 }
 
-daemon() { # [OPTION...]
-	weftd --node-name vm --config none --run-dir $run --state-dir $state --bpf-dir $bpf "$@"
-}
-
 start() { # [OPTION...]
-	daemon "$@" >>/tmp/weftd.log 2>&1 &
+	# shellcheck disable=SC2086
+	weftd $options "$@" >>/tmp/weftd.log 2>&1 &
 	daemon=$!
 	for _ in $(seq 60); do
 		weft status >/dev/null 2>&1 && return 0
@@ -305,7 +303,9 @@ if ip link add probe0 type netkit 2>/dev/null && ip link del probe0; then
 	check netkit-detach weft detach k1
 	check netkit-detached not pings k2 10.64.0.21
 else
-	check netkit-refused refused "the kernel has no netkit devices" daemon --datapath-mode netkit
+	# shellcheck disable=SC2086
+	check netkit-refused refused "the kernel has no netkit devices" \
+		weftd $options --datapath-mode netkit
 	check netkit-auto start --datapath-mode auto
 	check netkit-auto-attach container k1 blue --ip 10.64.0.21
 	check netkit-auto-works pings k1 10.64.0.11
