@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Raw frames on an interface inside a namespace: crafted with scapy, sent and seen by AF_PACKET."""
+import contextlib
 import errno
 import logging
 import select
@@ -22,6 +23,16 @@ VXLAN_PORT = 4789
 MARK_NEAR = 0x77664e01  # include/weft/abi/limits.h
 
 
+@contextlib.contextmanager
+def drops_are_not_told():
+    """A netkit device tells its sender of a drop; what becomes of a packet is looked at elsewhere."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno != errno.ENOBUFS:
+            raise
+
+
 def vxlan(vni, inner, source, target, check=0):
     """As nodes send it; one with a checksum (None: the right one) is for the device alone."""
     outer = (IPv6 if ":" in source else IP)(src=source, dst=target)
@@ -35,7 +46,8 @@ def send(ns, packet, mark=MARK_NEAR):
     family = socket.AF_INET6 if packet.version == 6 else socket.AF_INET
     with ns.socket(family, socket.SOCK_RAW, socket.IPPROTO_RAW) as raw:
         raw.setsockopt(socket.SOL_SOCKET, socket.SO_MARK, mark)
-        raw.sendto(bytes(packet), (packet.dst, 0))
+        with drops_are_not_told():
+            raw.sendto(bytes(packet), (packet.dst, 0))
 
 
 class Wire:
@@ -55,12 +67,8 @@ class Wire:
         self.socket.close()
 
     def send(self, frame):
-        try:
+        with drops_are_not_told():
             self.socket.send(bytes(frame))
-        except OSError as error:
-            # a netkit device tells its sender of a drop
-            if error.errno != errno.ENOBUFS:
-                raise
 
     def drain(self):
         """Forgets everything that has arrived so far."""
