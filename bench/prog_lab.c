@@ -10,7 +10,7 @@
 #include <linux/bpf.h>
 
 #include "lab.h"
-#include "world.h"
+#include "world_dp.h"
 
 #define SLOTS 3
 
@@ -22,41 +22,15 @@ void prog_lab_check(int r, const char *what)
 	exit(EXIT_FAILURE);
 }
 
-static void put_endpoint(__u32 slot, const struct wf_ep_value *value, void *dp)
-{
-	prog_lab_check(wf_dp_endpoint_set(dp, slot, value, NULL), "endpoint");
-}
-
-static void put_address(__u32 network, const struct wf_addr *addr,
-			const struct wf_addr_value *value, void *dp)
-{
-	prog_lab_check(wf_dp_address_set(dp, network, addr, value, NULL), "address");
-}
-
-static void put_network(__u32 number, const struct wf_net_value *value, void *dp)
-{
-	prog_lab_check(wf_dp_network_set(dp, number, value, NULL), "network");
-}
-
-static void put_config(const struct wf_config_value *value, void *dp)
-{
-	prog_lab_check(wf_dp_config_set(dp, value, NULL), "config");
-}
-
 struct wf_dp *prog_lab_open(void)
 {
-	struct wf_err err = WF_ERR_INIT;
-	struct wf_dp *dp = NULL;
+	struct world_maps maps;
+	struct wf_dp *dp;
 
 	lab_enter();
-	for (unsigned int slot = 0; slot < SLOTS; slot++)
-		lab_run("ip link add wf%u index %u type veth peer name c%u", slot,
-			WF_IFINDEX_BASE + slot, slot);
-	if (wf_dp_open(LAB_BPF_DIR, NULL, &dp, &err) < 0) {
-		(void)fprintf(stderr, "%s\n", err.message);
-		exit(EXIT_FAILURE);
-	}
-	world_fill(&(struct world_maps){ put_endpoint, put_address, put_network, put_config, dp });
+	dp = world_dp_open(SLOTS);
+	maps = world_dp_maps(dp);
+	world_fill(&maps);
 	return dp;
 }
 

@@ -114,7 +114,7 @@ struct wf_net_endpoint {
 	uint32_t host_ifindex;  /* PAIR: index of the host side, WF_IFINDEX_BASE + slot */
 	const char *alias;      /* PAIR: IFLA_IFALIAS of the host side, for people */
 	struct wf_mac mac;      /* inside */
-	struct wf_mac host_mac; /* VETH */
+	struct wf_mac host_mac; /* PAIR */
 	uint32_t mtu;
 	uint32_t parent_ifindex; /* MACVLAN, IPVLAN */
 	enum wf_net_mode mode;   /* MACVLAN, IPVLAN */

@@ -6,38 +6,17 @@
 #include <stdlib.h>
 
 #include "lab.h"
-#include "world.h"
+#include "world_dp.h"
 
 static const unsigned int network_of[NODE_CONTAINERS + 1] = { 0, 1, 1, 2, 3 };
-
-static void check(int r)
-{
-	if (r < 0)
-		abort();
-}
-
-static void put_endpoint(__u32 slot, const struct wf_ep_value *value, void *dp)
-{
-	check(wf_dp_endpoint_set(dp, slot, value, NULL));
-}
-
-static void put_address(__u32 network, const struct wf_addr *addr,
-			const struct wf_addr_value *value, void *dp)
-{
-	check(wf_dp_address_set(dp, network, addr, value, NULL));
-}
-
-static void put_network(__u32 number, const struct wf_net_value *value, void *dp)
-{
-	check(wf_dp_network_set(dp, number, value, NULL));
-}
 
 static void put_config(const struct wf_config_value *value, void *dp)
 {
 	struct wf_config_value real = *value;
 
 	real.host_ifindex = if_nametoindex("weft0");
-	check(wf_dp_config_set(dp, &real, NULL));
+	if (wf_dp_config_set(dp, &real, NULL) < 0)
+		abort();
 }
 
 static void attach(const char *device)
@@ -97,12 +76,13 @@ static void build_container(unsigned int slot)
 
 void node_build(struct wf_dp *dp)
 {
-	const struct world_maps maps = { put_endpoint, put_address, put_network, put_config, dp };
+	struct world_maps maps = world_dp_maps(dp);
 
 	build_host();
 	build_outside();
 	for (unsigned int slot = 1; slot <= NODE_CONTAINERS; slot++)
 		build_container(slot);
+	maps.config = put_config;
 	world_fill(&maps);
 }
 

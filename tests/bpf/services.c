@@ -21,6 +21,7 @@
 #include "lab.h"
 #include "packet.h"
 #include "world.h"
+#include "world_dp.h"
 
 #define BOTH (WF_FRONTEND_INSIDE | WF_FRONTEND_OUTSIDE)
 
@@ -197,17 +198,6 @@ static void put_uplink(void)
 			 0);
 }
 
-static void put_endpoint(__u32 slot, const struct wf_ep_value *value, void *context)
-{
-	assert_int_equal(wf_dp_endpoint_set(services_dp, slot, value, NULL), 0);
-}
-
-static void put_address(__u32 network, const struct wf_addr *to, const struct wf_addr_value *value,
-			void *context)
-{
-	assert_int_equal(wf_dp_address_set(services_dp, network, to, value, NULL), 0);
-}
-
 static void put_network(__u32 number, const struct wf_net_value *value, void *context)
 {
 	struct wf_net_value masqueraded = *value;
@@ -222,30 +212,22 @@ static void put_network(__u32 number, const struct wf_net_value *value, void *co
 	assert_int_equal(wf_dp_network_set(services_dp, number, &masqueraded, NULL), 0);
 }
 
-static void put_config(const struct wf_config_value *value, void *context)
-{
-	assert_int_equal(wf_dp_config_set(services_dp, value, NULL), 0);
-}
-
 void services_configure(__u32 flags, __u32 observe)
 {
 	const struct wf_config_value config = { .host_ifindex = WORLD_HOST_DEVICE,
 						.flags = flags,
 						.observe = observe };
 
-	put_config(&config, NULL);
+	assert_int_equal(wf_dp_config_set(services_dp, &config, NULL), 0);
 }
 
 int services_set_up(void **state)
 {
-	const struct world_maps maps = { put_endpoint, put_address, put_network, put_config, NULL };
-	struct wf_err err = WF_ERR_INIT;
+	struct world_maps maps;
 
-	for (unsigned int slot = 0; slot < WORLD_SLOTS; slot++)
-		lab_run("ip link add wf%u index %u type veth peer name c%u", slot,
-			WF_IFINDEX_BASE + slot, slot);
-	if (wf_dp_open(LAB_BPF_DIR, NULL, &services_dp, &err) < 0)
-		fail_msg("%s", err.message);
+	services_dp = world_dp_open(WORLD_SLOTS);
+	maps = world_dp_maps(services_dp);
+	maps.network = put_network;
 	world_fill(&maps);
 	put_frontends();
 	put_ranges();

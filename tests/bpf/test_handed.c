@@ -17,6 +17,7 @@
 #include "dp/dp.h"
 #include "lab.h"
 #include "rows.h"
+#include "world_dp.h"
 
 static struct wf_dp *dp;
 
@@ -32,37 +33,12 @@ struct result {
 	struct packet out;
 };
 
-static void put_endpoint(__u32 slot, const struct wf_ep_value *value, void *context)
-{
-	assert_int_equal(wf_dp_endpoint_set(dp, slot, value, NULL), 0);
-}
-
-static void put_address(__u32 network, const struct wf_addr *addr,
-			const struct wf_addr_value *value, void *context)
-{
-	assert_int_equal(wf_dp_address_set(dp, network, addr, value, NULL), 0);
-}
-
-static void put_network(__u32 number, const struct wf_net_value *value, void *context)
-{
-	assert_int_equal(wf_dp_network_set(dp, number, value, NULL), 0);
-}
-
-static void put_config(const struct wf_config_value *value, void *context)
-{
-	assert_int_equal(wf_dp_config_set(dp, value, NULL), 0);
-}
-
 static int set_up(void **state)
 {
-	const struct world_maps maps = { put_endpoint, put_address, put_network, put_config, NULL };
-	struct wf_err err = WF_ERR_INIT;
+	struct world_maps maps;
 
-	for (unsigned int slot = 0; slot < WORLD_SLOTS; slot++)
-		lab_run("ip link add wf%u index %u type veth peer name c%u", slot,
-			WF_IFINDEX_BASE + slot, slot);
-	if (wf_dp_open(LAB_BPF_DIR, NULL, &dp, &err) < 0)
-		fail_msg("%s", err.message);
+	dp = world_dp_open(WORLD_SLOTS);
+	maps = world_dp_maps(dp);
 	world_fill(&maps);
 	return 0;
 }

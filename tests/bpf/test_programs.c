@@ -21,6 +21,7 @@
 #include "dp/dp.h"
 #include "lab.h"
 #include "rows.h"
+#include "world_dp.h"
 
 /* The kernel refuses shorter frames. */
 #define MIN_FRAME 14
@@ -37,45 +38,20 @@ struct outcome {
 	unsigned int events;
 };
 
-static void put_endpoint(__u32 slot, const struct wf_ep_value *value, void *context)
-{
-	assert_int_equal(wf_dp_endpoint_set(dp, slot, value, NULL), 0);
-}
-
-static void put_address(__u32 network, const struct wf_addr *addr,
-			const struct wf_addr_value *value, void *context)
-{
-	assert_int_equal(wf_dp_address_set(dp, network, addr, value, NULL), 0);
-}
-
-static void put_network(__u32 number, const struct wf_net_value *value, void *context)
-{
-	assert_int_equal(wf_dp_network_set(dp, number, value, NULL), 0);
-}
-
-static void put_config(const struct wf_config_value *value, void *context)
-{
-	assert_int_equal(wf_dp_config_set(dp, value, NULL), 0);
-}
-
 static void observe(__u32 what)
 {
 	const struct wf_config_value config = { .observe = what,
 						.host_ifindex = WORLD_HOST_DEVICE };
 
-	put_config(&config, NULL);
+	assert_int_equal(wf_dp_config_set(dp, &config, NULL), 0);
 }
 
 static int set_up(void **state)
 {
-	const struct world_maps maps = { put_endpoint, put_address, put_network, put_config, NULL };
-	struct wf_err err = WF_ERR_INIT;
+	struct world_maps maps;
 
-	for (unsigned int slot = 0; slot < WORLD_SLOTS; slot++)
-		lab_run("ip link add wf%u index %u type veth peer name c%u", slot,
-			WF_IFINDEX_BASE + slot, slot);
-	if (wf_dp_open(LAB_BPF_DIR, NULL, &dp, &err) < 0)
-		fail_msg("%s", err.message);
+	dp = world_dp_open(WORLD_SLOTS);
+	maps = world_dp_maps(dp);
 	world_fill(&maps);
 	return 0;
 }
@@ -353,17 +329,17 @@ static void host_not_ready_drops(void **state)
 	struct packet in;
 
 	packet_build(&row.in, &in);
-	put_config(&no_host, NULL);
+	assert_int_equal(wf_dp_config_set(dp, &no_host, NULL), 0);
 	run_row(&row, &in, &outcome);
 	check_outcome(&row, &in, &outcome);
 	observe(0);
 	assert_int_equal(wf_dp_endpoint_get(dp, WF_SLOT_HOST, &host), 0);
 	fenced = host;
 	fenced.flags = WF_EP_HOST;
-	put_endpoint(WF_SLOT_HOST, &fenced, NULL);
+	assert_int_equal(wf_dp_endpoint_set(dp, WF_SLOT_HOST, &fenced, NULL), 0);
 	run_row(&row, &in, &outcome);
 	check_outcome(&row, &in, &outcome);
-	put_endpoint(WF_SLOT_HOST, &host, NULL);
+	assert_int_equal(wf_dp_endpoint_set(dp, WF_SLOT_HOST, &host, NULL), 0);
 }
 
 static void run_first(const struct packet_spec *spec, unsigned int wanted_events)
