@@ -66,8 +66,7 @@ def weft(stack, complaints, name="weft", driver="overlay", options=(), **spec):
     underlay(stack, nodes[0].host, nodes[1].host)
     etcd = start_etcd(stack, nodes[0].host)
     for number, node in enumerate(nodes, 1):
-        node.start_daemon("--store", etcd.url(), "--node-ip", f"10.9.1.{number}",
-                          *options)
+        node.start_daemon("--store", etcd.url(), "--node-ip", f"10.9.1.{number}", *options)
     nodes[0].network("bench", driver=driver, subnets=[{"cidr": "10.60.0.0/16"}],
                      **spec)
     nodes[0].apply(allow_from("bench", {"app": "server"}, {"app": "client"}))
@@ -81,17 +80,9 @@ def weft(stack, complaints, name="weft", driver="overlay", options=(), **spec):
     return ways.Path(name, client, server, {4: address}, ways.BUSY_S)
 
 
-def weft_routed(stack, complaints):
-    return weft(stack, complaints, "weft-routed", "routed")
-
-
-def encrypted(stack, complaints):
-    return weft(stack, complaints, "weft-wg", encryption="wireguard")
-
-
-def netkit(name, **spec):
-    """The maker of a path with netkit pairs."""
-    return lambda stack, complaints: weft(stack, complaints, name, options=NETKIT, **spec)
+def variant(name, **spec):
+    """The maker of another path of weft's."""
+    return lambda stack, complaints: weft(stack, complaints, name, **spec)
 
 
 def containers(stack, hosts, mtu, bridge):
@@ -200,11 +191,19 @@ def wireguard_routes(stack, _):
     return ways.Path("wireguard-routes", client, server, {4: "10.61.2.2"})
 
 
-MAKERS = {"weft": weft, "weft-routed": weft_routed, "flannel": flannel, "routes": routes,
-          "bare": bare, "weft-wg": encrypted, "wireguard": wireguard,
-          "wireguard-routes": wireguard_routes, "weft-netkit": netkit("weft-netkit"),
-          "weft-routed-netkit": netkit("weft-routed-netkit", driver="routed"),
-          "weft-wg-netkit": netkit("weft-wg-netkit", encryption="wireguard")}
+MAKERS = {
+    "weft": weft,
+    "weft-routed": variant("weft-routed", driver="routed"),
+    "flannel": flannel,
+    "routes": routes,
+    "bare": bare,
+    "weft-wg": variant("weft-wg", encryption="wireguard"),
+    "wireguard": wireguard,
+    "wireguard-routes": wireguard_routes,
+    "weft-netkit": variant("weft-netkit", options=NETKIT),
+    "weft-routed-netkit": variant("weft-routed-netkit", driver="routed", options=NETKIT),
+    "weft-wg-netkit": variant("weft-wg-netkit", encryption="wireguard", options=NETKIT),
+}
 
 
 if __name__ == "__main__":

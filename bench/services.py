@@ -22,6 +22,7 @@ import time
 
 from benchlib import (columns, finish, machine, need_root, paired_ratio, parser, short, spread,
                       stop_politely)
+from lib import tcx
 from lib.netns import execute
 from paths import BUSY_S, IS_EMULATED
 import translated as nodes
@@ -92,6 +93,7 @@ def measure_sizes(weft, args, complaints):
 def contestants(stack, weft, args, complaints):
     """{name: ways}; a peer that this machine has not is told."""
     found = {"weft": weft.ways()}
+    mine = [weft]
 
     def another(name, make):
         try:
@@ -103,18 +105,19 @@ def contestants(stack, weft, args, complaints):
 
     def grown(options):
         node = nodes.Weft(stack, complaints, *options)
+        mine.append(node)
         node.grow(PEER_SERVICES)
         return node
 
     for name, options in list(MINE.items())[1:]:
-        if name == "weft, netkit" and not nodes.has_netkit():
+        if name == "weft, netkit" and not tcx.has_hook(tcx.NETKIT_PEER):
             complaints.append("netkit left out: this kernel has none (Linux 6.7)")
         else:
             another(name, lambda options=options: grown(options))
     for name, make in PEERS:
         another(name, lambda make=make: make(stack, PEER_SERVICES))
     if IS_EMULATED:
-        for node in nodes.Weft.made:
+        for node in mine:
             node.move()
     return found
 
@@ -253,7 +256,8 @@ def show_sizes(report):
 def show(report):
     if report["sizes"]:
         show_sizes(report)
-    lines = [["10 services", "who", "median", "min", "max", "weft by this", "bypass by this", "netkit by this"]]
+    lines = [["10 services", "who", "median", "min", "max", "weft by this", "bypass by this",
+              "netkit by this"]]
     for what, values in report["peers"].items():
         for name, row in values.items():
             cells = spread(row)

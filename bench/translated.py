@@ -13,10 +13,9 @@ address: what a path that translates cannot be faster than.
 """
 import ipaddress
 import json
-import socket
 
 from benchlib import HERE  # noqa: F401  (makes lib importable)
-from lib import kubeproxy, tcx
+from lib import kubeproxy
 from lib.netns import Netns
 from lib.node import BUILD, Node
 from lib.wire import IP, UDP, Ether, Raw
@@ -62,17 +61,10 @@ def filler(number):
     return [service(name, [port(80, 8080)], dual=False), slice_of(name, ends)]
 
 
-def has_netkit():
-    return tcx.programs(socket.if_nametoindex("lo"), tcx.NETKIT_PEER) is not None
-
-
 class Weft:
     """A Site with a routed and a masqueraded container; services are added as one goes."""
 
-    made = []
-
     def __init__(self, stack, complaints, *options):
-        self.made.append(self)
         self.node = Node("bench")
         stack.callback(lambda: complaints.extend(self.node.close()))
         self.site = Site(self.node, "sockets", "--service-cidr", "10.96.0.0/12", *options)

@@ -3,65 +3,22 @@
 
     busy eth0 ---- wf1 [ node ] wf2 ---- eth0 quiet
 """
-import os
 import signal
-import socket
 
 import pytest
 from lib import tcx
+from lib.busy import End, make_busy, send_much
 from lib.netns import entered, wait_until
 from lib.node import IFINDEX_BASE
 from lib.policy import network_policy
 from lib.traffic import Meter, tcp_works
 from test_upgrade import pretend_other_build, programs
 
-MUCH = 65536 + 1000  # packets; WF_BUSY_PACKETS of include/weft/abi/limits.h and those of start
-
 
 @pytest.fixture(autouse=True)
 def needs_tcx():
-    if tcx.programs(socket.if_nametoindex("lo")) is None:
+    if not tcx.has_hook(tcx.TCX_INGRESS):
         pytest.skip("this kernel has no tcx (Linux 6.6)")
-
-
-class End:
-    """A container of the network."""
-
-    def __init__(self, node, name):
-        self.node = node
-        self.ns, _, self.endpoint = node.container("blue", name=name, labels={"app": name})
-        self.name = name
-        self.address = node.address_of(self.endpoint, 4)
-        self.ifindex = IFINDEX_BASE + self.status()["slot"]
-
-    def status(self):
-        return self.node.api("GET", f"/v1/endpoints/{self.name}")["status"]
-
-    def hook(self):
-        return self.status()["hook"]
-
-    def programs(self):
-        with entered(self.node.host.path):
-            return tcx.programs(self.ifindex)
-
-
-def send_much(ns, address):
-    """Datagrams that nobody reads, all by one CPU."""
-    allowed = os.sched_getaffinity(0)
-    os.sched_setaffinity(0, {min(allowed)})
-    try:
-        with ns.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
-            for _ in range(MUCH):
-                sender.sendto(b"x", (address, 9))
-    finally:
-        os.sched_setaffinity(0, allowed)
-
-
-def make_busy(sender, other):
-    with other.ns.socket(socket.AF_INET, socket.SOCK_DGRAM) as sink:
-        sink.bind(("", 9))
-        send_much(sender.ns, other.address)
-    wait_until(lambda: sender.hook() == "tcx", what="the sender's program on tcx")
 
 
 def doctor(node):
@@ -95,8 +52,7 @@ def test_the_same_is_denied_there(node, pair):
     node.apply(network_policy("shut", {"app": "busy"}, policyTypes=["Egress"]))
     assert not tcp_works(busy.ns, quiet.ns, quiet.address, timeout=0.3)
     # without the program the filter does the same
-    with entered(node.host.path):
-        tcx.detach(busy.ifindex, *busy.programs())
+    busy.take_programs()
     assert busy.hook() == "clsact"
     assert not tcp_works(busy.ns, quiet.ns, quiet.address, timeout=0.3)
 

@@ -6,18 +6,16 @@
                           |
                          far 192.0.2.2
 """
-import contextlib
 import signal
 import socket
-import struct
 
 import pytest
 from lib import tcx
-from lib.netns import entered, wait_until
-from lib.node import IFINDEX_BASE
+from lib.busy import End, make_busy
+from lib.netns import wait_until
 from lib.policy import network_policy
 from lib.traffic import Meter, tcp_works
-from test_busy import send_much
+from lib.wire import IP, UDP, Ether, Raw, drops_are_not_told
 from test_upgrade import pretend_other_build, programs
 
 MODE = ("--datapath-mode", "netkit")
@@ -25,42 +23,17 @@ MODE = ("--datapath-mode", "netkit")
 
 @pytest.fixture(autouse=True)
 def needs_netkit():
-    if tcx.programs(socket.if_nametoindex("lo"), tcx.NETKIT_PEER) is None:
+    if not tcx.has_hook(tcx.NETKIT_PEER):
         pytest.skip("this kernel has no netkit (Linux 6.7)")
 
 
-class End:
-    """A container of the network."""
-
-    def __init__(self, node, name):
-        self.node = node
-        self.ns, _, self.endpoint = node.container("blue", name=name, labels={"app": name})
-        self.name = name
-        self.address = node.address_of(self.endpoint, 4)
-        self.address6 = node.address_of(self.endpoint, 6)
-        self.ifindex = IFINDEX_BASE + self.status()["slot"]
-
-    def status(self):
-        return self.node.api("GET", f"/v1/endpoints/{self.name}")["status"]
-
-    def hook(self):
-        return self.status()["hook"]
-
-    def programs(self):
-        with entered(self.node.host.path):
-            return tcx.programs(self.ifindex, tcx.NETKIT_PEER)
-
-    def kind(self):
-        details = self.ns.run("ip -d link show eth0").stdout
-        return next(kind for kind in ("veth", "netkit") if f" {kind} " in details)
+def end(node, name):
+    return End(node, name, tcx.NETKIT_PEER)
 
 
-def move(end, other):
-    """It sends so much that weft moves it."""
-    with other.ns.socket(socket.AF_INET, socket.SOCK_DGRAM) as sink:
-        sink.bind(("", 9))
-        send_much(end.ns, other.address)
-    wait_until(lambda: end.hook() == "netkit", what="the sender's program on netkit")
+def kind(endpoint):
+    details = endpoint.ns.run("ip -d link show eth0").stdout
+    return next(name for name in ("veth", "netkit") if f" {name} " in details)
 
 
 @pytest.fixture
@@ -72,7 +45,7 @@ def netkit_node(stopped_node):
 @pytest.fixture
 def pair(netkit_node):
     netkit_node.network("blue", ipFamilies=["IPv4", "IPv6"])
-    return End(netkit_node, "busy"), End(netkit_node, "quiet")
+    return end(netkit_node, "busy"), end(netkit_node, "quiet")
 
 
 def assert_all_ways(node, one, other, far):
@@ -96,54 +69,40 @@ def assert_all_ways(node, one, other, far):
 def test_every_way_before_and_after_it_moves(netkit_node, pair):
     busy, quiet = pair
     far = netkit_node.outside()
-    assert (busy.kind(), busy.hook()) == ("netkit", "clsact")
+    assert (kind(busy), busy.hook()) == ("netkit", "clsact")
     assert_all_ways(netkit_node, busy, quiet, far)
     meter = Meter(netkit_node.build_dir, busy.ns, quiet.ns, quiet.address, "udp", 200, 60, 7010)
-    move(busy, quiet)
+    make_busy(busy, quiet)
     assert meter.running(), "it must move during the traffic"
     meter.stop()
     meter.assert_nothing_lost()
     assert quiet.hook() == "clsact"
     assert busy.programs() == programs(netkit_node)[:1] and quiet.programs() == []
     assert_all_ways(netkit_node, busy, quiet, far)
-    move(quiet, busy)
+    make_busy(quiet, busy)
     assert_all_ways(netkit_node, busy, quiet, far)
 
 
 def test_the_same_is_denied_there(netkit_node, pair):
     busy, quiet = pair
-    move(busy, quiet)
+    make_busy(busy, quiet)
     assert tcp_works(busy.ns, quiet.ns, quiet.address)
     netkit_node.apply(network_policy("shut", {"app": "busy"}, policyTypes=["Egress"]))
     assert not tcp_works(busy.ns, quiet.ns, quiet.address, timeout=1)
-    with entered(netkit_node.host.path):
-        tcx.detach(busy.ifindex, *busy.programs(), tcx.NETKIT_PEER)
+    busy.take_programs()
     assert busy.hook() == "clsact"
     assert not tcp_works(busy.ns, quiet.ns, quiet.address, timeout=1)
 
 
 def datagram(busy, quiet, source=None):
     """A frame with a UDP datagram from busy to quiet, port 7000."""
-    def mac(end):
-        return bytes.fromhex(end.status()["mac"].replace(":", ""))
-
-    def bare(address):
-        return socket.inet_aton(address)
-
-    def summed(header):
-        total = sum(struct.unpack(f"!{len(header) // 2}H", header))
-        total = (total & 0xffff) + (total >> 16)
-        return ~(total + (total >> 16)) & 0xffff
-
-    payload = struct.pack("!HHHH", 7001, 7000, 12, 0) + b"weft"
-    header = struct.pack("!BBHHHBBH4s4s", 0x45, 0, 20 + len(payload), 1, 0, 64, 17, 0,
-                         bare(source or busy.address), bare(quiet.address))
-    header = header[:10] + struct.pack("!H", summed(header)) + header[12:]
-    return mac(quiet) + mac(busy) + b"\x08\x00" + header + payload
+    return bytes(Ether(dst=quiet.status()["mac"], src=busy.status()["mac"]) /
+                 IP(src=source or busy.address, dst=quiet.address) /
+                 UDP(sport=7001, dport=7000) / Raw(b"weft"))
 
 
 def send_raw(raw, protocol, frame):
-    with contextlib.suppress(OSError):  # ENOBUFS: a netkit device tells its sender of a drop
+    with drops_are_not_told():
         raw.sendto(frame, ("eth0", protocol))
 
 
@@ -163,7 +122,7 @@ def arrives(busy, quiet, protocol, frame):
 def test_no_lies_about_the_frame(netkit_node, pair):
     """The kernel takes the sender's word for what a frame is, and the receiver would believe it."""
     busy, quiet = pair
-    move(busy, quiet)
+    make_busy(busy, quiet)
     for protocol, is_true in ((0x0800, True), (0x86dd, False), (0x0806, False), (0x88b5, False)):
         before = netkit_node.drops("malformed_l2")
         assert arrives(busy, quiet, protocol, datagram(busy, quiet)) == is_true
@@ -176,7 +135,7 @@ def test_no_lies_about_the_frame(netkit_node, pair):
 def test_no_lies_about_its_beginning(netkit_node, pair):
     """What is judged and what is sent on are the same bytes, whatever the container does to its frames."""
     busy, quiet = pair
-    move(busy, quiet)
+    make_busy(busy, quiet)
     busy.ns.run("tc qdisc add dev eth0 clsact")
     inner = datagram(busy, quiet)
     assert arrives(busy, quiet, 0x0800, inner)
@@ -196,7 +155,7 @@ def test_a_mark_of_the_container_is_nothing(netkit_node, pair):
     frame = datagram(busy, quiet, "192.0.2.77")
     for is_moved in (False, True):
         if is_moved:
-            move(busy, quiet)
+            make_busy(busy, quiet)
         before = netkit_node.drops("spoofed_ip")
         with busy.ns.socket(socket.AF_PACKET, socket.SOCK_RAW) as raw:
             raw.setsockopt(socket.SOL_SOCKET, socket.SO_MARK, quiet.ifindex)
@@ -206,7 +165,7 @@ def test_a_mark_of_the_container_is_nothing(netkit_node, pair):
 
 def test_another_build_replaces_it(netkit_node, pair):
     busy, quiet = pair
-    move(busy, quiet)
+    make_busy(busy, quiet)
     before = busy.programs()
     meter = Meter(netkit_node.build_dir, busy.ns, quiet.ns, quiet.address, "udp", 200, 60)
     netkit_node.kill_daemon(signal.SIGKILL)
@@ -220,12 +179,12 @@ def test_another_build_replaces_it(netkit_node, pair):
 
 def test_both_kinds_live_together(netkit_node, pair):
     busy, quiet = pair
-    move(busy, quiet)
+    make_busy(busy, quiet)
     netkit_node.stop_daemon()
     netkit_node.start_daemon("--tcx", "off")
     wait_until(lambda: busy.hook() == "clsact", what="the program taken back")
-    other = End(netkit_node, "other")
-    assert (busy.kind(), other.kind()) == ("netkit", "veth")
+    other = end(netkit_node, "other")
+    assert (kind(busy), kind(other)) == ("netkit", "veth")
     assert tcp_works(busy.ns, other.ns, other.address)
     assert tcp_works(other.ns, busy.ns, busy.address6)
     netkit_node.detach("busy")

@@ -3,6 +3,7 @@
 import ctypes
 import errno
 import os
+import socket
 
 from .bpf import bpf, failed
 
@@ -41,6 +42,11 @@ def programs(ifindex, hook=TCX_INGRESS):
     if result < 0:
         raise failed(result, f"programs of device {ifindex}")
     return list(ids[:attr.count])
+
+
+def has_hook(hook):
+    """Whether the kernel has such hooks: every namespace has a loopback device to ask about."""
+    return programs(socket.if_nametoindex("lo"), hook) is not None
 
 
 def change(command, ifindex, program, hook):
