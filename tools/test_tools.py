@@ -242,6 +242,35 @@ def test_pytest_reports_are_counted(tmp_path):
     assert results.skipped == [("e2e/test_a.z", "no ipvlan")]
 
 
+def results_of(*failed):
+    results = check.Results()
+    for name in failed:
+        results.add(name, False, f"{name} was wrong")
+    return results
+
+
+def test_a_few_failures_are_looked_at_again():
+    results = results_of("before", "e2e/test_a.test_x", "e2e/test_a.test_y")
+    results.look_again(1, lambda name: (name.endswith("x"), "wrong again"))
+    assert results.line() == "1 passed, 2 failed, 0 skipped"
+    assert results.unsteady == [("e2e/test_a.test_x", "e2e/test_a.test_x was wrong")]
+    assert [name for name, _ in results.failed] == ["before", "e2e/test_a.test_y"]
+    assert "was wrong" in results.failed[1][1] and "wrong again" in results.failed[1][1]
+
+
+def test_many_failures_are_not():
+    results = results_of(*map(str, range(check.AGAIN_MOST + 1)))
+    results.look_again(0, lambda name: (True, ""))
+    assert (results.passed, len(results.failed)) == (0, check.AGAIN_MOST + 1)
+
+
+def test_pytest_is_asked_for_one_test():
+    assert (check.pytest_node("e2e/test_via.test_nobody[4-a b]")
+            == "tests/e2e/test_via.py::test_nobody[4-a b]")
+    assert check.pytest_node("e2e") is None
+    assert check.pytest_node("lint/tidy") is None
+
+
 def test_new_things_are_named():
     assert check.new_things({"link lo": ""}, {"link lo": "", "link weft0": ""}) == ["link weft0"]
 

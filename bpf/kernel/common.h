@@ -243,12 +243,18 @@ static __always_inline struct wf_counter *wf_map_policy_hit(__u32 rule)
 	return bpf_map_lookup_elem(&wf_policy_hits, &rule);
 }
 
+/* NULL: there is no such CPU. */
+static __always_inline struct wf_verdict_value *wf_map_verdict_of(__u32 cpu, __u32 index)
+{
+	__u32 place = cpu * WF_VERDICT_SLOTS + index;
+
+	return bpf_map_lookup_elem(&wf_verdicts, &place);
+}
+
 /* Of this CPU. */
 static __always_inline struct wf_verdict_value *wf_map_verdict(__u32 index)
 {
-	__u32 place = bpf_get_smp_processor_id() * WF_VERDICT_SLOTS + index;
-
-	return bpf_map_lookup_elem(&wf_verdicts, &place);
+	return wf_map_verdict_of(bpf_get_smp_processor_id(), index);
 }
 
 static __always_inline struct wf_route_value *wf_map_route(__u32 index)

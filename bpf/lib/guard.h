@@ -106,7 +106,8 @@ struct wf_verdict_news {
 	__u32 from;
 	__u32 to;
 	__u32 revision; /* as it was before the tables were asked */
-	__u32 conn;     /* its record, and its direction as in a reference; 0: none is known */
+	__u32 conn;     /* its record, and its direction as in a reference; 0: none is known, */
+			/* WF_VERDICT_UNTRACKED and the direction: it has none */
 	__u32 life;     /* wf_conn.guard of that; 0: none is known */
 	__u32 opens;    /* of the connection that it begins: 1 */
 	__u32 is_pair;  /* and the answer, which has the same ends, will pass as well: 1 */
@@ -116,28 +117,34 @@ struct wf_verdict_news {
 static __always_inline int wf_verdict_is_of(const struct wf_verdict_value *verdict,
 					    const struct wf_verdict_value *news)
 {
-	const __u32 record = WF_CONN_REF_INDEX | 1u << WF_CONN_REF_DIR;
+	const __u32 record = WF_CONN_REF_INDEX | 1u << WF_CONN_REF_DIR | WF_VERDICT_UNTRACKED;
 
 	return verdict->moment == news->moment && verdict->revision == news->revision &&
 	       verdict->life == news->life && !((verdict->conn ^ news->conn) & record) &&
 	       wf_tuple_same(&verdict->tuple, &news->tuple);
 }
 
-static __always_inline void wf_verdict_keep(const struct wf_tuple *tuple,
-					    const struct wf_verdict_news *news)
+/* Remembers it. A function of its own, so that the verifier looks at it once: always 0. */
+WF_GLOBAL int wf_verdict_keep(const struct wf_tuple *tuple, const struct wf_verdict_news *news)
 {
-	union wf_conn_bits bits = { .tuple = *tuple };
-	__u32 turned = wf_verdict_turn(&bits);
-	__u32 may = WF_VERDICT_MAY << turned, opens = WF_VERDICT_OPENS << turned;
-	struct wf_verdict_value *verdict = wf_map_verdict(wf_verdict_index(&bits));
-	struct wf_verdict_value next = { .tuple = bits.tuple,
-					 .revision = news->revision,
-					 .moment = wf_now_moment(),
-					 .life = news->life };
+	union wf_conn_bits bits = {};
+	struct wf_verdict_value *verdict, next = {};
+	__u32 turned, may, opens;
 
+	if (!tuple || !news)
+		return 0;
+	bits.tuple = *tuple;
+	turned = wf_verdict_turn(&bits) & 1;
+	may = WF_VERDICT_MAY << turned;
+	opens = WF_VERDICT_OPENS << turned;
+	verdict = wf_map_verdict(wf_verdict_index(&bits));
 	if (!verdict)
-		return;
-	next.conn = news->life ? news->conn ^ turned << WF_CONN_REF_DIR : 0;
+		return 0;
+	next.tuple = bits.tuple;
+	next.revision = news->revision;
+	next.moment = wf_now_moment();
+	next.life = news->life;
+	next.conn = news->conn ? news->conn ^ turned << WF_CONN_REF_DIR : 0;
 	if (!wf_verdict_is_of(verdict, &next))
 		*verdict = next;
 	verdict->ends[turned & 1] = WF_VERDICT_ENDS(news->from, news->to);
@@ -147,6 +154,43 @@ static __always_inline void wf_verdict_keep(const struct wf_tuple *tuple,
 		opens = WF_VERDICT_OPENS * 3;
 	}
 	verdict->conn = (verdict->conn & ~opens) | may | (news->opens ? opens : 0);
+	return 0;
+}
+
+/* A search among the verdicts of all CPUs for a connection without a record. */
+struct wf_verdict_search {
+	union wf_conn_bits bits; /* in order */
+	__u32 index;
+	__u32 now;
+	__u32 found;
+};
+
+/* Moments without a packet after which nobody may speak for such a connection. */
+#define WF_VERDICT_FRESH 4
+
+/* Step of wf_loop(): 1 when that CPU has passed its packets lately, or there is no such CPU. */
+static long wf_verdict_step(__u32 cpu, void *data)
+{
+	struct wf_verdict_search *search = data;
+	const struct wf_verdict_value *verdict = wf_map_verdict_of(cpu, search->index);
+
+	if (!verdict)
+		return 1;
+	search->found |= search->now - verdict->moment <= WF_VERDICT_FRESH &&
+			 verdict->conn & WF_VERDICT_UNTRACKED &&
+			 wf_tuple_same(&verdict->tuple, &search->bits.tuple);
+	return search->found;
+}
+
+/* Whether any CPU has passed packets of that connection, which has no record, lately. */
+static __always_inline int wf_verdict_any(const struct wf_tuple *tuple)
+{
+	struct wf_verdict_search search = { .bits.tuple = *tuple, .now = wf_now_moment() };
+
+	(void)wf_verdict_turn(&search.bits);
+	search.index = wf_verdict_index(&search.bits);
+	wf_loop(WF_MAX_CPUS, wf_verdict_step, &search);
+	return search.found;
 }
 
 /* Whether verdicts on packets of that flow are good for those behind it. */
@@ -227,7 +271,8 @@ static __always_inline int wf_guard_passes(struct wf_verdict_value *verdict, __u
 	if (!verdict)
 		return 0;
 	if (wf_likely(!(tcp_flags & WF_GUARD_TURNS) &&
-		      !(verdict->conn & WF_VERDICT_OPENS << turned)))
+		      !(verdict->conn & WF_VERDICT_OPENS << turned)) ||
+	    verdict->conn & WF_VERDICT_UNTRACKED)
 		return 1;
 	return wf_guard_note(verdict, turned, tcp_flags);
 }

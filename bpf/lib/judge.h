@@ -10,19 +10,10 @@
 #include "deliver.h"
 #include "guard.h"
 #include "judge_nat.h"
+#include "question.h"
 #include "translate.h"
+#include "untracked.h"
 #include "via.h"
-
-static __always_inline int wf_is_icmp(const struct wf_ip *ip)
-{
-	return ip->proto == (ip->version == 4 ? IPPROTO_ICMP : IPPROTO_ICMPV6);
-}
-
-/* The type that rules name for an echo's connection. */
-static __always_inline __u32 wf_echo_type(__u32 version)
-{
-	return version == 4 ? WF_ICMP4_ECHO : WF_ICMP6_ECHO;
-}
 
 /*
  * Reads of an ICMP packet what its tuple does not say: its type, and whether it asks for an echo,
@@ -49,75 +40,6 @@ static __always_inline int wf_judge_records(const struct wf_work *work)
 	if (flow->error_ip || flow->tcp_flags & WF_TCP_RST)
 		return 0;
 	return !wf_is_icmp(&work->ip) || work->guard.type == wf_echo_type(work->ip.version);
-}
-
-/* The question about whoever sent the packet as the one who begins. */
-static __always_inline void wf_judge_forward(struct wf_work *work)
-{
-	struct wf_question *question = &work->question;
-
-	question->src = work->ip.src;
-	question->dst = work->ip.dst;
-	question->from = work->guard.sender;
-	question->to = work->guard.receiver;
-	question->scope = work->guard.scope;
-	question->proto = work->ip.proto;
-	question->port =
-		wf_is_icmp(&work->ip) ? work->guard.type : bpf_ntohs(work->flow.tuple.dport);
-}
-
-/* The same for a packet that answers. Not for ICMP errors. */
-static __always_inline void wf_judge_backward(struct wf_work *work)
-{
-	struct wf_question *question = &work->question;
-
-	question->src = work->ip.dst;
-	question->dst = work->ip.src;
-	question->from = work->guard.receiver;
-	question->to = work->guard.sender;
-	question->scope = work->guard.scope;
-	question->proto = work->ip.proto;
-	question->port = wf_is_icmp(&work->ip) ? wf_echo_type(work->ip.version)
-					       : bpf_ntohs(work->flow.tuple.sport);
-}
-
-/* An ICMP error about the connection in hit: the question is about that one. */
-static __always_inline void wf_judge_quoted(struct wf_work *work)
-{
-	const struct wf_tuple *tuple = &work->flow.tuple;
-	struct wf_question *question = &work->question;
-	__u32 is_icmp = tuple->proto == IPPROTO_ICMP || tuple->proto == IPPROTO_ICMPV6;
-	__u32 speaker = work->guard.sender;
-
-	/* a router on the way speaks for the end behind it */
-	if (!wf_addr_same(&tuple->src, &work->ip.src))
-		speaker = wf_scope_owner(tuple->scope, &tuple->src);
-	question->scope = tuple->scope;
-	question->proto = tuple->proto;
-	if (work->hit.dir == WF_DIR_ORIGINAL) {
-		question->src = tuple->src;
-		question->dst = tuple->dst;
-		question->from = speaker;
-		question->to = work->guard.receiver;
-		question->port = bpf_ntohs(tuple->dport);
-	} else {
-		question->src = tuple->dst;
-		question->dst = tuple->src;
-		question->from = work->guard.receiver;
-		question->to = speaker;
-		question->port = bpf_ntohs(tuple->sport);
-	}
-	if (is_icmp)
-		question->port = wf_echo_type(work->ip.version);
-}
-
-/* Whether a container speaks for an end that it is not, and that is not behind it. */
-static __always_inline int wf_judge_is_pretence(const struct wf_work *work)
-{
-	return work->flow.error_ip && work->guard.from != WF_SLOT_NOBODY &&
-	       work->guard.from != WF_SLOT_HOST &&
-	       !wf_addr_same(&work->flow.tuple.src, &work->ip.src) &&
-	       !wf_via_speaks_for(work->guard.from, work->ip.version, &work->flow.tuple.src);
 }
 
 /*
@@ -235,9 +157,12 @@ static __always_inline int wf_judge_find(struct wf_work *work)
  */
 static __always_inline int wf_judge_open(struct wf_work *work)
 {
-	struct wf_conn_spot spot = wf_judge_expect(&work->flow.tuple);
+	struct wf_conn_spot spot;
 	int r;
 
+	if (wf_untracked_may_open(work))
+		return wf_untracked_open(work);
+	spot = wf_judge_expect(&work->flow.tuple);
 	wf_judge_forward(work);
 	r = wf_policy_ask(&work->question, &work->answer);
 	if (r < 0)
@@ -293,7 +218,7 @@ static __always_inline int wf_judge_may_wait(const struct wf_work *work)
 /* 0 when the packet whose headers are in work may pass, otherwise -reason. */
 static __always_inline int wf_judge_packet(struct wf_ctx *ctx, struct wf_work *work)
 {
-	__u32 site = work->guard.way < WF_WAY_IN ? WF_SITE_CONTAINER : WF_SITE_EDGE;
+	__u32 site = work->guard.way < WF_WAY_IN ? WF_SITE_CONTAINER : WF_SITE_EDGE, dir;
 	int r = wf_flow_gather(ctx, &work->ip, WF_PLACE(site, work->guard.scope), &work->flow);
 
 	if (work->flow.turn == WF_TURN_FREES && !wf_judge_may_wait(work))
@@ -315,9 +240,12 @@ static __always_inline int wf_judge_packet(struct wf_ctx *ctx, struct wf_work *w
 		return 0;
 	if (work->flow.tuple.proto == IPPROTO_TCP && wf_may_begin(&work->flow))
 		return wf_judge_open(work);
-	if (!wf_judge_is_pretence(work) && wf_judge_find(work))
+	if (wf_judge_is_pretence(work))
+		return wf_judge_new(work);
+	if (wf_judge_find(work))
 		return wf_judge_known(work);
-	return wf_judge_new(work);
+	dir = wf_untracked_dir(work);
+	return dir < WF_DIR_COUNT ? wf_untracked_pass(work, dir) : wf_judge_new(work);
 }
 
 /* By a route of the sender's network: as wf_to_via(). */
@@ -429,6 +357,14 @@ static __always_inline void wf_judge_keep(struct wf_work *work, __u32 revision)
 					.to = guard->to,
 					.revision = revision };
 
+	if (work->untracked) {
+		if (work->ip.fragment || !work->flow.l4)
+			return;
+		news.conn = (work->untracked - 1) << WF_CONN_REF_DIR | WF_VERDICT_UNTRACKED;
+		news.is_pair = 1;
+		(void)wf_verdict_keep(&work->flow.tuple, &news);
+		return;
+	}
 	if (is_ours) {
 		news.conn = hit->index | (hit->dir & 1) << WF_CONN_REF_DIR;
 		news.life = hit->guard;
@@ -441,7 +377,7 @@ static __always_inline void wf_judge_keep(struct wf_work *work, __u32 revision)
 		news.opens = 1;
 		news.is_pair = wf_judge_is_pair(work);
 	}
-	wf_verdict_keep(&work->flow.tuple, &news);
+	(void)wf_verdict_keep(&work->flow.tuple, &news);
 }
 
 /*
@@ -457,6 +393,7 @@ static __always_inline int wf_judge_stage(struct wf_ctx *ctx, struct wf_work *wo
 
 	*ret_type = 0;
 	work->guard.is_first = 0;
+	work->untracked = 0;
 	work->guard.is_traced = wf_is_traced(ctx);
 	__builtin_memset(&work->answer, 0, sizeof(work->answer));
 	wf_barrier();

@@ -64,7 +64,7 @@ WF_GLOBAL int wf_judge_nat(struct wf_ctx *ctx, struct wf_work *work, __u32 sende
 						      .to = receiver,
 						      .revision = revision };
 
-		wf_verdict_keep(&work->flow.tuple, &news);
+		(void)wf_verdict_keep(&work->flow.tuple, &news);
 	}
 	return r;
 }

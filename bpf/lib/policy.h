@@ -155,6 +155,16 @@ static __always_inline void wf_policy_end(struct wf_event_end *end,
 	wf_policy_recall(end, at, revision);
 }
 
+/* Whether no policy is about what one slot sends to another, at neither end. */
+static __always_inline int wf_policy_is_free(__u32 from, __u32 to)
+{
+	struct wf_policy_subject_value *sender = wf_map_policy_subject(from);
+	struct wf_policy_subject_value *receiver = wf_map_policy_subject(to);
+
+	return (!sender || sender->profile[WF_POLICY_EGRESS] == WF_POLICY_PROFILE_NONE) &&
+	       (!receiver || receiver->profile[WF_POLICY_INGRESS] == WF_POLICY_PROFILE_NONE);
+}
+
 /* What both ends come to. */
 static __always_inline void wf_policy_join(struct wf_answer *answer)
 {

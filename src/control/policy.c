@@ -54,19 +54,25 @@ static int revise(void *context, struct wf_err *err)
 	return wf_dp_policy_revise(control->dp, err);
 }
 
-/* Whoever is in service and has not been guarded may have connections: they are noted first. */
-static int set_guard(uint32_t slot, bool guarded, void *context, struct wf_err *err)
+/* Whoever is in service may have connections that nobody has noted. */
+static void note_connections(uint32_t slot, void *context)
 {
 	struct wf_control *control = context;
 	const struct ctl_endpoint *endpoint = control->by_slot[slot];
 	struct wf_ep_value value;
+
+	if ((endpoint || slot == WF_SLOT_HOST) &&
+	    wf_dp_endpoint_get(control->dp, slot, &value) == 0 && value.flags & WF_EP_READY)
+		wf_ctl_policy_seed(control, endpoint);
+}
+
+static int set_guard(uint32_t slot, bool guarded, void *context, struct wf_err *err)
+{
+	struct wf_control *control = context;
 	bool before = !guarded;
 
 	if (wf_dp_guard_get(control->dp, slot, &before) == 0 && before == guarded)
 		return 0;
-	if (guarded && (endpoint || slot == WF_SLOT_HOST) &&
-	    wf_dp_endpoint_get(control->dp, slot, &value) == 0 && value.flags & WF_EP_READY)
-		wf_ctl_policy_seed(control, endpoint);
 	return wf_dp_guard_set(control->dp, slot, guarded, err);
 }
 
@@ -142,6 +148,7 @@ static int make_engine(struct wf_control *control, struct wf_err *err)
 						   .prefix_set = write_prefix,
 						   .prefixes_flush = flush_prefixes,
 						   .revise = revise,
+						   .closes = note_connections,
 						   .guard_set = set_guard,
 						   .may_free = may_free,
 						   .context = control };

@@ -161,6 +161,16 @@ static int set_guard(struct wf_policy_engine *engine, uint32_t slot, bool guarde
 	return engine->effects.guard_set(slot, guarded, engine->effects.context, err);
 }
 
+/* Whether a flip has policies ask about a direction in which everything, or nothing, passed. */
+static bool closes(const struct wf_flip *flip)
+{
+	for (int i = 0; i < WF_POLICY_DIR_COUNT; i++)
+		if (flip->was.profile[i] < WF_POLICY_PROFILE_FIRST &&
+		    wf_force_profile(&flip->will, i) >= WF_POLICY_PROFILE_FIRST)
+			return true;
+	return false;
+}
+
 static int write_subjects(struct wf_policy_engine *engine, struct wf_err *err)
 {
 	struct wf_plan *plan = &engine->plan;
@@ -174,6 +184,8 @@ static int write_subjects(struct wf_policy_engine *engine, struct wf_err *err)
 		for (int j = 0; j < WF_POLICY_DIR_COUNT; j++)
 			store(&subject->profile[j], wf_force_profile(&flip->will, j));
 		plan->subjects_written = i + 1;
+		if (engine->effects.closes && closes(flip))
+			engine->effects.closes(flip->slot, engine->effects.context);
 		if (!needs_guard(engine, flip, &guarded))
 			continue;
 		r = set_guard(engine, flip->slot, guarded, err);

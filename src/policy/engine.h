@@ -68,6 +68,11 @@ struct wf_policy_effects {
 	int (*prefixes_flush)(void *context, struct wf_err *err);
 	/* Subjects were turned over: what programs remember of verdicts holds no more. */
 	int (*revise)(void *context, struct wf_err *err);
+	/*
+	 * Policies are about a direction of a slot now that they left alone before; called before
+	 * guard_set() and revise(). What went that way so far needed no leave. NULL: nobody wants to know.
+	 */
+	void (*closes)(uint32_t slot, void *context);
 	/* An endpoint's guard: whether packets of a slot have to be judged at all. */
 	int (*guard_set)(uint32_t slot, bool guarded, void *context, struct wf_err *err);
 	/*

@@ -125,6 +125,65 @@ def test_connections_that_are_forbidden_are_cut(node, trio):
     two.close()
 
 
+BACK, FRONT = {"app": "app-backend"}, {"app": "app-frontend"}
+
+
+def connections(node):
+    """How many have a record."""
+    return node.api("GET", "/v1/conntrack")["total"]
+
+
+@pytest.mark.parametrize("closed", [
+    (network_policy("quiet", BACK, policyTypes=["Egress"]),),
+    (deny_all("deaf", FRONT),),
+    (network_policy("quiet", BACK, policyTypes=["Egress"]), deny_all("deaf", FRONT)),
+], ids=["who-answers", "who-asked", "both"])
+def test_connections_go_on_when_their_answers_need_leave(node, trio, closed):
+    """They had no record as long as nothing was said of answers."""
+    apply_text(node, ISSUE_DOCUMENT)
+    front4 = node.address_of(trio.front_ep, 4)
+    pairs = [connect(trio.front, trio.back, trio.address(), 80) for _ in range(3)]
+    assert connections(node) == 0
+    # the probe sees it: the server may begin, too
+    assert tcp_works(trio.back, trio.front, front4, 7001)
+    for policy in closed:
+        node.apply(policy)
+    assert not tcp_works(trio.back, trio.front, front4, 7002, 0.4)
+    assert connections(node) >= len(pairs)
+    for one, two in pairs:
+        assert talks(one, two), "a connection that is allowed was cut"
+    one, two = connect(trio.front, trio.back, trio.address(), 80)
+    for policy in closed:
+        node.weft("delete", "networkpolicy", policy["metadata"]["name"])
+    for pair in (*pairs, (one, two)):
+        assert talks(*pair)
+        for end in pair:
+            end.close()
+
+
+@pytest.mark.parametrize("closed", [
+    (), (network_policy("quiet", BACK, policyTypes=["Egress"]),)], ids=["free", "by-leave"])
+def test_what_is_cut_is_cut_both_ways(node, trio, closed):
+    """The server of a connection that is forbidden may send to whom it likes, but no answers."""
+    apply_text(node, ISSUE_DOCUMENT)
+    for policy in closed:
+        node.apply(policy)
+    one, two = connect(trio.front, trio.back, trio.address(), 80)
+    two.sendall(b"before")
+    assert one.recv(16) == b"before"
+    node.apply(deny_all("deaf", BACK))
+    node.weft("delete", "ciliumnetworkpolicy", "allow-frontend-to-backend")
+    one.settimeout(1)
+    two.sendall(b"after")
+    with pytest.raises(TimeoutError):
+        one.recv(16)
+    apply_text(node, ISSUE_DOCUMENT)
+    one.settimeout(5)
+    assert one.recv(16) == b"after"
+    one.close()
+    two.close()
+
+
 # ---- nothing passes too early or too long ----------------------------------------------------------
 
 

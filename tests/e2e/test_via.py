@@ -474,6 +474,12 @@ def test_it_tells_of_what_it_cannot_send_on(node):
 # ---- encrypted ------------------------------------------------------------------------------------
 
 
+def is_told(ns, to, fits):
+    """What does not fit does not arrive; whether its sender was told by now what would."""
+    assert not ns.ping(to, extra=("-M", "do", "-s", str(1440 - 28)))
+    return f" mtu {fits} " in ns.run(f"ip route get {to}").stdout.replace("\n", " ")
+
+
 def check_sizes(cluster, ends, gateway):
     """Who was there before the route has no room for its headers, and is told so."""
     (_, web, web4, _), *_ = ends
@@ -482,13 +488,14 @@ def check_sizes(cluster, ends, gateway):
     fits = 1500 - 60 - 70
     with Pieces(cluster.underlay.ns) as wire:
         # the probe sees what may be cut
-        web.ping(INNER4, extra=("-M", "dont", "-s", str(1440 - 28)))
+        wait_until(lambda: web.ping(INNER4, extra=("-M", "dont", "-s", str(1440 - 28))) or
+                   wire.pieces, 5, 0.05, "fragments on the wire")
         wait_until(lambda: wire.pieces, 5, 0.05, "fragments on the wire")
         wire.pieces = 0
         for ns, to in ((web, INNER4), (gateway.behind, web4)):
-            assert not ns.ping(to, extra=("-M", "do", "-s", str(1440 - 28)))
-            assert f" mtu {fits} " in ns.run(f"ip route get {to}").stdout.replace("\n", " ")
-            assert ns.ping(to, extra=("-M", "do", "-s", str(fits - 28)))
+            wait_until(lambda ns=ns, to=to: is_told(ns, to, fits), 5, 0.05, f"{to} is too small")
+            wait_until(lambda ns=ns, to=to: ns.ping(
+                to, extra=("-M", "do", "-s", str(fits - 28))), 5, 0.05, "what fits")
         check_both_ways(gateway, ends)
         assert not wire.pieces
 

@@ -88,8 +88,9 @@ struct wf_policy_prefix_key {
 };
 
 /* struct wf_verdict_value.conn, beside number and direction as in a reference of wf_conn_index. */
-#define WF_VERDICT_MAY   (1u << 25) /* a packet as in the tuple may pass; one bit up: an answer */
-#define WF_VERDICT_OPENS (1u << 27) /* the next one changes the record, whatever it is; as before */
+#define WF_VERDICT_MAY       (1u << 25) /* a packet as in the tuple may pass; one bit up: an answer */
+#define WF_VERDICT_OPENS     (1u << 27) /* the next one changes the record, whatever it is; as before */
+#define WF_VERDICT_UNTRACKED (1u << 29) /* of TCP: there is no record, and none is needed */
 
 /* struct wf_verdict_value.ends: slots have 16 bits here, WF_SLOT_NOBODY as well. */
 #define WF_VERDICT_ENDS(from, to) (((from)&0xffff) << 16 | ((to)&0xffff))
@@ -103,7 +104,7 @@ struct wf_verdict_value {
 	__u32 ends[2];         /* WF_VERDICT_ENDS() as they were asked for: there, back */
 	__u32 revision;
 	__u32 moment;
-	__u32 conn; /* of TCP: the record that its packets open and close */
+	__u32 conn; /* of TCP: the record that its packets open and close; untracked: the direction */
 	__u32 life; /* wf_conn.guard of that; 0: not known */
 };
 

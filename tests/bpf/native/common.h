@@ -348,9 +348,14 @@ static inline struct wf_counter *wf_map_policy_hit(__u32 rule)
 	return rule < NATIVE_HITS ? &native.hits[rule] : NULL;
 }
 
+static inline struct wf_verdict_value *wf_map_verdict_of(__u32 cpu, __u32 index)
+{
+	return cpu ? NULL : &native.verdicts[index % NATIVE_VERDICTS];
+}
+
 static inline struct wf_verdict_value *wf_map_verdict(__u32 index)
 {
-	return &native.verdicts[index % NATIVE_VERDICTS];
+	return wf_map_verdict_of(0, index);
 }
 
 static inline struct wf_policy_memo *wf_map_policy_memo(__u32 index)

@@ -319,7 +319,7 @@ static void test_hits(void **state)
 	json_decref(document);
 }
 
-/* Connections are noted by whoever began them before a guard comes between. */
+/* Connections are noted by whoever began them before policies ask about a direction for the first time. */
 static void test_seeds(void **state)
 {
 	struct lab *lab = *state;
@@ -343,9 +343,11 @@ static void test_seeds(void **state)
 	assert_true(wf_addr_equal(&seeds[0].tuple[WF_DIR_ORIGINAL].src, &called.remote));
 	assert_int_equal(ntohs(seeds[1].tuple[WF_DIR_ORIGINAL].dport), 443);
 	assert_true(wf_addr_equal(&seeds[1].tuple[WF_DIR_ORIGINAL].src, &calling.local));
-	/* once guarded, always looked at */
 	must_apply(lab, CLOSED("c", "back"));
 	assert_int_equal(fake_dp_seeds(lab->dp, &seeds), 2);
+	must_apply(lab, CILIUM("out", "'endpointSelector':{'matchLabels':{'app':'back'}},"
+				      "'egress':[{'toCIDR':['192.0.2.0/24']}]"));
+	assert_int_equal(fake_dp_seeds(lab->dp, &seeds), 4);
 }
 
 static void test_audit_is_listened_to(void **state)

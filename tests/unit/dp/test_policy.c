@@ -252,6 +252,15 @@ static void guard_two(__u32 verdict)
 	native.rules[0] = (struct wf_policy_rule_value){ WF_POLICY_AT(verdict, 0, 0), 9 };
 }
 
+/* And of what it sends: its answers have to be known, so connections have records. */
+static void guard_two_both_ways(__u32 verdict)
+{
+	guard_two(verdict);
+	native.subjects[2].profile[WF_POLICY_EGRESS] = 3;
+	native.profiles[3] = (struct wf_policy_run){ 1, 1 };
+	native.rules[1] = (struct wf_policy_rule_value){ WF_POLICY_AT(WF_POLICY_ALLOW, 0, 0), 8 };
+}
+
 static void nobody_guarded_is_never_judged(void **state)
 {
 	native_reset();
@@ -266,7 +275,7 @@ static void an_established_flow_is_judged_once_a_moment(void **state)
 	__u32 questions;
 
 	native_reset();
-	guard_two(WF_POLICY_ALLOW);
+	guard_two_both_ways(WF_POLICY_ALLOW);
 	assert_int_equal(from_one(WF_TCP_SYN), TC_ACT_REDIRECT);
 	assert_int_equal(native_conns.state.live, 1);
 	assert_int_equal(from_one(WF_TCP_ACK), TC_ACT_REDIRECT);
@@ -320,13 +329,13 @@ static void an_acceptance_is_good_for_what_follows(void **state)
 	__u32 questions;
 
 	native_reset();
-	guard_two(WF_POLICY_ALLOW);
+	guard_two_both_ways(WF_POLICY_ALLOW);
 	assert_int_equal(from_two(WF_TCP_SYN | WF_TCP_ACK), TC_ACT_REDIRECT);
 	questions = native.verdict_questions;
 	assert_int_equal(from_two(WF_TCP_ACK), TC_ACT_REDIRECT);
 	assert_true(native.verdict_questions > questions);
 	native_reset();
-	guard_two(WF_POLICY_ALLOW);
+	guard_two_both_ways(WF_POLICY_ALLOW);
 	assert_int_equal(from_one(WF_TCP_SYN), TC_ACT_REDIRECT);
 	assert_int_equal(from_two(WF_TCP_SYN | WF_TCP_ACK), TC_ACT_REDIRECT);
 	questions = native.verdict_questions;
@@ -367,7 +376,7 @@ static void run_connection(void)
 static void a_connection_is_judged_once(void **state)
 {
 	native_reset();
-	guard_two(WF_POLICY_ALLOW);
+	guard_two_both_ways(WF_POLICY_ALLOW);
 	run_connection();
 	/* and once more with the same ports */
 	run_connection();
@@ -457,7 +466,7 @@ static void a_record_of_another_life_is_left_alone(void **state)
 	__u32 questions;
 
 	native_reset();
-	guard_two(WF_POLICY_ALLOW);
+	guard_two_both_ways(WF_POLICY_ALLOW);
 	assert_int_equal(from_one(WF_TCP_SYN), TC_ACT_REDIRECT);
 	questions = native.verdict_questions;
 	conn->guard += WF_CONN_LIFE;
@@ -471,7 +480,7 @@ static void a_record_of_another_life_is_left_alone(void **state)
 static void connections_of_policies_spare_the_owners_counters(void **state)
 {
 	native_reset();
-	guard_two(WF_POLICY_ALLOW);
+	guard_two_both_ways(WF_POLICY_ALLOW);
 	assert_int_equal(from_one(WF_TCP_SYN), TC_ACT_REDIRECT);
 	assert_int_equal(native_conns.owners[1].owned, 1);
 	assert_int_equal(native_conns.owners[1].calling, 0);
@@ -481,11 +490,75 @@ static void connections_of_policies_spare_the_owners_counters(void **state)
 static void a_full_table_drops(void **state)
 {
 	native_reset();
-	guard_two(WF_POLICY_ALLOW);
+	guard_two_both_ways(WF_POLICY_ALLOW);
 	native_conns.state.quota = 1;
 	assert_int_equal(from_one(WF_TCP_SYN), TC_ACT_REDIRECT);
 	assert_int_equal(run_tcp(1, "10.1.0.11", "10.1.0.12", WF_TCP_SYN, 40001), TC_ACT_SHOT);
 	assert_int_equal(native.drops[WF_REASON_CONN_QUOTA].packets, 1);
+}
+
+/* ---- connections without a record ----------------------------------------------------------- */
+
+static void free_answers_are_judged_once_a_moment(void **state)
+{
+	__u32 questions;
+
+	native_reset();
+	guard_two(WF_POLICY_ALLOW);
+	assert_int_equal(from_one(WF_TCP_SYN), TC_ACT_REDIRECT);
+	questions = native.verdict_questions;
+	assert_int_equal(from_two(WF_TCP_SYN | WF_TCP_ACK), TC_ACT_REDIRECT);
+	assert_int_equal(from_one(WF_TCP_ACK), TC_ACT_REDIRECT);
+	assert_int_equal(from_two(WF_TCP_FIN | WF_TCP_ACK), TC_ACT_REDIRECT);
+	assert_int_equal(from_one(WF_TCP_RST), TC_ACT_REDIRECT);
+	assert_int_equal(native.verdict_questions, questions);
+	native.now_s++;
+	assert_int_equal(from_two(WF_TCP_ACK), TC_ACT_REDIRECT);
+	assert_true(native.verdict_questions > questions);
+	questions = native.verdict_questions;
+	assert_int_equal(from_one(WF_TCP_ACK), TC_ACT_REDIRECT);
+	assert_int_equal(native.verdict_questions, questions);
+	assert_int_equal(native_conns.state.live, 0);
+	/* another sender with the same tuple is another one */
+	for (__u32 i = 0; i < NATIVE_VERDICTS; i++)
+		native.verdicts[i].ends[0] ^= WF_VERDICT_ENDS(6, 0);
+	assert_int_equal(from_one(WF_TCP_FIN), TC_ACT_REDIRECT);
+	assert_true(native.verdict_questions > questions);
+}
+
+/* Whoever speaks for a connection of which nothing was seen for long speaks for none. */
+static void silence_ends_what_may_be_quoted(void **state)
+{
+	struct wf_tuple tuple = { .sport = bpf_htons(40000),
+				  .dport = bpf_htons(80),
+				  .proto = IPPROTO_TCP,
+				  .site = WF_SITE_CONTAINER };
+	struct wf_verdict_news news = { .from = 1, .to = 2, .is_pair = 1 };
+	struct wf_tuple answer;
+
+	native_reset();
+	native.now_s = 1000;
+	tuple.src.words[3] = bpf_htonl(0x0a01000b);
+	tuple.dst.words[3] = bpf_htonl(0x0a01000c);
+	wf_tuple_turn(&tuple, &answer);
+	assert_false(wf_verdict_any(&tuple));
+	/* one with a record is quoted by that */
+	news.conn = 1;
+	news.life = 9;
+	(void)wf_verdict_keep(&tuple, &news);
+	assert_false(wf_verdict_any(&tuple));
+	news.conn = WF_VERDICT_UNTRACKED;
+	news.life = 0;
+	(void)wf_verdict_keep(&tuple, &news);
+	assert_true(wf_verdict_any(&tuple));
+	assert_true(wf_verdict_any(&answer));
+	native.now_s += WF_VERDICT_FRESH;
+	assert_true(wf_verdict_any(&tuple));
+	native.now_s++;
+	assert_false(wf_verdict_any(&tuple));
+	answer.sport++;
+	native.now_s -= 2;
+	assert_false(wf_verdict_any(&answer));
 }
 
 int main(void)
@@ -503,6 +576,8 @@ int main(void)
 		cmocka_unit_test(an_acceptance_is_good_for_what_follows),
 		cmocka_unit_test(connections_of_policies_spare_the_owners_counters),
 		cmocka_unit_test(a_full_table_drops),
+		cmocka_unit_test(free_answers_are_judged_once_a_moment),
+		cmocka_unit_test(silence_ends_what_may_be_quoted),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -120,6 +120,16 @@ static int guard_set(uint32_t slot, bool guarded, void *context, struct wf_err *
 	return 0;
 }
 
+/* When it is told what programs see closed is, and what they remember still holds. */
+static void closes(uint32_t slot, void *context)
+{
+	struct lab *lab = context;
+	const struct wf_policy_subject_value *subject = &lab->memory.subjects[slot];
+
+	assert_true(subject->profile[WF_POLICY_INGRESS] || subject->profile[WF_POLICY_EGRESS]);
+	lab->closed[slot]++;
+}
+
 static bool may_free(bool is_needed, void *context)
 {
 	struct lab *lab = context;
@@ -135,6 +145,7 @@ static void start(struct lab *lab, const struct wf_policy_failsafe *failsafes, s
 		.pairs_set = pairs_set,
 		.prefix_set = prefix_set,
 		.revise = revise,
+		.closes = closes,
 		.guard_set = guard_set,
 		.may_free = may_free,
 		.context = lab,

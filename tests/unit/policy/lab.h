@@ -40,6 +40,7 @@ struct lab {
 	struct lab_prefix prefixes[256];
 	size_t prefix_count;
 	bool guarded[LAB_SLOTS];
+	unsigned int closed[LAB_SLOTS]; /* how often it was told that one of their directions is */
 	size_t calls, pair_writes, revisions;
 	size_t fail_at; /* the effect with this number of calls before it fails; SIZE_MAX: none */
 	bool has_failed;

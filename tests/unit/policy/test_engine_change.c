@@ -23,6 +23,29 @@ static void test_address_reuse(void **state)
 	ALLOWED(OUT, 1, 2, "10.0.0.2", 80);
 }
 
+/* Once for each direction that policies begin to be about; not for what is new, or still closed. */
+static void test_what_closes_is_told(void **state)
+{
+	struct wf_policy in = closed("app=db"), more = closed("app=db");
+	struct wf_policy out = lab_policy(WF_TIER_NETWORK, 0);
+
+	(void)state;
+	lab_isolate(lab_section(&out, "app=db"), OUT, true);
+	lab_put(&lab, "in", &in);
+	assert_int_equal(lab.closed[2], 1);
+	assert_int_equal(lab.closed[1], 0);
+	lab_peer(lab_rule(&more.sections[0], IN, WF_RULE_ALLOW), "app=web");
+	lab_put(&lab, "more", &more);
+	assert_int_equal(lab.closed[2], 1);
+	lab_put(&lab, "out", &out);
+	assert_int_equal(lab.closed[2], 2);
+	lab_restart(&lab);
+	assert_int_equal(lab.closed[2], 2);
+	lab_drop(&lab, "out");
+	lab_drop(&lab, "more");
+	assert_int_equal(lab.closed[2], 2);
+}
+
 static void test_replicas_share(void **state)
 {
 	struct wf_policy policy = closed("app=db");
@@ -229,9 +252,13 @@ static void test_restart(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		ENGINE_TEST(address_reuse), ENGINE_TEST(replicas_share),
-		ENGINE_TEST(answers),       ENGINE_TEST(batch),
-		ENGINE_TEST(full_tables),   ENGINE_TEST(what_is_at_work_is_left_alone),
+		ENGINE_TEST(what_closes_is_told),
+		ENGINE_TEST(address_reuse),
+		ENGINE_TEST(replicas_share),
+		ENGINE_TEST(answers),
+		ENGINE_TEST(batch),
+		ENGINE_TEST(full_tables),
+		ENGINE_TEST(what_is_at_work_is_left_alone),
 		ENGINE_TEST(restart),
 	};
 
