@@ -13,7 +13,6 @@ and kube-router write them into iptables, and kube-router and nftables users int
 from lib.node import Node
 import paths as ways
 
-OTHERS = "10.203"
 PER_POLICY = 100
 PER_REQUEST = 25  # policies
 CLIENT, SERVER = f"{ways.NET4}11", f"{ways.NET4}12"
@@ -21,8 +20,9 @@ PORTS = (ways.PORT_SAME, ways.PORT_SPLIT + 3)
 
 
 def others(count):
-    """(address, port) of everybody else who is allowed."""
-    return [(f"{OTHERS}.{i // 250}.{i % 250 + 1}", 8000 + i % 1000) for i in range(count)]
+    """(address, port) of everybody else who is allowed: up to 125,000, in 198.18.0.0/15."""
+    return [(f"198.{18 + i // 62500}.{i // 250 % 250}.{i % 250 + 1}", 8000 + i % 1000)
+            for i in range(count)]
 
 
 def policies(count, app="server"):
