@@ -38,6 +38,7 @@ void wf_atoms_done(struct wf_atoms *atoms)
 	}
 	free(atoms->items);
 	wf_numbers_done(&atoms->unused);
+	wf_numbers_done(&atoms->fresh);
 	wf_numbers_done(&atoms->loose);
 	wf_numbers_done(&atoms->services);
 	memset(atoms, 0, sizeof(*atoms));
@@ -141,7 +142,8 @@ static int enter(struct wf_atoms *atoms, struct wf_atom *atom, size_t key_len)
 		return -ENOMEM;
 	}
 	atoms->items[atom->number] = atom;
-	if (wf_atom_index_add(atoms, atom) == 0) {
+	if (wf_numbers_add(&atoms->fresh, atom->number) == 0 &&
+	    wf_atom_index_add(atoms, atom) == 0) {
 		HASH_ADD_KEYPTR(hh, atoms->by_key, atom->key, key_len, atom);
 		if (atom->hh.tbl) {
 			atoms->of_type[atom->type]++;

@@ -79,6 +79,7 @@ struct wf_atoms {
 	struct wf_atom **items; /* owned; by number, NULL: free. Number 0 is nobody's */
 	size_t count, capacity;
 	struct wf_numbers unused;        /* numbers that are free; always has room for all */
+	struct wf_numbers fresh;         /* those that are; may be of one that is gone, or double */
 	struct wf_numbers loose;         /* selectors that no (key, value) leads to */
 	struct wf_numbers services;      /* those of that type */
 	struct wf_atom_bucket *buckets;  /* owned */

@@ -44,6 +44,24 @@ static void set_mask(struct wf_class *class)
 		wf_atom_mask_add(&class->mask, WF_CLASS_ITEM_NUMBER(class->items[i]));
 }
 
+/* Puts a class into a place of those that live. */
+static void put_at(struct wf_classes *classes, struct wf_class *class, size_t index)
+{
+	classes->items[index] = class;
+	classes->traits[index] = (struct wf_class_trait){ class->mask, class->who };
+	class->index = (uint32_t)index;
+}
+
+static int reserve(struct wf_classes *classes)
+{
+	int r = wf_mem_grow(&classes->items, sizeof(struct wf_class *), classes->count,
+			    &classes->capacity);
+
+	return r < 0 ? r
+		     : wf_mem_grow(&classes->traits, sizeof(*classes->traits), classes->count,
+				   &classes->trait_capacity);
+}
+
 static struct wf_class *find(const struct wf_classes *classes, const uint64_t *items, size_t count)
 {
 	struct wf_class *class;
@@ -76,8 +94,7 @@ int wf_classes_get(struct wf_classes *classes, struct wf_class_items *items,
 	if (!class)
 		return -ENOMEM;
 	class->items = calloc(items->count, sizeof(*class->items));
-	if (!class->items || wf_mem_grow(&classes->items, sizeof(struct wf_class *), classes->count,
-					 &classes->capacity) < 0) {
+	if (!class->items || reserve(classes) < 0) {
 		free_class(class);
 		return -ENOMEM;
 	}
@@ -90,8 +107,7 @@ int wf_classes_get(struct wf_classes *classes, struct wf_class_items *items,
 		free_class(class);
 		return -ENOMEM;
 	}
-	class->index = (uint32_t)classes->count;
-	classes->items[classes->count++] = class;
+	put_at(classes, class, classes->count++);
 	classes->of_who[class->who]++;
 	*ret_class = class;
 	return 0;
@@ -108,7 +124,7 @@ int wf_classes_init(struct wf_classes *classes)
 		r = wf_classes_get(classes, &items, &classes->world);
 	if (r == 0) {
 		classes->world->refs = 1;
-		classes->world->is_fresh = false;
+		wf_classes_settle(classes);
 	}
 	wf_class_items_done(&items);
 	return r;
@@ -126,6 +142,7 @@ void wf_classes_done(struct wf_classes *classes)
 		free_class(class);
 	}
 	free(classes->items);
+	free(classes->traits);
 	memset(classes, 0, sizeof(*classes));
 }
 
@@ -152,12 +169,26 @@ void wf_class_number(struct wf_classes *classes, struct wf_class *class)
 	class->id = id;
 }
 
+void wf_classes_settle(struct wf_classes *classes)
+{
+	for (; classes->settled < classes->count; classes->settled++)
+		classes->items[classes->settled]->is_fresh = false;
+}
+
+/* Fills the hole with the last of its kind, and that one's place with the last of all. */
+static void take_out(struct wf_classes *classes, size_t hole)
+{
+	if (hole < classes->settled) {
+		put_at(classes, classes->items[--classes->settled], hole);
+		hole = classes->settled;
+	}
+	if (--classes->count != hole)
+		put_at(classes, classes->items[classes->count], hole);
+}
+
 void wf_class_retire(struct wf_classes *classes, struct wf_class *class, bool is_gone)
 {
-	struct wf_class *last = classes->items[--classes->count];
-
-	classes->items[class->index] = last;
-	last->index = class->index;
+	take_out(classes, class->index);
 	classes->of_who[class->who]--;
 	if (class->is_keyed)
 		HASH_DEL(classes->by_items, class);
@@ -196,7 +227,7 @@ void wf_classes_strip(struct wf_classes *classes, uint32_t number)
 	wf_atom_mask_add(&mask, number);
 	for (size_t i = 0; i < classes->count; i++) {
 		struct wf_class *class = classes->items[i];
-		const uint64_t *item = wf_atom_mask_meets(&class->mask, &mask)
+		const uint64_t *item = wf_atom_mask_meets(&classes->traits[i].mask, &mask)
 					       ? wf_class_find(class, number)
 					       : NULL;
 		size_t at;
@@ -214,6 +245,7 @@ void wf_classes_strip(struct wf_classes *classes, uint32_t number)
 			(class->item_count - at - 1) * sizeof(*class->items));
 		class->item_count--;
 		set_mask(class);
+		classes->traits[i].mask = class->mask;
 		/* without memory for the hash it is as if another one had taken its place */
 		if (find(classes, class->items, class->item_count) || !enter(classes, class))
 			classes->unkeyed++;

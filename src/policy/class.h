@@ -42,6 +42,7 @@ struct wf_class {
 	struct wf_class *heir;   /* scratch: the fresh class its users go to */
 	struct wf_class *source; /* scratch, of a fresh one: where its users come from */
 	uint32_t leaving;        /* scratch: how many */
+	uint32_t move_stamp;     /* of the plan that the scratch is of */
 	uint32_t stamp;          /* scratch */
 	uint32_t index;          /* in wf_classes.items */
 	struct wf_atom_mask mask;
@@ -56,10 +57,19 @@ struct wf_class_items {
 	size_t count, capacity;
 };
 
+/* What is looked for among all classes, where a look does not wait for each class's own memory. */
+struct wf_class_trait {
+	struct wf_atom_mask mask;
+	enum wf_who who;
+};
+
 struct wf_classes {
 	struct wf_class *by_items;
-	struct wf_class **items; /* owned; all that live */
+	struct wf_class **items; /* owned; all that live: those that are not fresh first */
 	size_t count, capacity;
+	struct wf_class_trait *traits; /* owned; of `items` */
+	size_t trait_capacity;
+	size_t settled; /* how many are not fresh */
 	size_t of_who[WF_WHO_COUNT];
 	struct wf_class *world; /* WF_POLICY_CLASS_WORLD; always there */
 	struct wf_class *dead;  /* named no more; pairs not yet deleted */
@@ -78,6 +88,8 @@ int wf_classes_get(struct wf_classes *classes, struct wf_class_items *items,
 void wf_class_number(struct wf_classes *classes, struct wf_class *class);
 /* An earlier daemon has that number in use. */
 void wf_classes_adopt(struct wf_classes *classes, uint32_t id);
+/* What is fresh is in force now. */
+void wf_classes_settle(struct wf_classes *classes);
 /* Takes it out of those that live; puts it among the dead, or frees it when is_gone. */
 void wf_class_retire(struct wf_classes *classes, struct wf_class *class, bool is_gone);
 /* An atom that nothing asks for any more. Classes that become alike: all but one lose is_keyed. */

@@ -332,8 +332,8 @@ static void settle_fresh(struct wf_policy_engine *engine)
 				    plan->pairs[i].run);
 	for (size_t i = 0; i < plan->atom_count; i++)
 		plan->atoms[i]->is_fresh = false;
-	for (size_t i = 0; i < engine->classes.count; i++)
-		engine->classes.items[i]->is_fresh = false;
+	wf_numbers_done(&engine->atoms.fresh);
+	wf_classes_settle(&engine->classes);
 	HASH_ITER(hh, engine->profiles.by_key, profile, next) {
 		bool was_fresh = profile->is_fresh;
 

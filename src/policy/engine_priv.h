@@ -82,6 +82,8 @@ struct wf_plan {
 	size_t pair_count, pair_capacity;
 	struct wf_atom **atoms; /* fresh ones */
 	size_t atom_count, atom_capacity;
+	struct wf_atom **wanted; /* those that new profiles ask for */
+	size_t wanted_count, wanted_capacity;
 	struct wf_class **lists; /* classes that have a wanted atom, atom after atom */
 	uint32_t stamp;
 	bool has_looked;    /* at all groups */

@@ -32,6 +32,7 @@ struct wf_group {
 	bool is_matched;                   /* `matched` is complete but for fresh atoms */
 	bool is_dirty;                     /* scratch: profile or class may change */
 	uint32_t first;                    /* slot of its first member; 0: none */
+	uint32_t elsewhere;                /* addresses of members on other nodes */
 	char *namespace;                   /* owned; "" of nodes */
 	struct wf_namespace *of_namespace; /* a reference; NULL: has only its name */
 	struct wf_labels labels;           /* owned */

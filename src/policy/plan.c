@@ -15,6 +15,7 @@ void wf_plan_done(struct wf_plan *plan)
 	free(plan->classes);
 	free(plan->pairs);
 	free(plan->atoms);
+	free(plan->wanted);
 	free(plan->lists);
 	memset(plan, 0, sizeof(*plan));
 }
@@ -50,10 +51,12 @@ static void give_up(struct wf_policy_engine *engine)
 		plan->prefixes[i].class->refs--;
 	for (size_t i = 0; i < plan->pair_count; i++)
 		wf_run_unref(&engine->runs, plan->pairs[i].run);
-	for (size_t i = engine->classes.count; i--;) {
-		engine->classes.items[i]->is_passing = false;
-		if (engine->classes.items[i]->is_fresh)
-			wf_class_retire(&engine->classes, engine->classes.items[i], true);
+	for (size_t i = engine->classes.count; i-- > engine->classes.settled;) {
+		struct wf_class *class = engine->classes.items[i];
+
+		if (class->source)
+			class->source->is_passing = false;
+		wf_class_retire(&engine->classes, class, true);
 	}
 	HASH_ITER(hh, engine->profiles.by_key, profile, next) {
 		if (!profile->is_fresh)
@@ -70,6 +73,8 @@ static void clear(struct wf_policy_engine *engine)
 
 	for (size_t i = 0; i < plan->marked_count; i++)
 		plan->marked[i]->is_marked = false;
+	for (size_t i = 0; i < plan->wanted_count; i++)
+		plan->wanted[i]->is_wanted = false;
 	if (plan->has_looked)
 		for (struct wf_group *group = engine->objects.groups; group; group = group->hh.next)
 			group->is_dirty = false;

@@ -11,10 +11,12 @@
 
 static int gather_fresh(struct wf_policy_engine *engine)
 {
+	struct wf_numbers *fresh = &engine->atoms.fresh;
 	struct wf_plan *plan = &engine->plan;
 
-	for (size_t i = 0; i < engine->atoms.count; i++) {
-		struct wf_atom *atom = engine->atoms.items[i];
+	wf_numbers_sort(fresh);
+	for (size_t i = 0; i < fresh->count; i++) {
+		struct wf_atom *atom = wf_atom_of(&engine->atoms, fresh->items[i]);
 
 		if (!atom || !atom->is_fresh)
 			continue;
@@ -207,6 +209,14 @@ static int meet_places(struct wf_policy_engine *engine)
 	return r == 0 && cidrs > FEW ? mark_inside(engine, NULL) : r;
 }
 
+static bool is_dirty_elsewhere(const struct wf_policy_engine *engine)
+{
+	for (const struct wf_group *group = engine->objects.groups; group; group = group->hh.next)
+		if (group->is_dirty && group->elsewhere)
+			return true;
+	return false;
+}
+
 /* What nodes and endpoints elsewhere are is looked up by their addresses. */
 static void mark_node(struct wf_policy_engine *engine, const struct wf_node *node)
 {
@@ -221,6 +231,8 @@ static void mark_nodes(struct wf_policy_engine *engine)
 
 	for (size_t i = 0; i < engine->nodes.count; i++)
 		mark_node(engine, engine->nodes.items[i]->now);
+	if (!is_dirty_elsewhere(engine))
+		return;
 	while ((place = wf_set_walk(&engine->objects.places, &at)))
 		if (place->elsewhere && place->elsewhere->is_dirty)
 			wf_place_mark(&engine->objects, place);

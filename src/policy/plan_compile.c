@@ -21,10 +21,16 @@ static void refer(struct wf_plan *plan)
 }
 
 /* A user goes from one class to another. */
-static void note_move(struct wf_class *from, struct wf_class *to)
+static void note_move(struct wf_class *from, struct wf_class *to, uint32_t stamp)
 {
 	if (!from || from == to)
 		return;
+	if (from->move_stamp != stamp) {
+		from->move_stamp = stamp;
+		from->heir = from->source = NULL;
+		from->leaving = 0;
+		from->is_unsure = false;
+	}
 	from->leaving++;
 	if (from->heir && from->heir != to)
 		from->is_unsure = true;
@@ -44,19 +50,13 @@ static void find_heirs(struct wf_policy_engine *engine)
 {
 	const struct wf_plan *plan = &engine->plan;
 
-	for (size_t i = 0; i < engine->classes.count; i++) {
-		struct wf_class *class = engine->classes.items[i];
-
-		class->heir = class->source = NULL;
-		class->leaving = 0;
-		class->is_unsure = false;
-	}
 	for (size_t i = 0; i < plan->flip_count; i++)
 		for (int j = 0; j < 2; j++)
 			note_move(engine->slots[plan->flips[i].slot].force.classes[j],
-				  plan->flips[i].will.classes[j]);
+				  plan->flips[i].will.classes[j], plan->stamp);
 	for (size_t i = 0; i < plan->prefix_count; i++)
-		note_move(wf_prefix_class(plan->prefixes[i].record), plan->prefixes[i].class);
+		note_move(wf_prefix_class(plan->prefixes[i].record), plan->prefixes[i].class,
+			  plan->stamp);
 }
 
 static bool inherits(const struct wf_policy_engine *engine, const struct wf_class *class)
@@ -125,17 +125,15 @@ static int number_classes(struct wf_policy_engine *engine)
 {
 	struct wf_plan *plan = &engine->plan;
 
-	for (size_t i = engine->classes.count; i--;)
-		if (engine->classes.items[i]->is_fresh && !engine->classes.items[i]->refs)
+	for (size_t i = engine->classes.count; i-- > engine->classes.settled;)
+		if (!engine->classes.items[i]->refs)
 			wf_class_retire(&engine->classes, engine->classes.items[i], true);
 	find_heirs(engine);
 	if (engine->has_adopted && inherit_adopted(engine) < 0)
 		return -ENOMEM;
-	for (size_t i = 0; i < engine->classes.count; i++) {
+	for (size_t i = engine->classes.settled; i < engine->classes.count; i++) {
 		struct wf_class *class = engine->classes.items[i];
 
-		if (!class->is_fresh)
-			continue;
 		if (inherits(engine, class)) {
 			class->id = class->source->id;
 			continue;
@@ -175,45 +173,72 @@ static int number_profiles(struct wf_policy_engine *engine, struct wf_err *err)
 	return 0;
 }
 
+/* The atoms that new profiles ask for; ret_mask: all of them. */
+static int want_atoms(struct wf_policy_engine *engine, struct wf_atom_mask *ret_mask)
+{
+	struct wf_plan *plan = &engine->plan;
+
+	for (size_t i = 0; i < plan->profile_count; i++)
+		for (size_t j = 0; j < plan->profiles[i]->hit_count; j++) {
+			struct wf_atom *atom = engine->atoms.items[plan->profiles[i]->hits[j].atom];
+
+			if (atom->is_wanted)
+				continue;
+			if (wf_mem_grow(&plan->wanted, sizeof(void *), plan->wanted_count,
+					&plan->wanted_capacity) < 0)
+				return -ENOMEM;
+			plan->wanted[plan->wanted_count++] = atom;
+			atom->is_wanted = true;
+			atom->found = 0;
+			wf_atom_mask_add(ret_mask, atom->number);
+		}
+	return 0;
+}
+
+/* Counts, and with `lists` enters, the classes that have each of them. */
+static void find_wanted(struct wf_policy_engine *engine, const struct wf_atom_mask *mask,
+			struct wf_class **lists)
+{
+	const struct wf_classes *classes = &engine->classes;
+
+	for (size_t i = 0; i < classes->count; i++) {
+		struct wf_class *class;
+
+		if (!wf_atom_mask_meets(&classes->traits[i].mask, mask))
+			continue;
+		class = classes->items[i];
+		for (size_t j = 1; j < class->item_count; j++) {
+			uint32_t number = WF_CLASS_ITEM_NUMBER(class->items[j]);
+			struct wf_atom *atom = engine->atoms.items[number];
+
+			if (!atom->is_wanted)
+				continue;
+			if (lists)
+				lists[atom->offset + atom->found] = class;
+			atom->found++;
+		}
+	}
+}
+
 /* For each atom that a new profile asks for, the classes that have it. */
 static int list_classes(struct wf_policy_engine *engine)
 {
-	const struct wf_plan *plan = &engine->plan;
-	const struct wf_classes *classes = &engine->classes;
+	struct wf_plan *plan = &engine->plan;
+	struct wf_atom_mask mask = { 0 };
 	uint32_t total = 0;
 
-	for (size_t i = 0; i < engine->atoms.count; i++)
-		if (engine->atoms.items[i]) {
-			engine->atoms.items[i]->is_wanted = false;
-			engine->atoms.items[i]->found = 0;
-		}
-	for (size_t i = 0; i < plan->profile_count; i++)
-		for (size_t j = 0; j < plan->profiles[i]->hit_count; j++)
-			engine->atoms.items[plan->profiles[i]->hits[j].atom]->is_wanted = true;
-	for (size_t i = 0; i < classes->count; i++)
-		for (size_t j = 1; j < classes->items[i]->item_count; j++)
-			engine->atoms.items[WF_CLASS_ITEM_NUMBER(classes->items[i]->items[j])]
-				->found++;
-	for (size_t i = 0; i < engine->atoms.count; i++) {
-		struct wf_atom *atom = engine->atoms.items[i];
-
-		if (!atom || !atom->is_wanted)
-			continue;
-		atom->offset = total;
-		total += atom->found;
-		atom->found = 0;
-	}
-	engine->plan.lists = calloc(total + 1, sizeof(void *));
-	if (!engine->plan.lists)
+	if (want_atoms(engine, &mask) < 0)
 		return -ENOMEM;
-	for (size_t i = 0; i < classes->count; i++)
-		for (size_t j = 1; j < classes->items[i]->item_count; j++) {
-			uint32_t number = WF_CLASS_ITEM_NUMBER(classes->items[i]->items[j]);
-			struct wf_atom *atom = engine->atoms.items[number];
-
-			if (atom->is_wanted)
-				plan->lists[atom->offset + atom->found++] = classes->items[i];
-		}
+	find_wanted(engine, &mask, NULL);
+	for (size_t i = 0; i < plan->wanted_count; i++) {
+		plan->wanted[i]->offset = total;
+		total += plan->wanted[i]->found;
+		plan->wanted[i]->found = 0;
+	}
+	plan->lists = calloc(total + 1, sizeof(void *));
+	if (!plan->lists)
+		return -ENOMEM;
+	find_wanted(engine, &mask, plan->lists);
 	return 0;
 }
 
@@ -305,10 +330,10 @@ static int finish_pairs(struct wf_policy_engine *engine, struct wf_profile *prof
 	for (int who = 0; who < WF_WHO_COUNT; who++)
 		differs |= profile->base[who] != profile->own;
 	for (size_t i = 0; differs && i < engine->classes.count; i++) {
+		struct wf_run *run = profile->base[engine->classes.traits[i].who];
 		struct wf_class *class = engine->classes.items[i];
-		struct wf_run *run = profile->base[class->who];
 
-		if (class->stamp == engine->class_stamp || class->is_passing || run == profile->own)
+		if (run == profile->own || class->stamp == engine->class_stamp || class->is_passing)
 			continue;
 		if (add_pair(profile, class, run) < 0)
 			return -ENOMEM;
@@ -399,10 +424,8 @@ int wf_plan_compile(struct wf_policy_engine *engine, struct wf_err *err)
 	r = number_classes(engine);
 	if (r < 0)
 		return wf_fail(err, r, "out of memory");
-	for (size_t i = 0; i < engine->classes.count; i++)
-		engine->classes.items[i]->is_passing = false;
-	for (size_t i = 0; i < engine->classes.count; i++)
-		if (engine->classes.items[i]->is_fresh && engine->classes.items[i]->source)
+	for (size_t i = engine->classes.settled; i < engine->classes.count; i++)
+		if (engine->classes.items[i]->source)
 			engine->classes.items[i]->source->is_passing = true;
 	r = number_profiles(engine, err);
 	if (r == 0 && plan->profile_count && list_classes(engine) < 0)

@@ -26,8 +26,14 @@ static int reserve(struct wf_remotes *remotes, size_t more)
 /* Takes over a reference of the group (NULL: nobody has it). Somebody else holds the place as well. */
 static void give(struct wf_policy_engine *engine, struct wf_place *place, struct wf_group *group)
 {
-	place->refs += group != NULL;
-	place->refs -= place->elsewhere != NULL;
+	if (group) {
+		place->refs++;
+		group->elsewhere++;
+	}
+	if (place->elsewhere) {
+		place->refs--;
+		place->elsewhere->elsewhere--;
+	}
 	place->elsewhere = group;
 	wf_place_mark(&engine->objects, place);
 }
