@@ -5,9 +5,11 @@
   paths    container to container with no rule, 10 and 10,000 of them (policy_paths.py), all taking
            turns for every single value, client and server on one CPU
   change   from `weft apply` of a policy that forbids a flow, with --endpoints (1,000) endpoints in
-           force, to the last datagram of it that arrives
+           force and --known (100,000) addresses that other policies name, to the last datagram of
+           it that arrives; with --remote N beside N endpoints of other nodes, as nodes.py makes
+           them up in an etcd, of which the policy selects some
 
-Needs root. $WEFT_BUILD: the build to measure.
+Needs root, --remote etcd as well. $WEFT_BUILD: the build to measure.
 """
 import contextlib
 import itertools
@@ -25,13 +27,16 @@ from daemon import Spaces, run_plugin
 from lib.netns import entered
 from lib.node import Node
 from samehost import METRICS, UNITS, measure_one
+import nodes
 import paths as ways
 import policy_paths
 
 SIZES = [10, 10000]
 PORT = 9000
 PROBE_S = 50e-6
-ALLOW = [{"from": [{"podSelector": {"matchLabels": {"app": "client"}}}]}]
+# and some of those that nodes.py makes up
+ALLOW = [{"from": [{"podSelector": {"matchLabels": {"app": app}}} for app in ("client", "app-7")]}]
+PER_NODE = 100
 
 
 # ---- paths -------------------------------------------------------------------------------------
@@ -102,12 +107,28 @@ class Sender(threading.Thread):
             time.sleep(PROBE_S)
 
 
+def alone(stack, complaints):
+    node = Node("bench")
+    stack.callback(lambda: complaints.extend(node.close()))
+    node.start_daemon()
+    node.network("bench", subnets=[{"cidr": "10.204.0.0/16"}], coolDown="0s")
+    return node
+
+
+def among_others(stack, complaints, remote):
+    """A node that knows so many endpoints of other nodes."""
+    lab = nodes.Lab(stack, complaints)
+    simulator = nodes.prepare(lab)
+    simulator.grow(-(-remote // PER_NODE))
+    node = lab.node()
+    nodes.measure_start(node, simulator.addresses())
+    return node
+
+
 def measure_change(args, complaints):
     with contextlib.ExitStack() as stack:
-        node = Node("bench")
-        stack.callback(lambda: complaints.extend(node.close()))
-        node.start_daemon()
-        node.network("bench", subnets=[{"cidr": "10.204.0.0/16"}], coolDown="0s")
+        node = among_others(stack, complaints, args.remote) if args.remote else alone(
+            stack, complaints)
         many = Spaces(args.endpoints, "p")
         stack.callback(many.close)
         run_plugin(node, many, "ADD")
@@ -210,8 +231,10 @@ def main():
                          "as it lives, by where its memory is")
     options.add_argument("--sizes", nargs="*", type=int, default=SIZES, help="rules (10 10000)")
     options.add_argument("--endpoints", type=int, default=1000, help="of a change (1000)")
-    options.add_argument("--known", type=int, default=10000,
-                         help="peers that other policies name during a change (10000)")
+    options.add_argument("--known", type=int, default=100000,
+                         help="addresses that other policies name during a change (100000)")
+    options.add_argument("--remote", type=int, default=0,
+                         help="endpoints of other nodes during a change (0)")
     options.add_argument("--changes", type=int, default=100, help="how many (100)")
     options.add_argument("--parts", nargs="*", choices=["paths", "change"],
                          default=["paths", "change"])

@@ -76,11 +76,52 @@ static void test_numbers(void **state)
 	wf_classes_done(&classes);
 }
 
+/* Whatever comes and goes: those that are fresh come last, and each is found where it says. */
+static void check_places(const struct wf_classes *classes)
+{
+	for (size_t i = 0; i < classes->count; i++) {
+		const struct wf_class *class = classes->items[i];
+
+		assert_int_equal(class->index, i);
+		assert_int_equal(class->is_fresh, i >= classes->settled);
+		assert_int_equal(classes->traits[i].who, class->who);
+		assert_memory_equal(&classes->traits[i].mask, &class->mask, sizeof(class->mask));
+	}
+}
+
+static void test_fresh_ones_come_last(void **state)
+{
+	struct wf_classes classes;
+	unsigned int random = 1;
+	uint32_t next = 1;
+
+	(void)state;
+	assert_int_equal(wf_classes_init(&classes), 0);
+	for (int step = 0; step < 5000; step++) {
+		size_t at = (size_t)rand_r(&random) % classes.count;
+
+		switch (rand_r(&random) % 8) {
+		case 0: wf_classes_settle(&classes); break;
+		case 1: wf_classes_strip(&classes, next - (next > 5 ? 5 : 0)); break;
+		case 2:
+		case 3:
+		case 4:
+			if (classes.items[at] != classes.world)
+				wf_class_retire(&classes, classes.items[at], true);
+			break;
+		default: (void)get(&classes, next, next + 1); next++;
+		}
+		check_places(&classes);
+	}
+	wf_classes_done(&classes);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_items),
 		cmocka_unit_test(test_numbers),
+		cmocka_unit_test(test_fresh_ones_come_last),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
