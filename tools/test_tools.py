@@ -258,6 +258,17 @@ def test_a_few_failures_are_looked_at_again():
     assert "was wrong" in results.failed[1][1] and "wrong again" in results.failed[1][1]
 
 
+def test_those_of_a_fixture_are_not(tmp_path):
+    report = tmp_path / "r.xml"
+    report.write_text('<testsuites><testsuite><testcase classname="e.test_a" name="x">'
+                      '<error message="failed on teardown">left behind</error>'
+                      '</testcase></testsuite></testsuites>')
+    results = check.Results()
+    check.count_junit(results, "e2e", report)
+    results.look_again(0, lambda name: (True, ""))
+    assert results.line() == "0 passed, 1 failed, 0 skipped"
+
+
 def test_many_failures_are_not():
     results = results_of(*map(str, range(check.AGAIN_MOST + 1)))
     results.look_again(0, lambda name: (True, ""))

@@ -105,12 +105,12 @@ static __always_inline int wf_verdict_holds(const struct wf_config_value *config
 struct wf_verdict_news {
 	__u32 from;
 	__u32 to;
-	__u32 revision; /* as it was before the tables were asked */
-	__u32 conn;     /* its record, and its direction as in a reference; 0: none is known, */
-			/* WF_VERDICT_UNTRACKED and the direction: it has none */
-	__u32 life;     /* wf_conn.guard of that; 0: none is known */
-	__u32 opens;    /* of the connection that it begins: 1 */
-	__u32 is_pair;  /* and the answer, which has the same ends, will pass as well: 1 */
+	__u32 revision;     /* as it was before the tables were asked */
+	__u32 conn;         /* its record, and its direction as in a reference; 0: none is known */
+	__u32 life;         /* wf_conn.guard of that; 0: none is known */
+	__u32 opens;        /* of the connection that it begins: 1 */
+	__u32 is_pair;      /* and the answer, which has the same ends, will pass as well: 1 */
+	__u32 is_untracked; /* there is no record, and none is needed: 1 */
 };
 
 /* Whether what is remembered is of the same tuple, record and moment. */
@@ -144,7 +144,8 @@ WF_GLOBAL int wf_verdict_keep(const struct wf_tuple *tuple, const struct wf_verd
 	next.revision = news->revision;
 	next.moment = wf_now_moment();
 	next.life = news->life;
-	next.conn = news->conn ? news->conn ^ turned << WF_CONN_REF_DIR : 0;
+	next.conn = news->life ? news->conn ^ turned << WF_CONN_REF_DIR : 0;
+	next.conn |= news->is_untracked ? WF_VERDICT_UNTRACKED : 0;
 	if (!wf_verdict_is_of(verdict, &next))
 		*verdict = next;
 	verdict->ends[turned & 1] = WF_VERDICT_ENDS(news->from, news->to);
@@ -157,7 +158,31 @@ WF_GLOBAL int wf_verdict_keep(const struct wf_tuple *tuple, const struct wf_verd
 	return 0;
 }
 
-/* A search among the verdicts of all CPUs for a connection without a record. */
+/* Moments without a packet after which nobody may speak for a connection without a record. */
+#define WF_VERDICT_FRESH 4
+
+/* Whether packets of such a connection have passed there lately. The tuple is in order. */
+static __always_inline int wf_verdict_is_fresh(const struct wf_verdict_value *verdict,
+					       const struct wf_tuple *tuple, __u32 now)
+{
+	/* another CPU may be in the next moment already */
+	return verdict->conn & WF_VERDICT_UNTRACKED &&
+	       now + 1 - verdict->moment <= WF_VERDICT_FRESH + 1 &&
+	       wf_tuple_same(&verdict->tuple, tuple);
+}
+
+/* Whether this CPU has passed them. */
+static __always_inline int wf_verdict_here(const struct wf_tuple *tuple)
+{
+	union wf_conn_bits bits = { .tuple = *tuple };
+	const struct wf_verdict_value *verdict;
+
+	(void)wf_verdict_turn(&bits);
+	verdict = wf_map_verdict(wf_verdict_index(&bits));
+	return verdict && wf_verdict_is_fresh(verdict, &bits.tuple, wf_now_moment());
+}
+
+/* A search among the verdicts of all CPUs. */
 struct wf_verdict_search {
 	union wf_conn_bits bits; /* in order */
 	__u32 index;
@@ -165,10 +190,7 @@ struct wf_verdict_search {
 	__u32 found;
 };
 
-/* Moments without a packet after which nobody may speak for such a connection. */
-#define WF_VERDICT_FRESH 4
-
-/* Step of wf_loop(): 1 when that CPU has passed its packets lately, or there is no such CPU. */
+/* Step of wf_loop(): 1 when that CPU has, or there is no such CPU. */
 static long wf_verdict_step(__u32 cpu, void *data)
 {
 	struct wf_verdict_search *search = data;
@@ -176,13 +198,11 @@ static long wf_verdict_step(__u32 cpu, void *data)
 
 	if (!verdict)
 		return 1;
-	search->found |= search->now - verdict->moment <= WF_VERDICT_FRESH &&
-			 verdict->conn & WF_VERDICT_UNTRACKED &&
-			 wf_tuple_same(&verdict->tuple, &search->bits.tuple);
+	search->found |= wf_verdict_is_fresh(verdict, &search->bits.tuple, search->now);
 	return search->found;
 }
 
-/* Whether any CPU has passed packets of that connection, which has no record, lately. */
+/* Whether any CPU has. */
 static __always_inline int wf_verdict_any(const struct wf_tuple *tuple)
 {
 	struct wf_verdict_search search = { .bits.tuple = *tuple, .now = wf_now_moment() };

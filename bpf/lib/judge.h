@@ -157,16 +157,19 @@ static __always_inline int wf_judge_find(struct wf_work *work)
  */
 static __always_inline int wf_judge_open(struct wf_work *work)
 {
-	struct wf_conn_spot spot;
+	__u32 is_untracked = wf_untracked_may_open(work);
+	struct wf_conn_spot spot = {};
 	int r;
 
-	if (wf_untracked_may_open(work))
-		return wf_untracked_open(work);
-	spot = wf_judge_expect(&work->flow.tuple);
+	if (!is_untracked)
+		spot = wf_judge_expect(&work->flow.tuple);
 	wf_judge_forward(work);
 	r = wf_policy_ask(&work->question, &work->answer);
 	if (r < 0)
 		return r;
+	if (is_untracked)
+		return work->answer.verdict == WF_POLICY_AUDIT ? wf_judge_begin(work)
+							       : wf_untracked_begin(work);
 	(void)wf_conn_find_at(&spot, &work->flow.tuple, &work->hit);
 	if (!wf_judge_is_ours(&work->hit))
 		return wf_judge_begin(work);
@@ -245,7 +248,13 @@ static __always_inline int wf_judge_packet(struct wf_ctx *ctx, struct wf_work *w
 	if (wf_judge_find(work))
 		return wf_judge_known(work);
 	dir = wf_untracked_dir(work);
-	return dir < WF_DIR_COUNT ? wf_untracked_pass(work, dir) : wf_judge_new(work);
+	if (dir == WF_DIR_COUNT)
+		return wf_judge_new(work);
+	r = wf_untracked_pass(work, dir);
+	/* on trial; whoever answers leaves it to the other end to be noted */
+	return r == 0 && !work->is_untracked && dir == WF_DIR_ORIGINAL && !work->flow.error_ip
+		       ? wf_judge_begin(work)
+		       : r;
 }
 
 /* By a route of the sender's network: as wf_to_via(). */
@@ -357,12 +366,10 @@ static __always_inline void wf_judge_keep(struct wf_work *work, __u32 revision)
 					.to = guard->to,
 					.revision = revision };
 
-	if (work->untracked) {
-		if (work->ip.fragment || !work->flow.l4)
-			return;
-		news.conn = (work->untracked - 1) << WF_CONN_REF_DIR | WF_VERDICT_UNTRACKED;
-		news.is_pair = 1;
-		(void)wf_verdict_keep(&work->flow.tuple, &news);
+	if (work->is_untracked) {
+		news.is_untracked = news.is_pair = 1;
+		if (!work->ip.fragment && work->flow.l4)
+			(void)wf_verdict_keep(&work->flow.tuple, &news);
 		return;
 	}
 	if (is_ours) {
@@ -393,7 +400,7 @@ static __always_inline int wf_judge_stage(struct wf_ctx *ctx, struct wf_work *wo
 
 	*ret_type = 0;
 	work->guard.is_first = 0;
-	work->untracked = 0;
+	work->is_untracked = 0;
 	work->guard.is_traced = wf_is_traced(ctx);
 	__builtin_memset(&work->answer, 0, sizeof(work->answer));
 	wf_barrier();

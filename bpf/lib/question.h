@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
 /*
  * The questions that a packet at hand raises: about whoever sent it as the one who begins, about the
- * other end when it answers, about the connection that an ICMP error quotes.
+ * other end when it answers, about the connection that an ICMP error quotes; and whether whoever sent
+ * such an error may speak of it.
  */
 #ifndef WEFT_BPF_QUESTION_H
 #define WEFT_BPF_QUESTION_H

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
 /*
- * TCP connections between two containers of this node of which no record is needed, as no policy is about their
+ * TCP connections between two containers of this node that need no record, as no policy is about their
  * answers, at neither end: these would pass anyway. So when a packet needs no leave and its connection
- * has no record, the other end began; if that one may not, the connection is over. Before policies
- * close such a direction the daemon notes the connections that there are (control/policy_seed.c).
+ * has no record, the other end began; if that one may not, the connection is over. When policies are
+ * about to close such a direction the daemon notes those that there are (control/policy_seed.c). What
+ * is on trial has a record, so that it is told of once.
  */
 #ifndef WEFT_BPF_UNTRACKED_H
 #define WEFT_BPF_UNTRACKED_H
@@ -20,12 +21,27 @@ static __always_inline int wf_untracked_are_here(const struct wf_guarding *guard
 	       guard->from != WF_SLOT_HOST && guard->to != WF_SLOT_HOST;
 }
 
-/* Whether a connection that the sender opens needs no record. */
-static __always_inline int wf_untracked_may_open(const struct wf_work *work)
+/* Whether a slot has begun connections that have records. */
+static __always_inline int wf_untracked_owns(__u32 slot)
+{
+	const struct wf_conn_owner *owner = wf_map_conn_owner(slot);
+
+	return !owner || owner->owned;
+}
+
+/*
+ * Whether a connection that the sender opens needs no record, and there is none from before, by
+ * either end: most who are called have begun nothing that has one.
+ */
+static __always_inline int wf_untracked_may_open(struct wf_work *work)
 {
 	const struct wf_guarding *guard = &work->guard;
 
-	return wf_untracked_are_here(guard) && wf_policy_is_free(guard->receiver, guard->sender);
+	if (!wf_untracked_are_here(guard) || !wf_policy_is_free(guard->receiver, guard->sender))
+		return 0;
+	if (!wf_untracked_owns(guard->sender) && !wf_untracked_owns(guard->receiver))
+		return 1;
+	return !wf_conn_find_here(&work->flow.tuple, &work->hit);
 }
 
 /* Which way a packet goes that opens nothing, if its connection needs no record; else WF_DIR_COUNT. */
@@ -43,18 +59,12 @@ static __always_inline __u32 wf_untracked_dir(const struct wf_work *work)
 	return wf_policy_is_free(guard->receiver, guard->sender) ? WF_DIR_ORIGINAL : WF_DIR_COUNT;
 }
 
-/* Opens one: 0 or -reason. */
-static __always_inline int wf_untracked_open(struct wf_work *work)
+/* One opens, and may. A packet that is sent again is no first one. */
+static __always_inline int wf_untracked_begin(struct wf_work *work)
 {
-	int r;
-
-	wf_judge_forward(work);
-	r = wf_policy_ask(&work->question, &work->answer);
-	if (r < 0)
-		return r;
 	work->hit.guard = 0;
-	work->guard.is_first = 1;
-	work->untracked = 1 + WF_DIR_ORIGINAL;
+	work->guard.is_first = !wf_verdict_here(&work->flow.tuple);
+	work->is_untracked = 1;
 	return 0;
 }
 
@@ -86,13 +96,8 @@ static __always_inline int wf_untracked_pass(struct wf_work *work, __u32 dir)
 	else
 		wf_judge_forward(work);
 	r = wf_policy_ask(&work->question, &work->answer);
-	if (r < 0)
-		return r;
-	work->untracked = 1 + dir;
-	/* on trial, one that was there before is told of like one that begins: once */
-	if (dir == WF_DIR_ORIGINAL && work->answer.verdict == WF_POLICY_AUDIT)
-		work->guard.is_first = !wf_verdict_any(&work->flow.tuple);
-	return 0;
+	work->is_untracked = r == 0 && work->answer.verdict != WF_POLICY_AUDIT;
+	return r;
 }
 
 #endif

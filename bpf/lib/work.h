@@ -51,7 +51,7 @@ struct wf_work {
 	struct wf_question question;
 	struct wf_answer answer;    /* to the question */
 	struct wf_remote_value hop; /* where a route of the network leads (lib/via.h) */
-	__u32 untracked; /* of a connection without a record: 1 and enum wf_dir of this packet */
+	__u32 is_untracked;         /* of a connection that needs no record */
 };
 
 _Static_assert(sizeof(struct wf_work) <= WF_WORK_BYTES, "wf_work");

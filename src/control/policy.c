@@ -55,7 +55,7 @@ static int revise(void *context, struct wf_err *err)
 }
 
 /* Whoever is in service may have connections that nobody has noted. */
-static void note_connections(uint32_t slot, void *context)
+static void note_connections(uint32_t slot, bool is_written, void *context)
 {
 	struct wf_control *control = context;
 	const struct ctl_endpoint *endpoint = control->by_slot[slot];
@@ -63,7 +63,7 @@ static void note_connections(uint32_t slot, void *context)
 
 	if ((endpoint || slot == WF_SLOT_HOST) &&
 	    wf_dp_endpoint_get(control->dp, slot, &value) == 0 && value.flags & WF_EP_READY)
-		wf_ctl_policy_seed(control, endpoint);
+		wf_ctl_policy_seed(control, endpoint, is_written);
 }
 
 static int set_guard(uint32_t slot, bool guarded, void *context, struct wf_err *err)

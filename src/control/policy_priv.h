@@ -114,9 +114,12 @@ bool wf_ctl_policy_is_audited(const struct wf_endpoint *spec);
 
 /* ---- policy_seed.c ---------------------------------------------------------------------------- */
 
-/* Notes the TCP connections that an endpoint has, so that a guard turned on now cuts none that
- * its policy allows. NULL: the host's. */
-void wf_ctl_policy_seed(struct wf_control *control, const struct ctl_endpoint *endpoint);
+/*
+ * Notes the TCP connections that an endpoint has, so that policies that begin to be about a direction of
+ * it cut none that they allow. NULL: the host's. is_late: they are in the tables by now.
+ */
+void wf_ctl_policy_seed(struct wf_control *control, const struct ctl_endpoint *endpoint,
+			bool is_late);
 
 /* ---- policy_view.c, policy_rule.c: what people see ---------------------------------------------- */
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * TCP connections that exist when their endpoint comes under policies: they are noted as if their
- * first packet had been seen, by whoever began them, so that they go on if that is allowed.
+ * TCP connections that exist when policies begin to be about a direction of their endpoint: they are
+ * noted as if their first packet had been seen, by whoever began them, so that they go on if that is
+ * allowed. Those that needed a record before have one; the others had none (bpf/lib/untracked.h).
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -17,7 +18,7 @@
 
 WF_LOG_MODULE(policy_seed);
 
-/* Connections of one endpoint that are looked at; the rest are new when their next packet comes. */
+/* Connections of one endpoint that are looked at; of the rest nobody will know who began. */
 #define MAX_SEEDS 65536
 /* The kernel's own choice, net.ipv4.ip_local_port_range. */
 #define CALLERS_FIRST 32768
@@ -28,6 +29,7 @@ struct seeds {
 	size_t count, capacity;
 	uint16_t *listening; /* owned; local ports */
 	size_t listening_count, listening_capacity;
+	bool is_late; /* what policies said before is not in the tables any more */
 };
 
 static void seeds_done(struct seeds *seeds)
@@ -62,11 +64,11 @@ static bool is_callers(uint16_t port)
 }
 
 /*
- * Who began: 1, the other side (somebody listens here, or only the other port is a caller's), 0,
- * this side, -1: nobody can tell. Such a connection is not noted; it goes on only if either side
- * may begin it.
+ * Who began, by the ports: 1, the other side (somebody listens here, or only the other port is a
+ * caller's), 0, this side, -1: nobody can tell. Such a connection is not noted; it goes on only if
+ * either side may begin it.
  */
-static int was_called(const struct seeds *seeds, const struct wf_net_conn *conn)
+static int was_called_by_ports(const struct seeds *seeds, const struct wf_net_conn *conn)
 {
 	if (seeds->listening_count &&
 	    bsearch(&conn->local_port, seeds->listening, seeds->listening_count,
@@ -87,6 +89,51 @@ static uint32_t slot_of(struct wf_control *control, uint16_t scope, const struct
 	return value.slot;
 }
 
+/* Whether what one slot sends to another needs no leave. */
+static bool is_free(const struct wf_control *control, uint32_t from, uint32_t to)
+{
+	const struct wf_policy_subject_value *subjects = control->policy.subjects;
+
+	return subjects[from].profile[WF_POLICY_EGRESS] == WF_POLICY_PROFILE_NONE &&
+	       subjects[to].profile[WF_POLICY_INGRESS] == WF_POLICY_PROFILE_NONE;
+}
+
+/*
+ * The same, of a connection that needed no record so far: it is known whose answers were free. -1: of
+ * neither, so that it has a record, or by the ports.
+ */
+static int was_called(struct wf_control *control, uint16_t scope, const struct seeds *seeds,
+		      const struct wf_net_conn *conn)
+{
+	uint32_t here = slot_of(control, scope, &conn->local);
+	uint32_t there = slot_of(control, scope, &conn->remote);
+	bool by_us, by_them;
+
+	if (seeds->is_late || here == WF_SLOT_HOST || there == WF_SLOT_HOST)
+		return was_called_by_ports(seeds, conn);
+	by_us = is_free(control, there, here);
+	by_them = is_free(control, here, there);
+	if (by_us && by_them)
+		return was_called_by_ports(seeds, conn);
+	return by_us || by_them ? by_them : -1;
+}
+
+/* The FINs that were seen, of whoever was called or of the one who called. */
+static uint32_t fins_of(const struct wf_net_conn *conn, bool called)
+{
+	bool original = called ? conn->has_heard : conn->has_ended;
+	bool reply = called ? conn->has_ended : conn->has_heard;
+
+	return (original ? WF_CONN_FIN_ORIGINAL : 0) | (reply ? WF_CONN_FIN_REPLY : 0);
+}
+
+static uint32_t phase_of(const struct wf_net_conn *conn)
+{
+	if (conn->is_opening)
+		return WF_CONN_NEW;
+	return conn->has_ended && conn->has_heard ? WF_CONN_CLOSING : WF_CONN_ESTABLISHED;
+}
+
 static struct wf_conn_seed seed_of(struct wf_control *control, uint16_t scope,
 				   const struct wf_net_conn *conn, bool called)
 {
@@ -104,10 +151,10 @@ static struct wf_conn_seed seed_of(struct wf_control *control, uint16_t scope,
 					   .dport = sport, .proto = IPPROTO_TCP,
 					   .site = WF_SITE_CONTAINER, .scope = scope },
 		},
-		.flags = WF_CONN_POLICY,
+		.flags = WF_CONN_POLICY | fins_of(conn, called),
 		.owner = slot_of(control, scope, src),
 		.peer = slot_of(control, scope, dst),
-		.phase = WF_CONN_ESTABLISHED,
+		.phase = phase_of(conn),
 	};
 }
 
@@ -117,7 +164,7 @@ static void seed_all(struct wf_control *control, uint16_t scope, const struct se
 	size_t count = 0;
 
 	for (size_t i = 0; seeds && i < found->count; i++) {
-		int called = was_called(found, &found->items[i]);
+		int called = was_called(control, scope, found, &found->items[i]);
 
 		if (called >= 0)
 			seeds[count++] = seed_of(control, scope, &found->items[i], called);
@@ -127,9 +174,10 @@ static void seed_all(struct wf_control *control, uint16_t scope, const struct se
 			       found->count);
 }
 
-void wf_ctl_policy_seed(struct wf_control *control, const struct ctl_endpoint *endpoint)
+void wf_ctl_policy_seed(struct wf_control *control, const struct ctl_endpoint *endpoint,
+			bool is_late)
 {
-	_cleanup_(seeds_done) struct seeds seeds = { 0 };
+	_cleanup_(seeds_done) struct seeds seeds = { .is_late = is_late };
 	_cleanup_close_ int fd = -1;
 	struct wf_err fault = WF_ERR_INIT;
 	struct wf_net_ns_id id;

@@ -245,18 +245,22 @@ bool wf_dp_conn_wake_at(struct wf_dp *dp, uint32_t live)
 int wf_dp_conn_seed(struct wf_dp *dp, const struct wf_conn_seed *seeds, size_t count)
 {
 	_cleanup_(session_close) struct session session = {};
-	int r = session_open(dp, &session), added = 0;
+	int r = session_open(dp, &session), added = 0, failure = 0;
 
 	if (r == 0)
 		r = session_look(&session, 0, entries_of(dp, WF_DP_MAP_CONNS));
 	if (r == 0)
 		r = session_arm(&session);
-	for (size_t i = 0; r == 0 && i < count; i++) {
+	if (r < 0)
+		return r;
+	/* one that finds no place is no reason to lose the others */
+	for (size_t i = 0; i < count; i++) {
 		r = wf_conn_table_add(&session.table, &seeds[i], now_tick());
 		added += r == 0;
-		r = r == -EEXIST ? 0 : r;
+		if (r < 0 && r != -EEXIST)
+			failure = r;
 	}
-	return r < 0 ? r : added;
+	return failure < 0 ? failure : added;
 }
 
 void wf_dp_conn_state(struct wf_dp *dp, struct wf_conn_state *ret_state)

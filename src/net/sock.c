@@ -17,6 +17,9 @@
 #include "base/mem.h"
 #include "net/net_priv.h"
 
+/* Of a state of TCP, as in what to list. */
+#define BIT(state) (1U << (state))
+
 /* What to list. */
 struct query {
 	uint8_t proto;
@@ -185,12 +188,18 @@ static void pass_conn(const struct inet_diag_msg *sock, const struct nlmsghdr *m
 		      void *context)
 {
 	const struct conn_visit *to = context;
+	const unsigned int state = sock->idiag_state;
 	const struct wf_net_conn conn = {
 		.local = wf_addr_from_bytes(sock->idiag_family, sock->id.idiag_src),
 		.remote = wf_addr_from_bytes(sock->idiag_family, sock->id.idiag_dst),
 		.local_port = ntohs(sock->id.idiag_sport),
 		.remote_port = ntohs(sock->id.idiag_dport),
-		.listening = sock->idiag_state == TCP_LISTEN,
+		.listening = state == TCP_LISTEN,
+		.is_opening = BIT(state) & (BIT(TCP_SYN_SENT) | BIT(TCP_SYN_RECV)),
+		.has_ended = BIT(state) & (BIT(TCP_FIN_WAIT1) | BIT(TCP_FIN_WAIT2) |
+					   BIT(TCP_CLOSING) | BIT(TCP_LAST_ACK)),
+		.has_heard =
+			BIT(state) & (BIT(TCP_CLOSE_WAIT) | BIT(TCP_CLOSING) | BIT(TCP_LAST_ACK)),
 	};
 
 	(void)message;
@@ -200,10 +209,13 @@ static void pass_conn(const struct inet_diag_msg *sock, const struct nlmsghdr *m
 int wf_net_socks_visit(struct wf_net *net, int netns_fd, wf_net_conn_fn visit, void *context,
 		       struct wf_err *err)
 {
-	const struct query query = { .proto = IPPROTO_TCP,
-				     .states = 1U << TCP_ESTABLISHED | 1U << TCP_CLOSE_WAIT |
-					       1U << TCP_FIN_WAIT1 | 1U << TCP_FIN_WAIT2 |
-					       1U << TCP_LISTEN };
+	/* requests that wait in front of a listening socket are listed as SYN_RECV */
+	const struct query query = {
+		.proto = IPPROTO_TCP,
+		.states = BIT(TCP_LISTEN) | BIT(TCP_SYN_SENT) | BIT(TCP_SYN_RECV) |
+			  BIT(TCP_ESTABLISHED) | BIT(TCP_FIN_WAIT1) | BIT(TCP_FIN_WAIT2) |
+			  BIT(TCP_CLOSE_WAIT) | BIT(TCP_CLOSING) | BIT(TCP_LAST_ACK),
+	};
 	struct conn_visit to = { .visit = visit, .context = context };
 	struct wf_netlink_socket diag = WF_NETLINK_SOCKET_INIT;
 	int r = wf_net_ns_netlink(net, netns_fd, NETLINK_SOCK_DIAG, &diag, err);

@@ -15,16 +15,19 @@
 int wf_net_port_owner(struct wf_net *net, uint8_t proto, const struct wf_addr *addr, uint16_t first,
 		      uint16_t last, uint16_t *ret_port, char ret_owner[96], struct wf_err *err);
 
-/* A TCP socket of a namespace: established, or listening (then only local_port is set). */
+/* A TCP socket of a namespace: of a connection, or listening (then only local_port is set). */
 struct wf_net_conn {
 	struct wf_addr local, remote;
 	uint16_t local_port, remote_port;
 	bool listening;
+	bool is_opening;           /* the handshake is not over */
+	bool has_ended, has_heard; /* a FIN was sent, was received */
 };
 typedef void (*wf_net_conn_fn)(const struct wf_net_conn *conn, void *context);
 
 /*
- * Visits the established and the listening TCP sockets of a namespace (fd < 0: the host's own).
+ * Visits the TCP sockets of a namespace (fd < 0: the host's own) that listen, or whose connection opens,
+ * is established or is still to carry what both ends have to say.
  * -EOPNOTSUPP: the kernel does not list sockets.
  */
 int wf_net_socks_visit(struct wf_net *net, int netns_fd, wf_net_conn_fn visit, void *context,

@@ -161,20 +161,33 @@ static int set_guard(struct wf_policy_engine *engine, uint32_t slot, bool guarde
 	return engine->effects.guard_set(slot, guarded, engine->effects.context, err);
 }
 
-/* Whether a flip has policies ask about a direction in which everything, or nothing, passed. */
-static bool closes(const struct wf_flip *flip)
+static bool is_asked(uint32_t profile)
 {
-	for (int i = 0; i < WF_POLICY_DIR_COUNT; i++)
-		if (flip->was.profile[i] < WF_POLICY_PROFILE_FIRST &&
-		    wf_force_profile(&flip->will, i) >= WF_POLICY_PROFILE_FIRST)
-			return true;
-	return false;
+	return profile >= WF_POLICY_PROFILE_FIRST;
+}
+
+/* Tells of a flip, or of its undoing, that has policies asked in a direction where they were not. */
+static void tell_closing(struct wf_policy_engine *engine, const struct wf_flip *flip,
+			 bool is_undone, bool is_written)
+{
+	bool closes = false;
+
+	for (int i = 0; i < WF_POLICY_DIR_COUNT; i++) {
+		bool was = is_asked(flip->was.profile[i]);
+		bool will = is_asked(wf_force_profile(&flip->will, i));
+
+		closes |= is_undone ? was && !will : will && !was;
+	}
+	if (closes && engine->effects.closes)
+		engine->effects.closes(flip->slot, is_written, engine->effects.context);
 }
 
 static int write_subjects(struct wf_policy_engine *engine, struct wf_err *err)
 {
 	struct wf_plan *plan = &engine->plan;
 
+	for (size_t i = 0; i < plan->flip_count; i++)
+		tell_closing(engine, &plan->flips[i], false, false);
 	for (size_t i = 0; i < plan->flip_count; i++) {
 		const struct wf_flip *flip = &plan->flips[i];
 		struct wf_policy_subject_value *subject = &engine->memory.subjects[flip->slot];
@@ -184,8 +197,7 @@ static int write_subjects(struct wf_policy_engine *engine, struct wf_err *err)
 		for (int j = 0; j < WF_POLICY_DIR_COUNT; j++)
 			store(&subject->profile[j], wf_force_profile(&flip->will, j));
 		plan->subjects_written = i + 1;
-		if (engine->effects.closes && closes(flip))
-			engine->effects.closes(flip->slot, engine->effects.context);
+		tell_closing(engine, flip, false, true);
 		if (!needs_guard(engine, flip, &guarded))
 			continue;
 		r = set_guard(engine, flip->slot, guarded, err);
@@ -232,6 +244,7 @@ static void undo_subjects(struct wf_policy_engine *engine)
 					NULL);
 		for (int j = 0; j < WF_POLICY_DIR_COUNT; j++)
 			store(&subject->profile[j], flip->was.profile[j]);
+		tell_closing(engine, flip, true, true);
 	}
 }
 

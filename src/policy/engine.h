@@ -69,10 +69,11 @@ struct wf_policy_effects {
 	/* Subjects were turned over: what programs remember of verdicts holds no more. */
 	int (*revise)(void *context, struct wf_err *err);
 	/*
-	 * Policies are about a direction of a slot now that they left alone before; called before
-	 * guard_set() and revise(). What went that way so far needed no leave. NULL: nobody wants to know.
+	 * A direction of a slot in which everything passed, or nothing, gets a profile that is to be asked:
+	 * called before the first subject of a change is written, and once more (is_written) after this one
+	 * is, before guard_set() and revise(). NULL: nobody wants to know.
 	 */
-	void (*closes)(uint32_t slot, void *context);
+	void (*closes)(uint32_t slot, bool is_written, void *context);
 	/* An endpoint's guard: whether packets of a slot have to be judged at all. */
 	int (*guard_set)(uint32_t slot, bool guarded, void *context, struct wf_err *err);
 	/*

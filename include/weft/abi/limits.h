@@ -124,7 +124,7 @@
 #define WF_VERDICT_SLOTS (1 << WF_VERDICT_BITS)
 
 /* CPUs whose verdicts an ICMP error is looked for in. */
-#define WF_MAX_CPUS 1024
+#define WF_MAX_CPUS 8192
 
 /* Answers of profiles that each CPU remembers (power of two, as this many bits say). */
 #define WF_MEMO_BITS  9

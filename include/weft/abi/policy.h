@@ -104,7 +104,7 @@ struct wf_verdict_value {
 	__u32 ends[2];         /* WF_VERDICT_ENDS() as they were asked for: there, back */
 	__u32 revision;
 	__u32 moment;
-	__u32 conn; /* of TCP: the record that its packets open and close; untracked: the direction */
+	__u32 conn; /* of TCP: the record that its packets open and close */
 	__u32 life; /* wf_conn.guard of that; 0: not known */
 };
 

@@ -319,13 +319,28 @@ int wf_dp_trace(struct wf_dp *dp, const struct wf_dp_packet *packet, struct wf_e
 	return 0;
 }
 
+static bool has_seed(const struct fake_policy *policy, const struct wf_conn_seed *seed)
+{
+	for (size_t i = 0; i < policy->seed_count; i++)
+		for (int dir = 0; dir < WF_DIR_COUNT; dir++)
+			if (memcmp(&policy->seeds[i].tuple[dir], &seed->tuple[0],
+				   sizeof(seed->tuple[0])) == 0)
+				return true;
+	return false;
+}
+
 int wf_dp_conn_seed(struct wf_dp *dp, const struct wf_conn_seed *seeds, size_t count)
 {
 	struct fake_policy *policy = dp->policy;
+	int added = 0;
 
 	if (fake_gate_pass(FAKE_DP, __func__, -EIO, NULL) < 0)
 		return -EIO;
-	for (size_t i = 0; i < count && policy->seed_count < SEEDS; i++)
+	for (size_t i = 0; i < count && policy->seed_count < SEEDS; i++) {
+		if (has_seed(policy, &seeds[i]))
+			continue;
 		policy->seeds[policy->seed_count++] = seeds[i];
-	return (int)count;
+		added++;
+	}
+	return added;
 }

@@ -343,11 +343,35 @@ static void test_seeds(void **state)
 	assert_true(wf_addr_equal(&seeds[0].tuple[WF_DIR_ORIGINAL].src, &called.remote));
 	assert_int_equal(ntohs(seeds[1].tuple[WF_DIR_ORIGINAL].dport), 443);
 	assert_true(wf_addr_equal(&seeds[1].tuple[WF_DIR_ORIGINAL].src, &calling.local));
+	assert_int_equal(seeds[1].phase, WF_CONN_ESTABLISHED);
+	/* once policies are about a direction its connections have records */
+	called.remote_port++;
+	fake_net_connect(lab->net, &called);
 	must_apply(lab, CLOSED("c", "back"));
 	assert_int_equal(fake_dp_seeds(lab->dp, &seeds), 2);
 	must_apply(lab, CILIUM("out", "'endpointSelector':{'matchLabels':{'app':'back'}},"
 				      "'egress':[{'toCIDR':['192.0.2.0/24']}]"));
-	assert_int_equal(fake_dp_seeds(lab->dp, &seeds), 4);
+	assert_int_equal(fake_dp_seeds(lab->dp, &seeds), 3);
+}
+
+/* Ports that say nothing: what has no record so far is of the one whose answers nobody asked about. */
+static void test_seeds_of_whoever_needed_none(void **state)
+{
+	struct lab *lab = *state;
+	struct wf_net_conn conn = {
+		.local_port = 40000, .remote_port = 50051, .is_opening = true, .has_ended = true
+	};
+	const struct wf_conn_seed *seeds;
+
+	assert_int_equal(wf_addr_parse("10.1.0.2", &conn.local), 0);
+	assert_int_equal(wf_addr_parse("10.1.0.3", &conn.remote), 0);
+	must_apply(lab, ISSUE);
+	fake_net_connect(lab->net, &conn);
+	must_apply(lab, CLOSED("c", "front"));
+	assert_int_equal(fake_dp_seeds(lab->dp, &seeds), 1);
+	assert_true(wf_addr_equal(&seeds[0].tuple[WF_DIR_ORIGINAL].src, &conn.local));
+	assert_int_equal(seeds[0].phase, WF_CONN_NEW);
+	assert_int_equal(seeds[0].flags, WF_CONN_POLICY | WF_CONN_FIN_ORIGINAL);
 }
 
 static void test_audit_is_listened_to(void **state)
@@ -526,6 +550,7 @@ int main(void)
 		CASE(test_status),
 		CASE(test_hits),
 		CASE(test_seeds),
+		CASE(test_seeds_of_whoever_needed_none),
 		CASE(test_audit_is_listened_to),
 		CASE(test_the_host),
 		CASE(test_repair),

@@ -547,8 +547,8 @@ static void silence_ends_what_may_be_quoted(void **state)
 	news.life = 9;
 	(void)wf_verdict_keep(&tuple, &news);
 	assert_false(wf_verdict_any(&tuple));
-	news.conn = WF_VERDICT_UNTRACKED;
-	news.life = 0;
+	news.conn = news.life = 0;
+	news.is_untracked = 1;
 	(void)wf_verdict_keep(&tuple, &news);
 	assert_true(wf_verdict_any(&tuple));
 	assert_true(wf_verdict_any(&answer));

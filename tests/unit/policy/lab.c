@@ -120,14 +120,18 @@ static int guard_set(uint32_t slot, bool guarded, void *context, struct wf_err *
 	return 0;
 }
 
-/* When it is told what programs see closed is, and what they remember still holds. */
-static void closes(uint32_t slot, void *context)
+/* Told twice: before and after programs see it. */
+static void closes(uint32_t slot, bool is_written, void *context)
 {
 	struct lab *lab = context;
 	const struct wf_policy_subject_value *subject = &lab->memory.subjects[slot];
 
-	assert_true(subject->profile[WF_POLICY_INGRESS] || subject->profile[WF_POLICY_EGRESS]);
-	lab->closed[slot]++;
+	if (is_written) {
+		assert_memory_not_equal(subject, &lab->before[slot], sizeof(*subject));
+		lab->closed[slot]++;
+	} else {
+		lab->before[slot] = *subject;
+	}
 }
 
 static bool may_free(bool is_needed, void *context)

@@ -41,6 +41,7 @@ struct lab {
 	size_t prefix_count;
 	bool guarded[LAB_SLOTS];
 	unsigned int closed[LAB_SLOTS]; /* how often it was told that one of their directions is */
+	struct wf_policy_subject_value before[LAB_SLOTS];
 	size_t calls, pair_writes, revisions;
 	size_t fail_at; /* the effect with this number of calls before it fails; SIZE_MAX: none */
 	bool has_failed;
