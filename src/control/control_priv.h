@@ -58,7 +58,8 @@ struct ctl_endpoint {
 	struct wf_index_node by_space;
 	UT_hash_handle by_name;
 	struct ctl_endpoint *prev_publisher, *next_publisher; /* when it publishes ports */
-	bool has_stale_routes; /* those inside may be others than it shall have: service_route.c */
+	bool has_stale_routes;  /* those inside may be others than it shall have: service_route.c */
+	uint64_t noted_packets; /* when its connections were last noted: policy_seed.c */
 };
 
 struct ctl_reservation {

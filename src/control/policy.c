@@ -58,7 +58,7 @@ static int revise(void *context, struct wf_err *err)
 static void note_connections(uint32_t slot, bool is_written, void *context)
 {
 	struct wf_control *control = context;
-	const struct ctl_endpoint *endpoint = control->by_slot[slot];
+	struct ctl_endpoint *endpoint = control->by_slot[slot];
 	struct wf_ep_value value;
 
 	if ((endpoint || slot == WF_SLOT_HOST) &&

@@ -118,8 +118,7 @@ bool wf_ctl_policy_is_audited(const struct wf_endpoint *spec);
  * Notes the TCP connections that an endpoint has, so that policies that begin to be about a direction of
  * it cut none that they allow. NULL: the host's. is_late: they are in the tables by now.
  */
-void wf_ctl_policy_seed(struct wf_control *control, const struct ctl_endpoint *endpoint,
-			bool is_late);
+void wf_ctl_policy_seed(struct wf_control *control, struct ctl_endpoint *endpoint, bool is_late);
 
 /* ---- policy_view.c, policy_rule.c: what people see ---------------------------------------------- */
 
