@@ -134,7 +134,7 @@ static uint32_t phase_of(const struct wf_net_conn *conn)
 	return conn->has_ended && conn->has_heard ? WF_CONN_CLOSING : WF_CONN_ESTABLISHED;
 }
 
-static struct wf_conn_seed seed_of(struct wf_control *control, uint16_t scope,
+static struct wf_conn_seed seed_of(struct wf_control *control, uint16_t scope, enum wf_site site,
 				   const struct wf_net_conn *conn, bool called)
 {
 	const struct wf_addr *src = called ? &conn->remote : &conn->local;
@@ -146,10 +146,10 @@ static struct wf_conn_seed seed_of(struct wf_control *control, uint16_t scope,
 		.tuple = {
 			[WF_DIR_ORIGINAL] = { .src = *src, .dst = *dst, .sport = sport,
 					      .dport = dport, .proto = IPPROTO_TCP,
-					      .site = WF_SITE_CONTAINER, .scope = scope },
+					      .site = (uint8_t)site, .scope = scope },
 			[WF_DIR_REPLY] = { .src = *dst, .dst = *src, .sport = dport,
 					   .dport = sport, .proto = IPPROTO_TCP,
-					   .site = WF_SITE_CONTAINER, .scope = scope },
+					   .site = (uint8_t)site, .scope = scope },
 		},
 		.flags = WF_CONN_POLICY | fins_of(conn, called),
 		.owner = slot_of(control, scope, src),
@@ -158,16 +158,22 @@ static struct wf_conn_seed seed_of(struct wf_control *control, uint16_t scope,
 	};
 }
 
-static void seed_all(struct wf_control *control, uint16_t scope, const struct seeds *found)
+/* Those of the host are met at its uplinks as well: where depends on the way to the other end. */
+static void seed_all(struct wf_control *control, uint16_t scope, bool is_host,
+		     const struct seeds *found)
 {
-	_cleanup_free_ struct wf_conn_seed *seeds = calloc(found->count + 1, sizeof(*seeds));
+	_cleanup_free_ struct wf_conn_seed *seeds = calloc(2 * found->count + 1, sizeof(*seeds));
 	size_t count = 0;
 
 	for (size_t i = 0; seeds && i < found->count; i++) {
-		int called = was_called(control, scope, found, &found->items[i]);
+		const struct wf_net_conn *conn = &found->items[i];
+		int called = was_called(control, scope, found, conn);
 
-		if (called >= 0)
-			seeds[count++] = seed_of(control, scope, &found->items[i], called);
+		if (called < 0)
+			continue;
+		seeds[count++] = seed_of(control, scope, WF_SITE_CONTAINER, conn, called);
+		if (is_host && slot_of(control, scope, &conn->remote) == WF_SLOT_HOST)
+			seeds[count++] = seed_of(control, scope, WF_SITE_EDGE, conn, called);
 	}
 	if (!seeds || wf_dp_conn_seed(control->dp, seeds, count) < 0)
 		wf_log_warning("connections that exist may be cut by the first policy", "count=%zu",
@@ -226,5 +232,5 @@ void wf_ctl_policy_seed(struct wf_control *control, struct ctl_endpoint *endpoin
 		      compare_ports);
 	if (seeds.count)
 		seed_all(control, endpoint ? (uint16_t)wf_ctl_scope_of(endpoint->network) : 0,
-			 &seeds);
+			 !endpoint, &seeds);
 }

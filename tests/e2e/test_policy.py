@@ -6,13 +6,12 @@
 """
 import json
 import re
-import socket
 
 import pytest
 from lib.netns import wait_until
 from lib.node import ApiError
 from lib.policy import (ISSUE_DOCUMENT, Prober, allow_from, deny_all, network_policy)
-from lib.traffic import tcp_works, udp_works
+from lib.traffic import connect, talks, tcp_works, udp_works
 
 NAME = "CiliumNetworkPolicy/default/allow-frontend-to-backend"
 
@@ -75,34 +74,6 @@ def test_the_host_and_oneself_are_spared(node, trio):
 
 
 # ---- connections that exist -------------------------------------------------------------------------
-
-
-def connect(client, server, address, port):
-    """A connection with a word each way: (client's socket, server's socket)."""
-    listener = server.socket(socket.AF_INET, socket.SOCK_STREAM)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    listener.bind(("", port))
-    listener.listen(1)
-    one = client.socket(socket.AF_INET, socket.SOCK_STREAM)
-    one.settimeout(1)
-    one.connect((address, port))
-    two, _ = listener.accept()
-    two.settimeout(1)
-    listener.close()
-    assert talks(one, two)
-    return one, two
-
-
-def talks(one, two):
-    """Whether both directions still carry data."""
-    try:
-        one.sendall(b"ping")
-        if two.recv(16) != b"ping":
-            return False
-        two.sendall(b"pong")
-        return one.recv(16) == b"pong"
-    except OSError:
-        return False
 
 
 def test_connections_that_are_allowed_go_on(node, trio):

@@ -8,7 +8,7 @@ import time
 import pytest
 from lib.netns import wait_until
 from lib.policy import host_policy
-from lib.traffic import tcp_works
+from lib.traffic import connect, talks, tcp_works
 
 HOST = "192.0.2.1"
 HOST6 = "2001:db8:ffff::1"
@@ -38,6 +38,18 @@ def test_ports_of_the_host(node, outside, address):
 def test_the_host_itself_goes_out(node, outside):
     node.apply(ONLY_8080)
     assert tcp_works(node.host, outside, "192.0.2.2", 7001)
+
+
+def test_connections_of_the_host_go_on(node, outside):
+    """Its own, and those to what stays open; another one is cut."""
+    kept = [connect(node.host, outside, "192.0.2.2", 7001), connect(outside, node.host, HOST, 8080)]
+    cut = connect(outside, node.host, HOST, 8081)
+    node.apply(ONLY_8080)
+    for one, two in kept:
+        assert talks(one, two), "a connection that is allowed was cut"
+    assert not talks(*cut)
+    for end in (*kept[0], *kept[1], *cut):
+        end.close()
 
 
 def test_failsafe_ports_stay_open(node, outside):

@@ -136,3 +136,31 @@ class Meter:
             assert got["broken_at"] == -1, got
             assert got["bytes"] == sent["bytes"] > 0, (sent, got)
         return sent, got
+
+
+def connect(client, server, address, port):
+    """A connection with a word each way: (client's socket, server's socket)."""
+    listener = server.socket(socket.AF_INET, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listener.bind(("", port))
+    listener.listen(1)
+    one = client.socket(socket.AF_INET, socket.SOCK_STREAM)
+    one.settimeout(1)
+    one.connect((address, port))
+    two, _ = listener.accept()
+    two.settimeout(1)
+    listener.close()
+    assert talks(one, two)
+    return one, two
+
+
+def talks(one, two):
+    """Whether both directions still carry data."""
+    try:
+        one.sendall(b"ping")
+        if two.recv(16) != b"ping":
+            return False
+        two.sendall(b"pong")
+        return one.recv(16) == b"pong"
+    except OSError:
+        return False
