@@ -51,6 +51,5 @@ def test_the_hosts_ports_by_every_way(cluster, way, hosts):
     wait_until(lambda: opened() == [True] * 4, 20, 0.1, "hosts and container reach b")
     a.apply(ONLY_8080)
     wait_until(lambda: opened() == [True, False] * 2, 20, 0.1, "one port is open")
-    assert opened() == [True, False] * 2
     a.weft("delete", "ciliumclusterwidenetworkpolicy", "only-8080")
     wait_until(lambda: opened() == [True] * 4, 20, 0.1, "all is open again")
