@@ -4,9 +4,9 @@
  * nanoseconds by BPF_PROG_TEST_RUN, the median over many connections whose ports follow one another
  * as Linux chooses them. Before each packet as much memory is walked through as fits into the nearest
  * cache, before each connection as much as fits into the next. prog_cost measures the same packets
- * warm. Columns: no policy, of the server's ingress alone (answers are free, there is no record), of both
- * directions at both ends (there is one), and what each costs above the first. Needs root; works in namespaces of its own. An
- * argument: KiB to walk through before a connection.
+ * warm. Columns: no policy, policies of the server's ingress alone (answers are free, there is no record)
+ * and of both directions at both ends (there is one), and what these cost above the first. Needs root;
+ * works in namespaces of its own. An argument: KiB to walk through before a connection.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -145,10 +145,10 @@ static bool remove_all(const struct wf_dp_conn *conn, void *context)
 static void measure_turn(enum way way, bool is_counted, size_t count)
 {
 	static unsigned int port = FIRST_PORT;
-	__u32 ingress = way == NONE ? 0 : 2, egress = way == BOTH ? 2 : 0;
+	__u32 any = way == NONE ? 0 : 2, both = way == BOTH ? 2 : 0;
 
-	rules_subject(dp, 1, way == BOTH ? ingress : 0, egress, 1);
-	rules_subject(dp, 2, ingress, egress, 1);
+	rules_subject(dp, 1, both, both, 1);
+	rules_subject(dp, 2, any, both, 1);
 	prog_lab_check(wf_dp_policy_revise(dp, NULL), "revise");
 	/* who has begun none that has a record is not looked for among them */
 	if (way == INGRESS)

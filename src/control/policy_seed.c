@@ -89,6 +89,11 @@ static uint32_t slot_of(struct wf_control *control, uint16_t scope, const struct
 	return value.slot;
 }
 
+/* The slots of a connection's ends. */
+struct ends {
+	uint32_t here, there;
+};
+
 /* Whether what one slot sends to another needs no leave. */
 static bool is_free(const struct wf_control *control, uint32_t from, uint32_t to)
 {
@@ -102,17 +107,15 @@ static bool is_free(const struct wf_control *control, uint32_t from, uint32_t to
  * The same, of a connection that needed no record so far: it is known whose answers were free. -1: of
  * neither, so that it has a record, or by the ports.
  */
-static int was_called(struct wf_control *control, uint16_t scope, const struct seeds *seeds,
-		      const struct wf_net_conn *conn)
+static int was_called(const struct wf_control *control, const struct seeds *seeds,
+		      const struct wf_net_conn *conn, const struct ends *ends)
 {
-	uint32_t here = slot_of(control, scope, &conn->local);
-	uint32_t there = slot_of(control, scope, &conn->remote);
 	bool by_us, by_them;
 
-	if (seeds->is_late || here == WF_SLOT_HOST || there == WF_SLOT_HOST)
+	if (seeds->is_late || ends->here == WF_SLOT_HOST || ends->there == WF_SLOT_HOST)
 		return was_called_by_ports(seeds, conn);
-	by_us = is_free(control, there, here);
-	by_them = is_free(control, here, there);
+	by_us = is_free(control, ends->there, ends->here);
+	by_them = is_free(control, ends->here, ends->there);
 	if (by_us && by_them)
 		return was_called_by_ports(seeds, conn);
 	return by_us || by_them ? by_them : -1;
@@ -134,8 +137,9 @@ static uint32_t phase_of(const struct wf_net_conn *conn)
 	return conn->has_ended && conn->has_heard ? WF_CONN_CLOSING : WF_CONN_ESTABLISHED;
 }
 
-static struct wf_conn_seed seed_of(struct wf_control *control, uint16_t scope, enum wf_site site,
-				   const struct wf_net_conn *conn, bool called)
+static struct wf_conn_seed seed_of(uint16_t scope, enum wf_site site,
+				   const struct wf_net_conn *conn, const struct ends *ends,
+				   bool called)
 {
 	const struct wf_addr *src = called ? &conn->remote : &conn->local;
 	const struct wf_addr *dst = called ? &conn->local : &conn->remote;
@@ -152,8 +156,8 @@ static struct wf_conn_seed seed_of(struct wf_control *control, uint16_t scope, e
 					   .site = (uint8_t)site, .scope = scope },
 		},
 		.flags = WF_CONN_POLICY | fins_of(conn, called),
-		.owner = slot_of(control, scope, src),
-		.peer = slot_of(control, scope, dst),
+		.owner = called ? ends->there : ends->here,
+		.peer = called ? ends->here : ends->there,
 		.phase = phase_of(conn),
 	};
 }
@@ -167,13 +171,15 @@ static void seed_all(struct wf_control *control, uint16_t scope, bool is_host,
 
 	for (size_t i = 0; seeds && i < found->count; i++) {
 		const struct wf_net_conn *conn = &found->items[i];
-		int called = was_called(control, scope, found, conn);
+		const struct ends ends = { slot_of(control, scope, &conn->local),
+					   slot_of(control, scope, &conn->remote) };
+		int called = was_called(control, found, conn, &ends);
 
 		if (called < 0)
 			continue;
-		seeds[count++] = seed_of(control, scope, WF_SITE_CONTAINER, conn, called);
-		if (is_host && slot_of(control, scope, &conn->remote) == WF_SLOT_HOST)
-			seeds[count++] = seed_of(control, scope, WF_SITE_EDGE, conn, called);
+		seeds[count++] = seed_of(scope, WF_SITE_CONTAINER, conn, &ends, called);
+		if (is_host && ends.there == WF_SLOT_HOST)
+			seeds[count++] = seed_of(scope, WF_SITE_EDGE, conn, &ends, called);
 	}
 	if (!seeds || wf_dp_conn_seed(control->dp, seeds, count) < 0)
 		wf_log_warning("connections that exist may be cut by the first policy", "count=%zu",

@@ -53,8 +53,7 @@ void wf_dp_conn_configure(struct wf_dp *dp,
 			  uint32_t quota);
 struct wf_conn_seed; /* dp/conn_table.h */
 /*
- * Puts connections that exist already in force, as programs would have (WF_SITE_CONTAINER,
- * WF_CONN_POLICY, established). Those whose tuples are known are left as they are. Returns how many
+ * Puts connections that exist already in force, as programs would have (WF_CONN_POLICY). Those whose tuples are known are left as they are. Returns how many
  * were added, or a negative errno; -ENOSPC: the table is full, some may have been added.
  */
 int wf_dp_conn_seed(struct wf_dp *dp, const struct wf_conn_seed *seeds, size_t count);

@@ -5,6 +5,7 @@
 
 #include <netinet/in.h>
 
+#include "dp/conn_table.h"
 #include "rules.h"
 #include "services.h"
 
@@ -95,6 +96,22 @@ static inline void subject(__u32 slot, __u32 ingress, __u32 egress, __u32 class_
 static inline void revise(void)
 {
 	assert_int_equal(wf_dp_policy_revise(services_dp, NULL), 0);
+}
+
+/* The connection from ONE, port 40000, to TWO, port 80, as if its packets had been seen. */
+static inline struct wf_conn_seed seed_of_web(void)
+{
+	static const struct wire_spec there = { TCP(ONE, TWO, 40000, 80, ACK) };
+	static const struct wire_spec back = { TCP(TWO, ONE, 80, 40000, ACK) };
+	struct wf_conn_seed seed = {
+		.flags = WF_CONN_POLICY, .owner = 1, .peer = 2, .phase = WF_CONN_ESTABLISHED
+	};
+
+	wire_tuple(&there, &seed.tuple[WF_DIR_ORIGINAL]);
+	wire_tuple(&back, &seed.tuple[WF_DIR_REPLY]);
+	seed.tuple[WF_DIR_ORIGINAL].site = WF_SITE_CONTAINER;
+	seed.tuple[WF_DIR_REPLY].site = WF_SITE_CONTAINER;
+	return seed;
 }
 
 static inline __u64 hits(__u32 number)

@@ -8,7 +8,6 @@
 
 #include <cmocka.h>
 
-#include "dp/conn_table.h"
 #include "lab.h"
 #include "packet.h"
 #include "policies.h"
@@ -155,16 +154,8 @@ static void seeds_let_connections_go_on(void **state)
 	static const struct step back = {
 		"back", FROM, 2, { TCP(TWO, ONE, 80, 40000, ACK) }, REDIRECT
 	};
-	static const struct wire_spec spec = { TCP(ONE, TWO, 40000, 80, ACK) };
-	static const struct wire_spec reverse = { TCP(TWO, ONE, 80, 40000, ACK) };
-	struct wf_conn_seed seed = {
-		.flags = WF_CONN_POLICY, .owner = 1, .peer = 2, .phase = WF_CONN_ESTABLISHED
-	};
+	const struct wf_conn_seed seed = seed_of_web();
 
-	wire_tuple(&spec, &seed.tuple[WF_DIR_ORIGINAL]);
-	wire_tuple(&reverse, &seed.tuple[WF_DIR_REPLY]);
-	seed.tuple[WF_DIR_ORIGINAL].site = WF_SITE_CONTAINER;
-	seed.tuple[WF_DIR_REPLY].site = WF_SITE_CONTAINER;
 	subject(2, WEB, NOTHING, 0);
 	services_step(&denied);
 	assert_int_equal(wf_dp_conn_seed(services_dp, &seed, 1), 1);

@@ -7,7 +7,6 @@
 
 #include <cmocka.h>
 
-#include "dp/conn_table.h"
 #include "lab.h"
 #include "policies.h"
 #include "world.h"
@@ -107,16 +106,8 @@ static void when_answers_need_leave_records_count(void **state)
 		{ "back", FROM, 2, { TCP(TWO, ONE, 80, 40000, ACK) }, REDIRECT },
 		{ "there", FROM, 1, { TCP(ONE, TWO, 40000, 80, ACK) }, REDIRECT },
 	};
-	static const struct wire_spec spec = { TCP(ONE, TWO, 40000, 80, ACK) };
-	static const struct wire_spec reverse = { TCP(TWO, ONE, 80, 40000, ACK) };
-	struct wf_conn_seed seed = {
-		.flags = WF_CONN_POLICY, .owner = 1, .peer = 2, .phase = WF_CONN_ESTABLISHED
-	};
+	const struct wf_conn_seed seed = seed_of_web();
 
-	wire_tuple(&spec, &seed.tuple[WF_DIR_ORIGINAL]);
-	wire_tuple(&reverse, &seed.tuple[WF_DIR_REPLY]);
-	seed.tuple[WF_DIR_ORIGINAL].site = WF_SITE_CONTAINER;
-	seed.tuple[WF_DIR_REPLY].site = WF_SITE_CONTAINER;
 	subject(2, WEB, 0, 0);
 	revise();
 	SERVICES_STEPS(begins);

@@ -14,7 +14,8 @@ import pytest
 
 from lib.answer import Answerer, Session, ask_tcp, try_tcp, try_udp
 from lib.cluster import Underlay
-from lib.encryption import MARKER, PORT, Shouter, Tap, encryption, programs
+from lib.encryption import (HOSTS, MARKER, PORT, Shouter, Tap, encryption, programs, restart, seals,
+                            turn_on)
 from lib.netns import wait_until
 from lib.service import bound, port, service, slice_of
 from lib.wire import IP, UDP, send, vxlan
@@ -24,30 +25,8 @@ pytestmark = [
     pytest.mark.skipif(not shutil.which("wireguard-go"), reason="wireguard-go is not installed"),
 ]
 
-HOSTS = ("--encryption-hosts",)
 BOTH = pytest.mark.parametrize("cluster", [(Underlay.join,) * 2, (Underlay.join6,) * 2],
                                indirect=True, ids=["ip4", "ip6"])
-
-
-def restart(cluster, node, *options):
-    node.stop_daemon()
-    cluster.start(node, *options)
-
-
-def seals(node, other):
-    return encryption(node, other.name).get("hosts")
-
-
-def turn_on(cluster, *more):
-    for node in cluster.nodes:
-        restart(cluster, node, *HOSTS, *more)
-    for node in cluster.nodes:
-        for other in cluster.nodes:
-            if node is not other:
-                wait_until(lambda n=node, o=other: seals(n, o) and
-                           encryption(n, o.name).get("publicKey"), 10, 0.05, "both say it")
-    a, b = cluster.nodes[:2]
-    wait_until(lambda: a.host.ping(b.wire_address), 15, 0.1, "hosts reach each other")
 
 
 def shout(node, other):

@@ -7,13 +7,11 @@ import time
 
 import pytest
 from lib.netns import wait_until
-from lib.policy import host_policy
+from lib.policy import ONLY_8080, host_policy
 from lib.traffic import connect, talks, tcp_works
 
 HOST = "192.0.2.1"
 HOST6 = "2001:db8:ffff::1"
-ONLY_8080 = host_policy("only-8080", ingress=[{"toPorts": [{"ports": [
-    {"port": "8080", "protocol": "TCP"}]}]}])
 
 
 @pytest.fixture

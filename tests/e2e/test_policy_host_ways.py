@@ -6,9 +6,9 @@
 import shutil
 
 import pytest
-from lib.encryption import encryption
+from lib.encryption import turn_on
 from lib.netns import wait_until
-from lib.policy import host_policy
+from lib.policy import ONLY_8080
 from lib.traffic import tcp_works
 
 pytestmark = [
@@ -16,21 +16,9 @@ pytestmark = [
     pytest.mark.skipif(not shutil.which("wireguard-go"), reason="wireguard-go is not installed"),
 ]
 
-ONLY_8080 = host_policy("only-8080", ingress=[{"toPorts": [{"ports": [
-    {"port": "8080", "protocol": "TCP"}]}]}])
 SUBNETS = [{"cidr": "10.50.0.0/24"}]
 WAYS = {"overlay": {"driver": "overlay"}, "routed": {"driver": "routed"},
         "sealed": {"driver": "overlay", "encryption": "wireguard"}}
-
-
-def encrypt_hosts(cluster):
-    for node in cluster.nodes:
-        node.stop_daemon()
-        cluster.start(node, "--encryption-hosts")
-    a, b = cluster.nodes
-    for node, other in ((a, b), (b, a)):
-        wait_until(lambda n=node, o=other: encryption(n, o.name).get("hosts") and
-                   encryption(n, o.name).get("publicKey"), 10, 0.05, "both say it")
 
 
 @pytest.mark.parametrize("hosts", [False, True], ids=["hosts-clear", "hosts-sealed"])
@@ -39,7 +27,7 @@ def test_the_hosts_ports_by_every_way(cluster, way, hosts):
     a, b = cluster.nodes
     cluster.network("over", subnets=SUBNETS, **WAYS[way])
     if hosts:
-        encrypt_hosts(cluster)
+        turn_on(cluster)
     web, *_ = a.container("over", name="web")
 
     def opened():

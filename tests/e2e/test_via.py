@@ -474,6 +474,12 @@ def test_it_tells_of_what_it_cannot_send_on(node):
 # ---- encrypted ------------------------------------------------------------------------------------
 
 
+def cuts(ns, to, wire):
+    """Whether what does not fit and may be cut goes in pieces."""
+    ns.ping(to, extra=("-M", "dont", "-s", str(1440 - 28)))
+    return wire.pieces
+
+
 def is_told(ns, to, fits):
     """What does not fit does not arrive; whether its sender was told by now what would."""
     assert not ns.ping(to, extra=("-M", "do", "-s", str(1440 - 28)))
@@ -488,9 +494,7 @@ def check_sizes(cluster, ends, gateway):
     fits = 1500 - 60 - 70
     with Pieces(cluster.underlay.ns) as wire:
         # the probe sees what may be cut
-        wait_until(lambda: web.ping(INNER4, extra=("-M", "dont", "-s", str(1440 - 28))) or
-                   wire.pieces, 5, 0.05, "fragments on the wire")
-        wait_until(lambda: wire.pieces, 5, 0.05, "fragments on the wire")
+        wait_until(lambda: cuts(web, INNER4, wire), 5, 0.05, "fragments on the wire")
         wire.pieces = 0
         for ns, to in ((web, INNER4), (gateway.behind, web4)):
             wait_until(lambda ns=ns, to=to: is_told(ns, to, fits), 5, 0.05, f"{to} is too small")

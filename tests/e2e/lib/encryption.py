@@ -185,3 +185,32 @@ class Inside:
                     outer += is_outer
                     bare += not is_outer
         return bare, outer
+
+
+# ---- of what hosts send ------------------------------------------------------------------------------
+
+
+HOSTS = ("--encryption-hosts",)
+
+
+def restart(cluster, node, *options):
+    node.stop_daemon()
+    cluster.start(node, *options)
+
+
+def seals(node, other):
+    """Whether what the hosts of two nodes send each other is to be inside."""
+    return encryption(node, other.name).get("hosts")
+
+
+def turn_on(cluster, *more):
+    """Hosts encrypt what they send each other, on every node."""
+    for node in cluster.nodes:
+        restart(cluster, node, *HOSTS, *more)
+    for node in cluster.nodes:
+        for other in cluster.nodes:
+            if node is not other:
+                wait_until(lambda n=node, o=other: seals(n, o) and
+                           encryption(n, o.name).get("publicKey"), 10, 0.05, "both say it")
+    a, b = cluster.nodes[:2]
+    wait_until(lambda: a.host.ping(b.wire_address), 15, 0.1, "hosts reach each other")

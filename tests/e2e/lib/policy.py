@@ -60,6 +60,10 @@ def host_policy(name, **spec):
             "metadata": {"name": name}, "spec": {"nodeSelector": {}, **spec}}
 
 
+ONLY_8080 = host_policy("only-8080", ingress=[{"toPorts": [{"ports": [
+    {"port": "8080", "protocol": "TCP"}]}]}])
+
+
 class Prober:
     """Numbered datagrams from one namespace to another, as fast as told, until stopped."""
 
